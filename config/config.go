@@ -1,0 +1,273 @@
+// Package config holds every setting of the daemon: its name in the environment,
+// its default and its check. The process's environment is the only source; a
+// WEIR_ variable that is none of these is an error, because it is most likely a
+// misspelt one.
+package config
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is the daemon's settings. Each field's `desc` is what docs/settings.md says.
+type Config struct {
+	DatabaseURL      Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it."`
+	DatabaseMaxConns int32  `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
+	SecretKey        Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on."`
+
+	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
+	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
+
+	APIListen string `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
+	APITokens Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
+
+	HostID        string   `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
+	HostSlots     int      `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
+	StoreWorkers  int      `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished and uploaded at once (1 to 100)."`
+	SpoolDir      string   `env:"WEIR_SPOOL_DIR" envDefault:"/var/lib/weir/spool" desc:"Folder for sources and renditions in work; MistServer must see it under the same path."`
+	SpoolReserve  int64    `env:"WEIR_SPOOL_RESERVE" envDefault:"2147483648" desc:"Bytes that stay free on the spool's disk; a host with less takes no work."`
+	SourceMax     int64    `env:"WEIR_SOURCE_MAX_BYTES" envDefault:"53687091200" desc:"Largest source in bytes."`
+	TriggerListen string   `env:"WEIR_TRIGGER_LISTEN" envDefault:"127.0.0.1:8938" desc:"Loopback address that Mist's triggers are posted to."`
+	MistAPI       string   `env:"WEIR_MIST_API" envDefault:"http://127.0.0.1:4242/api2" desc:"The API of this machine's MistServer."`
+	MistUsername  string   `env:"WEIR_MIST_USERNAME" desc:"Account of MistServer, where it asks for one."`
+	MistPassword  Secret   `env:"WEIR_MIST_PASSWORD" desc:"Its password."`
+	MistBinDir    string   `env:"WEIR_MIST_BIN_DIR" envDefault:"/usr/bin" desc:"Folder of MistProcLivepeer."`
+	Broadcasters  []string `env:"WEIR_BROADCASTERS" envSeparator:"," desc:"Livepeer Broadcasters as URLs, separated by commas. Or give WEIR_LIVEPEER_TOKEN."`
+	LivepeerAPI   string   `env:"WEIR_LIVEPEER_API" envDefault:"https://livepeer.live/api" desc:"Livepeer's API, asked for Broadcasters where WEIR_LIVEPEER_TOKEN is used."`
+	LivepeerToken Secret   `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
+
+	S3Endpoint     string `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
+	S3Region       string `env:"WEIR_S3_REGION" envDefault:"us-east-1" desc:"Its region."`
+	S3AccessKey    string `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
+	S3SecretKey    Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
+	S3PathStyle    bool   `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
+	SourceHTTP     bool   `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	CallbackSecret Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
+
+	FFmpeg    string `env:"WEIR_FFMPEG" envDefault:"ffmpeg" desc:"The ffmpeg program."`
+	FFprobe   string `env:"WEIR_FFPROBE" envDefault:"ffprobe" desc:"The ffprobe program."`
+	LogLevel  string `env:"WEIR_LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
+	LogFormat string `env:"WEIR_LOG_FORMAT" envDefault:"json" desc:"json or text."`
+}
+
+// Setting is one line of the settings' documentation.
+type Setting struct{ Name, Default, Description string }
+
+var hostIDPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+const (
+	// prefix of all settings.
+	prefix = "WEIR_"
+	// maxHostID keeps queue names within River's 64 characters.
+	maxHostID = 40
+	// secretKeyBytes is the key length of AES-256.
+	secretKeyBytes = 32
+	maxConns       = 1000
+	maxSlots       = 1000
+	maxStores      = 100
+)
+
+// foreign are variables with our prefix that other programs of the project read.
+var foreign = []string{"WEIR_TEST_", "WEIR_DEMO_", "WEIR_BIN_DIR"}
+
+// Load reads the settings from environ (as os.Environ gives it) and checks them.
+// The error names every setting that is wrong, and what to write.
+func Load(environ []string) (*Config, error) {
+	vars := env.ToMap(environ)
+	cfg := &Config{}
+	if err := env.ParseWithOptions(cfg, env.Options{Environment: vars}); err != nil {
+		return nil, missing(err)
+	}
+	if cfg.HostID == "" {
+		cfg.HostID = defaultHostID()
+	}
+	problems := unknown(vars)
+	problems = append(problems, cfg.problems()...)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("settings: %w", errors.Join(problems...))
+	}
+	return cfg, nil
+}
+
+// Settings lists every setting in the order of the struct.
+func Settings() []Setting {
+	var settings []Setting
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		name, options, _ := strings.Cut(field.Tag.Get("env"), ",")
+		value := field.Tag.Get("envDefault")
+		if strings.Contains(options, "required") {
+			value = "(required)"
+		}
+		settings = append(settings, Setting{Name: name, Default: value, Description: field.Tag.Get("desc")})
+	}
+	return settings
+}
+
+func missing(err error) error {
+	var aggregate env.AggregateError
+	if !errors.As(err, &aggregate) {
+		return fmt.Errorf("settings: %w", err)
+	}
+	var problems []error
+	for _, each := range aggregate.Errors {
+		var unset env.VarIsNotSetError
+		var parse env.ParseError
+		switch {
+		case errors.As(each, &unset):
+			problems = append(problems, fmt.Errorf("%s is not set: %s", unset.Key, describe(unset.Key)))
+		case errors.As(each, &parse):
+			// The library's text would show the value, which may be a secret.
+			name := tagOf(parse.Name)
+			problems = append(problems, fmt.Errorf("%s can't be read as %s: %s", name, parse.Type, describe(name)))
+		default:
+			problems = append(problems, each)
+		}
+	}
+	return fmt.Errorf("settings: %w", errors.Join(problems...))
+}
+
+func tagOf(field string) string {
+	f, ok := reflect.TypeFor[Config]().FieldByName(field)
+	if !ok {
+		return field
+	}
+	name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+	return name
+}
+
+func describe(name string) string {
+	for _, setting := range Settings() {
+		if setting.Name == name {
+			return setting.Description
+		}
+	}
+	return ""
+}
+
+func unknown(vars map[string]string) []error {
+	known := map[string]bool{}
+	for _, setting := range Settings() {
+		known[setting.Name] = true
+	}
+	var names []string
+	for name := range vars {
+		if strings.HasPrefix(name, prefix) && !known[name] &&
+			!slices.ContainsFunc(foreign, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var problems []error
+	for _, name := range names {
+		problems = append(problems, fmt.Errorf("%s is no setting: see docs/settings.md for the names", name))
+	}
+	return problems
+}
+
+func defaultHostID() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	slug := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "-")
+	return strings.Trim(slug[:min(len(slug), maxHostID)], "-")
+}
+
+func (c *Config) problems() []error {
+	var problems []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.DatabaseMaxConns >= 2 && c.DatabaseMaxConns <= maxConns, "WEIR_DATABASE_MAX_CONNS is %d: give 2 to %d", c.DatabaseMaxConns, maxConns)
+	_, err := c.SecretKeyBytes()
+	check(err == nil, "%w", err)
+	check(c.Control || c.Worker, "WEIR_CONTROL and WEIR_WORKER are both false: this daemon would do nothing")
+	check(c.LogFormat == "json" || c.LogFormat == "text", "WEIR_LOG_FORMAT is %q: give json or text", c.LogFormat)
+	_, err = c.Level()
+	check(err == nil, "%w", err)
+	if c.Control {
+		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
+		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
+	}
+	if c.Worker {
+		problems = append(problems, c.workerProblems()...)
+	}
+	return problems
+}
+
+func (c *Config) workerProblems() []error {
+	var problems []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	check(hostIDPattern.MatchString(c.HostID) && len(c.HostID) <= maxHostID,
+		"WEIR_HOST_ID is %q: give up to %d lower case letters, digits and dashes", c.HostID, maxHostID)
+	check(c.HostSlots >= 1 && c.HostSlots <= maxSlots, "WEIR_HOST_SLOTS is %d: give 1 to %d", c.HostSlots, maxSlots)
+	check(c.StoreWorkers >= 1 && c.StoreWorkers <= maxStores, "WEIR_STORE_WORKERS is %d: give 1 to %d", c.StoreWorkers, maxStores)
+	check(filepath.IsAbs(c.SpoolDir), "WEIR_SPOOL_DIR is %q: give a path from /", c.SpoolDir)
+	// Mist reads ? as the begin of parameters and $ as a variable.
+	check(!strings.ContainsAny(c.SpoolDir, "?$ "), "WEIR_SPOOL_DIR is %q: Mist can't take ?, $ or spaces in it", c.SpoolDir)
+	check(c.SpoolReserve >= 0, "WEIR_SPOOL_RESERVE is %d: give bytes", c.SpoolReserve)
+	check(c.SourceMax > 0, "WEIR_SOURCE_MAX_BYTES is %d: give bytes", c.SourceMax)
+	check(loopback(c.TriggerListen), "WEIR_TRIGGER_LISTEN is %q: give a loopback address with its port, as 127.0.0.1:8938", c.TriggerListen)
+	check(validURL(c.MistAPI), "WEIR_MIST_API is %q: give a URL as http://127.0.0.1:4242/api2", c.MistAPI)
+	check(len(c.Broadcasters) > 0 || c.LivepeerToken != "", "neither WEIR_BROADCASTERS nor WEIR_LIVEPEER_TOKEN is set: %s", describe("WEIR_BROADCASTERS"))
+	for i, broadcaster := range c.Broadcasters {
+		check(validURL(broadcaster), "WEIR_BROADCASTERS: number %d is no http or https URL", i+1)
+	}
+	return problems
+}
+
+// Level is the log level.
+func (c *Config) Level() (slog.Level, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return level, fmt.Errorf("WEIR_LOG_LEVEL is %q: give debug, info, warn or error", c.LogLevel)
+	}
+	return level, nil
+}
+
+// SecretKeyBytes is the key of WEIR_SECRET_KEY.
+func (c *Config) SecretKeyBytes() ([]byte, error) {
+	text := string(c.SecretKey)
+	if key, err := hex.DecodeString(text); err == nil && len(key) == secretKeyBytes {
+		return key, nil
+	}
+	if key, err := base64.StdEncoding.DecodeString(text); err == nil && len(key) == secretKeyBytes {
+		return key, nil
+	}
+	return nil, fmt.Errorf("WEIR_SECRET_KEY is not %d bytes in base64 or hex: make one by `openssl rand -base64 %d`", secretKeyBytes, secretKeyBytes)
+}
+
+func validAddress(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && port != ""
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func validURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

@@ -1,0 +1,91 @@
+package config_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"weir/config"
+)
+
+func environ(changes map[string]string) []string {
+	vars := map[string]string{
+		"WEIR_DATABASE_URL": "postgres://u:p@localhost/weir",
+		"WEIR_SECRET_KEY":   base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
+		"WEIR_API_TOKENS":   "studio=token",
+		"WEIR_BROADCASTERS": "http://127.0.0.1:8935,https://b.example",
+		"WEIR_HOST_ID":      "mist-1",
+		"PATH":              "/usr/bin",
+	}
+	for name, value := range changes {
+		vars[name] = value
+		if value == "" {
+			delete(vars, name)
+		}
+	}
+	var list []string
+	for name, value := range vars {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(environ(nil))
+	require.NoError(t, err)
+	require.Equal(t, []string{"http://127.0.0.1:8935", "https://b.example"}, cfg.Broadcasters)
+	require.Equal(t, "127.0.0.1:8938", cfg.TriggerListen)
+	require.True(t, cfg.Control)
+	key, err := cfg.SecretKeyBytes()
+	require.NoError(t, err)
+	require.Len(t, key, 32)
+}
+
+func TestLoadSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		changes map[string]string
+		says    []string
+	}{
+		{"missing", map[string]string{"WEIR_DATABASE_URL": "", "WEIR_SECRET_KEY": ""}, []string{"WEIR_DATABASE_URL is not set", "WEIR_SECRET_KEY is not set"}},
+		{"short key", map[string]string{"WEIR_SECRET_KEY": "c2hvcnQ="}, []string{"WEIR_SECRET_KEY is not 32 bytes", "openssl rand"}},
+		{"misspelt", map[string]string{"WEIR_HOST_SLOT": "3"}, []string{"WEIR_HOST_SLOT is no setting"}},
+		{"not a number", map[string]string{"WEIR_HOST_SLOTS": "many"}, []string{"WEIR_HOST_SLOTS can't be read as int"}},
+		{"host id", map[string]string{"WEIR_HOST_ID": "Mist.1"}, []string{"WEIR_HOST_ID", "Mist.1"}},
+		{"open listener", map[string]string{"WEIR_TRIGGER_LISTEN": "0.0.0.0:8938"}, []string{"WEIR_TRIGGER_LISTEN", "loopback"}},
+		{"spool", map[string]string{"WEIR_SPOOL_DIR": "/a?b"}, []string{"WEIR_SPOOL_DIR", "Mist"}},
+		{"nothing to do", map[string]string{"WEIR_CONTROL": "false", "WEIR_WORKER": "false"}, []string{"do nothing"}},
+		{"no broadcaster", map[string]string{"WEIR_BROADCASTERS": ""}, []string{"WEIR_BROADCASTERS", "WEIR_LIVEPEER_TOKEN"}},
+		{"level", map[string]string{"WEIR_LOG_LEVEL": "loud"}, []string{"WEIR_LOG_LEVEL", "loud"}},
+		{"several at once", map[string]string{"WEIR_LOG_LEVEL": "loud", "WEIR_LOG_FORMAT": "xml"}, []string{"WEIR_LOG_LEVEL", "WEIR_LOG_FORMAT"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load(environ(test.changes))
+			require.Error(t, err)
+			for _, says := range test.says {
+				require.ErrorContains(t, err, says)
+			}
+		})
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(environ(map[string]string{"WEIR_S3_SECRET_KEY": "hush-hush", "WEIR_DATABASE_URL": "postgres://u:hush-hush@h/d"}))
+	require.NoError(t, err)
+	text, err := json.Marshal(cfg)
+	require.NoError(t, err)
+	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s", cfg, *cfg, *cfg, cfg.S3SecretKey), string(text)} {
+		require.NotContains(t, printed, "hush-hush")
+	}
+	_, err = config.Load(environ(map[string]string{"WEIR_SECRET_KEY": "hush-hush"}))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "hush-hush")
+}

@@ -1,0 +1,2 @@
+-- The schema stays: the migrator's own table is in it.
+SELECT 1;

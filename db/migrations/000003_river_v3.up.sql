@@ -1,0 +1,3 @@
+ALTER TABLE weir.river_job ALTER COLUMN tags SET DEFAULT '{}';
+UPDATE weir.river_job SET tags = '{}' WHERE tags IS NULL;
+ALTER TABLE weir.river_job ALTER COLUMN tags SET NOT NULL;

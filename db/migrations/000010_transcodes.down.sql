@@ -1,0 +1,2 @@
+DROP TABLE weir.transcodes;
+DROP FUNCTION weir.transcodes_check_state();

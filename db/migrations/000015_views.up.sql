@@ -1,0 +1,97 @@
+-- The views that admins query. They hold no sealed column.
+CREATE VIEW weir.v_transcodes AS
+SELECT t.id, t.tenant, t.external_id, t.state, t.ratio, t.host_id, t.run, t.attempt, t.attempts_left,
+       a.stage AS attempt_stage,
+       t.source_url, t.output_url, t.source_duration_ms,
+       (SELECT count(*) FROM weir.renditions r WHERE r.transcode_id = t.id) AS renditions,
+       (SELECT count(*) FROM weir.renditions r WHERE r.transcode_id = t.id AND r.state = 'ok') AS renditions_ok,
+       t.error_code, t.error_stage, t.error_message,
+       c.state AS callback_state,
+       t.created_at, t.placed_at, t.started_at, t.finished_at,
+       EXTRACT(epoch FROM COALESCE(t.placed_at, now()) - t.created_at)::float8 AS waited_seconds,
+       EXTRACT(epoch FROM COALESCE(t.finished_at, now()) - t.created_at)::float8 AS took_seconds
+  FROM weir.transcodes t
+  LEFT JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+  LEFT JOIN weir.callbacks c ON c.transcode_id = t.id AND c.run = t.run;
+COMMENT ON VIEW weir.v_transcodes IS 'One row per request, with where it is and how it ended.';
+COMMENT ON COLUMN weir.v_transcodes.id IS 'The id that the API answered; request_id in callbacks.';
+COMMENT ON COLUMN weir.v_transcodes.tenant IS 'Whose request it is.';
+COMMENT ON COLUMN weir.v_transcodes.external_id IS 'The caller''s own id; unique within a tenant.';
+COMMENT ON COLUMN weir.v_transcodes.state IS 'queued, placed, running, storing, succeeded, failed or cancelled.';
+COMMENT ON COLUMN weir.v_transcodes.ratio IS 'Completion from 0 to 1; it never goes down.';
+COMMENT ON COLUMN weir.v_transcodes.host_id IS 'The host of the newest attempt.';
+COMMENT ON COLUMN weir.v_transcodes.run IS '1, and one more for each retry by an operator.';
+COMMENT ON COLUMN weir.v_transcodes.attempt IS 'The newest attempt''s number; it counts on over runs.';
+COMMENT ON COLUMN weir.v_transcodes.attempts_left IS 'How many more attempts this run may start.';
+COMMENT ON COLUMN weir.v_transcodes.attempt_stage IS 'The newest attempt''s last finished step.';
+COMMENT ON COLUMN weir.v_transcodes.source_url IS 'The source, without secrets.';
+COMMENT ON COLUMN weir.v_transcodes.output_url IS 'Where renditions go, without secrets.';
+COMMENT ON COLUMN weir.v_transcodes.source_duration_ms IS 'The source''s duration in milliseconds, once probed.';
+COMMENT ON COLUMN weir.v_transcodes.renditions IS 'How many renditions were asked for.';
+COMMENT ON COLUMN weir.v_transcodes.renditions_ok IS 'How many are stored and verified.';
+COMMENT ON COLUMN weir.v_transcodes.error_code IS 'Why it failed: a code of the failure table; on a queued one, why the last attempt failed.';
+COMMENT ON COLUMN weir.v_transcodes.error_stage IS 'Where it failed.';
+COMMENT ON COLUMN weir.v_transcodes.error_message IS 'Why it failed, in words.';
+COMMENT ON COLUMN weir.v_transcodes.callback_state IS 'pending, delivered, refused or expired; null before the end.';
+COMMENT ON COLUMN weir.v_transcodes.created_at IS 'When it was accepted.';
+COMMENT ON COLUMN weir.v_transcodes.placed_at IS 'When a host was last chosen.';
+COMMENT ON COLUMN weir.v_transcodes.started_at IS 'When its newest attempt began to run.';
+COMMENT ON COLUMN weir.v_transcodes.finished_at IS 'When it reached its terminal state.';
+COMMENT ON COLUMN weir.v_transcodes.waited_seconds IS 'From the acceptance to the last placement, or until now.';
+COMMENT ON COLUMN weir.v_transcodes.took_seconds IS 'From the acceptance to the end, or until now.';
+
+CREATE VIEW weir.v_renditions AS
+SELECT r.transcode_id, t.tenant, r.name, r.state, r.attempt, r.width, r.height, r.planned_width, r.planned_height,
+       r.bitrate, r.fps, r.track_index, r.pushed_ms, r.recorded_reason, r.object_url, r.object_bytes, r.object_checksum,
+       r.frames, r.duration_ms, r.error_code, r.error_stage, r.error_message, r.push_started_at, r.pushed_at, r.stored_at
+  FROM weir.renditions r
+  JOIN weir.transcodes t ON t.id = r.transcode_id;
+COMMENT ON VIEW weir.v_renditions IS 'One row per requested output, with the evidence of its object.';
+COMMENT ON COLUMN weir.v_renditions.transcode_id IS 'The transcode it belongs to.';
+COMMENT ON COLUMN weir.v_renditions.tenant IS 'Whose it is.';
+COMMENT ON COLUMN weir.v_renditions.name IS 'The profile''s name.';
+COMMENT ON COLUMN weir.v_renditions.state IS 'expected, pushing, pushed, ok or failed; ok only when its object is verified.';
+COMMENT ON COLUMN weir.v_renditions.attempt IS 'The attempt that the row speaks of.';
+COMMENT ON COLUMN weir.v_renditions.width IS 'Width asked for.';
+COMMENT ON COLUMN weir.v_renditions.height IS 'Height asked for.';
+COMMENT ON COLUMN weir.v_renditions.planned_width IS 'Width that the file must have: floored to a multiple of 16.';
+COMMENT ON COLUMN weir.v_renditions.planned_height IS 'Height that the file must have: floored to a multiple of 16.';
+COMMENT ON COLUMN weir.v_renditions.bitrate IS 'Bits a second asked for.';
+COMMENT ON COLUMN weir.v_renditions.fps IS 'Frames a second asked for; 0 is the source''s.';
+COMMENT ON COLUMN weir.v_renditions.track_index IS 'Mist''s track.';
+COMMENT ON COLUMN weir.v_renditions.pushed_ms IS 'Media time pushed so far, in milliseconds.';
+COMMENT ON COLUMN weir.v_renditions.recorded_reason IS 'What Mist said at the push''s end: a hint, no proof.';
+COMMENT ON COLUMN weir.v_renditions.object_url IS 'Where the object is, without secrets.';
+COMMENT ON COLUMN weir.v_renditions.object_bytes IS 'The object''s size.';
+COMMENT ON COLUMN weir.v_renditions.object_checksum IS 'The object''s checksum, as verified after the upload.';
+COMMENT ON COLUMN weir.v_renditions.frames IS 'Frames counted in the file.';
+COMMENT ON COLUMN weir.v_renditions.duration_ms IS 'Duration by its frames, in milliseconds.';
+COMMENT ON COLUMN weir.v_renditions.error_code IS 'Why it failed: a code of the failure table.';
+COMMENT ON COLUMN weir.v_renditions.error_stage IS 'Where it failed.';
+COMMENT ON COLUMN weir.v_renditions.error_message IS 'Why it failed, in words.';
+COMMENT ON COLUMN weir.v_renditions.push_started_at IS 'When Mist began to write it.';
+COMMENT ON COLUMN weir.v_renditions.pushed_at IS 'When its file was complete on the host.';
+COMMENT ON COLUMN weir.v_renditions.stored_at IS 'When its object was verified.';
+
+CREATE VIEW weir.v_callbacks AS
+SELECT c.id, c.transcode_id, t.tenant, t.external_id, c.run, t.state AS outcome, c.state, c.url, c.attempts,
+       c.last_status, c.last_error, c.next_attempt_at, c.created_at, c.delivered_at,
+       EXTRACT(epoch FROM COALESCE(c.delivered_at, now()) - c.created_at)::float8 AS lag_seconds
+  FROM weir.callbacks c
+  JOIN weir.transcodes t ON t.id = c.transcode_id;
+COMMENT ON VIEW weir.v_callbacks IS 'One row per terminal callback and the state of its delivery.';
+COMMENT ON COLUMN weir.v_callbacks.id IS 'The event id that Studio sees, the same in every delivery.';
+COMMENT ON COLUMN weir.v_callbacks.transcode_id IS 'The transcode whose outcome it tells.';
+COMMENT ON COLUMN weir.v_callbacks.tenant IS 'Whose it is.';
+COMMENT ON COLUMN weir.v_callbacks.external_id IS 'The caller''s own id.';
+COMMENT ON COLUMN weir.v_callbacks.run IS 'The run that ended.';
+COMMENT ON COLUMN weir.v_callbacks.outcome IS 'The transcode''s state now.';
+COMMENT ON COLUMN weir.v_callbacks.state IS 'pending, delivered, refused (a final answer) or expired (a day without success).';
+COMMENT ON COLUMN weir.v_callbacks.url IS 'Where it goes, without secrets.';
+COMMENT ON COLUMN weir.v_callbacks.attempts IS 'How often it was sent.';
+COMMENT ON COLUMN weir.v_callbacks.last_status IS 'The last HTTP status; null when no answer came.';
+COMMENT ON COLUMN weir.v_callbacks.last_error IS 'What went wrong the last time.';
+COMMENT ON COLUMN weir.v_callbacks.next_attempt_at IS 'When it is sent next.';
+COMMENT ON COLUMN weir.v_callbacks.created_at IS 'When the outcome was decided.';
+COMMENT ON COLUMN weir.v_callbacks.delivered_at IS 'When it was first taken.';
+COMMENT ON COLUMN weir.v_callbacks.lag_seconds IS 'From the decision to the delivery, or until now.';

@@ -1,0 +1,71 @@
+// Package db opens Weir's database: the pool, transactions, migrations. The rows
+// and queries are in dbsqlc, generated from sql/.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// connectTimeout bounds one connection attempt: a host that does not answer is
+	// not told apart from a slow one for longer than a caller would wait.
+	connectTimeout = 5 * time.Second
+	// pingAfterIdle: a connection idle for longer is checked before use. pgx asks at
+	// one second, which is most of what an idle daemon sends to Postgres.
+	pingAfterIdle = 30 * time.Second
+)
+
+// Open returns a pool of at most maxConns connections to the database at url. It
+// does not connect yet: a database that is down shows at the first query. The
+// error never holds the url, which may hold a password.
+func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("WEIR_DATABASE_URL is no Postgres URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	cfg.MaxConns = maxConns
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.ConnConfig.RuntimeParams["application_name"] = "weir"
+	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
+		return p.IdleDuration > pingAfterIdle
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the pool of database %s: %w", cfg.ConnConfig.Database, err)
+	}
+	return pool, nil
+}
+
+// Beginner starts transactions: a pool, or a transaction (then a savepoint).
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// deadlockTries is how often InTx runs f when Postgres broke a deadlock: two at
+// once are over with the second try, and a third covers a third party.
+const deadlockTries = 3
+
+// deadlockDetected is Postgres' code for a transaction that it ended for another's sake.
+const deadlockDetected = "40P01"
+
+// InTx runs f in one transaction: committed when f returns nil, else rolled back
+// and f's error returned as it is. f may run again after a deadlock, so all its
+// effects belong in tx.
+func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
+	var err error
+	for range deadlockTries {
+		err = pgx.BeginFunc(ctx, db, f)
+		var pgErr *pgconn.PgError
+		if !errors.As(err, &pgErr) || pgErr.Code != deadlockDetected {
+			return err
+		}
+	}
+	return err
+}

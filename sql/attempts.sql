@@ -1,0 +1,53 @@
+-- name: AttemptInsert :exec
+INSERT INTO weir.attempts (transcode_id, number, host_id, job_id)
+VALUES (@transcode_id, @number, @host_id, @job_id);
+
+-- name: AttemptGet :one
+SELECT * FROM weir.attempts WHERE transcode_id = @transcode_id AND number = @number;
+
+-- name: AttemptList :many
+SELECT * FROM weir.attempts WHERE transcode_id = @transcode_id ORDER BY number;
+
+-- name: AttemptTakeUp :execrows
+-- A boot of the attempt's host makes it its own; an older boot can write no more.
+UPDATE weir.attempts SET boot_id = @boot_id, job_id = @job_id, started_at = COALESCE(started_at, now())
+ WHERE transcode_id = @transcode_id AND number = @number AND host_id = @host_id AND cleaned_at IS NULL;
+
+-- name: AttemptSetFetched :execrows
+UPDATE weir.attempts
+   SET stage = 'fetched', source_bytes = @source_bytes, source_etag = @source_etag, fetched_at = now()
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'placed';
+
+-- name: AttemptSetPrepared :execrows
+UPDATE weir.attempts SET stage = 'prepared', prepared = @prepared, prepared_at = now()
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'fetched';
+
+-- name: AttemptSetStarted :execrows
+UPDATE weir.attempts
+   SET stage = 'started', process = @process, process_started_at = now()
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'prepared';
+
+-- name: AttemptSetTranscoded :execrows
+UPDATE weir.attempts SET stage = 'transcoded', transcoded_at = now()
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage <> 'cleaned';
+
+-- name: AttemptSetCleaned :execrows
+UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now()
+ WHERE transcode_id = @transcode_id AND number = @number AND cleaned_at IS NULL;
+
+-- name: AttemptEnd :execrows
+UPDATE weir.attempts
+   SET outcome = @outcome::text, ended_at = now(),
+       error_code = sqlc.narg('error_code'), error_stage = sqlc.narg('error_stage'), error_message = sqlc.narg('error_message')
+ WHERE transcode_id = @transcode_id AND number = @number AND outcome IS NULL;
+
+-- name: AttemptListNewest :many
+-- The newest attempt of each transcode.
+SELECT a.* FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
+ WHERE a.transcode_id = ANY(@transcode_ids::uuid[]);
+
+-- name: AttemptNeedsSpool :one
+-- Its supervisor still works, or a file of it is still to be stored.
+SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.cleaned_at IS NULL)
+    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed'))::boolean AS needed;

@@ -1,0 +1,82 @@
+-- name: RenditionInsert :exec
+INSERT INTO weir.renditions (
+    transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height)
+VALUES (
+    @transcode_id, @name, @ordinal, @width, @height, @bitrate, @fps, @gop, @codec_profile, @planned_width, @planned_height);
+
+-- name: RenditionList :many
+SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id ORDER BY ordinal;
+
+-- name: RenditionListOf :many
+SELECT * FROM weir.renditions WHERE transcode_id = ANY(@transcode_ids::uuid[]) ORDER BY transcode_id, ordinal;
+
+-- name: RenditionGet :one
+SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id AND name = @name;
+
+-- name: RenditionExpect :exec
+-- A new attempt begins: all but the stored ones are expected again.
+UPDATE weir.renditions
+   SET state = 'expected', attempt = @attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
+       pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL, pushed_at = NULL,
+       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL
+ WHERE transcode_id = @transcode_id AND state <> 'ok' AND attempt < @attempt;
+
+-- name: RenditionSetTrack :execrows
+-- A hint of LIVE_TRACK_LIST: which of Mist's tracks it is.
+UPDATE weir.renditions SET track_index = @track_index
+ WHERE transcode_id = @transcode_id AND attempt = @attempt AND ordinal = @ordinal
+   AND state = 'expected' AND track_index IS NULL;
+
+-- name: RenditionSetPush :execrows
+UPDATE weir.renditions SET state = 'pushing', push_pid = @push_pid, push_started_at = now()
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
+
+-- name: RenditionSetProgress :exec
+UPDATE weir.renditions SET pushed_ms = @pushed_ms
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND pushed_ms < @pushed_ms;
+
+-- name: RenditionSetRecorded :execrows
+-- A hint of RECORDING_END.
+UPDATE weir.renditions
+   SET recorded_bytes = @recorded_bytes, recorded_reason = @recorded_reason, pushed_ms = GREATEST(pushed_ms, @pushed_ms)
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
+
+-- name: RenditionSetPushEnded :execrows
+-- A hint of PUSH_END.
+UPDATE weir.renditions SET push_ended_at = now()
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
+
+-- name: RenditionSetPushed :execrows
+UPDATE weir.renditions SET state = 'pushed', pushed_at = now(), job_id = @job_id
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
+
+-- name: RenditionSetUploaded :exec
+UPDATE weir.renditions SET uploaded_bytes = @uploaded_bytes
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
+
+-- name: RenditionSetOK :execrows
+UPDATE weir.renditions
+   SET state = 'ok', object_url = @object_url, object_bytes = @object_bytes, object_etag = @object_etag,
+       object_checksum = @object_checksum, frames = @frames, duration_ms = @duration_ms, verdict = @verdict,
+       uploaded_bytes = @object_bytes, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
+
+-- name: RenditionFail :execrows
+UPDATE weir.renditions
+   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing', 'pushed');
+
+-- name: RenditionFailUnpushed :execrows
+-- The attempt can push no more: what is pushed already may still be stored.
+UPDATE weir.renditions
+   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+ WHERE transcode_id = @transcode_id AND attempt = @attempt AND state IN ('expected', 'pushing');
+
+-- name: RenditionFailOpen :execrows
+-- The transcode ended: nothing of it is worked on any more.
+UPDATE weir.renditions
+   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+ WHERE transcode_id = @transcode_id AND state IN ('expected', 'pushing', 'pushed');
+
+-- name: RenditionViewList :many
+SELECT * FROM weir.v_renditions WHERE transcode_id = @transcode_id ORDER BY planned_height DESC, name;

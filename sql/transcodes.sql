@@ -1,0 +1,137 @@
+-- name: TranscodeInsert :one
+-- No row when the tenant has this external_id already: read that one with
+-- TranscodeGetByExternalID.
+INSERT INTO weir.transcodes (
+    id, tenant, external_id, form, request, request_digest,
+    source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
+    livepeer_sealed, attempts_left)
+VALUES (
+    @id, @tenant, @external_id, @form, @request, @request_digest,
+    @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
+    @livepeer_sealed, @attempts_left)
+ON CONFLICT (tenant, external_id) DO NOTHING
+RETURNING *;
+
+-- name: TranscodeGet :one
+SELECT * FROM weir.transcodes WHERE id = @id;
+
+-- name: TranscodeGetForUpdate :one
+-- The lock that every decision about a transcode is taken under: before its
+-- renditions' rows, never after them.
+SELECT * FROM weir.transcodes WHERE id = @id FOR UPDATE;
+
+-- name: TranscodeGetByExternalID :one
+SELECT * FROM weir.transcodes WHERE tenant = @tenant AND external_id = @external_id::text;
+
+-- name: TranscodeList :many
+-- Newest first; the page after (before_at, before_id).
+SELECT * FROM weir.transcodes
+ WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))
+   AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
+   AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id'))
+   AND (sqlc.narg('host_id')::text IS NULL OR host_id = sqlc.narg('host_id'))
+   AND (sqlc.narg('created_from')::timestamptz IS NULL OR created_at >= sqlc.narg('created_from'))
+   AND (sqlc.narg('created_to')::timestamptz IS NULL OR created_at < sqlc.narg('created_to'))
+   AND (sqlc.narg('before_at')::timestamptz IS NULL
+        OR (created_at, id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
+ ORDER BY created_at DESC, id DESC
+ LIMIT @page_size;
+
+-- name: TranscodeQueue :many
+-- What may be placed now, oldest first. A round holds PlaceLock, so none of these is
+-- placed by another.
+SELECT * FROM weir.transcodes
+ WHERE state = 'queued' AND not_before <= now()
+ ORDER BY created_at, id
+ LIMIT @page_size;
+
+-- name: TranscodePlace :one
+UPDATE weir.transcodes
+   SET state = 'placed', host_id = @host_id, attempt = attempt + 1, attempts_left = attempts_left - 1, placed_at = now()
+ WHERE id = @id AND state = 'queued' AND attempts_left > 0
+RETURNING *;
+
+-- name: TranscodeStart :execrows
+-- The attempt's supervisor has taken it up.
+UPDATE weir.transcodes
+   SET state = 'running', started_at = now()
+ WHERE id = @id AND attempt = @attempt AND state = 'placed';
+
+-- name: TranscodeSetSource :execrows
+UPDATE weir.transcodes
+   SET source = @source, source_duration_ms = @source_duration_ms
+ WHERE id = @id AND attempt = @attempt AND state IN ('running', 'storing');
+
+-- name: TranscodeSetRatio :exec
+-- A trigger keeps the ratio from going down.
+UPDATE weir.transcodes SET ratio = @ratio
+ WHERE id = @id AND attempt = @attempt AND state IN ('placed', 'running', 'storing') AND ratio < @ratio;
+
+-- name: TranscodeSetStoring :execrows
+-- Mist is done with it: the slot is free.
+UPDATE weir.transcodes SET state = 'storing'
+ WHERE id = @id AND attempt = @attempt AND state = 'running';
+
+-- name: TranscodeSucceed :one
+UPDATE weir.transcodes
+   SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
+ WHERE id = @id AND attempt = @attempt AND state IN ('running', 'storing')
+RETURNING *;
+
+-- name: TranscodeFail :one
+UPDATE weir.transcodes
+   SET state = 'failed', finished_at = now(),
+       error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+ WHERE id = @id AND attempt = @attempt AND state IN ('queued', 'placed', 'running', 'storing')
+RETURNING *;
+
+-- name: TranscodeRequeue :one
+-- The attempt failed and another may help.
+UPDATE weir.transcodes
+   SET state = 'queued', not_before = @not_before,
+       error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+ WHERE id = @id AND attempt = @attempt AND state IN ('placed', 'running', 'storing')
+RETURNING *;
+
+-- name: TranscodeCancel :one
+UPDATE weir.transcodes
+   SET state = 'cancelled', finished_at = now(),
+       error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+ WHERE id = @id AND state IN ('queued', 'placed', 'running', 'storing')
+RETURNING *;
+
+-- name: TranscodeRetry :one
+-- An operator's retry: the one way out of a terminal state, as a new run.
+UPDATE weir.transcodes
+   SET state = 'queued', run = run + 1, attempts_left = @attempts_left, not_before = now(), finished_at = NULL,
+       error_code = NULL, error_stage = NULL, error_message = NULL
+ WHERE id = @id AND state = 'failed'
+RETURNING *;
+
+-- name: TranscodeStatusDue :many
+-- Takes the statuses that are due and marks them sent: a status lost on the way is
+-- made good by the next one.
+UPDATE weir.transcodes SET status_sent_at = now()
+ WHERE id IN (
+    SELECT t.id FROM weir.transcodes t
+     WHERE t.state IN ('queued', 'placed', 'running', 'storing')
+       AND (t.status_sent_at IS NULL OR t.status_sent_at < @sent_before)
+     ORDER BY t.status_sent_at NULLS FIRST
+     LIMIT @page_size
+     FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: TranscodeIsOpen :one
+SELECT EXISTS (SELECT FROM weir.transcodes WHERE id = @id AND state IN ('queued', 'placed', 'running', 'storing'));
+
+-- name: TranscodeView :one
+SELECT * FROM weir.v_transcodes WHERE id = @id;
+
+-- name: TranscodeViewList :many
+SELECT * FROM weir.v_transcodes
+ WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))
+   AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
+   AND (sqlc.narg('host_id')::text IS NULL OR host_id = sqlc.narg('host_id'))
+   AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id'))
+ ORDER BY created_at DESC, id DESC
+ LIMIT @page_size;
