@@ -5,8 +5,6 @@
 package config
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +24,7 @@ import (
 type Config struct {
 	DatabaseURL      Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it."`
 	DatabaseMaxConns int32  `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
-	SecretKey        Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on."`
+	SecretKey        Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
 
 	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
 	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
@@ -57,6 +55,9 @@ type Config struct {
 	SourceHTTP     bool   `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
 	CallbackSecret Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
 
+	CallbackToken Secret   `env:"WEIR_CALLBACK_TOKEN" desc:"Sent as Authorization: Bearer with callbacks to the hosts of WEIR_CALLBACK_TOKEN_HOSTS: Studio's task runner asks for one."`
+	CallbackHosts []string `env:"WEIR_CALLBACK_TOKEN_HOSTS" envSeparator:"," desc:"Hosts, or HOST:PORTs, that WEIR_CALLBACK_TOKEN is meant for, separated by commas."`
+
 	FFmpeg    string `env:"WEIR_FFMPEG" envDefault:"ffmpeg" desc:"The ffmpeg program."`
 	FFprobe   string `env:"WEIR_FFPROBE" envDefault:"ffprobe" desc:"The ffprobe program."`
 	LogLevel  string `env:"WEIR_LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
@@ -73,11 +74,9 @@ const (
 	prefix = "WEIR_"
 	// maxHostID keeps queue names within River's 64 characters.
 	maxHostID = 40
-	// secretKeyBytes is the key length of AES-256.
-	secretKeyBytes = 32
-	maxConns       = 1000
-	maxSlots       = 1000
-	maxStores      = 100
+	maxConns  = 1000
+	maxSlots  = 1000
+	maxStores = 100
 )
 
 // foreign are variables with our prefix that other programs of the project read.
@@ -194,11 +193,9 @@ func (c *Config) problems() []error {
 		}
 	}
 	check(c.DatabaseMaxConns >= 2 && c.DatabaseMaxConns <= maxConns, "WEIR_DATABASE_MAX_CONNS is %d: give 2 to %d", c.DatabaseMaxConns, maxConns)
-	_, err := c.SecretKeyBytes()
-	check(err == nil, "%w", err)
 	check(c.Control || c.Worker, "WEIR_CONTROL and WEIR_WORKER are both false: this daemon would do nothing")
 	check(c.LogFormat == "json" || c.LogFormat == "text", "WEIR_LOG_FORMAT is %q: give json or text", c.LogFormat)
-	_, err = c.Level()
+	_, err := c.Level()
 	check(err == nil, "%w", err)
 	if c.Control {
 		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
@@ -242,18 +239,6 @@ func (c *Config) Level() (slog.Level, error) {
 		return level, fmt.Errorf("WEIR_LOG_LEVEL is %q: give debug, info, warn or error", c.LogLevel)
 	}
 	return level, nil
-}
-
-// SecretKeyBytes is the key of WEIR_SECRET_KEY.
-func (c *Config) SecretKeyBytes() ([]byte, error) {
-	text := string(c.SecretKey)
-	if key, err := hex.DecodeString(text); err == nil && len(key) == secretKeyBytes {
-		return key, nil
-	}
-	if key, err := base64.StdEncoding.DecodeString(text); err == nil && len(key) == secretKeyBytes {
-		return key, nil
-	}
-	return nil, fmt.Errorf("WEIR_SECRET_KEY is not %d bytes in base64 or hex: make one by `openssl rand -base64 %d`", secretKeyBytes, secretKeyBytes)
 }
 
 func validAddress(address string) bool {

@@ -51,3 +51,6 @@ SELECT a.* FROM weir.attempts a
 -- Its supervisor still works, or a file of it is still to be stored.
 SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.cleaned_at IS NULL)
     OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed'))::boolean AS needed;
+
+-- name: AttemptSetJob :exec
+UPDATE weir.attempts SET job_id = @job_id WHERE transcode_id = @transcode_id AND number = @number;

@@ -66,13 +66,13 @@ UPDATE weir.renditions
    SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing', 'pushed');
 
--- name: RenditionFailUnpushed :execrows
+-- name: RenditionFailUnpushed :exec
 -- The attempt can push no more: what is pushed already may still be stored.
 UPDATE weir.renditions
    SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
  WHERE transcode_id = @transcode_id AND attempt = @attempt AND state IN ('expected', 'pushing');
 
--- name: RenditionFailOpen :execrows
+-- name: RenditionFailOpen :exec
 -- The transcode ended: nothing of it is worked on any more.
 UPDATE weir.renditions
    SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
@@ -80,3 +80,7 @@ UPDATE weir.renditions
 
 -- name: RenditionViewList :many
 SELECT * FROM weir.v_renditions WHERE transcode_id = @transcode_id ORDER BY planned_height DESC, name;
+
+-- name: RenditionSetJob :exec
+UPDATE weir.renditions SET job_id = @job_id
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';

@@ -265,6 +265,21 @@ func (q *Queries) AttemptSetFetched(ctx context.Context, db DBTX, arg AttemptSet
 	return result.RowsAffected(), nil
 }
 
+const attemptSetJob = `-- name: AttemptSetJob :exec
+UPDATE weir.attempts SET job_id = $1 WHERE transcode_id = $2 AND number = $3
+`
+
+type AttemptSetJobParams struct {
+	JobID       *int64
+	TranscodeID uuid.UUID
+	Number      int32
+}
+
+func (q *Queries) AttemptSetJob(ctx context.Context, db DBTX, arg AttemptSetJobParams) error {
+	_, err := db.Exec(ctx, attemptSetJob, arg.JobID, arg.TranscodeID, arg.Number)
+	return err
+}
+
 const attemptSetPrepared = `-- name: AttemptSetPrepared :execrows
 UPDATE weir.attempts SET stage = 'prepared', prepared = $1, prepared_at = now()
  WHERE transcode_id = $2 AND number = $3 AND boot_id = $4 AND stage = 'fetched'

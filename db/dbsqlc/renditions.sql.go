@@ -61,7 +61,7 @@ func (q *Queries) RenditionFail(ctx context.Context, db DBTX, arg RenditionFailP
 	return result.RowsAffected(), nil
 }
 
-const renditionFailOpen = `-- name: RenditionFailOpen :execrows
+const renditionFailOpen = `-- name: RenditionFailOpen :exec
 UPDATE weir.renditions
    SET state = 'failed', error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE transcode_id = $4 AND state IN ('expected', 'pushing', 'pushed')
@@ -75,20 +75,17 @@ type RenditionFailOpenParams struct {
 }
 
 // The transcode ended: nothing of it is worked on any more.
-func (q *Queries) RenditionFailOpen(ctx context.Context, db DBTX, arg RenditionFailOpenParams) (int64, error) {
-	result, err := db.Exec(ctx, renditionFailOpen,
+func (q *Queries) RenditionFailOpen(ctx context.Context, db DBTX, arg RenditionFailOpenParams) error {
+	_, err := db.Exec(ctx, renditionFailOpen,
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
 		arg.TranscodeID,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	return err
 }
 
-const renditionFailUnpushed = `-- name: RenditionFailUnpushed :execrows
+const renditionFailUnpushed = `-- name: RenditionFailUnpushed :exec
 UPDATE weir.renditions
    SET state = 'failed', error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE transcode_id = $4 AND attempt = $5 AND state IN ('expected', 'pushing')
@@ -103,18 +100,15 @@ type RenditionFailUnpushedParams struct {
 }
 
 // The attempt can push no more: what is pushed already may still be stored.
-func (q *Queries) RenditionFailUnpushed(ctx context.Context, db DBTX, arg RenditionFailUnpushedParams) (int64, error) {
-	result, err := db.Exec(ctx, renditionFailUnpushed,
+func (q *Queries) RenditionFailUnpushed(ctx context.Context, db DBTX, arg RenditionFailUnpushedParams) error {
+	_, err := db.Exec(ctx, renditionFailUnpushed,
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
 		arg.TranscodeID,
 		arg.Attempt,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	return err
 }
 
 const renditionGet = `-- name: RenditionGet :one
@@ -322,6 +316,28 @@ func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []u
 		return nil, err
 	}
 	return items, nil
+}
+
+const renditionSetJob = `-- name: RenditionSetJob :exec
+UPDATE weir.renditions SET job_id = $1
+ WHERE transcode_id = $2 AND name = $3 AND attempt = $4 AND state = 'pushed'
+`
+
+type RenditionSetJobParams struct {
+	JobID       *int64
+	TranscodeID uuid.UUID
+	Name        string
+	Attempt     int32
+}
+
+func (q *Queries) RenditionSetJob(ctx context.Context, db DBTX, arg RenditionSetJobParams) error {
+	_, err := db.Exec(ctx, renditionSetJob,
+		arg.JobID,
+		arg.TranscodeID,
+		arg.Name,
+		arg.Attempt,
+	)
+	return err
 }
 
 const renditionSetOK = `-- name: RenditionSetOK :execrows

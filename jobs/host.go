@@ -1,0 +1,248 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"golang.org/x/sys/unix"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/media"
+	"weir/mist"
+	"weir/storage"
+)
+
+const (
+	// leaseLength is how long a host is taken for alive after its last renewal: its
+	// transcodes start elsewhere within 30 s of its death, so it is less than that.
+	leaseLength = 20 * time.Second
+	// renewEvery leaves room for three renewals to fail.
+	renewEvery = 5 * time.Second
+	// spoolMode: sources and renditions are for Mist, which runs as the same user or
+	// as root, and for nobody else.
+	spoolMode = 0o750
+)
+
+// ErrHostTaken: another boot has taken this host's row; this daemon must stop.
+var ErrHostTaken = errors.New("another daemon has taken this host id: give each host its own WEIR_HOST_ID")
+
+// Triggers are those that a host listens to.
+func Triggers() []mist.TriggerName {
+	return []mist.TriggerName{
+		mist.TriggerLiveTrackList, mist.TriggerPushEnd, mist.TriggerRecordingEnd,
+		mist.TriggerInputAbort, mist.TriggerSegmentRejected,
+	}
+}
+
+// Host is this machine's part in the work: its Mist, its spool, its lease.
+type Host struct {
+	ID      string
+	BootID  uuid.UUID
+	Slots   int
+	Stores  int
+	Version string
+
+	DB      *pgxpool.Pool
+	Mist    *mist.Client
+	Media   *media.Tools
+	Storage *storage.Client
+	Sealer  *storage.Sealer
+	Wakes   *Wakes
+	Log     *slog.Logger
+
+	Spool        string
+	SpoolReserve int64
+	SourceMax    int64
+	BinDir       string
+	// Broadcasters, or LivepeerToken and LivepeerAPI, say how to reach Livepeer.
+	Broadcasters  []string
+	LivepeerToken string
+	LivepeerAPI   string
+	// TriggerURL is where Mist posts its triggers.
+	TriggerURL string
+
+	stopping chan struct{}
+}
+
+// Boot makes the host's row this boot's, takes over what an older boot left
+// running, and registers the triggers. Mist has to answer.
+func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	h.stopping = make(chan struct{})
+	if err := os.MkdirAll(h.Spool, spoolMode); err != nil {
+		return fmt.Errorf("make the spool: %w", err)
+	}
+	info, err := h.Mist.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("boot host %s: %w", h.ID, err)
+	}
+	if _, err := h.Mist.RegisterTriggers(ctx, h.TriggerURL, Triggers(), nil); err != nil {
+		return fmt.Errorf("boot host %s: %w", h.ID, err)
+	}
+	free, err := h.spoolFree()
+	if err != nil {
+		return fmt.Errorf("boot host %s: %w", h.ID, err)
+	}
+	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		if _, err := q.HostBoot(ctx, tx, dbsqlc.HostBootParams{
+			ID: h.ID, BootID: h.BootID, Slots: int32(h.Slots), LeaseSeconds: leaseLength.Seconds(),
+			WeirVersion: h.Version, MistVersion: info.Version, MistIID: info.IID, SpoolFreeBytes: free,
+		}); err != nil {
+			return err
+		}
+		if err := h.takeOver(ctx, tx, client); err != nil {
+			return err
+		}
+		_, err := client.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("boot host %s: %w", h.ID, err)
+	}
+	h.Log.InfoContext(ctx, "host booted", "host", h.ID, "boot", h.BootID, "slots", h.Slots, "mist", info.Version, "iid", info.IID)
+	return nil
+}
+
+// takeOver ends the River rows that an older boot of this host was running when it
+// died, and inserts new ones in their place: River itself would wait for hours, and
+// would let the dead one's answer complete them.
+func (h *Host) takeOver(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx]) error {
+	q := dbsqlc.New()
+	orphans, err := q.RiverJobOrphans(ctx, tx, dbsqlc.RiverJobOrphansParams{
+		Queues: []string{hostQueue(h.ID), storeQueue(h.ID)}, ClientID: clientID(h.ID, h.BootID),
+	})
+	if err != nil {
+		return fmt.Errorf("find the jobs of an older boot: %w", err)
+	}
+	for _, job := range orphans {
+		owner := job.AttemptedBy[len(job.AttemptedBy)-1]
+		ended, err := q.RiverJobFinalize(ctx, tx, dbsqlc.RiverJobFinalizeParams{ID: job.ID, Owner: owner})
+		if err != nil {
+			return fmt.Errorf("end job %d of %s: %w", job.ID, owner, err)
+		}
+		if ended == 0 {
+			continue
+		}
+		if err := again(ctx, tx, client, job); err != nil {
+			return fmt.Errorf("take over job %d of %s: %w", job.ID, owner, err)
+		}
+		h.Log.InfoContext(ctx, "job taken over from an older boot", "job", job.ID, "kind", job.Kind, "owner", owner)
+	}
+	return nil
+}
+
+// Run renews the lease until ctx ends or another boot has the host (ErrHostTaken).
+// While Mist does not answer it renews nothing: nothing new is placed here then.
+func (h *Host) Run(ctx context.Context) error {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := h.renew(ctx)
+		switch {
+		case errors.Is(err, ErrHostTaken):
+			return err
+		case err != nil && ctx.Err() == nil:
+			h.Log.WarnContext(ctx, "lease not renewed", "host", h.ID, "error", err)
+		}
+	}
+}
+
+func (h *Host) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	info, err := h.Mist.Info(ctx)
+	if err != nil {
+		return err
+	}
+	// Registering is idempotent and reads first: this mends what a restarted or
+	// reconfigured controller lost.
+	changed, err := h.Mist.RegisterTriggers(ctx, h.TriggerURL, Triggers(), nil)
+	if err != nil {
+		return err
+	}
+	if changed {
+		h.Log.WarnContext(ctx, "triggers registered again", "host", h.ID, "iid", info.IID)
+	}
+	free, err := h.spoolFree()
+	if err != nil {
+		return err
+	}
+	renewed, err := dbsqlc.New().HostRenew(ctx, h.DB, dbsqlc.HostRenewParams{
+		ID: h.ID, BootID: h.BootID, LeaseSeconds: leaseLength.Seconds(),
+		MistVersion: info.Version, MistIID: info.IID, SpoolFreeBytes: free,
+	})
+	if err != nil {
+		return fmt.Errorf("renew the lease of host %s: %w", h.ID, err)
+	}
+	if renewed == 0 {
+		return fmt.Errorf("host %s: %w", h.ID, ErrHostTaken)
+	}
+	return nil
+}
+
+// Stop lets the supervisors go: they leave MistProcLivepeer running, and the next
+// boot takes it up. It gives the lease back.
+func (h *Host) Stop(ctx context.Context) error {
+	close(h.stopping)
+	if err := dbsqlc.New().HostRelease(ctx, h.DB, dbsqlc.HostReleaseParams{ID: h.ID, BootID: h.BootID}); err != nil {
+		return fmt.Errorf("release host %s: %w", h.ID, err)
+	}
+	return nil
+}
+
+func (h *Host) spoolFree() (int64, error) {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(h.Spool, &stat); err != nil {
+		return 0, fmt.Errorf("look at the spool %s: %w", h.Spool, err)
+	}
+	return int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // a disk's free blocks fit
+}
+
+// folder is an attempt's place in the spool.
+func (h *Host) folder(name mist.Name) string { return filepath.Join(h.Spool, name.String()) }
+
+// open opens a sealed column of a transcode.
+func (h *Host) open(t *dbsqlc.Transcode, column sealed, value []byte) (string, error) {
+	return openSealed(h.Sealer, t.ID, column, value)
+}
+
+func openSealed(sealer *storage.Sealer, id uuid.UUID, column sealed, value []byte) (string, error) {
+	text, err := sealer.Open(value, column.of(id))
+	if err != nil {
+		return "", fmt.Errorf("open the %s of %s: %w", column, id, failed(CodeSecretUnreadable, StageFetch, err.Error()))
+	}
+	return string(text), nil
+}
+
+// removeFolder removes an attempt's folder once nobody needs it: its supervisor has
+// cleaned up, and no rendition waits to be stored. Whoever comes last removes it.
+func (h *Host) removeFolder(ctx context.Context, name mist.Name) error {
+	needed, err := dbsqlc.New().AttemptNeedsSpool(ctx, h.DB, dbsqlc.AttemptNeedsSpoolParams{
+		TranscodeID: name.Transcode, Number: int32(name.Attempt), //nolint:gosec // counts attempts
+	})
+	if err != nil {
+		return fmt.Errorf("see whether %s is needed: %w", name, err)
+	}
+	if needed {
+		return nil
+	}
+	if err := os.RemoveAll(h.folder(name)); err != nil {
+		return fmt.Errorf("remove spool folder: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package jobs
+
+import (
+	"weir/db/dbsqlc"
+)
+
+// The shares of the completion ratio: what is measured is media time pushed; the
+// rest is short beside it.
+const (
+	shareFetched  = 0.02
+	sharePrepared = 0.05
+	shareStored   = 0.10
+	sharePushed   = 1 - sharePrepared - shareStored
+)
+
+// ratioOf is how much of a transcode is done, from 0 to 1: media time pushed over
+// the source's duration, the same weight for every rendition. 1 is told by success
+// alone.
+func ratioOf(t *dbsqlc.Transcode, stage string, renditions []dbsqlc.Rendition) float64 {
+	switch stage {
+	case AttemptPlaced:
+		return 0
+	case AttemptFetched:
+		return shareFetched
+	}
+	if t.SourceDurationMs == nil || len(renditions) == 0 {
+		return sharePrepared
+	}
+	ratio := sharePrepared
+	each := 1 / float64(len(renditions))
+	for _, r := range renditions {
+		switch r.State {
+		case RenditionPushing:
+			ratio += each * sharePushed * min(1, float64(r.PushedMs)/float64(*t.SourceDurationMs))
+		case RenditionPushed:
+			ratio += each * sharePushed
+		case RenditionOK:
+			ratio += each * (sharePushed + shareStored)
+		}
+	}
+	return min(ratio, 1)
+}

@@ -1,0 +1,51 @@
+package jobs
+
+import "encoding/json"
+
+// The forms of the API that a request comes by.
+const (
+	// FormV1 is POST /v1/transcodes.
+	FormV1 = "v1"
+	// FormFile is the old POST /api/transcode/file.
+	FormFile = "file"
+)
+
+// Request is what Accept takes: checked by whoever read it, with whole URLs. It
+// holds secrets and must not be logged; what is stored of them is sealed.
+type Request struct {
+	Tenant string
+	// ExternalID is the caller's own id, unique within the tenant; empty: none.
+	ExternalID string
+	Form       string
+	// SourceURL, OutputURL (a prefix) and CallbackURL may hold credentials.
+	SourceURL, OutputURL, CallbackURL string
+	// The same for people, without secrets.
+	SourceShown, OutputShown, CallbackShown string
+	// Livepeer overrides the daemon's way to Livepeer; nil: none.
+	Livepeer *Livepeer
+	// Profiles are 1 to 16, their names unique.
+	Profiles []Profile
+	// Shown is the body without its secrets, as JSON for people.
+	Shown json.RawMessage
+	// Body is the body's canonical JSON, secrets included: two requests are the
+	// same when these bytes are. Only a keyed digest of it is stored.
+	Body []byte
+}
+
+// Profile is one requested rendition.
+type Profile struct {
+	Name          string
+	Width, Height int
+	// Bitrate in bits a second.
+	Bitrate int64
+	// FPS in whole frames a second, as MistProcLivepeer takes them; 0 is the source's.
+	FPS int
+	// GOP and CodecProfile are MistProcLivepeer's, empty for its defaults.
+	GOP, CodecProfile string
+}
+
+// Livepeer is a request's own way to Livepeer.
+type Livepeer struct {
+	AccessToken string `json:"access_token"`
+	APIURL      string `json:"api_url"`
+}

@@ -1,0 +1,78 @@
+package jobs
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// The states of a transcode.
+const (
+	StateQueued    = "queued"
+	StatePlaced    = "placed"
+	StateRunning   = "running"
+	StateStoring   = "storing"
+	StateSucceeded = "succeeded"
+	StateFailed    = "failed"
+	StateCancelled = "cancelled"
+)
+
+// States lists the states of a transcode in the order that they are reached in.
+func States() []string {
+	return []string{StateQueued, StatePlaced, StateRunning, StateStoring, StateSucceeded, StateFailed, StateCancelled}
+}
+
+// The states of a rendition.
+const (
+	RenditionExpected = "expected"
+	RenditionPushing  = "pushing"
+	RenditionPushed   = "pushed"
+	RenditionOK       = "ok"
+	RenditionFailed   = "failed"
+)
+
+// The stages of an attempt: the last step whose effect is on disk or in Mist.
+const (
+	AttemptPlaced     = "placed"
+	AttemptFetched    = "fetched"
+	AttemptPrepared   = "prepared"
+	AttemptStarted    = "started"
+	AttemptTranscoded = "transcoded"
+	AttemptCleaned    = "cleaned"
+)
+
+// The outcomes of an attempt.
+const (
+	OutcomeSucceeded = "succeeded"
+	OutcomeFailed    = "failed"
+	OutcomeCancelled = "cancelled"
+	OutcomeLost      = "lost"
+)
+
+// The states of a callback.
+const (
+	CallbackPending   = "pending"
+	CallbackDelivered = "delivered"
+	CallbackRefused   = "refused"
+	CallbackExpired   = "expired"
+)
+
+// terminal says whether a transcode's state is an end.
+func terminal(state string) bool {
+	return slices.Contains([]string{StateSucceeded, StateFailed, StateCancelled}, state)
+}
+
+// sealed names a sealed column: a sealed value opens only for the column and the
+// transcode that it was sealed for.
+type sealed string
+
+const (
+	sealSource   sealed = "source"
+	sealOutput   sealed = "output"
+	sealCallback sealed = "callback"
+	sealLivepeer sealed = "livepeer"
+)
+
+func (s sealed) of(transcode uuid.UUID) string {
+	return "transcode/" + transcode.String() + "/" + string(s)
+}

@@ -1,0 +1,111 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"golang.org/x/sync/errgroup"
+
+	"weir/db/dbsqlc"
+	"weir/storage"
+	"weir/studio"
+)
+
+const (
+	// statusQueue is worked by daemons that lead.
+	statusQueue = "status"
+	// statusEvery and statusAfter keep a sign of life under Studio's 30 s: at the
+	// worst statusAfter + statusEvery pass between two.
+	statusEvery = 5 * time.Second
+	statusAfter = 15 * time.Second
+	// statusTimeout bounds a round; what it did not reach is due again.
+	statusTimeout = 60 * time.Second
+	// statusPage and statusAtOnce bound what a round holds in memory and in flight.
+	statusPage   = 500
+	statusAtOnce = 32
+)
+
+// StatusArgs is the periodic job that tells Studio of what is not done yet, the
+// queued ones too: silence means lost to it.
+type StatusArgs struct{}
+
+// Kind implements river.JobArgs.
+func (StatusArgs) Kind() string { return "status" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts. A lost round is made good by
+// the next one.
+func (StatusArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: statusQueue, MaxAttempts: 1}
+}
+
+type statusWorker struct {
+	river.WorkerDefaults[StatusArgs]
+	db     *pgxpool.Pool
+	sealer *storage.Sealer
+	studio *studio.Client
+	log    *slog.Logger
+}
+
+// Timeout implements river.Worker.
+func (w *statusWorker) Timeout(*river.Job[StatusArgs]) time.Duration { return statusTimeout }
+
+// Work sends all statuses that are due.
+func (w *statusWorker) Work(ctx context.Context, _ *river.Job[StatusArgs]) error {
+	before := time.Now().Add(-statusAfter)
+	for {
+		due, err := dbsqlc.New().TranscodeStatusDue(ctx, w.db, dbsqlc.TranscodeStatusDueParams{SentBefore: &before, PageSize: statusPage})
+		if err != nil {
+			return fmt.Errorf("read the statuses due: %w", err)
+		}
+		group, groupCtx := errgroup.WithContext(ctx)
+		group.SetLimit(statusAtOnce)
+		for i := range due {
+			group.Go(func() error { return w.send(groupCtx, &due[i]) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if len(due) < statusPage {
+			return nil
+		}
+	}
+}
+
+// send tells of one transcode, unless it has ended meanwhile: nothing may come
+// behind the terminal callback.
+func (w *statusWorker) send(ctx context.Context, t *dbsqlc.Transcode) error {
+	q := dbsqlc.New()
+	stage := ""
+	if t.Attempt > 0 {
+		a, err := q.AttemptGet(ctx, w.db, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
+		if err != nil {
+			return fmt.Errorf("status of %s: %w", t.ID, err)
+		}
+		stage = a.Stage
+	}
+	url, err := openSealed(w.sealer, t.ID, sealCallback, t.CallbackSealed)
+	if err != nil {
+		w.log.WarnContext(ctx, "status not sent", "transcode", t.ID, "error", err)
+		return nil
+	}
+	body, err := studio.Progress(subjectOf(t), statusOf(t, stage)).Body()
+	if err != nil {
+		return fmt.Errorf("status of %s: %w", t.ID, err)
+	}
+	open, err := q.TranscodeIsOpen(ctx, w.db, t.ID)
+	if err != nil {
+		return fmt.Errorf("status of %s: %w", t.ID, err)
+	}
+	if !open {
+		return nil
+	}
+	result := w.studio.Deliver(ctx, studio.Delivery{URL: studio.Secret(url), Body: body})
+	if result.Verdict != studio.Delivered {
+		w.log.DebugContext(ctx, "status not taken", "transcode", t.ID, "verdict", result.Verdict, "why", result.Err)
+	}
+	return nil
+}

@@ -1,0 +1,288 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/media"
+	"weir/mist"
+	"weir/storage"
+)
+
+const (
+	// storeTimeout bounds one try of one rendition; stalls are noticed far earlier.
+	storeTimeout = 3 * time.Hour
+	// storeTries with storeRetryMax between them ride out a day of S3 outage: it never
+	// costs a transcode.
+	storeTries    = 1440
+	storeRetryMin = time.Second
+	storeRetryMax = time.Minute
+	// renditionType is the Content-Type of MPEG-TS.
+	renditionType = "video/mp2t"
+)
+
+// StoreArgs is the job that finishes, judges, uploads and verifies one rendition, on
+// the host that has its file.
+type StoreArgs struct {
+	TranscodeID uuid.UUID `json:"transcode_id"`
+	Attempt     int32     `json:"attempt"`
+	Rendition   string    `json:"rendition"`
+}
+
+// Kind implements river.JobArgs.
+func (StoreArgs) Kind() string { return "store" }
+
+func storeOpts(host string) *river.InsertOpts {
+	return &river.InsertOpts{Queue: storeQueue(host), MaxAttempts: storeTries}
+}
+
+type storeWorker struct {
+	river.WorkerDefaults[StoreArgs]
+	host *Host
+}
+
+// Timeout implements river.Worker.
+func (w *storeWorker) Timeout(*river.Job[StoreArgs]) time.Duration { return storeTimeout }
+
+// NextRetry implements river.Worker.
+func (w *storeWorker) NextRetry(job *river.Job[StoreArgs]) time.Time {
+	wait := storeRetryMin << min(job.Attempt, 10) //nolint:mnd // doubles until far over the cap
+	return time.Now().Add(min(wait, storeRetryMax))
+}
+
+// Work stores one rendition. It may run again at any point: what it does is done
+// anew, to the same object, until the row says ok.
+func (w *storeWorker) Work(ctx context.Context, job *river.Job[StoreArgs]) error {
+	h := w.host
+	name := mist.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)}
+	log := h.Log.With("transcode", name.Transcode, "attempt", name.Attempt, "rendition", job.Args.Rendition, "job", job.ID)
+	client := river.ClientFromContext[pgx.Tx](ctx)
+	s := &store{host: h, name: name}
+	open, err := s.load(ctx, job.Args.Rendition)
+	if err != nil {
+		return err
+	}
+	if open {
+		stored, err := s.run(ctx)
+		switch {
+		case err == nil:
+			if err := s.commit(ctx, client, job, stored); err != nil {
+				return err
+			}
+			log.InfoContext(ctx, "rendition stored", "bytes", stored.object.Bytes, "frames", stored.verdict.Frames)
+		case ctx.Err() != nil:
+			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, context.Cause(ctx))
+		case patientWith(err) && job.Attempt < job.MaxAttempts:
+			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, err)
+		default:
+			f := failureOf(err, StageStore)
+			log.WarnContext(ctx, "rendition failed", "code", f.Code, "why", f.Text)
+			if err := failRendition(ctx, h.DB, client, name, s.rendition.Name, f); err != nil {
+				return err
+			}
+		}
+	}
+	return h.removeFolder(ctx, name)
+}
+
+// patientWith says whether a store waits for S3 rather than fail: the file is safe
+// in the spool, and a new transcode would meet the same outage.
+func patientWith(err error) bool {
+	var ofStorage *storage.Error
+	if !errors.As(err, &ofStorage) {
+		return false
+	}
+	switch ofStorage.Code {
+	case storage.CodeS3Unavailable, storage.CodeChecksumMismatch, storage.CodeUploadUnverified, storage.CodeSpoolFull:
+		return true
+	default:
+		return false
+	}
+}
+
+// store is one rendition on its way from the spool to S3.
+type store struct {
+	host      *Host
+	name      mist.Name
+	transcode dbsqlc.Transcode
+	attempt   dbsqlc.Attempt
+	rendition dbsqlc.Rendition
+}
+
+type stored struct {
+	location storage.Location
+	object   storage.Object
+	verdict  media.Verdict
+}
+
+// load reads the rows; open is false when there is nothing to store any more.
+func (s *store) load(ctx context.Context, rendition string) (open bool, err error) {
+	q := dbsqlc.New()
+	number := int32(s.name.Attempt) //nolint:gosec // counts attempts
+	if s.transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode); err != nil {
+		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
+	}
+	if s.attempt, err = q.AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: number}); err != nil {
+		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
+	}
+	if s.rendition, err = q.RenditionGet(ctx, s.host.DB, dbsqlc.RenditionGetParams{TranscodeID: s.name.Transcode, Name: rendition}); err != nil {
+		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
+	}
+	return s.rendition.State == RenditionPushed && s.rendition.Attempt == number && !terminal(s.transcode.State), nil
+}
+
+// run finishes, judges, uploads and verifies.
+func (s *store) run(ctx context.Context) (stored, error) {
+	h := s.host
+	source, err := sourceOf(&s.transcode)
+	if err != nil {
+		return stored{}, err
+	}
+	prepared, err := preparedOf(&s.attempt)
+	if err != nil {
+		return stored{}, err
+	}
+	folder := filepath.Join(h.folder(s.name), outFolder)
+	if err := os.MkdirAll(folder, spoolMode); err != nil {
+		return stored{}, failed(string(storage.CodeSpoolFailed), StageStore, err.Error())
+	}
+	path := filepath.Join(folder, s.rendition.Name+pushedExt)
+	if err := h.Media.Finish(ctx, h.pushedPath(s.name, s.rendition.Name), h.sourcePath(s.name), source, prepared, path); err != nil {
+		return stored{}, fmt.Errorf("finish: %w", err)
+	}
+	verdict, err := h.Media.Judge(ctx, path, media.Want{
+		Width: int(s.rendition.PlannedWidth), Height: int(s.rendition.PlannedHeight), FPS: float64(s.rendition.FPS),
+		Source: source, Prepared: prepared,
+	})
+	if err != nil {
+		return stored{}, fmt.Errorf("judge: %w", err)
+	}
+	if !verdict.OK {
+		return stored{}, notOK(verdict)
+	}
+	location, err := s.location()
+	if err != nil {
+		return stored{}, err
+	}
+	object, err := h.Storage.Upload(ctx, location, path, storage.UploadOptions{ContentType: renditionType})
+	if err != nil {
+		return stored{}, fmt.Errorf("upload: %w", err)
+	}
+	return stored{location, object, verdict}, nil
+}
+
+func notOK(verdict media.Verdict) *Failure {
+	var texts []string
+	for _, problem := range verdict.Problems {
+		texts = append(texts, problem.Text)
+	}
+	return failed(verdict.Problems[0].Code, StageStore, strings.Join(texts, "; "))
+}
+
+// location is where the rendition's object goes. The attempt is in its key: what an
+// old attempt still writes can't touch what a newer one relies on.
+func (s *store) location() (storage.Location, error) {
+	url, err := s.host.open(&s.transcode, sealOutput, s.transcode.OutputSealed)
+	if err != nil {
+		return storage.Location{}, err
+	}
+	prefix, err := storage.ParseLocation(url)
+	if err != nil {
+		return storage.Location{}, fmt.Errorf("output: %w", err)
+	}
+	return prefix.Join(s.transcode.ID.String(), strconv.Itoa(s.name.Attempt), s.rendition.Name+pushedExt), nil
+}
+
+// commit makes the rendition ok and settles the transcode, in one transaction with
+// the job's completion. Fenced: when the row has moved on, the object is nobody's
+// and is removed.
+func (s *store) commit(ctx context.Context, client *river.Client[pgx.Tx], job *river.Job[StoreArgs], done stored) error {
+	verdict, err := json.Marshal(done.verdict)
+	if err != nil {
+		return fmt.Errorf("write down the verdict: %w", err)
+	}
+	url := done.location.String()
+	orphan := false
+	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		t, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode)
+		if err != nil {
+			return err
+		}
+		changed, err := q.RenditionSetOK(ctx, tx, dbsqlc.RenditionSetOKParams{
+			TranscodeID: s.name.Transcode, Name: s.rendition.Name, Attempt: s.rendition.Attempt,
+			ObjectURL: &url, ObjectBytes: &done.object.Bytes, ObjectEtag: &done.object.ETag, ObjectChecksum: &done.object.Checksum,
+			Frames: &done.verdict.Frames, DurationMs: &done.verdict.DurationMS, Verdict: verdict,
+		})
+		if err != nil {
+			return err
+		}
+		orphan = changed == 0
+		if !orphan {
+			if err := progressed(ctx, tx, &t); err != nil {
+				return err
+			}
+			if err := settle(ctx, tx, client, s.name.Transcode, s.rendition.Attempt); err != nil {
+				return err
+			}
+		}
+		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("commit %s of %s: %w", s.rendition.Name, s.name, err)
+	}
+	if orphan {
+		return s.host.Storage.Delete(ctx, done.location)
+	}
+	return nil
+}
+
+// progressed brings the ratio up to a rendition just stored.
+func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
+	q := dbsqlc.New()
+	renditions, err := q.RenditionList(ctx, tx, t.ID)
+	if err != nil {
+		return err
+	}
+	return q.TranscodeSetRatio(ctx, tx, dbsqlc.TranscodeSetRatioParams{
+		ID: t.ID, Attempt: t.Attempt, Ratio: ratioOf(t, AttemptTranscoded, renditions),
+	})
+}
+
+// failRendition fails one rendition of an attempt and settles the transcode.
+func failRendition(ctx context.Context, pool *pgxpool.Pool, client *river.Client[pgx.Tx], name mist.Name, rendition string, f *Failure) error {
+	number := int32(name.Attempt) //nolint:gosec // counts attempts
+	err := db.InTx(ctx, pool, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		if _, err := q.TranscodeGetForUpdate(ctx, tx, name.Transcode); err != nil {
+			return err
+		}
+		if _, err := q.RenditionFail(ctx, tx, dbsqlc.RenditionFailParams{
+			TranscodeID: name.Transcode, Name: rendition, Attempt: number,
+			ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+		}); err != nil {
+			return err
+		}
+		return settle(ctx, tx, client, name.Transcode, number)
+	})
+	if err != nil {
+		return fmt.Errorf("fail %s of %s: %w", rendition, name, err)
+	}
+	return nil
+}

@@ -1,0 +1,312 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"weir/db/dbsqlc"
+	"weir/media"
+	"weir/mist"
+)
+
+const (
+	// transcodeTimeout bounds an attempt; River's rescuer would take a job of this age
+	// for stuck. A day of video goes through in less.
+	transcodeTimeout = 12 * time.Hour
+	// transcodeTries are for errors that are no failure of the transcode, as a database
+	// that goes away; attempts are counted in our own rows.
+	transcodeTries = 100
+	// pollEvery is the most that a lost trigger costs.
+	pollEvery = time.Second
+	// troubleEvery is the pause after an error of Postgres or Mist.
+	troubleEvery = time.Second
+	// mistPatience is how long Mist may be silent under a running attempt: longer than
+	// its controller takes to come back, shorter than Studio's patience.
+	mistPatience = 45 * time.Second
+	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled.
+	cleanTimeout = 30 * time.Second
+	// stopGrace is what MistProcLivepeer gets between SIGTERM and SIGKILL once its
+	// results are in: a hung one ignores SIGTERM for ever.
+	stopGrace = 2 * time.Second
+	// logLimit caps MistProcLivepeer's log in the spool.
+	logLimit = 4 << 20
+	// logShown is how much of it is told when it failed.
+	logShown = 600
+)
+
+// TranscodeArgs is the job that supervises one attempt on its host, for as long as
+// the attempt holds its slot.
+type TranscodeArgs struct {
+	TranscodeID uuid.UUID `json:"transcode_id"`
+	Attempt     int32     `json:"attempt"`
+}
+
+// Kind implements river.JobArgs.
+func (TranscodeArgs) Kind() string { return "transcode" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts; the queue is the host's.
+func (TranscodeArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: transcodeTries}
+}
+
+type transcodeWorker struct {
+	river.WorkerDefaults[TranscodeArgs]
+	host *Host
+}
+
+// Timeout implements river.Worker.
+func (w *transcodeWorker) Timeout(*river.Job[TranscodeArgs]) time.Duration { return transcodeTimeout }
+
+// NextRetry implements river.Worker.
+func (w *transcodeWorker) NextRetry(*river.Job[TranscodeArgs]) time.Time {
+	return time.Now().Add(troubleEvery)
+}
+
+// Work supervises the attempt until it is cleaned up. A stop of the daemon ends the
+// supervision alone: MistProcLivepeer runs on and the next boot takes it up.
+func (w *transcodeWorker) Work(ctx context.Context, job *river.Job[TranscodeArgs]) error {
+	s := &supervisor{
+		host:   w.host,
+		client: river.ClientFromContext[pgx.Tx](ctx),
+		name:   mist.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)},
+		log:    w.host.Log.With("transcode", job.Args.TranscodeID, "attempt", job.Args.Attempt, "job", job.ID),
+	}
+	if err := s.takeUp(ctx, job.ID); err != nil {
+		return err
+	}
+	err := s.supervise(ctx)
+	switch {
+	case errors.Is(err, errStopping):
+		return river.JobSnooze(0) // available at once, for the next boot
+	case errors.Is(err, errLost):
+		return nil
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), river.ErrJobCancelledRemotely):
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
+		defer cancel()
+		return s.clean(ctx)
+	}
+	return err
+}
+
+// errStopping: the daemon stops softly.
+var errStopping = errors.New("the daemon stops")
+
+// supervisor brings one attempt to its end. All it knows is in rows; what it holds
+// can be found again.
+type supervisor struct {
+	host   *Host
+	client *river.Client[pgx.Tx]
+	name   mist.Name
+	log    *slog.Logger
+
+	process     *mist.Process
+	seen        Seen
+	troubleFrom time.Time
+	ratio       float64
+}
+
+func (s *supervisor) takeUp(ctx context.Context, job int64) error {
+	q := dbsqlc.New()
+	taken, err := q.AttemptTakeUp(ctx, s.host.DB, dbsqlc.AttemptTakeUpParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), HostID: s.host.ID, BootID: &s.host.BootID, JobID: &job,
+	})
+	if err != nil {
+		return fmt.Errorf("take up %s: %w", s.name, err)
+	}
+	if taken == 0 {
+		return nil // cleaned up already: the plan says so too
+	}
+	if _, err := q.TranscodeStart(ctx, s.host.DB, dbsqlc.TranscodeStartParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
+		return fmt.Errorf("start %s: %w", s.name, err)
+	}
+	return nil
+}
+
+func (s *supervisor) number() int32 { return int32(s.name.Attempt) } //nolint:gosec // counts attempts
+
+// supervise runs the loop: load, plan, do, until there is nothing to do.
+func (s *supervisor) supervise(ctx context.Context) error {
+	wake, deaf := s.host.Wakes.listen(s.name.Transcode)
+	defer deaf()
+	for {
+		select {
+		case <-s.host.stopping:
+			return errStopping
+		default:
+		}
+		pause, done, err := s.step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("supervise %s: %w", s.name, ctx.Err())
+		case done:
+			return nil
+		case errors.Is(err, errLost):
+			return err
+		case err != nil:
+			s.log.WarnContext(ctx, "supervisor waits", "error", err)
+			pause = troubleEvery
+		}
+		if pause == 0 {
+			continue
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-wake:
+		case <-timer.C:
+		case <-s.host.stopping:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// step does one action. An error is one of Postgres or of Mist's, which the next
+// step meets again or not; what fails the attempt becomes rows.
+func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, err error) {
+	rows, err := s.load(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	if rows.Attempt.Stage == AttemptStarted && rows.Attempt.Outcome == nil {
+		err := s.observe(ctx, &rows)
+		if err != nil && s.patient(time.Now()) {
+			return 0, false, err
+		}
+		if err != nil {
+			return 0, false, s.giveUp(ctx, failureOf(err, StageTranscode))
+		}
+		s.troubleFrom = time.Time{}
+		if err := s.tellProgress(ctx, &rows); err != nil {
+			return 0, false, err
+		}
+	}
+	action := plan(rows, time.Now())
+	if action.Do != DoWait {
+		s.log.DebugContext(ctx, "next step", "do", action.Do)
+	}
+	switch action.Do {
+	case DoFetch:
+		err = s.attemptStep(ctx, StageFetch, func() error { return s.fetch(ctx, &rows) })
+	case DoPrepare:
+		err = s.attemptStep(ctx, StagePrepare, func() error { return s.prepare(ctx, &rows) })
+	case DoStart:
+		err = s.attemptStep(ctx, StageTranscode, func() error { return s.start(ctx, &rows) })
+	case DoPush:
+		pause, err = s.push(ctx, &rows, action.Rendition)
+	case DoPushed:
+		err = s.pushed(ctx, action.Rendition)
+	case DoFailRendition:
+		err = s.failRendition(ctx, action.Rendition.Name, action.Failure)
+	case DoFail:
+		err = s.giveUp(ctx, action.Failure)
+	case DoFinish:
+		err = s.finish(ctx)
+	case DoClean:
+		err = s.clean(ctx)
+	case DoWait:
+		pause = pollEvery
+	case DoNothing:
+		done = true
+	}
+	return pause, done, err
+}
+
+// patient says whether trouble with Mist is young enough to wait for its end.
+func (s *supervisor) patient(now time.Time) bool {
+	if s.troubleFrom.IsZero() {
+		s.troubleFrom = now
+	}
+	return now.Sub(s.troubleFrom) < mistPatience
+}
+
+// attemptStep runs a step whose failure fails the attempt. Trouble with Postgres
+// does not: it is no *Failure of ours and is met again.
+func (s *supervisor) attemptStep(ctx context.Context, stage Stage, step func() error) error {
+	err := step()
+	var rows *rowError
+	switch {
+	case err == nil, ctx.Err() != nil, errors.As(err, &rows):
+		return err
+	}
+	return s.giveUp(ctx, failureOf(err, stage))
+}
+
+// rowError is trouble with Postgres, told from trouble with the transcode.
+type rowError struct {
+	what string
+	err  error
+}
+
+func (e *rowError) Error() string { return e.what + ": " + e.err.Error() }
+func (e *rowError) Unwrap() error { return e.err }
+
+var (
+	// errFenced: the row has moved on; the next plan sees where.
+	errFenced = errors.New("the row has moved on")
+	// errLost: another boot of the host has taken the attempt up.
+	errLost = errors.New("another boot has taken the attempt up")
+)
+
+// fenced turns the result of a fenced write into an error.
+func fenced(what string, changed int64, err error) error {
+	if err == nil && changed == 0 {
+		err = errFenced
+	}
+	if err != nil {
+		return &rowError{what, err}
+	}
+	return nil
+}
+
+func (s *supervisor) load(ctx context.Context) (Rows, error) {
+	q := dbsqlc.New()
+	var rows Rows
+	var err error
+	if rows.Transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode); err != nil {
+		return rows, fmt.Errorf("load %s: %w", s.name, err)
+	}
+	if rows.Attempt, err = q.AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: s.number()}); err != nil {
+		return rows, fmt.Errorf("load %s: %w", s.name, err)
+	}
+	if rows.Renditions, err = q.RenditionList(ctx, s.host.DB, s.name.Transcode); err != nil {
+		return rows, fmt.Errorf("load %s: %w", s.name, err)
+	}
+	if rows.Attempt.BootID == nil || *rows.Attempt.BootID != s.host.BootID {
+		return rows, fmt.Errorf("load %s: %w", s.name, errLost)
+	}
+	return rows, nil
+}
+
+func preparedOf(a *dbsqlc.Attempt) (media.Prepared, error) {
+	var prepared media.Prepared
+	if err := json.Unmarshal(a.Prepared, &prepared); err != nil {
+		return prepared, fmt.Errorf("read what was prepared: %w", err)
+	}
+	return prepared, nil
+}
+
+func sourceOf(t *dbsqlc.Transcode) (media.Source, error) {
+	var source media.Source
+	if err := json.Unmarshal(t.Source, &source); err != nil {
+		return source, fmt.Errorf("read what was probed: %w", err)
+	}
+	return source, nil
+}
+
+// fileBytes is a file's size; 0 when there is none.
+func fileBytes(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

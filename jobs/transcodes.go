@@ -1,0 +1,251 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/mist"
+	"weir/storage"
+)
+
+// What the operations on transcodes answer with; test by errors.Is.
+var (
+	ErrNotFound = errors.New("no such transcode")
+	// ErrConflict: the tenant has used this external_id for a different request.
+	ErrConflict = errors.New("this external_id was used for a different request")
+	// ErrFinished: it has reached its end and can't be cancelled.
+	ErrFinished = errors.New("the transcode has ended already")
+	// ErrNotFailed: only a failed transcode can be retried.
+	ErrNotFailed = errors.New("only a failed transcode can be retried")
+)
+
+// maxAttempts is how often a transcode is tried in one run: a second try meets
+// another host, a third tells a bad host from a bad source.
+const maxAttempts = 3
+
+// Transcodes are the operations of Studio and of operators. They are rows alone:
+// they work while no daemon is up.
+type Transcodes struct {
+	DB     *pgxpool.Pool
+	River  *river.Client[pgx.Tx]
+	Sealer *storage.Sealer
+}
+
+// Detail is a transcode with all that belongs to its newest attempt.
+type Detail struct {
+	Transcode  dbsqlc.Transcode
+	Attempt    *dbsqlc.Attempt
+	Renditions []dbsqlc.Rendition
+	// Callback is that of the run; nil before its end.
+	Callback *dbsqlc.Callback
+}
+
+// Filter narrows a list; nil fields do not.
+type Filter struct {
+	Tenant, State, ExternalID, HostID *string
+	CreatedFrom, CreatedTo            *time.Time
+	// BeforeAt and BeforeID are the last line of the page before.
+	BeforeAt *time.Time
+	BeforeID *uuid.UUID
+	Limit    int32
+}
+
+// Accept commits a request: the transcode, all its renditions and the job that
+// places it, in one transaction. created is false when the tenant has sent the
+// same request under the same external_id before: the first one is returned. A
+// different one is ErrConflict.
+func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transcode, created bool, err error) {
+	q := dbsqlc.New()
+	id, err := uuid.NewV7()
+	if err != nil {
+		return t, false, fmt.Errorf("make an id: %w", err)
+	}
+	params, err := ts.insertParams(id, req)
+	if err != nil {
+		return t, false, err
+	}
+	err = db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
+		t, err = q.TranscodeInsert(ctx, tx, params)
+		if errors.Is(err, pgx.ErrNoRows) {
+			t, err = q.TranscodeGetByExternalID(ctx, tx, dbsqlc.TranscodeGetByExternalIDParams{
+				Tenant: req.Tenant, ExternalID: req.ExternalID,
+			})
+			if err == nil && !ts.Sealer.SameDigest(req.Body, t.RequestDigest) {
+				err = ErrConflict
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		created = true
+		if err := insertRenditions(ctx, tx, id, req.Profiles); err != nil {
+			return err
+		}
+		_, err = ts.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
+	}
+	return t, created, nil
+}
+
+func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.TranscodeInsertParams, error) {
+	params := dbsqlc.TranscodeInsertParams{
+		ID: id, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
+		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), sealSource.of(id)),
+		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), sealOutput.of(id)),
+		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), sealCallback.of(id)),
+		AttemptsLeft: maxAttempts,
+	}
+	if req.ExternalID != "" {
+		params.ExternalID = &req.ExternalID
+	}
+	if req.Livepeer != nil {
+		text, err := json.Marshal(req.Livepeer)
+		if err != nil {
+			return params, fmt.Errorf("seal the Livepeer access: %w", err)
+		}
+		params.LivepeerSealed = ts.Sealer.Seal(text, sealLivepeer.of(id))
+	}
+	return params, nil
+}
+
+func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []Profile) error {
+	for i, p := range profiles {
+		width, height := mist.PlannedSize(p.Width, p.Height)
+		if err := dbsqlc.New().RenditionInsert(ctx, tx, dbsqlc.RenditionInsertParams{
+			TranscodeID: id, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
+			Bitrate: p.Bitrate, FPS: int32(p.FPS), GOP: p.GOP, CodecProfile: p.CodecProfile,
+			PlannedWidth: int32(width), PlannedHeight: int32(height),
+		}); err != nil {
+			return fmt.Errorf("rendition %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// Get reads a transcode of tenant; tenant "" is any, for operators. One that is
+// another tenant's is ErrNotFound too.
+func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (Detail, error) {
+	t, err := dbsqlc.New().TranscodeGet(ctx, ts.DB, id)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant {
+		return Detail{}, fmt.Errorf("transcode %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Detail{}, fmt.Errorf("read transcode %s: %w", id, err)
+	}
+	details, err := ts.details(ctx, []dbsqlc.Transcode{t})
+	if err != nil {
+		return Detail{}, err
+	}
+	return details[0], nil
+}
+
+// List reads a page, newest first.
+func (ts *Transcodes) List(ctx context.Context, f Filter) ([]Detail, error) {
+	list, err := dbsqlc.New().TranscodeList(ctx, ts.DB, dbsqlc.TranscodeListParams{
+		Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list transcodes: %w", err)
+	}
+	return ts.details(ctx, list)
+}
+
+// details joins a page's rows with those that belong to them, in three queries
+// however long the page.
+func (ts *Transcodes) details(ctx context.Context, list []dbsqlc.Transcode) ([]Detail, error) {
+	q := dbsqlc.New()
+	ids := make([]uuid.UUID, len(list))
+	place := map[uuid.UUID]int{}
+	details := make([]Detail, len(list))
+	for i, t := range list {
+		ids[i], place[t.ID], details[i].Transcode = t.ID, i, t
+	}
+	renditions, err := q.RenditionListOf(ctx, ts.DB, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list renditions: %w", err)
+	}
+	for _, r := range renditions {
+		d := &details[place[r.TranscodeID]]
+		d.Renditions = append(d.Renditions, r)
+	}
+	attempts, err := q.AttemptListNewest(ctx, ts.DB, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	for _, a := range attempts {
+		details[place[a.TranscodeID]].Attempt = &a
+	}
+	callbacks, err := q.CallbackListOf(ctx, ts.DB, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list callbacks: %w", err)
+	}
+	for _, c := range callbacks {
+		details[place[c.TranscodeID]].Callback = &c
+	}
+	return details, nil
+}
+
+// Cancel ends a transcode now: its state, its callback and the stop of its jobs in
+// one transaction; hosts clean up behind it. One that has ended is ErrFinished, or
+// nil when it was cancelled before.
+func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (Detail, error) {
+	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
+		t, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, id)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
+			return ErrNotFound
+		case err != nil:
+			return err
+		case t.State == StateCancelled:
+			return nil
+		case terminal(t.State):
+			return fmt.Errorf("%w: it %s", ErrFinished, t.State)
+		}
+		return cancel(ctx, tx, ts.River, &t)
+	})
+	if err != nil {
+		return Detail{}, fmt.Errorf("cancel transcode %s: %w", id, err)
+	}
+	return ts.Get(ctx, tenant, id)
+}
+
+// Retry begins a new run of a failed transcode: a new attempt for the renditions
+// that are not ok, and at its end a callback of its own.
+func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
+	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		t, err := q.TranscodeGetForUpdate(ctx, tx, id)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return ErrNotFound
+		case err != nil:
+			return err
+		case t.State != StateFailed:
+			return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
+		}
+		if _, err := q.TranscodeRetry(ctx, tx, dbsqlc.TranscodeRetryParams{ID: id, AttemptsLeft: maxAttempts}); err != nil {
+			return err
+		}
+		_, err = ts.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)
+	}
+	return ts.Get(ctx, "", id)
+}
