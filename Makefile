@@ -1,0 +1,102 @@
+# Weir: `make help` lists what there is. CI runs `make ci` and nothing else.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# libpq's variables win over an explicit address in several programs (River's CLI is one), so a
+# developer's own must not reach ours.
+unexport PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE PGSERVICEFILE \
+	PGOPTIONS PGAPPNAME PGSSLMODE PGSSLCERT PGSSLKEY PGSSLROOTCERT PGTZ PGDATESTYLE PGCONNECT_TIMEOUT
+
+BIN := build/bin
+PACKAGES ?= ./...
+# RACE=1 turns the race detector on; TESTFLAGS are for `go test`.
+GOTEST := go test $(if $(RACE),-race) $(TESTFLAGS)
+DEVSTACK := $(BIN)/devstack run --
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  SOURCE=FILE|URL KEEP=1 make demo · RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
+
+ifeq ($(shell command -v go),)
+ifeq ($(shell command -v docker),)
+setup build demo test test-mist lint generate verify bench fuzz ci:
+	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
+else
+# No Go, but Docker: the same target runs in a container that has Go.
+demo test:
+	docker compose run --rm --build workshop make $@
+setup build test-mist lint generate verify bench fuzz ci:
+	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod); with Docker alone there are: make demo, make test" >&2; exit 1
+endif
+else
+
+.PHONY: setup
+setup: ## find or install PostgreSQL and ffmpeg
+	@tools/setup.sh $(if $(RACE),race)
+
+.PHONY: build
+build: $(BIN)/versitygw ## build everything into build/bin
+	@go build -o $(BIN)/weir-daemon ./cmd/daemon
+	@go build -o $(BIN)/weir-admin ./cmd/admin
+	@go build -o $(BIN)/ ./cmd/demo ./internal/devstack/cmd/... ./mist/mistsim/cmd/...
+
+.PHONY: demo
+demo: setup build ## run the whole system on this machine and one request through it
+	@$(BIN)/demo
+
+.PHONY: test
+test: setup build ## run the tests beside a private Postgres and S3 server
+	@$(DEVSTACK) $(GOTEST) $(PACKAGES)
+	@cd tools && go test ./...
+
+.PHONY: test-mist
+test-mist: setup build ## run the end-to-end tests against the Mist of WEIR_TEST_MIST_API
+	@: $${WEIR_TEST_MIST_API:?set it to http://host:4242/api2} \
+		$${WEIR_TEST_MIST_BIN_DIR:?set it to the folder of MistProcLivepeer} \
+		$${WEIR_TEST_BROADCASTERS:?set it to http://host:8935, several by commas}
+	@$(DEVSTACK) $(GOTEST) -count=1 ./test/e2e/...
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## run the linters
+	@test -z "$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go') | tee /dev/stderr)"
+	@$(BIN)/golangci-lint run ./...
+
+.PHONY: generate
+generate: setup build $(BIN)/sqlc ## write the generated code and the schema dump
+	@go run ./db/migrations/rivergen db/migrations
+	@cd sql && ../$(BIN)/sqlc generate
+	@$(DEVSTACK) tools/schema.sh > build/schema.sql && mv build/schema.sql db/schema.sql
+
+.PHONY: verify
+verify: setup build $(BIN)/sqlc ## check generated code, schema dump, migrations, docs, compose file
+	@cd sql && ../$(BIN)/sqlc diff && ../$(BIN)/sqlc vet
+	@$(DEVSTACK) tools/schema.sh | diff -u db/schema.sql - || { echo "db/schema.sql is stale: make generate" >&2; exit 1; }
+	@cd tools && go vet ./... && go test -count=1 ./...
+
+.PHONY: bench
+bench: setup build ## measure, beside the machine's own figures
+	@$(DEVSTACK) go test -run '^$$' -bench . -benchtime 1x -count 1 ./test/bench/...
+
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
+
+.PHONY: ci
+ci: ## all that CI checks: lint, verify, tests with -race, the demo
+	@tools/ci.sh
+
+# Pinned programs, each built from a module of its own so that the product's go.mod stays clean.
+$(BIN)/versitygw $(BIN)/sqlc: tools/go.mod tools/go.sum
+	@cd tools && go build -o ../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../$@
+$(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	@cd tools/lint && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
+
+endif
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build

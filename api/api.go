@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"weir/jobs"
+)
+
+// version of the API's description; a number of its own, apart from Weir's.
+const version = "1"
+
+// bearer is the security scheme's name in the OpenAPI document.
+const bearer = "bearer"
+
+// Config is what New needs; all but AllowHTTPSource must be set.
+type Config struct {
+	Transcodes *jobs.Transcodes
+	Tokens     *Tokens
+	// Ready asks every dependency, each named, how it is: nil for a good one. It
+	// has to end with its context.
+	Ready  func(ctx context.Context) map[string]error
+	Logger *slog.Logger
+	// AllowHTTPSource also takes sources over http://, without TLS.
+	AllowHTTPSource bool
+}
+
+type server struct {
+	cfg  Config
+	mux  *http.ServeMux
+	huma huma.API
+}
+
+// New returns the API as a handler. It is safe for concurrent use; Serve gives it
+// the limits of a public server.
+func New(cfg *Config) (http.Handler, error) {
+	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Ready == nil || cfg.Logger == nil {
+		return nil, errors.New("api: Transcodes, Tokens, Ready and Logger must be set")
+	}
+	s := &server{cfg: *cfg, mux: http.NewServeMux()}
+	s.huma = humago.New(s.mux, huma.Config{
+		OpenAPI:       description(),
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{withoutValues},
+	})
+	s.huma.UseMiddleware(s.authorize)
+	s.routes()
+	nullable(s.huma.OpenAPI())
+	if err := s.document(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// routes is the table of all that is served; document adds its own two pages.
+func (s *server) routes() {
+	tenant := []map[string][]string{{bearer: {}}}
+	submission, file := bodyOf[Submission](s.huma), bodyOf[FileSubmission](s.huma)
+
+	// Studio
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "submit-transcode", Method: http.MethodPost, Path: "/v1/transcodes", Tags: []string{"transcodes"},
+		Summary: "Ask for a transcode",
+		Description: "202: it is committed and will reach an end. 200: this tenant has sent the same body under the same " +
+			"external_id before; the answer is the first one as it stands now. Without an external_id every post is a new transcode.",
+		DefaultStatus: http.StatusAccepted, Security: tenant,
+		Responses: s.answers(http.StatusOK, "The first one under this external_id"),
+		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, func(ctx context.Context, in *submitInput) (*submitOutput, error) {
+		return s.submit(ctx, submission, in)
+	})
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "submit-file", Method: http.MethodPost, Path: "/api/transcode/file", Tags: []string{"transcodes"},
+		Summary: "Ask for a transcode, in the old form",
+		Description: "Answers at once with the transcode's id, which is in every callback; renditions go to the folder of " +
+			"source_location. New callers use POST /v1/transcodes.",
+		Security: tenant,
+		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, func(ctx context.Context, in *submitInput) (*fileOutput, error) { return s.submitFile(ctx, file, in) })
+	file.document(s.huma, "/api/transcode/file")
+
+	// Studio and operators
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "list-transcodes", Method: http.MethodGet, Path: "/v1/transcodes", Tags: []string{"transcodes"},
+		Summary:     "List transcodes, newest first",
+		Description: "Pages hold together while new transcodes come in: none shows twice, none is left out.",
+		Security:    tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.list)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "get-transcode", Method: http.MethodGet, Path: "/v1/transcodes/{id}", Tags: []string{"transcodes"},
+		Summary: "Show a transcode", Security: tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.get)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "cancel-transcode", Method: http.MethodPost, Path: "/v1/transcodes/{id}/cancel", Tags: []string{"transcodes"},
+		Summary: "Cancel a transcode",
+		Description: "It is cancelled when this answers, and its callback is due; hosts clean up behind it. Cancelling again is no " +
+			"error. 409: it has succeeded or failed before.",
+		Security: tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.cancel)
+
+	// Load balancers
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "health", Method: http.MethodGet, Path: "/healthz", Tags: []string{"probes"},
+		Summary: "Is the process alive", Description: "Asks nothing but the process itself.",
+	}, s.health)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "ready", Method: http.MethodGet, Path: "/readyz", Tags: []string{"probes"},
+		Summary: "Can it do its work", Description: "Asks every dependency. 503: those that say failing are down; the log says why.",
+		Responses: map[string]*huma.Response{"503": {Description: "A dependency is down", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: huma.SchemaFromType(s.huma.OpenAPI().Components.Schemas, readinessType)},
+		}}},
+	}, s.ready)
+}
+
+// answers describes a second success of an operation whose body is a Transcode.
+func (s *server) answers(status int, text string) map[string]*huma.Response {
+	return map[string]*huma.Response{fmt.Sprint(status): {Description: text, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(transcodeType, true, "")},
+	}}}
+}
+
+func description() *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "Weir", Version: version,
+			Description: "Turns one request (a source video, a list of profiles, a callback URL) into rendition files in S3.",
+		},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				bearer: {Type: "http", Scheme: "bearer", Description: "A token of WEIR_API_TOKENS. It names the tenant."},
+			},
+		},
+	}
+}
+
+// OpenAPI returns the API's OpenAPI 3.1 document as indented JSON, the same bytes
+// in every build of one version.
+func OpenAPI(handler http.Handler) ([]byte, error) {
+	s, ok := handler.(*server)
+	if !ok {
+		return nil, fmt.Errorf("openapi: a %T is not what New returned", handler)
+	}
+	text, err := json.MarshalIndent(s.huma.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("openapi: %w", err)
+	}
+	return append(text, '\n'), nil
+}

@@ -1,0 +1,236 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"weir/api"
+)
+
+// TestRefusals: every refusal of a body names the field.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := func(o object) object { return o["profiles"].([]any)[0].(object) }
+	for _, test := range []struct {
+		name   string
+		change func(o object)
+		field  string
+		says   string
+	}{
+		{"no source", func(o object) { delete(o, "source") }, "body.source", "missing"},
+		{"null source", func(o object) { o["source"] = nil }, "body.source", "missing"},
+		{"source no object", func(o object) { o["source"] = "s3://b/k" }, "body.source", "object"},
+		{"no source URL", func(o object) { o["source"] = object{} }, "body.source.url", "missing"},
+		{"empty source URL", func(o object) { o["source"] = object{"url": ""} }, "body.source.url", "empty"},
+		{"source no string", func(o object) { o["source"] = object{"url": 1} }, "body.source.url", "string"},
+		{"source scheme", func(o object) { o["source"] = object{"url": "ftp://h/x"} }, "body.source.url", "scheme"},
+		{"source without TLS", func(o object) { o["source"] = object{"url": "http://h/x.mp4"} }, "body.source.url", "TLS"},
+		{"source no bucket", func(o object) { o["source"] = object{"url": "s3:///x"} }, "body.source.url", "bucket"},
+		{"source no object name", func(o object) { o["source"] = object{"url": "s3://media"} }, "body.source.url", "folder"},
+		{"source folder", func(o object) { o["source"] = object{"url": "s3://media/in/"} }, "body.source.url", "folder"},
+		{"source control character", func(o object) { o["source"] = object{"url": "s3://media/a\nb"} }, "body.source.url", "control"},
+		{"source too long", func(o object) { o["source"] = object{"url": "s3://media/" + strings.Repeat("a", 9000)} }, "body.source.url", "8192"},
+		{"source userinfo", func(o object) { o["source"] = object{"url": "s3+https://KEY@h/media/x"} }, "body.source.url", "KEY:SECRET"},
+		{"no output", func(o object) { delete(o, "output") }, "body.output", "missing"},
+		{"output no S3", func(o object) { o["output"] = object{"url": "https://h/x"} }, "body.output.url", "S3"},
+		{"output no bucket", func(o object) { o["output"] = object{"url": "s3+https://h"} }, "body.output.url", "bucket"},
+		{"output unknown field", func(o object) { o["output"] = object{"url": "s3://media/out", "acl": "x"} }, "body.output.acl", "no field"},
+		{"no callback", func(o object) { delete(o, "callback_url") }, "body.callback_url", "missing"},
+		{"callback scheme", func(o object) { o["callback_url"] = "s3://media/x" }, "body.callback_url", "http"},
+		{"callback no URL", func(o object) { o["callback_url"] = "nowhere" }, "body.callback_url", "scheme"},
+		{"callback no host", func(o object) { o["callback_url"] = "https:///x" }, "body.callback_url", "host"},
+		{"no profiles", func(o object) { delete(o, "profiles") }, "body.profiles", "missing"},
+		{"empty profiles", func(o object) { o["profiles"] = []any{} }, "body.profiles", "at least 1"},
+		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array"},
+		{"too many profiles", func(o object) { o["profiles"] = make([]any, 17) }, "body.profiles", "at most 16"},
+		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object"},
+		{"no name", func(o object) { delete(first(o), "name") }, "body.profiles[0].name", "missing"},
+		{"name with a slash", func(o object) { first(o)["name"] = "a/b" }, "body.profiles[0].name", "letters"},
+		{"name with dots", func(o object) { first(o)["name"] = "a..b" }, "body.profiles[0].name", "letters"},
+		{"name with a last dot", func(o object) { first(o)["name"] = "a." }, "body.profiles[0].name", "letters"},
+		{"name with a first dot", func(o object) { first(o)["name"] = ".a" }, "body.profiles[0].name", "letters"},
+		{"name with a line end", func(o object) { first(o)["name"] = "a\n" }, "body.profiles[0].name", "letters"},
+		{"name too long", func(o object) { first(o)["name"] = strings.Repeat("a", 65) }, "body.profiles[0].name", "64"},
+		{"name twice", func(o object) { first(o)["name"] = "360P" }, "body.profiles[1].name", "own"},
+		{"name is the source's", func(o object) {
+			o["output"] = object{"url": "s3://media/in"}
+			first(o)["name"] = "Clip"
+		}, "body.profiles[0].name", "source"},
+		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing"},
+		{"width no number", func(o object) { first(o)["width"] = "640" }, "body.profiles[0].width", "number"},
+		{"width below 16", func(o object) { first(o)["width"] = 15 }, "body.profiles[0].width", "16 to 7680"},
+		{"width above 8K", func(o object) { first(o)["width"] = 7681 }, "body.profiles[0].width", "16 to 7680"},
+		{"width no whole number", func(o object) { first(o)["width"] = 640.5 }, "body.profiles[0].width", "whole"},
+		{"height below 16", func(o object) { first(o)["height"] = -720 }, "body.profiles[0].height", "16 to 7680"},
+		{"bitrate too low", func(o object) { first(o)["bitrate"] = 9999 }, "body.profiles[0].bitrate", "10000 to 100000000"},
+		{"bitrate too high", func(o object) { first(o)["bitrate"] = 100_000_001 }, "body.profiles[0].bitrate", "10000 to 100000000"},
+		{"fps negative", func(o object) { first(o)["fps"] = -1 }, "body.profiles[0].fps", "0 to 240"},
+		{"fps too high", func(o object) { first(o)["fps"] = 241 }, "body.profiles[0].fps", "0 to 240"},
+		{"gop", func(o object) { first(o)["gop"] = "two" }, "body.profiles[0].gop", "seconds"},
+		{"codec profile", func(o object) { first(o)["profile"] = "VP9" }, "body.profiles[0].profile", "one of H264Baseline"},
+		{"second profile", func(o object) { o["profiles"].([]any)[1].(object)["height"] = 1 }, "body.profiles[1].height", "16"},
+		{"profile unknown field", func(o object) { first(o)["codec"] = "hevc" }, "body.profiles[0].codec", "no field"},
+		{"unknown field", func(o object) { o["priority"] = 1 }, "body.priority", "no field"},
+		{"field in another case", func(o object) { o["Callback_URL"] = "https://h" }, "body.Callback_URL", "no field"},
+		{"unknown field that is no name", func(o object) { o["s3://KEY:SECRET@h"] = 1 }, "body", "none of this request's"},
+		{"empty external_id", func(o object) { o["external_id"] = "" }, "body.external_id", "empty"},
+		{"external_id too long", func(o object) { o["external_id"] = strings.Repeat("x", 201) }, "body.external_id", "200"},
+		{"external_id with a zero", func(o object) { o["external_id"] = "a\x00b" }, "body.external_id", "control"},
+		{"Livepeer without a token", func(o object) { o["livepeer"] = object{} }, "body.livepeer.access_token", "missing"},
+		{"Livepeer URL", func(o object) { o["livepeer"] = object{"access_token": "t", "api_url": "ftp://h"} }, "body.livepeer.api_url", "scheme"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			body := submission()
+			test.change(body)
+			p := b.do(t, studio, http.MethodPost, "/v1/transcodes", body).problem(t, http.StatusUnprocessableEntity)
+			require.Equal(t, []string{test.field}, p.locations())
+			require.Contains(t, p.Errors[0].Message, test.says)
+		})
+	}
+}
+
+// TestRefusalsOfFile are those that only the old form has.
+func TestRefusalsOfFile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, test := range []struct {
+		name   string
+		change func(o object)
+		field  string
+		says   string
+	}{
+		{"no source", func(o object) { delete(o, "source_location") }, "body.source_location", "missing"},
+		{"source bad", func(o object) { o["source_location"] = "nowhere" }, "body.source_location", "scheme"},
+		{"source no S3", func(o object) { o["source_location"] = "https://h/x.mp4" }, "body.source_location", "S3"},
+		{"source no object", func(o object) { o["source_location"] = "s3://media" }, "body.source_location", "folder"},
+		{"no manifestID", func(o object) { delete(o, "manifestID") }, "body.manifestID", "missing"},
+		{"no verificationFreq", func(o object) { delete(o, "verificationFreq") }, "body.verificationFreq", "missing"},
+		{"Livepeer URL", func(o object) { o["accessToken"], o["transcodeAPIUrl"] = "t", "x" }, "body.transcodeAPIUrl", "scheme"},
+		{"name is the source's", func(o object) { o["profiles"].([]any)[0].(object)["name"] = "clip" }, "body.profiles[0].name", "source"},
+		{"unknown field", func(o object) { o["external_id"] = "x" }, "body.external_id", "no field"},
+		{"profile unknown field", func(o object) { o["profiles"].([]any)[0].(object)["codec"] = "x" }, "body.profiles[0].codec", "no field"},
+		{"profile too small", func(o object) { o["profiles"].([]any)[0].(object)["width"] = 1 }, "body.profiles[0].width", "16"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			body := fileSubmission()
+			test.change(body)
+			p := b.do(t, studio, http.MethodPost, "/api/transcode/file", body).problem(t, http.StatusUnprocessableEntity)
+			require.Equal(t, []string{test.field}, p.locations())
+			require.Contains(t, p.Errors[0].Message, test.says)
+		})
+	}
+}
+
+// TestRefusalsOfBodies are those before a body's fields.
+func TestRefusalsOfBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, test := range []struct {
+		name, body string
+		status     int
+		field      string
+	}{
+		{"empty", "", http.StatusBadRequest, "body"},
+		{"broken", `{"source":`, http.StatusBadRequest, "body"},
+		{"two values", `{} {}`, http.StatusBadRequest, "body"},
+		{"no JSON", "source=s3", http.StatusBadRequest, "body"},
+		{"deep", strings.Repeat("[", 20000), http.StatusBadRequest, "body"},
+		{"no object", `[]`, http.StatusUnprocessableEntity, "body"},
+		{"null", `null`, http.StatusUnprocessableEntity, "body"},
+		{"at the limit", `"` + strings.Repeat("x", 1<<20-2) + `"`, http.StatusUnprocessableEntity, "body"},
+		{"too large", `"` + strings.Repeat("x", 1<<20-1) + `"`, http.StatusRequestEntityTooLarge, "body"},
+	} {
+		for _, path := range []string{"/v1/transcodes", "/api/transcode/file"} {
+			t.Run(test.name+path, func(t *testing.T) {
+				t.Parallel()
+				p := b.do(t, studio, http.MethodPost, path, test.body).problem(t, test.status)
+				require.Equal(t, []string{test.field}, p.locations())
+			})
+		}
+	}
+	t.Run("content type", func(t *testing.T) {
+		t.Parallel()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+"/v1/transcodes", strings.NewReader("{}"))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+studio)
+		req.Header.Set("Content-Type", "text/plain")
+		p := b.send(t, req).problem(t, http.StatusUnsupportedMediaType)
+		require.Equal(t, []string{"header.Content-Type"}, p.locations())
+	})
+	t.Run("all at once", func(t *testing.T) {
+		t.Parallel()
+		p := b.do(t, studio, http.MethodPost, "/v1/transcodes", object{"x": 1, "callback_url": 2}).problem(t, http.StatusUnprocessableEntity)
+		require.Equal(t, []string{"body.source", "body.output", "body.profiles", "body.callback_url", "body.x"}, p.locations())
+	})
+	t.Run("not without end", func(t *testing.T) {
+		t.Parallel()
+		body := object{}
+		for i := range 1000 {
+			body["f"+strings.Repeat("x", i%30)+string(rune('a'+i%26))] = 1
+		}
+		p := b.do(t, studio, http.MethodPost, "/v1/transcodes", body).problem(t, http.StatusUnprocessableEntity)
+		require.Len(t, p.Errors, 32)
+	})
+}
+
+// TestRefusalsOfQueries are those of paths and queries.
+func TestRefusalsOfQueries(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, test := range []struct {
+		path, field string
+		status      int
+	}{
+		{"/v1/transcodes?limit=0", "query.limit", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?limit=201", "query.limit", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?limit=many", "query.limit", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?state=gone", "query.state", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?created_from=yesterday", "query.created_from", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?page=x", "query.page", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?page=" + strings.Repeat("x", 101), "query.page", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?sort=up", "query.sort", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?s3://KEY:hush@h=1", "query", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?external_id=" + strings.Repeat("x", 201), "query.external_id", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?external_id=a%00b", "query.external_id", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?host=a%00b", "query.host", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?tenant=other", "query.tenant", http.StatusForbidden},
+		{"/v1/transcodes/1", "path.id", http.StatusUnprocessableEntity},
+		{"/v1/transcodes/0199c0de-0000-7000-8000-000000000000", "path.id", http.StatusNotFound},
+	} {
+		t.Run(test.path[:min(len(test.path), 60)], func(t *testing.T) {
+			t.Parallel()
+			a := b.do(t, studio, http.MethodGet, test.path, nil)
+			p := a.problem(t, test.status)
+			require.Equal(t, []string{test.field}, p.locations())
+			require.NotContains(t, a.text, "hush")
+		})
+	}
+	t.Run("cancel", func(t *testing.T) {
+		t.Parallel()
+		p := b.do(t, studio, http.MethodPost, "/v1/transcodes/1/cancel", nil).problem(t, http.StatusUnprocessableEntity)
+		require.Equal(t, []string{"path.id"}, p.locations())
+	})
+}
+
+func TestRoutesThatAreNone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.do(t, studio, http.MethodGet, "/v2/transcodes", nil).problem(t, http.StatusNotFound)
+	a := b.do(t, studio, http.MethodDelete, "/v1/transcodes", nil)
+	a.problem(t, http.StatusMethodNotAllowed)
+	require.Equal(t, "GET, HEAD, POST", a.header.Get("Allow"))
+}
+
+func TestLocalSourcesOverHTTP(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *api.Config) { cfg.AllowHTTPSource = true })
+	body := submission()
+	body["source"] = object{"url": "http://127.0.0.1:8080/clip.mp4?token=hush"}
+	require.Equal(t, "http://127.0.0.1:8080/clip.mp4", b.submit(t, body).Source.Location)
+}

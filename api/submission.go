@@ -1,0 +1,84 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"weir/storage"
+)
+
+// Submission is the body of POST /v1/transcodes.
+type Submission struct {
+	ExternalID  string    `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
+	Source      Place     `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
+	Output      Place     `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
+	CallbackURL SecretURL `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
+	Profiles    []Profile `json:"profiles" nullable:"false" doc:"The renditions, 1 to 16."`
+	Livepeer    *Livepeer `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
+}
+
+// TransformSchema implements huma.SchemaTransformer: the limits, by their names.
+func (Submission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	upTo(s.Properties["external_id"], maxExternalID)
+	matching(s.Properties["external_id"], printablePattern, printablePatternDescription)
+	upTo(s.Properties["callback_url"], maxURL)
+	s.Properties["profiles"].MinItems, s.Properties["profiles"].MaxItems = new(1), new(maxProfiles)
+	return s
+}
+
+// Place is where a source or an output is.
+type Place struct {
+	URL SecretURL `json:"url" example:"s3://media/in/1.mp4"`
+}
+
+// TransformSchema implements huma.SchemaTransformer.
+func (Place) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	upTo(s.Properties["url"], maxURL)
+	return s
+}
+
+// Livepeer is a request's own way to Livepeer.
+type Livepeer struct {
+	AccessToken storage.Secret `json:"access_token" doc:"For Livepeer's API; it is sealed and never shown."`
+	APIURL      string         `json:"api_url,omitempty" doc:"Livepeer's API, where it is not the usual one." example:"https://livepeer.studio/api"`
+}
+
+// TransformSchema implements huma.SchemaTransformer.
+func (Livepeer) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	upTo(s.Properties["access_token"], maxAccessToken)
+	matching(s.Properties["access_token"], printablePattern, printablePatternDescription)
+	upTo(s.Properties["api_url"], maxURL)
+	return s
+}
+
+// SecretURL may hold credentials: it prints, and is marshalled, without userinfo,
+// query and fragment. string(u) is the whole.
+type SecretURL string
+
+// String implements fmt.Stringer.
+func (u SecretURL) String() string {
+	location, err := storage.ParseLocation(string(u))
+	if err != nil {
+		return "[redacted]"
+	}
+	return location.String()
+}
+
+// GoString implements fmt.GoStringer.
+func (u SecretURL) GoString() string { return u.String() }
+
+// MarshalText implements encoding.TextMarshaler, and with it JSON and slog.
+func (u SecretURL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// Ignored is a field that the old form has and nobody reads, of any type. It may
+// hold a secret, so it is not even kept.
+type Ignored struct{}
+
+// Schema implements huma.SchemaProvider.
+func (Ignored) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (*Ignored) UnmarshalJSON([]byte) error { return nil }
+
+var _ json.Unmarshaler = (*Ignored)(nil)

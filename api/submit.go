@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"weir/jobs"
+	"weir/storage"
+)
+
+type submitInput struct{ request }
+
+type submitOutput struct {
+	Status   int
+	Location string `header:"Location" doc:"Path of the transcode."`
+	Body     Transcode
+}
+
+// submit commits a request, or finds the one that it repeats.
+func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *submitInput) (*submitOutput, error) {
+	tenant, err := submitter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	submission, canonical, err := body.read(in.http)
+	if err != nil {
+		return nil, s.unread(err)
+	}
+	wanted, errs := s.places(&fields{
+		source: "body.source.url", sourceURL: submission.Source.URL,
+		output: "body.output.url", outputURL: submission.Output.URL,
+		callback: "body.callback_url", callbackURL: submission.CallbackURL,
+	})
+	for i := range submission.Profiles {
+		wanted.Profiles = append(wanted.Profiles, submission.Profiles[i].wanted())
+	}
+	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
+	if lp := submission.Livepeer; lp != nil {
+		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
+		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: lp.APIURL}
+	}
+	if len(errs) > 0 {
+		return nil, refuse(errs)
+	}
+	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormV1, canonical
+	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
+	if err != nil {
+		return nil, s.problem(ctx, "submit", err)
+	}
+	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: view(&detail)}
+	if created {
+		out.Status = http.StatusAccepted
+	}
+	return out, nil
+}
+
+// accept commits wanted and reads it back; shown is the body as people may see it.
+func (s *server) accept(ctx context.Context, wanted *jobs.Request, shown any) (detail jobs.Detail, created bool, err error) {
+	if wanted.Shown, err = json.Marshal(shown); err != nil {
+		return detail, false, fmt.Errorf("describe the request: %w", err)
+	}
+	t, created, err := s.cfg.Transcodes.Accept(ctx, wanted)
+	if err != nil {
+		return detail, false, err
+	}
+	detail, err = s.cfg.Transcodes.Get(ctx, wanted.Tenant, t.ID)
+	return detail, created, err
+}
+
+// submitter is the tenant whose transcode a post will be.
+func submitter(ctx context.Context) (string, error) {
+	who := callerOf(ctx)
+	if who == anyTenant {
+		return "", huma.Error403Forbidden("an operator's token submits nothing: use a tenant's")
+	}
+	return string(who), nil
+}
+
+// unread passes a refusal of a body on; anything else is our own fault.
+func (s *server) unread(err error) error {
+	if _, refused := err.(huma.StatusError); refused { //nolint:errorlint // made by read, never wrapped
+		return err
+	}
+	s.cfg.Logger.Error("request failed", "operation", "read the body", "error", err)
+	return huma.Error500InternalServerError(internalDetail)
+}
+
+// fields are the URLs of a request and where in its body they stand.
+type fields struct {
+	source, output, callback          string
+	sourceURL, outputURL, callbackURL SecretURL
+}
+
+// wanted is a request in the making.
+type wanted struct {
+	jobs.Request
+	source, output storage.Location
+}
+
+// places checks the URLs of a request.
+func (s *server) places(f *fields) (*wanted, []error) {
+	w := &wanted{}
+	var errs []error
+	add := func(at, message string) { errs = append(errs, refusal(at, message)) }
+
+	source, err := storage.ParseLocation(string(f.sourceURL))
+	switch {
+	case err != nil:
+		add(f.source, reason(err))
+	case source.IsS3() && (source.Key() == "" || strings.HasSuffix(source.Key(), "/")):
+		add(f.source, "names a folder; add the object's name")
+	case !source.IsS3() && !s.cfg.AllowHTTPSource && strings.HasPrefix(source.String(), "http://"):
+		add(f.source, "is without TLS, which is not allowed here; use https:// or an S3 form")
+	}
+	output, err := storage.ParseLocation(string(f.outputURL))
+	switch {
+	case err != nil:
+		add(f.output, reason(err))
+	case !output.IsS3():
+		add(f.output, "is no S3 location; use s3://bucket/prefix, s3+https:// or s3+http://")
+	}
+	callback, err := storage.ParseLocation(string(f.callbackURL))
+	switch {
+	case err != nil:
+		add(f.callback, reason(err))
+	case callback.IsS3():
+		add(f.callback, "must begin with http:// or https://")
+	}
+	if len(errs) > 0 {
+		return w, errs
+	}
+	w.source, w.output = source, output
+	w.SourceURL, w.SourceShown = string(source.Secret()), source.String()
+	w.OutputURL, w.OutputShown = string(output.Secret()), output.String()
+	w.CallbackURL, w.CallbackShown = string(callback.Secret()), callback.String()
+	return w, nil
+}
+
+// sourceName is the name of the source's file without its ending where it lies in
+// the output's folder, else "".
+func (w *wanted) sourceName() string {
+	if !w.source.IsS3() || !w.output.IsS3() {
+		return ""
+	}
+	file := path.Base(w.source.Key())
+	if w.output.Join(file).String() != w.source.String() {
+		return ""
+	}
+	return strings.TrimSuffix(file, path.Ext(file))
+}
+
+// checkWeb refuses what is neither empty nor an http(s) URL.
+func checkWeb(text, at string) []error {
+	if text == "" {
+		return nil
+	}
+	location, err := storage.ParseLocation(text)
+	if err != nil {
+		return []error{refusal(at, reason(err))}
+	}
+	if location.IsS3() {
+		return []error{refusal(at, "must begin with http:// or https://")}
+	}
+	return nil
+}
+
+// reason is what storage says of a location, which repeats nothing of it.
+func reason(err error) string {
+	if wrong, ok := err.(*storage.Error); ok { //nolint:errorlint // documented so, never wrapped
+		return wrong.Err.Error()
+	}
+	return "is no location"
+}
+
+func parseID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return id, refuse([]error{refusal("path.id", "is no transcode's id, which is a UUID")})
+	}
+	return id, nil
+}

@@ -1,0 +1,195 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/media"
+)
+
+// Transcode is a transcode as callers see it; no secret is in it.
+type Transcode struct {
+	ID         uuid.UUID   `json:"id" format:"uuid"`
+	ExternalID *string     `json:"external_id" doc:"The caller's own id."`
+	Tenant     string      `json:"tenant"`
+	State      string      `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
+	Stage      *string     `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
+	Ratio      float64     `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
+	Run        int32       `json:"run" doc:"1, and one more for each retry by an operator."`
+	Attempt    int32       `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
+	Host       *string     `json:"host" doc:"Host of the newest attempt."`
+	Source     Source      `json:"source"`
+	Output     Output      `json:"output"`
+	Renditions []Rendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
+	Error      *Failure    `json:"error" doc:"Why it failed; before the end, why its last attempt did."`
+	Callback   *Callback   `json:"callback" doc:"The terminal callback; null before the end."`
+	CreatedAt  time.Time   `json:"created_at" doc:"When it was accepted."`
+	PlacedAt   *time.Time  `json:"placed_at" doc:"When a host was last chosen."`
+	StartedAt  *time.Time  `json:"started_at" doc:"When its newest attempt began to run."`
+	FinishedAt *time.Time  `json:"finished_at" doc:"When it reached its end."`
+}
+
+// Source is what is known of the source: all but its location after the probe.
+type Source struct {
+	Location   string  `json:"location" doc:"Where it is, without credentials."`
+	DurationMS *int64  `json:"duration_ms"`
+	Frames     *int64  `json:"frames"`
+	Width      *int    `json:"width"`
+	Height     *int    `json:"height"`
+	VideoCodec *string `json:"video_codec"`
+	AudioCodec *string `json:"audio_codec" doc:"Null where it has no sound."`
+}
+
+// Output is where renditions go.
+type Output struct {
+	Location string `json:"location" doc:"The folder, without credentials."`
+}
+
+// Rendition is one requested output.
+type Rendition struct {
+	Name       string   `json:"name"`
+	State      string   `json:"state" enum:"expected,pushing,pushed,ok,failed" doc:"ok: its object is verified."`
+	Ratio      float64  `json:"ratio" doc:"Media time done over the source's, 0 to 1."`
+	Width      int32    `json:"width" doc:"Of its file: what was asked for, floored to a multiple of 16."`
+	Height     int32    `json:"height" doc:"Of its file: what was asked for, floored to a multiple of 16."`
+	Bitrate    int64    `json:"bitrate" doc:"Bits a second, as asked for."`
+	FPS        int32    `json:"fps" doc:"As asked for; 0 is the source's."`
+	Frames     *int64   `json:"frames" doc:"Counted in its file."`
+	DurationMS *int64   `json:"duration_ms" doc:"By its frames."`
+	Bytes      *int64   `json:"bytes" doc:"The object's size."`
+	Location   *string  `json:"location" doc:"The object, without credentials."`
+	Error      *Failure `json:"error"`
+}
+
+// Failure is why something failed.
+type Failure struct {
+	Code      string `json:"code" doc:"From the table of failures." example:"source_missing"`
+	Stage     string `json:"stage" doc:"Where: queue, fetch, probe, prepare, transcode, push, store."`
+	Blame     string `json:"blame" doc:"Who can mend it: input, storage, network, host, livepeer, studio, weir."`
+	Retriable bool   `json:"retriable" doc:"Whether asking again can help."`
+	Message   string `json:"message" doc:"For people."`
+}
+
+// Callback is the delivery of the terminal callback.
+type Callback struct {
+	ID         uuid.UUID `json:"id" format:"uuid" doc:"The event's id, the same in every delivery."`
+	State      string    `json:"state" enum:"pending,delivered,refused,expired"`
+	Attempts   int32     `json:"attempts"`
+	LastStatus *int32    `json:"last_status" doc:"HTTP status of the last answer; null where none came."`
+}
+
+var transcodeType = reflect.TypeFor[Transcode]()
+
+// nullable says in the OpenAPI document which objects may be null, which Huma has
+// no word for.
+func nullable(doc *huma.OpenAPI) {
+	schemas := doc.Components.Schemas.Map()
+	for name, fields := range map[string][]string{"Transcode": {"error", "callback"}, "Rendition": {"error"}} {
+		for _, field := range fields {
+			was := schemas[name].Properties[field]
+			schemas[name].Properties[field] = &huma.Schema{
+				Description: was.Description, OneOf: []*huma.Schema{{Ref: was.Ref}, {Type: "null"}},
+			}
+		}
+	}
+	// withoutValues takes it out of every answer.
+	delete(schemas["ErrorDetail"].Properties, "value")
+}
+
+func view(d *jobs.Detail) Transcode {
+	t := &d.Transcode
+	v := Transcode{
+		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Ratio: t.Ratio,
+		Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
+		Renditions: []Rendition{}, Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
+		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
+	}
+	for i := range d.Renditions {
+		v.Renditions = append(v.Renditions, rendition(&d.Renditions[i], t.SourceDurationMs))
+	}
+	if c := d.Callback; c != nil {
+		v.Callback = &Callback{ID: c.ID, State: c.State, Attempts: c.Attempts, LastStatus: c.LastStatus}
+	}
+	return v
+}
+
+// stage is what is being done: the state's word, refined by the step of the attempt
+// that is done last.
+func stage(d *jobs.Detail) *string {
+	done := ""
+	if d.Attempt != nil {
+		done = d.Attempt.Stage
+	}
+	doing := jobs.StageStore
+	switch d.Transcode.State {
+	case jobs.StateQueued:
+		doing = jobs.StageQueue
+	case jobs.StatePlaced:
+		doing = jobs.StageFetch
+	case jobs.StateRunning:
+		switch {
+		case done == jobs.AttemptPlaced:
+			doing = jobs.StageFetch
+		case done == jobs.AttemptFetched && d.Transcode.SourceDurationMs == nil:
+			doing = jobs.StageProbe
+		case done == jobs.AttemptFetched:
+			doing = jobs.StagePrepare
+		case done == jobs.AttemptPrepared, done == jobs.AttemptStarted:
+			doing = jobs.StageTranscode
+		}
+	case jobs.StateStoring:
+	default:
+		return nil
+	}
+	return new(string(doing))
+}
+
+func source(t *dbsqlc.Transcode) Source {
+	v := Source{Location: t.SourceURL, DurationMS: t.SourceDurationMs}
+	var probed media.Source
+	if len(t.Source) == 0 || json.Unmarshal(t.Source, &probed) != nil {
+		return v
+	}
+	v.Frames, v.Width, v.Height, v.VideoCodec = &probed.Video.Frames, &probed.Video.Width, &probed.Video.Height, &probed.Video.Codec
+	if probed.Audio != nil {
+		v.AudioCodec = &probed.Audio.Codec
+	}
+	return v
+}
+
+func rendition(r *dbsqlc.Rendition, sourceMS *int64) Rendition {
+	v := Rendition{
+		Name: r.Name, State: r.State, Width: r.PlannedWidth, Height: r.PlannedHeight, Bitrate: r.Bitrate, FPS: r.FPS,
+		Frames: r.Frames, DurationMS: r.DurationMs, Bytes: r.ObjectBytes, Location: r.ObjectURL,
+		Error: failure(r.ErrorCode, r.ErrorStage, r.ErrorMessage),
+	}
+	switch {
+	case r.State == jobs.RenditionOK:
+		v.Ratio = 1
+	case sourceMS != nil && *sourceMS > 0:
+		// Mist pushes the padding's first moments too.
+		v.Ratio = min(float64(r.PushedMs)/float64(*sourceMS), 1)
+	}
+	return v
+}
+
+func failure(code, stage, message *string) *Failure {
+	if code == nil {
+		return nil
+	}
+	kind := jobs.KindOf(*code)
+	f := &Failure{Code: *code, Blame: string(kind.Blame), Retriable: kind.Retriable, Message: kind.Words}
+	if stage != nil {
+		f.Stage = *stage
+	}
+	if message != nil && *message != "" {
+		f.Message = *message
+	}
+	return f
+}

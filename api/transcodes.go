@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"weir/jobs"
+)
+
+type getInput struct {
+	ID string `path:"id" doc:"The transcode's id." example:"0199c0de-0000-7000-8000-000000000000"`
+}
+
+type transcodeOutput struct{ Body Transcode }
+
+func (s *server) get(ctx context.Context, in *getInput) (*transcodeOutput, error) {
+	id, err := parseID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail, err := s.cfg.Transcodes.Get(ctx, callerOf(ctx).scope(), id)
+	if err != nil {
+		return nil, s.problem(ctx, "get", err)
+	}
+	return &transcodeOutput{Body: view(&detail)}, nil
+}
+
+func (s *server) cancel(ctx context.Context, in *getInput) (*transcodeOutput, error) {
+	id, err := parseID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail, err := s.cfg.Transcodes.Cancel(ctx, callerOf(ctx).scope(), id)
+	if err != nil {
+		return nil, s.problem(ctx, "cancel", err)
+	}
+	return &transcodeOutput{Body: view(&detail)}, nil
+}
+
+type listInput struct {
+	Tenant      string    `query:"tenant" maxLength:"64" pattern:"^[a-zA-Z0-9_.-]*$" patternDescription:"a tenant's name" doc:"The caller's own; an operator may name any."`
+	State       string    `query:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled"`
+	ExternalID  string    `query:"external_id" maxLength:"200" pattern:"^\\P{Cc}*$" patternDescription:"no control characters" doc:"The caller's own id of a transcode."`
+	Host        string    `query:"host" maxLength:"64" pattern:"^[a-z0-9-]*$" patternDescription:"a host's id" doc:"The host of the newest attempt."`
+	CreatedFrom time.Time `query:"created_from" doc:"Accepted at this time or later."`
+	CreatedTo   time.Time `query:"created_to" doc:"Accepted before this time."`
+	Limit       int32     `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Transcodes in a page."`
+	Page        string    `query:"page" maxLength:"100" doc:"The next of the page before; send the same filters with it."`
+}
+
+type listOutput struct{ Body TranscodePage }
+
+// TranscodePage is a page of a list.
+type TranscodePage struct {
+	Items []Transcode `json:"items" nullable:"false"`
+	Next  string      `json:"next,omitempty" doc:"Send it as page for the next one; not there on the last page."`
+}
+
+func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	filter, err := in.filter(callerOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	// One more than asked for tells whether there is a next page.
+	filter.Limit = in.Limit + 1
+	details, err := s.cfg.Transcodes.List(ctx, filter)
+	if err != nil {
+		return nil, s.problem(ctx, "list", err)
+	}
+	out := &listOutput{Body: TranscodePage{Items: []Transcode{}}}
+	if len(details) > int(in.Limit) {
+		details = details[:in.Limit]
+		last := details[len(details)-1].Transcode
+		out.Body.Next = cursor{at: last.CreatedAt, id: last.ID}.String()
+	}
+	for i := range details {
+		out.Body.Items = append(out.Body.Items, view(&details[i]))
+	}
+	return out, nil
+}
+
+func (in *listInput) filter(who caller) (jobs.Filter, error) {
+	var f jobs.Filter
+	if tenant := in.tenant(who); tenant != "" {
+		f.Tenant = &tenant
+	}
+	if who != anyTenant && in.Tenant != "" && in.Tenant != string(who) {
+		return f, huma.Error403Forbidden("the token is another tenant's",
+			refusal("query.tenant", fmt.Sprintf("must be %s with this token, or left out", who)))
+	}
+	if in.State != "" {
+		f.State = &in.State
+	}
+	if in.ExternalID != "" {
+		f.ExternalID = &in.ExternalID
+	}
+	if in.Host != "" {
+		f.HostID = &in.Host
+	}
+	if !in.CreatedFrom.IsZero() {
+		f.CreatedFrom = &in.CreatedFrom
+	}
+	if !in.CreatedTo.IsZero() {
+		f.CreatedTo = &in.CreatedTo
+	}
+	if in.Page != "" {
+		before, err := parseCursor(in.Page)
+		if err != nil {
+			return f, refuse([]error{refusal("query.page", "is no next of a page before")})
+		}
+		f.BeforeAt, f.BeforeID = &before.at, &before.id
+	}
+	return f, nil
+}
+
+func (in *listInput) tenant(who caller) string {
+	if who == anyTenant {
+		return in.Tenant
+	}
+	return string(who)
+}

@@ -1,0 +1,36 @@
+// Command daemon is Weir's service: the API, the trigger listener and the workers
+// in one program. Its settings are its environment (docs/settings.md).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"weir/config"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		fmt.Fprintln(os.Stderr, "weir-daemon: takes no arguments; its settings are WEIR_ variables, see docs/settings.md")
+		os.Exit(exitUsage)
+	}
+	cfg, err := config.Load(os.Environ())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weir-daemon:", err)
+		os.Exit(exitUsage)
+	}
+	// The first signal stops softly, the second one cuts.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, cfg, os.Stderr); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "weir-daemon:", err)
+		os.Exit(1)
+	}
+}
+
+// exitUsage is for settings that are wrong: starting again helps nothing.
+const exitUsage = 2

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"golang.org/x/sync/errgroup"
+
+	"weir/api"
+	"weir/config"
+	"weir/db"
+	"weir/jobs"
+	"weir/media"
+	"weir/mist"
+	"weir/storage"
+	"weir/studio"
+	"weir/triggers"
+)
+
+const (
+	// waitEvery is between two looks for a dependency that is not up yet.
+	waitEvery = 2 * time.Second
+	// stopTimeout is above River's soft stop of 10 s, which cuts what is left.
+	stopTimeout = 25 * time.Second
+	// triggerPath is ours alone in Mist's configuration, which knows our entries by it.
+	triggerPath = "/weir/triggers"
+	// memoryTarget bends the collector towards the goal of 60 MB for an idle daemon;
+	// it is no limit.
+	memoryTarget = 48 << 20
+)
+
+// run is the daemon: it returns when ctx ends and all is drained, or with what
+// stopped it.
+func run(ctx context.Context, cfg *config.Config, logs io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	debug.SetMemoryLimit(memoryTarget)
+	log := logger(cfg, logs)
+	keys, err := storage.ParseKeys(string(cfg.SecretKey))
+	if err != nil {
+		return err
+	}
+	sealer, err := storage.NewSealer(keys...)
+	if err != nil {
+		return fmt.Errorf("WEIR_SECRET_KEY: %w", err)
+	}
+	pool, err := db.Open(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := waitFor(ctx, log, "Postgres", func(ctx context.Context) error { return db.CheckSchema(ctx, pool) }); err != nil {
+		return err
+	}
+	d := &daemon{cfg: cfg, log: log, pool: pool, sealer: sealer, boot: uuid.New()}
+	return d.run(ctx)
+}
+
+// waitFor asks until what answers; while it does not, it says so. A schema that
+// does not fit is no matter of waiting.
+func waitFor(ctx context.Context, log *slog.Logger, what string, ask func(context.Context) error) error {
+	tick := time.NewTicker(waitEvery)
+	defer tick.Stop()
+	for {
+		err := ask(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty),
+			errors.Is(err, mist.ErrAuth), errors.Is(err, mist.ErrInvalid):
+			return err
+		}
+		log.WarnContext(ctx, "waiting for "+what, "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+type daemon struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	sealer *storage.Sealer
+	boot   uuid.UUID
+	host   *jobs.Host
+	client *river.Client[pgx.Tx]
+}
+
+func (d *daemon) run(ctx context.Context) error {
+	// Listeners first: a port that is taken is known before anything is touched.
+	triggersOn, apiOn, err := d.listen(ctx)
+	if err != nil {
+		return err
+	}
+	workers := &jobs.Config{DB: d.pool, Log: d.log, Sealer: d.sealer, HostID: d.cfg.HostID, BootID: d.boot}
+	if d.cfg.Worker {
+		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
+			return err
+		}
+		workers.Host = d.host
+	}
+	if d.cfg.Control {
+		workers.Studio = studio.New(&studio.Config{
+			Secret: studio.Secret(d.cfg.CallbackSecret), Bearer: studio.Secret(d.cfg.CallbackToken),
+			BearerHosts: d.cfg.CallbackHosts, Version: version(),
+		})
+		defer workers.Studio.Close()
+	}
+	if d.client, err = jobs.NewClient(workers); err != nil {
+		return err
+	}
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	if d.cfg.Worker {
+		if err := d.startTriggers(group, groupCtx, triggersOn); err != nil {
+			return err
+		}
+		if err := waitFor(groupCtx, d.log, "MistServer", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
+			return err
+		}
+		group.Go(func() error { return d.host.Run(groupCtx) })
+	}
+	// River's contexts must outlive the signal: a soft stop lets jobs end.
+	if err := d.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start River: %w", err)
+	}
+	if d.cfg.Control {
+		if err := d.startAPI(group, groupCtx, apiOn); err != nil {
+			return errors.Join(err, d.stop(ctx))
+		}
+	}
+	group.Go(func() error {
+		<-groupCtx.Done()
+		return d.stop(ctx)
+	})
+	d.log.InfoContext(ctx, "weir-daemon runs", "version", version(), "host", d.cfg.HostID, "boot", d.boot,
+		"control", d.cfg.Control, "worker", d.cfg.Worker)
+	err = group.Wait()
+	d.log.InfoContext(ctx, "weir-daemon stopped")
+	return err
+}
+
+// stop drains: no new work, stores and callbacks in hand end, MistProcLivepeer is
+// left running for the next boot.
+func (d *daemon) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	var errs []error
+	if d.host != nil {
+		errs = append(errs, d.host.Stop(ctx))
+	}
+	if err := d.client.Stop(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("stop River: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn net.Listener, err error) {
+	var config net.ListenConfig
+	if d.cfg.Worker {
+		if triggersOn, err = config.Listen(ctx, "tcp", d.cfg.TriggerListen); err != nil {
+			return nil, nil, fmt.Errorf("WEIR_TRIGGER_LISTEN: %w: give a free address", err)
+		}
+	}
+	if d.cfg.Control {
+		if apiOn, err = config.Listen(ctx, "tcp", d.cfg.APIListen); err != nil {
+			return nil, nil, fmt.Errorf("WEIR_API_LISTEN: %w: give a free address", err)
+		}
+	}
+	return triggersOn, apiOn, nil
+}
+
+func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
+	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: mist.Secret(d.cfg.MistPassword)})
+	if err != nil {
+		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
+	}
+	objects, err := storage.New(&storage.Config{
+		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: storage.Secret(d.cfg.S3SecretKey),
+		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("WEIR_S3 settings: %w", err)
+	}
+	tools := &media.Tools{FFmpeg: d.cfg.FFmpeg, FFprobe: d.cfg.FFprobe}
+	if err := tools.Check(); err != nil {
+		return nil, err
+	}
+	return &jobs.Host{
+		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: version(),
+		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: jobs.NewWakes(), Log: d.log,
+		Spool: d.cfg.SpoolDir, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax, BinDir: d.cfg.MistBinDir,
+		Broadcasters: d.cfg.Broadcasters, LivepeerToken: string(d.cfg.LivepeerToken), LivepeerAPI: d.cfg.LivepeerAPI,
+		TriggerURL: "http://" + triggersOn.String() + triggerPath,
+	}, nil
+}
+
+func (d *daemon) startTriggers(group *errgroup.Group, ctx context.Context, on net.Listener) error {
+	listener, err := triggers.New(&triggers.Config{
+		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.cfg.SpoolDir,
+	})
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return listener.Serve(ctx, on) })
+	return nil
+}
+
+func (d *daemon) startAPI(group *errgroup.Group, ctx context.Context, on net.Listener) error {
+	tokens, err := api.ParseTokens(string(d.cfg.APITokens))
+	if err != nil {
+		return err
+	}
+	handler, err := api.New(&api.Config{
+		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
+		Tokens:     tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+	})
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return api.Serve(ctx, on, handler, d.log) })
+	return nil
+}
+
+// ready asks each dependency of this daemon.
+func (d *daemon) ready(ctx context.Context) map[string]error {
+	state := map[string]error{"postgres": db.CheckSchema(ctx, d.pool)}
+	if d.host != nil {
+		_, state["mist"] = d.host.Mist.Info(ctx)
+	}
+	return state
+}
+
+func logger(cfg *config.Config, w io.Writer) *slog.Logger {
+	level, _ := cfg.Level() // checked by config.Load
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// version is the build's, from the module or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "dev"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value[:min(len(setting.Value), 12)] //nolint:mnd // a short commit
+		}
+	}
+	return "dev"
+}

@@ -1,0 +1,164 @@
+package devstack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"weir/db"
+	"weir/db/migrations"
+	"weir/mist"
+)
+
+const (
+	// leftPoll is how often AwaitClean looks.
+	leftPoll = 200 * time.Millisecond
+	// leftConns is enough to list jobs.
+	leftConns = 2
+)
+
+// LeftBehind lists what is there of transcodes besides their results: streams,
+// pushes and processes in Mist, files in the spools, half uploads, River jobs
+// that are not done. While transcodes run that is their work; after the last
+// one and a grace period it is a leak.
+func (s *Stack) LeftBehind(ctx context.Context) ([]string, error) {
+	var left []string
+	for _, look := range []func(context.Context) ([]string, error){
+		s.leftInMist, s.leftProcesses, s.leftInSpools, s.leftInS3, s.leftJobs,
+	} {
+		found, err := look(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look for what is left behind: %w", err)
+		}
+		left = append(left, found...)
+	}
+	return left, nil
+}
+
+// AwaitClean waits until nothing is left behind, or until ctx ends: then it
+// returns what is.
+func (s *Stack) AwaitClean(ctx context.Context) ([]string, error) {
+	tick := time.NewTicker(leftPoll)
+	defer tick.Stop()
+	for {
+		// An answer that began in time is waited for.
+		left, err := s.LeftBehind(context.WithoutCancel(ctx))
+		if err != nil || len(left) == 0 {
+			return nil, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return left, nil
+		}
+	}
+}
+
+// leftInMist leaves out streams and pushes that are not Weir's: a real Mist may
+// serve others.
+func (s *Stack) leftInMist(ctx context.Context) ([]string, error) {
+	var left []string
+	ours := func(stream string) bool { _, err := mist.ParseName(stream); return err == nil }
+	for _, host := range s.Hosts {
+		client, err := mist.New(&mist.Config{URL: host.API})
+		if err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		status, err := client.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		configured, err := client.Streams(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for name, stream := range status.Streams {
+			if ours(name) && stream.State != mist.StreamOffline {
+				left = append(left, fmt.Sprintf("stream %s (%s) in Mist", name, stream.State))
+			}
+		}
+		for _, name := range configured {
+			if ours(name) {
+				left = append(left, fmt.Sprintf("configured stream %s in Mist", name))
+			}
+		}
+		for _, push := range status.Pushes {
+			if ours(push.Stream) {
+				left = append(left, fmt.Sprintf("push %d of %s in Mist", push.PID, push.Stream))
+			}
+		}
+	}
+	return left, nil
+}
+
+func (s *Stack) leftProcesses(context.Context) ([]string, error) {
+	var left []string
+	for _, host := range s.Hosts {
+		running, err := mist.FindProcesses(host.BinDir)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range running {
+			left = append(left, fmt.Sprintf("MistProcLivepeer %d in %s", p.PID, p.Dir))
+		}
+	}
+	return left, nil
+}
+
+func (s *Stack) leftInSpools(context.Context) ([]string, error) {
+	var left []string
+	for _, daemon := range s.Daemons {
+		entries, err := os.ReadDir(daemon.Spool)
+		if err != nil {
+			return nil, fmt.Errorf("spool: %w", err)
+		}
+		for _, entry := range entries {
+			left = append(left, "file "+filepath.Join(daemon.Spool, entry.Name()))
+		}
+	}
+	return left, nil
+}
+
+func (s *Stack) leftInS3(ctx context.Context) ([]string, error) {
+	uploads, err := s.S3.HalfUploads(ctx, s.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, upload := range uploads {
+		left = append(left, "half upload of "+*upload.Key)
+	}
+	return left, nil
+}
+
+// leftJobs counts work for a transcode only; periodic jobs come and go.
+func (s *Stack) leftJobs(ctx context.Context) ([]string, error) {
+	pool, err := db.Open(ctx, string(s.Database), leftConns)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
+	if err != nil {
+		return nil, fmt.Errorf("river: %w", err)
+	}
+	jobs, err := client.JobList(ctx, river.NewJobListParams().
+		Kinds("transcode", "store", "callback").
+		States(rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+			rivertype.JobStateRunning, rivertype.JobStateScheduled))
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	var left []string
+	for _, job := range jobs.Jobs {
+		left = append(left, fmt.Sprintf("River job %d, a %s %s", job.ID, job.Kind, job.State))
+	}
+	return left, nil
+}

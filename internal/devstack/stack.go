@@ -1,0 +1,335 @@
+package devstack
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/config"
+)
+
+const (
+	// tenant is whose token a stack's requests carry.
+	tenant = "studio"
+	// defaultSlots is how many transcodes a host of a stack runs at once.
+	defaultSlots = 2
+	// migrateTimeout bounds `weir-admin db migrate`: 0.5 s on an idle machine.
+	migrateTimeout = time.Minute
+	// secretKeyBytes is the length of WEIR_SECRET_KEY.
+	secretKeyBytes = 32
+	// closeTimeout bounds what Close does over the network.
+	closeTimeout = time.Minute
+)
+
+// Stack is the whole system on one machine.
+type Stack struct {
+	Folder *Folder
+	// Database is the address of the stack's database.
+	Database config.Secret
+	S3       *S3
+	// Bucket holds sources and outputs.
+	Bucket string
+	// Hosts each have a daemon: Daemons[i] works for Hosts[i].
+	Hosts   []*MistHost
+	Daemons []*Daemon
+	// Broadcaster is the stand-in; nil where others were given.
+	Broadcaster *Broadcaster
+	Studio      *Studio
+	// API speaks to the first daemon, as tenant "studio".
+	API *API
+
+	cfg      Config
+	settings map[string]string
+	closers  closers
+}
+
+// Config says what a stack is made of. The zero value and BinDir: everything
+// private, one stand-in host with two slots.
+type Config struct {
+	// BinDir holds the built programs (`make build`).
+	BinDir string
+	// Hosts is the number of stand-in hosts, each with its daemon; 0 means 1.
+	Hosts int
+	// Slots is the number of transcodes a host runs at once; 0 means 2.
+	Slots int
+	// DatabaseServer is the maintenance database of a server on which the stack
+	// makes a database of its own and drops it at Close.
+	DatabaseServer config.Secret
+	// Database is an existing database, which is migrated and kept. Where both
+	// are empty the stack starts a private Postgres.
+	Database config.Secret
+	// S3 is an existing server; nil starts a private one.
+	S3 *S3
+	// Bucket is an existing bucket; empty makes one.
+	Bucket string
+	// Mist is a real Mist in place of the stand-in hosts.
+	Mist *MistHost
+	// Broadcasters are the addresses of real ones; nil starts a stand-in.
+	Broadcasters []string
+	// APIListen is the address of the first daemon's API; any free one where empty.
+	APIListen string
+	// Settings are further WEIR_ variables of all daemons; they win.
+	Settings map[string]string
+	// Log gets a line for each callback; nil for none.
+	Log *slog.Logger
+	// Started is called after each part with its name and how long it took; nil
+	// for not.
+	Started func(part string, took time.Duration)
+}
+
+// FromEnvironment is a configuration for tests: the servers that `make test`
+// started, and the real Mist of WEIR_TEST_MIST_API if there is one.
+func FromEnvironment(getenv func(string) string) (*Config, error) {
+	cfg := &Config{
+		BinDir:         getenv(BinDirVariable),
+		DatabaseServer: config.Secret(getenv("WEIR_TEST_DATABASE_URL")),
+		S3: &S3{
+			Endpoint: getenv("WEIR_TEST_S3_ENDPOINT"), Region: s3Region,
+			AccessKey: getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: config.Secret(getenv("WEIR_TEST_S3_SECRET_KEY")),
+		},
+	}
+	if cfg.BinDir == "" || cfg.DatabaseServer == "" || cfg.S3.Endpoint == "" {
+		return nil, errors.New("no servers for tests: run `make test`")
+	}
+	api, binDir, broadcasters := getenv("WEIR_TEST_MIST_API"), getenv("WEIR_TEST_MIST_BIN_DIR"), getenv("WEIR_TEST_BROADCASTERS")
+	if api == "" {
+		return cfg, nil
+	}
+	if binDir == "" || broadcasters == "" {
+		return nil, errors.New("WEIR_TEST_MIST_API needs WEIR_TEST_MIST_BIN_DIR and WEIR_TEST_BROADCASTERS beside it: run `make test-mist`")
+	}
+	cfg.Mist, cfg.Broadcasters = RealMist(api, binDir), strings.Split(broadcasters, ",")
+	return cfg, nil
+}
+
+// Start starts everything, the daemons last. It returns when all of it is
+// ready; after an error nothing is left running.
+func Start(ctx context.Context, cfg *Config) (_ *Stack, err error) {
+	s := &Stack{cfg: *cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.cfg.BinDir, err = filepath.Abs(cfg.BinDir); err != nil {
+		return nil, fmt.Errorf("folder of programs: %w", err)
+	}
+	for _, part := range []struct {
+		name  string
+		start func(context.Context) error
+	}{
+		{"folder", s.startFolder},
+		{"postgres", s.startDatabase},
+		{"s3", s.startS3},
+		{"studio", s.startStudio},
+		{"broadcaster", s.startBroadcaster},
+		{"mist", s.startHosts},
+		{"migrations", s.migrate},
+		{"daemon", s.startDaemons},
+	} {
+		began := time.Now()
+		if err := part.start(ctx); err != nil {
+			return nil, err
+		}
+		if cfg.Started != nil {
+			cfg.Started(part.name, time.Since(began))
+		}
+	}
+	return s, nil
+}
+
+// Close ends what Start started, the daemons first, and removes it. Idempotent.
+func (s *Stack) Close() error { return s.closers.close() }
+
+// Admin runs weir-admin on the stack's database and returns what it prints.
+func (s *Stack) Admin(ctx context.Context, args ...string) ([]byte, error) {
+	return admin(ctx, s.cfg.BinDir, s.Database, args...)
+}
+
+// Settings returns the WEIR_ variables that all daemons share, secrets and all.
+func (s *Stack) Settings() map[string]string { return maps.Clone(s.settings) }
+
+func (s *Stack) startFolder(context.Context) error {
+	folder, err := NewFolder()
+	if err != nil {
+		return err
+	}
+	s.Folder = folder
+	s.closers.add(folder.Close)
+	return nil
+}
+
+func (s *Stack) startDatabase(ctx context.Context) error {
+	if s.cfg.Database != "" {
+		s.Database = s.cfg.Database
+		return nil
+	}
+	server := s.cfg.DatabaseServer
+	if server == "" {
+		postgres, err := startPostgresIn(ctx, s.Folder)
+		if err != nil {
+			return err
+		}
+		s.closers.add(postgres.Close)
+		server = postgres.URL
+	}
+	made, err := makeDatabase(ctx, server)
+	if err != nil {
+		return err
+	}
+	s.Database = made.url
+	if s.cfg.DatabaseServer != "" { // a private server goes as a whole
+		s.closers.add(func() error { return made.drop(context.WithoutCancel(ctx)) })
+	}
+	return nil
+}
+
+func (s *Stack) startS3(ctx context.Context) error {
+	s.S3 = s.cfg.S3
+	if s.S3 == nil {
+		server, err := startS3In(ctx, s.Folder, s.cfg.BinDir)
+		if err != nil {
+			return err
+		}
+		s.S3 = server
+		s.closers.add(server.Close)
+	}
+	s.Bucket = s.cfg.Bucket
+	if s.Bucket != "" {
+		return nil
+	}
+	s.Bucket = "weir-" + strings.ToLower(rand.Text())
+	if err := s.S3.MakeBucket(ctx, s.Bucket); err != nil {
+		return err
+	}
+	if s.cfg.S3 != nil { // a private server goes as a whole
+		s.closers.add(func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			return s.S3.RemoveBucket(ctx, s.Bucket)
+		})
+	}
+	return nil
+}
+
+func (s *Stack) startStudio(ctx context.Context) error {
+	studio, err := StartStudio(ctx, &StudioConfig{Log: s.cfg.Log})
+	if err != nil {
+		return err
+	}
+	s.Studio = studio
+	s.closers.add(studio.Close)
+	return nil
+}
+
+func (s *Stack) startBroadcaster(ctx context.Context) error {
+	if s.cfg.Broadcasters != nil {
+		return nil
+	}
+	dir, err := s.Folder.Make("broadcaster")
+	if err != nil {
+		return err
+	}
+	if s.Broadcaster, err = StartBroadcaster(ctx, &BroadcasterConfig{Dir: dir, BinDir: s.cfg.BinDir}); err != nil {
+		return err
+	}
+	s.closers.add(s.Broadcaster.Close)
+	s.cfg.Broadcasters = []string{s.Broadcaster.URL}
+	return nil
+}
+
+func (s *Stack) startHosts(ctx context.Context) error {
+	if s.cfg.Mist != nil {
+		s.Hosts = []*MistHost{s.cfg.Mist}
+		return nil
+	}
+	for i := range max(s.cfg.Hosts, 1) {
+		dir, err := s.Folder.Make("mist-" + strconv.Itoa(i+1))
+		if err != nil {
+			return err
+		}
+		host, err := StartMistHost(ctx, &MistHostConfig{Dir: dir, BinDir: s.cfg.BinDir})
+		if err != nil {
+			return err
+		}
+		s.Hosts = append(s.Hosts, host)
+		s.closers.add(host.Close)
+	}
+	return nil
+}
+
+func (s *Stack) migrate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, migrateTimeout, fmt.Errorf("migrating took longer than %s", migrateTimeout))
+	defer cancel()
+	_, err := s.Admin(ctx, "db", "migrate")
+	return err
+}
+
+func (s *Stack) startDaemons(ctx context.Context) error {
+	key := make([]byte, secretKeyBytes)
+	_, _ = rand.Read(key) // never fails, see crypto/rand
+	token := rand.Text()
+	slots := s.cfg.Slots
+	if slots == 0 {
+		slots = defaultSlots
+	}
+	s.settings = map[string]string{
+		"WEIR_DATABASE_URL": string(s.Database),
+		"WEIR_SECRET_KEY":   base64.StdEncoding.EncodeToString(key),
+		"WEIR_API_TOKENS":   tenant + "=" + token,
+		"WEIR_HOST_SLOTS":   strconv.Itoa(slots),
+		"WEIR_BROADCASTERS": strings.Join(s.cfg.Broadcasters, ","),
+		"WEIR_S3_ENDPOINT":  s.S3.Endpoint, "WEIR_S3_REGION": s.S3.Region, "WEIR_S3_PATH_STYLE": "true",
+		"WEIR_S3_ACCESS_KEY": s.S3.AccessKey, "WEIR_S3_SECRET_KEY": string(s.S3.SecretKey),
+		"WEIR_SPOOL_RESERVE": strconv.Itoa(spoolReserve),
+		"WEIR_LOG_LEVEL":     "debug", "WEIR_LOG_FORMAT": "text",
+	}
+	maps.Copy(s.settings, s.cfg.Settings)
+	for i, host := range s.Hosts {
+		id := "host-" + strconv.Itoa(i+1)
+		dir, err := s.Folder.Make(id)
+		if err != nil {
+			return err
+		}
+		own := maps.Clone(s.settings)
+		own["WEIR_HOST_ID"], own["WEIR_MIST_API"], own["WEIR_MIST_BIN_DIR"] = id, host.API, host.BinDir
+		listen := ""
+		if i == 0 {
+			listen = s.cfg.APIListen
+		}
+		daemon, err := StartDaemon(ctx, &DaemonConfig{Dir: dir, BinDir: s.cfg.BinDir, APIListen: listen, Settings: own})
+		if err != nil {
+			return err
+		}
+		s.Daemons = append(s.Daemons, daemon)
+		s.closers.add(daemon.Close)
+	}
+	s.API = &API{URL: s.Daemons[0].API, Token: config.Secret(token)}
+	return nil
+}
+
+// spoolReserve lets daemons work on machines with less room than a real host
+// has to have; [NewFolder] has checked what a stack needs.
+const spoolReserve = 64 << 20
+
+// Upload puts a local file into the bucket and returns its address with keys.
+func (s *Stack) Upload(ctx context.Context, path, key string) (config.Secret, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("upload %s: %w", path, err)
+	}
+	defer f.Close()
+	if err := s.S3.Put(ctx, s.Bucket, key, f); err != nil {
+		return "", err
+	}
+	return s.S3.URL(s.Bucket, key)
+}

@@ -1,0 +1,351 @@
+package livepeer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"weir/mist/mistsim/shm"
+	"weir/mist/mistsim/ts"
+)
+
+const (
+	exitOK     = 0
+	exitFailed = 1 // start-up failures only; whatever happens later is a 0
+	// maxOptions bounds the configuration on standard input.
+	maxOptions = 4 << 20
+	// apiWait bounds a request to the gateway's API.
+	apiWait = 10 * time.Second
+	// maxAPI bounds its answer.
+	maxAPI = 4 << 20
+	// randomLen is the length of the random part of a transcode id.
+	randomLen = 8
+	// missingPause is how long a start takes to notice that its input is gone.
+	missingPause = 500 * time.Millisecond
+	// minKeys: a track with one keyframe is never selected, and the process
+	// waits for it without an end.
+	minKeys = 2
+)
+
+// Process is one run of the stand-in.
+type Process struct {
+	// Socket is the host's socket; see shm.Socket.
+	Socket string
+	// Stdin holds the configuration.
+	Stdin io.Reader
+	// Stderr takes log lines in Mist's form.
+	Stderr io.Writer
+
+	pid       int
+	link      *shm.Client
+	opt       *options
+	source    shm.Source
+	track     shm.SourceTrack
+	id        string // transcode id
+	began     time.Time
+	reason    string
+	http      *http.Client
+	logMu     sync.Mutex
+	upstream  bool
+	ordinals  map[string]int
+	statsMu   sync.Mutex
+	bc        string
+	switches  uint64
+	non200    uint64
+	timeouts  uint64
+	parse     uint64
+	sinkMS    uint64
+	sourceMS  uint64
+	sinkTrack []int
+}
+
+// Run does the work of the process and returns its exit code. It blocks until
+// the source is through, SIGTERM comes, uploads fail for good, or the host goes
+// away; for a source of one GOP or of no media it blocks until the last of these.
+func (p *Process) Run(ctx context.Context, args []string) int {
+	p.pid, p.began, p.ordinals = os.Getpid(), time.Now(), map[string]int{}
+	p.link = shm.Dial(p.Socket)
+	defer p.link.Close()
+	p.http = &http.Client{Transport: &http.Transport{}}
+	defer p.http.CloseIdleConnections()
+
+	if err := p.configure(args); err != nil {
+		p.log("FAIL", err.Error())
+		return exitFailed
+	}
+	if slices.Contains(args, "--kickoff") {
+		p.log("INFO", "Starting MistInTS -s "+p.opt.Source)
+	}
+	if err := p.link.Call(ctx, "/kickoff", shm.Attach{PID: p.pid, Source: p.opt.Source}, &p.source); err != nil {
+		p.log("FAIL", err.Error())
+		return exitFailed
+	}
+	p.upstream = p.source.Upstream
+	switch p.source.State {
+	case shm.Missing:
+		pause(ctx, missingPause)
+		p.log("FAIL", "Input process shut down before stream coming online, aborting.")
+		p.log("FAIL", "Could not connector and/or start source stream!")
+		return exitFailed
+	case shm.Booting:
+		return p.hang(ctx, "Waiting for stream to boot...")
+	}
+	pause(ctx, p.source.Timing.Poll)
+	video := slices.DeleteFunc(slices.Clone(p.source.Tracks), func(t shm.SourceTrack) bool { return !ts.IsVideo(t.Codec) })
+	if len(video) == 0 {
+		pause(ctx, p.source.Timing.TrackWait)
+		p.log("FAIL", "No valid source track!")
+		return exitFailed
+	}
+	p.track = slices.MaxFunc(video, func(a, b shm.SourceTrack) int { return int(a.Bytes - b.Bytes) })
+	if p.track.Keys < minKeys {
+		return p.hang(ctx, fmt.Sprintf("Would select no tracks (%d total) for stream!", len(p.source.Tracks)))
+	}
+	if err := p.prepare(ctx); err != nil {
+		p.log("FAIL", err.Error())
+		return exitFailed
+	}
+	return p.transcode(ctx)
+}
+
+func (p *Process) configure(args []string) error {
+	var data []byte
+	if len(args) > 0 && strings.HasPrefix(args[0], "{") {
+		data = []byte(args[0])
+	} else {
+		p.log("INFO", "Reading configuration from standard input")
+		var err error
+		if data, err = io.ReadAll(io.LimitReader(p.Stdin, maxOptions)); err != nil {
+			return fmt.Errorf("read configuration: %w", err)
+		}
+	}
+	var err error
+	p.opt, err = parseOptions(data)
+	return err
+}
+
+// hang waits without an end and without an ear for SIGTERM, as the real process
+// was seen to do; only a SIGKILL or the end of the host stops it.
+func (p *Process) hang(ctx context.Context, complaint string) int {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	host, err := p.link.Stream(ctx, "/attach", shm.Attach{PID: p.pid, Source: p.opt.Source})
+	if err != nil {
+		return exitFailed
+	}
+	defer host.Close()
+	p.log("WARN", complaint)
+	_, _ = io.Copy(io.Discard, host)
+	return exitFailed
+}
+
+// prepare completes the profiles and finds a broadcaster.
+func (p *Process) prepare(ctx context.Context) error {
+	for _, prof := range p.opt.Profiles {
+		prof.complete(p.track.Width, p.track.Height, p.track.FPKS)
+		text, err := json.Marshal(prof)
+		if err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
+		p.log("INFO", "Profile parsed: "+string(text))
+	}
+	p.opt.raw["target_profiles"] = p.opt.Profiles
+	list := p.opt.Hardcoded
+	if list == "" {
+		answer, err := p.gateway(ctx, http.MethodGet, "/broadcaster", nil)
+		if err != nil {
+			return fmt.Errorf("Livepeer API responded negatively to request for broadcaster list: %w", err) //nolint:staticcheck // Mist's own words
+		}
+		list = string(answer)
+	}
+	var err error
+	if p.opt.broadcasters, err = addresses(list); err != nil {
+		return err
+	}
+	p.bc = p.opt.pick("")
+	p.log("INFO", "Using broadcaster: "+p.bc)
+	p.id = p.opt.Source + "-" + random(randomLen)
+	if p.opt.AccessToken != "" {
+		path := "/stream"
+		if !p.upstream {
+			path += "?sessionId=" + p.source.UUID
+		}
+		body, err := json.Marshal(map[string]any{"name": p.opt.Source, "profiles": p.opt.Profiles})
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		answer, err := p.gateway(ctx, http.MethodPost, path, body)
+		if err != nil {
+			return fmt.Errorf("Livepeer API responded negatively to encode request: %w", err) //nolint:staticcheck // Mist's own words
+		}
+		var stream struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(answer, &stream) != nil || stream.ID == "" {
+			return errors.New("Livepeer API did not respond with a valid ID") //nolint:staticcheck // Mist's own words
+		}
+		p.id = stream.ID
+	}
+	p.log("INFO", "Livepeer transcode ID: "+p.id)
+	return nil
+}
+
+func (p *Process) gateway(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiWait)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, p.opt.CustomURL+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+p.opt.AccessToken)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return nil, errors.New(resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxAPI))
+}
+
+// transcode runs source, uploads and sink to their end.
+func (p *Process) transcode(ctx context.Context) int {
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(terminated)
+
+	host, err := p.link.Stream(ctx, "/attach", shm.Attach{PID: p.pid, Source: p.opt.Source, Sink: p.opt.Sink})
+	if err != nil {
+		p.log("FAIL", err.Error())
+		return exitFailed
+	}
+	defer host.Close()
+	active, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer stop(errSourceEnd)
+		p.log("INFO", "Running source thread...")
+		if err := p.readSource(active, ctx, stop, &all); err != nil && active.Err() == nil {
+			p.log("FAIL", err.Error())
+		}
+		p.log("INFO", "Stopping source thread...")
+	})
+	all.Go(func() {
+		_, _ = io.Copy(io.Discard, host)
+		stop(errHostGone)
+	})
+	p.log("INFO", "Input started")
+	p.watch(active, stop, terminated)
+	p.log("INFO", "Clean shutdown; joining threads")
+
+	cause := context.Cause(active)
+	if errors.Is(cause, errGaveUp) {
+		_ = p.link.Call(ctx, "/trigger", shm.Trigger{
+			PID: p.pid, Name: "INPUT_ABORT", Stream: p.opt.Sink,
+			Body: fmt.Sprintf("%s\n-\nMistInLivepeer\n%d\nUNKNOWN\n", p.opt.Sink, p.pid),
+		}, nil)
+	}
+	_ = p.link.Call(ctx, "/detach", shm.Attach{PID: p.pid}, nil)
+	_ = host.Close()
+	all.Wait()
+	if !errors.Is(cause, errSourceEnd) {
+		p.reason = cause.Error()
+	}
+	p.log("INFO", "Shutdown reason: "+p.reason)
+	return exitOK
+}
+
+// Why a transcode stopped.
+var (
+	errSourceEnd  = errors.New("end of stream")
+	errGaveUp     = errors.New("too many upload failures")
+	errHostGone   = errors.New("buffer requested shutdown")
+	errTerminated = errors.New("signal Terminated (15)")
+)
+
+// watch sends status updates until the transcode stops.
+func (p *Process) watch(active context.Context, stop context.CancelCauseFunc, terminated <-chan os.Signal) {
+	tick := time.NewTicker(p.source.Timing.Stats)
+	defer tick.Stop()
+	for {
+		select {
+		case <-active.Done():
+			return
+		case <-terminated:
+			p.log("INFO", "Received signal Terminated (15)")
+			stop(errTerminated)
+			return
+		case <-tick.C:
+			_ = p.link.Call(active, "/stats", p.stats(), nil)
+		}
+	}
+}
+
+// stats is the status update. percent_done is computed in unsigned numbers, so
+// it underflows until the first rendition arrives.
+func (p *Process) stats() *shm.Stats {
+	p.statsMu.Lock()
+	defer p.statsMu.Unlock()
+	info := map[string]any{
+		"bc": p.bc, "lp_id": p.id, "switches": p.switches, "fail_non200": p.non200, "fail_timeout": p.timeouts,
+		"fail_parse": p.parse, "fail_other": 0, "sinkTime": p.sinkMS, "sourceTime": p.sourceMS,
+	}
+	start, end := uint64(p.track.FirstMS), uint64(p.track.LastMS)
+	if end > start {
+		info["percent_done"] = 100 * (p.sinkMS - start) / (end - start)
+	}
+	return &shm.Stats{
+		PID: p.pid, ActiveSeconds: int64(time.Since(p.began) / time.Second),
+		SourceTracks: []int{p.track.Index}, SinkTracks: slices.Clone(p.sinkTrack), Info: info,
+	}
+}
+
+// log writes a line as the tree's formatter does.
+func (p *Process) log(kind, message string) {
+	stream := ""
+	if p.opt != nil {
+		stream = p.opt.Source + "→" + p.opt.Sink
+	}
+	line := fmt.Sprintf("%s|MistProcLivepeer|%d|mistsim|%s|%s\n", kind, p.pid, stream, message)
+	if !p.upstream {
+		if stream != "" {
+			stream = ":" + stream
+		}
+		line = fmt.Sprintf("[%s] MistProcLivepeer%s (%d) %s: %s\n", time.Now().Format(time.DateTime), stream, p.pid, kind, message)
+	}
+	p.logMu.Lock()
+	defer p.logMu.Unlock()
+	_, _ = io.WriteString(p.Stderr, line)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+func random(n int) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = letters[rand.IntN(len(letters))]
+	}
+	return string(b)
+}

@@ -1,0 +1,111 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// FetchOptions are the limits of a fetch. The zero value has none.
+type FetchOptions struct {
+	// MaxBytes is the largest source that is taken; 0 is any.
+	MaxBytes int64
+	// OnProgress is called as bytes arrive, one call at a time and with done
+	// growing; total is -1 when the server doesn't tell. It must not block.
+	OnProgress func(done, total int64)
+}
+
+// Fetched is what Fetch put into the spool.
+type Fetched struct {
+	// Bytes is the length of the file.
+	Bytes int64
+	// ETag is the server's name for this version, "" when it gave none.
+	ETag string
+}
+
+// Fetch copies the source at loc to the file path, in parallel ranges where
+// the server can. It blocks until path is whole, or fails and leaves nothing;
+// a file that was at path before is replaced. All ranges are of one version of
+// the source: if it changes meanwhile, Fetch fails with CodeSourceChanged.
+// Broken connections and 5xx are retried within Config's bounds.
+//
+// Only one Fetch at a time may write to path.
+func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
+	if err := c.CheckSource(loc); err != nil {
+		return Fetched{}, err
+	}
+	fetch := c.fetchWeb
+	if loc.IsS3() {
+		fetch = c.fetchS3
+	}
+	fetched, err := fetch(ctx, loc, path, opt)
+	if err != nil {
+		return Fetched{}, failure(ctx, "fetch", loc, err)
+	}
+	return fetched, nil
+}
+
+func (c *Client) fetchS3(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
+	client := c.s3(loc)
+	bucket, key := loc.Bucket(), loc.Key()
+	head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return Fetched{}, c.missing(ctx, client, loc, err)
+	}
+	size, etag := aws.ToInt64(head.ContentLength), aws.ToString(head.ETag)
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	file, err := opt.create(path, size, stop)
+	if err != nil {
+		return Fetched{}, err
+	}
+	defer file.discard()
+	// No range lies in an empty object.
+	if size > 0 {
+		manager := c.transfer(client, &progress{tell: opt.OnProgress, total: size})
+		out, err := manager.DownloadObject(ctx, &transfermanager.DownloadObjectInput{
+			Bucket: &bucket, Key: &key, IfMatch: head.ETag, WriterAt: file,
+		})
+		if err := cmp.Or(file.failed(), err); err != nil {
+			return Fetched{}, err
+		}
+		if got := aws.ToInt64(out.ContentLength); got != size {
+			return Fetched{}, verdictf(CodeSourceChanged, "%d bytes came of %d", got, size)
+		}
+	}
+	if err := file.commit(); err != nil {
+		return Fetched{}, err
+	}
+	return Fetched{Bytes: size, ETag: etag}, nil
+}
+
+// create opens the file for a source of size bytes, -1 when unknown, if the
+// limit lets it in.
+func (opt FetchOptions) create(path string, size int64, stop func()) (*partial, error) {
+	most := cmp.Or(opt.MaxBytes, math.MaxInt64)
+	tooLarge := verdictf(CodeSourceTooLarge, "more than %d bytes", most)
+	if size > most {
+		return nil, verdictf(CodeSourceTooLarge, "%d bytes, the limit is %d", size, most)
+	}
+	if size < 0 {
+		return createPartial(path, size, most, tooLarge, stop)
+	}
+	return createPartial(path, size, size, verdictf(CodeSourceChanged, "more than the %d bytes that were announced", size), stop)
+}
+
+// contentRange reads "bytes first-last/total", as RFC 9110 section 14.4 has it.
+func contentRange(header string) (first, last, total int64, err error) {
+	if _, err := fmt.Sscanf(header, "bytes %d-%d/%d", &first, &last, &total); err != nil {
+		return 0, 0, 0, verdictf(CodeSourceRefused, "the server sent no usable Content-Range")
+	}
+	if first < 0 || last < first || total <= last {
+		return 0, 0, 0, verdictf(CodeSourceRefused, "the server sent an impossible Content-Range")
+	}
+	return first, last, total, nil
+}

@@ -1,0 +1,350 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of a location.
+const (
+	// maxLocationBytes is above every presigned URL seen (S3's are under 2 KiB).
+	maxLocationBytes = 8 << 10
+	// maxKeyBytes is S3's limit on an object key.
+	maxKeyBytes = 1024
+	// S3's bucket names have 3 to 63 letters; old ones, and other servers, up to 255.
+	minBucketBytes, maxBucketBytes = 3, 255
+	// maxPort is TCP's.
+	maxPort = 65535
+)
+
+// The schemes of a location.
+const (
+	schemeS3      = "s3"
+	schemeS3HTTP  = "s3+http"
+	schemeS3HTTPS = "s3+https"
+	schemeHTTP    = "http"
+	schemeHTTPS   = "https"
+)
+
+// Location is where a source or an output is. It is immutable, safe for
+// concurrent use, and prints without userinfo and query in every way that fmt,
+// slog and JSON know. The zero Location is no place and prints as "".
+//
+// The forms are
+//
+//	s3://bucket/key                              endpoint, region and keys are the client's
+//	s3+https://KEY:SECRET@host[:port]/bucket/key  also s3+http; anonymous without KEY:SECRET@
+//	https://host/path                            a source; http:// where the client allows it
+//
+// Key and path are percent-encoded, as in any URL. KEY and SECRET are too, but
+// a "/", "+" or "=" in them may stand as it is.
+type Location struct {
+	scheme string
+	host   string
+	bucket string
+	path   string // the key of an S3 object, else the escaped path of the URL
+	hidden *hidden
+}
+
+// hidden is two pointers deep because fmt, given an unexported field of
+// somebody's struct, prints its parts without asking for String: %v stops at
+// the first pointer, a wrong verb at the second.
+type hidden struct {
+	user  *url.Userinfo
+	query *string
+}
+
+// ParseLocation reads one of the forms that Location lists. An S3 location may
+// lack its key, to be used with Join. The error is an *Error with
+// CodeLocationInvalid and repeats nothing of raw.
+func ParseLocation(raw string) (Location, error) {
+	loc, err := parse(raw)
+	if err != nil {
+		return Location{}, &Error{Op: "parse location", Code: CodeLocationInvalid, Err: err}
+	}
+	return loc, nil
+}
+
+func parse(raw string) (Location, error) {
+	if len(raw) > maxLocationBytes {
+		return Location{}, fmt.Errorf("it is longer than %d bytes", maxLocationBytes)
+	}
+	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, unprintable) {
+		return Location{}, errors.New("it holds a space or a control character; percent-encode it")
+	}
+	scheme, rest, found := strings.Cut(raw, "://")
+	if !found {
+		return Location{}, errors.New("it has no scheme; write s3://, s3+https://, s3+http:// or https://")
+	}
+	switch scheme = strings.ToLower(scheme); scheme {
+	case schemeS3:
+		return parseBucketKey(Location{scheme: scheme, hidden: &hidden{}}, rest)
+	case schemeS3HTTP, schemeS3HTTPS:
+		return parseEndpoint(scheme, rest)
+	case schemeHTTP, schemeHTTPS:
+		return parseWeb(scheme, rest)
+	default:
+		return Location{}, errors.New("its scheme is none of s3, s3+https, s3+http, https, http")
+	}
+}
+
+// unprintable also covers the plain space, which no URL holds.
+func unprintable(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// parseEndpoint reads [KEY:SECRET@]host[:port]/bucket[/key]. It is done by
+// hand because a "/" in a secret ends the authority for net/url, which then
+// repeats the secret in its error.
+func parseEndpoint(scheme, rest string) (Location, error) {
+	loc := Location{scheme: scheme, hidden: &hidden{}}
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(authority, '@')
+	if at < 0 {
+		// Either no credentials and an "@" in the key, or a secret with a "/".
+		if at = strings.IndexByte(rest, '@'); at >= 0 {
+			_, port, found := strings.Cut(authority, ":")
+			if !found || onlyDigits(port) {
+				return Location{}, errors.New(`write an "@" in the key as %40, and a "/" in the secret as %2F`)
+			}
+		}
+	}
+	if at >= 0 {
+		key, secret, found := strings.Cut(rest[:at], ":")
+		if !found || key == "" || secret == "" {
+			return Location{}, errors.New("the credentials before the @ are not of the form KEY:SECRET")
+		}
+		key, keyErr := url.PathUnescape(key)
+		secret, secretErr := url.PathUnescape(secret)
+		if keyErr != nil || secretErr != nil {
+			return Location{}, errors.New("the credentials before the @ are not percent-encoded correctly")
+		}
+		loc.hidden.user = url.UserPassword(key, secret)
+		rest = rest[at+1:]
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if err := checkHost(host); err != nil {
+		return Location{}, err
+	}
+	loc.host = host
+	return parseBucketKey(loc, path)
+}
+
+// parseBucketKey reads bucket[/key] into loc.
+func parseBucketKey(loc Location, rest string) (Location, error) {
+	if strings.ContainsAny(rest, "?#") {
+		return Location{}, errors.New("an S3 location has no query and no fragment; write ? as %3F and # as %23")
+	}
+	bucket, key, _ := strings.Cut(rest, "/")
+	if err := checkBucket(bucket); err != nil {
+		return Location{}, err
+	}
+	key, err := url.PathUnescape(key)
+	if err != nil {
+		return Location{}, errors.New("the key is not percent-encoded correctly; write % as %25")
+	}
+	if err := checkKey(key); err != nil {
+		return Location{}, err
+	}
+	loc.bucket, loc.path = bucket, key
+	return loc, nil
+}
+
+// parseWeb reads an http(s) URL. The errors of net/url hold the URL, so they
+// are replaced.
+func parseWeb(scheme, rest string) (Location, error) {
+	u, err := url.Parse(scheme + "://" + rest)
+	if err != nil || u.Opaque != "" {
+		return Location{}, errors.New("it is no valid URL; percent-encode what is special in it")
+	}
+	if err := checkHost(u.Host); err != nil {
+		return Location{}, err
+	}
+	return Location{
+		scheme: scheme,
+		host:   u.Host,
+		path:   u.EscapedPath(),
+		hidden: &hidden{user: u.User, query: &u.RawQuery},
+	}, nil
+}
+
+func checkHost(host string) error {
+	u, err := url.Parse("https://" + host)
+	if err != nil || u.Hostname() == "" || u.Host != host || u.User != nil {
+		return errors.New("it has no valid host")
+	}
+	if net.ParseIP(u.Hostname()) == nil && strings.ContainsFunc(u.Hostname(), notInHostName) {
+		return errors.New("it has no valid host")
+	}
+	if strings.HasSuffix(host, ":") {
+		return errors.New("its port is empty")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > maxPort {
+			return fmt.Errorf("its port is not between 1 and %d", maxPort)
+		}
+	}
+	return nil
+}
+
+func notInHostName(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune("-._", r) }
+
+func isLetterOrDigit(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+func onlyDigits(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+func checkBucket(bucket string) error {
+	switch {
+	case bucket == "":
+		return errors.New("it names no bucket")
+	case strings.Contains(bucket, "@"):
+		return errors.New("credentials go with s3+https://KEY:SECRET@host/bucket/key; s3:// has none")
+	case len(bucket) < minBucketBytes || len(bucket) > maxBucketBytes,
+		strings.ContainsFunc(bucket, notInHostName),
+		!isLetterOrDigit(rune(bucket[0])):
+		return fmt.Errorf("its bucket is no valid name: %d to %d letters, digits, '.', '-', '_'", minBucketBytes, maxBucketBytes)
+	}
+	return nil
+}
+
+func checkKey(key string) error {
+	if len(key) > maxKeyBytes {
+		return fmt.Errorf("its key is longer than %d bytes", maxKeyBytes)
+	}
+	if !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return errors.New("its key holds a control character or is no UTF-8")
+	}
+	for segment := range strings.SplitSeq(key, "/") {
+		// Proxies and file-backed S3 servers resolve these, so they name no certain object.
+		if segment == "." || segment == ".." {
+			return errors.New(`its key has a "." or ".." between slashes`)
+		}
+	}
+	return nil
+}
+
+// IsZero reports whether l is the zero Location.
+func (l Location) IsZero() bool { return l.scheme == "" }
+
+// IsS3 reports whether l names an S3 bucket.
+func (l Location) IsS3() bool {
+	return l.scheme == schemeS3 || l.scheme == schemeS3HTTP || l.scheme == schemeS3HTTPS
+}
+
+// Bucket returns the S3 bucket, "" for a source of http(s).
+func (l Location) Bucket() string { return l.bucket }
+
+// Key returns the decoded object key without a leading slash, "" for a source
+// of http(s).
+func (l Location) Key() string {
+	if !l.IsS3() {
+		return ""
+	}
+	return l.path
+}
+
+// Join returns the location of elem below l: a "/" between each, none doubled,
+// the elements taken as they are (not percent-encoded). Only for S3; another
+// location is returned unchanged.
+func (l Location) Join(elem ...string) Location {
+	if !l.IsS3() {
+		return l
+	}
+	for _, e := range elem {
+		if l.path != "" && !strings.HasSuffix(l.path, "/") {
+			l.path += "/"
+		}
+		l.path += strings.Trim(e, "/")
+	}
+	return l
+}
+
+// Secret returns the whole location, credentials and query included, in a form
+// that ParseLocation takes. It is for sealing; string(...) reveals it.
+func (l Location) Secret() Secret {
+	if l.IsZero() {
+		return ""
+	}
+	return Secret(l.url(true))
+}
+
+// String returns the location without credentials, query and fragment.
+func (l Location) String() string {
+	if l.IsZero() {
+		return ""
+	}
+	return l.url(false)
+}
+
+func (l Location) url(withSecrets bool) string {
+	var b strings.Builder
+	b.WriteString(l.scheme + "://")
+	if withSecrets && l.hidden.user != nil {
+		b.WriteString(l.hidden.user.String() + "@")
+	}
+	b.WriteString(l.host)
+	if l.IsS3() {
+		if l.host != "" {
+			b.WriteByte('/')
+		}
+		b.WriteString(l.bucket)
+		if l.path != "" {
+			b.WriteString((&url.URL{Path: "/" + l.path}).EscapedPath())
+		}
+		return b.String()
+	}
+	b.WriteString(l.path)
+	if withSecrets && *l.hidden.query != "" {
+		b.WriteString("?" + *l.hidden.query)
+	}
+	return b.String()
+}
+
+// Format implements fmt.Formatter: every verb prints String, %q quoted.
+func (l Location) Format(s fmt.State, verb rune) {
+	if verb == 'q' {
+		_, _ = fmt.Fprintf(s, "%q", l.String())
+		return
+	}
+	_, _ = fmt.Fprint(s, l.String())
+}
+
+// GoString returns String.
+func (l Location) GoString() string { return l.String() }
+
+// LogValue implements slog.LogValuer with String.
+func (l Location) LogValue() slog.Value { return slog.StringValue(l.String()) }
+
+// MarshalText implements encoding.TextMarshaler, and with it JSON, with
+// String: what is marshalled can't be used to reach the location again.
+func (l Location) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// credentials returns the key and secret of an S3 location; ok is false when
+// it carries none.
+func (l Location) credentials() (key, secret string, ok bool) {
+	if l.hidden == nil || l.hidden.user == nil {
+		return "", "", false
+	}
+	secret, _ = l.hidden.user.Password()
+	return l.hidden.user.Username(), secret, true
+}
+
+// endpoint returns the base URL of an s3+http(s) location, "" for s3://.
+func (l Location) endpoint() string {
+	switch l.scheme {
+	case schemeS3HTTP:
+		return schemeHTTP + "://" + l.host
+	case schemeS3HTTPS:
+		return schemeHTTPS + "://" + l.host
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,63 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+)
+
+// Delete removes the object at loc. That there is none is no error.
+func (c *Client) Delete(ctx context.Context, loc Location) error {
+	if err := checkObject("delete", loc); err != nil {
+		return err
+	}
+	bucket, key := loc.Bucket(), loc.Key()
+	_, err := c.s3(loc).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return failure(ctx, "delete", loc, err)
+	}
+	return nil
+}
+
+// AbortUploads ends every multipart upload whose key starts with prefix's key
+// and that began more than olderThan ago, by this host's clock, and returns
+// how many. olderThan must be above the longest upload that may still run. On
+// failure it returns how many it ended before; it can be repeated.
+func (c *Client) AbortUploads(ctx context.Context, prefix Location, olderThan time.Duration) (int, error) {
+	const op = "abort uploads"
+	if !prefix.IsS3() {
+		return 0, &Error{Op: op, Location: prefix, Code: CodeLocationInvalid, Err: errors.New("it is no S3 location")}
+	}
+	client := c.s3(prefix)
+	bucket, key := prefix.Bucket(), prefix.Key()
+	before := time.Now().Add(-olderThan)
+	aborted := 0
+	pages := s3.NewListMultipartUploadsPaginator(client, &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &key})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return aborted, failure(ctx, op, prefix, err)
+		}
+		for _, upload := range page.Uploads {
+			if aws.ToTime(upload.Initiated).After(before) {
+				continue
+			}
+			_, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+				Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId,
+			})
+			// Somebody else was faster.
+			if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == codeNoSuchUpload {
+				continue
+			}
+			if err != nil {
+				return aborted, failure(ctx, op, prefix, err)
+			}
+			aborted++
+		}
+	}
+	return aborted, nil
+}

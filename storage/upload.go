@@ -1,0 +1,158 @@
+package storage
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"hash/crc64"
+	"io"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+// UploadOptions say how a file is stored. The zero value is fine.
+type UploadOptions struct {
+	// ContentType is the object's media type; "" leaves it to the server.
+	ContentType string
+	// OnProgress is called after each part, one call at a time and with done
+	// growing. It must not block.
+	OnProgress func(done, total int64)
+}
+
+// Object is what an upload left in S3; Verify can check it at any time.
+type Object struct {
+	// Bytes is its length.
+	Bytes int64
+	// ETag is the server's name for it. It tells nothing about the bytes.
+	ETag string
+	// Checksum is over all bytes, computed here while they were read:
+	// "crc64nvme:" and base64, as x-amz-checksum-crc64nvme has it.
+	Checksum string
+	// VersionID is set when the bucket keeps versions.
+	VersionID string
+}
+
+// Upload stores the file path as the object at loc, in parallel parts when it
+// is large, and returns only when Verify proved it. An object that was there
+// is replaced, so that an upload can be repeated. Refused connections,
+// throttling and 5xx are retried within Config's bounds.
+//
+// When it fails or ctx ends, a half upload is aborted, within 15 s and also
+// after ctx ended. CodeUploadUnverified means that S3 took everything but
+// doesn't show it.
+func (c *Client) Upload(ctx context.Context, loc Location, path string, opt UploadOptions) (Object, error) {
+	if err := checkObject("upload", loc); err != nil {
+		return Object{}, err
+	}
+	object, err := c.upload(ctx, loc, path, opt)
+	if err != nil {
+		return Object{}, failure(ctx, "upload", loc, err)
+	}
+	return object, nil
+}
+
+func (c *Client) upload(ctx context.Context, loc Location, path string, opt UploadOptions) (Object, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Object{}, spoolFailure(path, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return Object{}, spoolFailure(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return Object{}, verdictf(CodeSpoolFailed, "file %s is no regular file", path)
+	}
+	size := info.Size()
+	bucket, key := loc.Bucket(), loc.Key()
+	body := &reader{path: path, file: file, crc: newCRC()}
+	input := &transfermanager.UploadObjectInput{Bucket: &bucket, Key: &key, Body: body, ContentLength: &size}
+	if opt.ContentType != "" {
+		input.ContentType = &opt.ContentType
+	}
+	if !c.config.PlainUploads {
+		input.ChecksumAlgorithm = types.ChecksumAlgorithm(s3types.ChecksumAlgorithmCrc64nvme)
+		input.ChecksumType = types.ChecksumTypeFullObject
+	}
+	client := c.s3(loc)
+	out, err := c.transfer(client, &progress{tell: opt.OnProgress, total: size}).UploadObject(ctx, input)
+	if body.bytes != size && err == nil {
+		return Object{}, verdictf(CodeSpoolFailed, "file %s changed while it was uploaded", path)
+	}
+	object := Object{Bytes: size, Checksum: body.checksum()}
+	switch {
+	case err == nil:
+		object.ETag, object.VersionID = aws.ToString(out.ETag), aws.ToString(out.VersionID)
+	// The answer to a completion was lost and its retry found no upload; the
+	// object tells whether the first one came through.
+	case !uploadGone(err):
+		return Object{}, err
+	}
+	verified, verifyErr := c.verify(ctx, client, loc, object)
+	if verifyErr == nil {
+		return verified, nil
+	}
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{}, unverified(loc, verifyErr)
+}
+
+// unverified turns a failed check into the verdict on the upload. What can
+// pass, and wrong bytes, keep their own code.
+func unverified(loc Location, err error) error {
+	if known, ok := errors.AsType[*verdict](err); ok && known.code == CodeChecksumMismatch {
+		return err
+	}
+	code, cause := classify(loc, err)
+	if code == CodeS3Unavailable {
+		return err
+	}
+	return verdictf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
+}
+
+func uploadGone(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorCode() == codeNoSuchUpload
+}
+
+// reader reads a local file once, from start to end, and sums it up.
+type reader struct {
+	path  string
+	file  *os.File
+	crc   hash.Hash64
+	bytes int64
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	n, err := r.file.Read(b)
+	r.crc.Write(b[:n])
+	r.bytes += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return n, spoolFailure(r.path, err)
+	}
+	return n, err
+}
+
+func (r *reader) checksum() string { return checksumText(r.crc) }
+
+// checksumPrefix names the algorithm: S3 computes it over the whole object
+// also when that came in parts.
+const checksumPrefix = "crc64nvme:"
+
+// nvmePolynomial is CRC-64/NVME's, reversed, as hash/crc64 takes it.
+const nvmePolynomial = 0x9a6c9329ac4bc9b5
+
+func newCRC() hash.Hash64 { return crc64.New(crc64.MakeTable(nvmePolynomial)) }
+
+func checksumText(crc hash.Hash64) string {
+	return checksumPrefix + base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, crc.Sum64()))
+}

@@ -1,0 +1,198 @@
+package studio
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Status is where a transcode is, in the words that Studio's task runner knows;
+// it takes no others.
+type Status string
+
+// The statuses. Success and error are terminal.
+const (
+	StatusPreparing         Status = "preparing"
+	StatusPreparingComplete Status = "preparing-completed"
+	StatusTranscoding       Status = "transcoding"
+	StatusSuccess           Status = "success"
+	StatusError             Status = "error"
+)
+
+// CodeCancelled is the error code of a transcode that was cancelled: Studio has
+// no status of its own for that.
+const CodeCancelled = "cancelled"
+
+const cancelledWords = "the transcode was cancelled"
+
+// The types that Studio's task runner compares.
+const (
+	// TypeVideo is the type of every success.
+	TypeVideo = "video"
+	// OutputObjectStore is the type of an output in S3.
+	OutputObjectStore = "object_store"
+	// FileTS is the type of a rendition in an MPEG transport stream.
+	FileTS = "ts"
+)
+
+// Message is the body of a callback. The first six fields and the three of a
+// success are Studio's wire format; the others are ours. The order of the fields
+// is the order on the wire.
+type Message struct {
+	// CompletionRatio is 0 to 1. The task runner drops an update whose ratio is
+	// below the last one's, and with it the sign of life: it must never go down,
+	// over attempts neither.
+	CompletionRatio float64 `json:"completion_ratio"`
+	Status          Status  `json:"status"`
+	// Timestamp is in Unix seconds.
+	Timestamp int64  `json:"timestamp"`
+	Error     string `json:"error,omitempty"`
+	// Unretriable: asking again with the same request can't succeed.
+	Unretriable bool   `json:"unretriable,omitempty"`
+	RequestID   string `json:"request_id"`
+
+	// EventID is in terminal messages alone, the same in every delivery.
+	EventID    string `json:"event_id,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	// Attempt counts the transcode's tries; 0: none has begun.
+	Attempt   int    `json:"attempt"`
+	ErrorCode string `json:"error_code,omitempty"`
+
+	Type      string     `json:"type,omitempty"`
+	VideoSpec *VideoSpec `json:"video_spec,omitempty"`
+	Outputs   []Output   `json:"outputs,omitempty"`
+}
+
+// VideoSpec is what the source is.
+type VideoSpec struct {
+	Format string  `json:"format"`
+	Tracks []Track `json:"tracks"`
+	// Duration in seconds.
+	Duration float64 `json:"duration"`
+	// Size in bytes.
+	Size int64 `json:"size"`
+}
+
+// Track is a track of the source, video or audio.
+type Track struct {
+	Type  string `json:"type"`
+	Codec string `json:"codec"`
+	// Bitrate in bits a second.
+	Bitrate int64 `json:"bitrate"`
+	// Duration and StartTime in seconds, Size in bytes.
+	Duration  float64 `json:"duration"`
+	Size      int64   `json:"size"`
+	StartTime float64 `json:"start_time"`
+
+	Width       int    `json:"width,omitempty"`
+	Height      int    `json:"height,omitempty"`
+	PixelFormat string `json:"pixel_format,omitempty"`
+	// FPS is in frames per 1,000 seconds on the wire, because the task runner
+	// divides it by 1,000. [Video] sets it and FrameRate, the same in frames a
+	// second.
+	FPS       float64 `json:"fps,omitempty"`
+	FrameRate float64 `json:"frame_rate,omitempty"`
+
+	Channels   int `json:"channels,omitempty"`
+	SampleRate int `json:"sample_rate,omitempty"`
+	SampleBits int `json:"sample_bits,omitempty"`
+}
+
+// wireFPS is what the task runner divides a track's fps by.
+const wireFPS = 1000
+
+// Video is a copy of t with its frame rate set, given in frames a second.
+func (t Track) Video(frameRate float64) Track {
+	t.FPS = math.Round(frameRate * wireFPS)
+	t.FrameRate = frameRate
+	return t
+}
+
+// Output is one place with what was written there.
+type Output struct {
+	Type string `json:"type"`
+	// Manifest is the playlist's URL, empty where renditions are plain files.
+	Manifest string `json:"manifest"`
+	Videos   []File `json:"videos"`
+}
+
+// File is one rendition.
+type File struct {
+	Type string `json:"type"`
+	// Size in bytes.
+	Size int64 `json:"size"`
+	// Location is the object's URL, without credentials.
+	Location string `json:"location"`
+
+	Name   string `json:"name,omitempty"`
+	Width  int    `json:"width,omitempty"`
+	Height int    `json:"height,omitempty"`
+}
+
+// Subject is what every message says: of which transcode, and how far it is.
+type Subject struct {
+	RequestID string
+	// ExternalID is the caller's own id; empty: none.
+	ExternalID string
+	// Attempt is the newest one; 0: none has begun.
+	Attempt int
+	// Ratio is the highest told so far or more; what is outside of 0 to 1 is
+	// moved to the nearer end.
+	Ratio float64
+	// At is when it was so.
+	At time.Time
+}
+
+// Progress is a message of a transcode that has not ended.
+func Progress(s Subject, status Status) Message {
+	return s.message(status)
+}
+
+// Success is the terminal message of a transcode whose renditions are all
+// verified. Its ratio is 1 whatever the subject says.
+func Success(s Subject, eventID string, spec VideoSpec, outputs []Output) Message {
+	s.Ratio = 1
+	m := s.message(StatusSuccess)
+	if spec.Tracks == nil {
+		spec.Tracks = []Track{} // the task runner reads a list
+	}
+	m.EventID, m.Type, m.VideoSpec, m.Outputs = eventID, TypeVideo, &spec, outputs
+	return m
+}
+
+// Failure is the terminal message of a transcode that failed: its code from the
+// failure table, words for people without secrets, and whether asking again may
+// help.
+func Failure(s Subject, eventID, code, words string, retriable bool) Message {
+	m := s.message(StatusError)
+	m.EventID, m.ErrorCode, m.Error, m.Unretriable = eventID, code, words, !retriable
+	return m
+}
+
+// Cancelled is the terminal message of a transcode that was cancelled: an error
+// that nobody shall retry.
+func Cancelled(s Subject, eventID string) Message {
+	return Failure(s, eventID, CodeCancelled, cancelledWords, false)
+}
+
+// Body is the JSON that is sent. It is made once and kept, because a signature
+// holds for these bytes only.
+func (m Message) Body() ([]byte, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("callback of %s: %w", m.RequestID, err)
+	}
+	return body, nil
+}
+
+func (s Subject) message(status Status) Message {
+	ratio := min(max(s.Ratio, 0), 1)
+	if math.IsNaN(s.Ratio) {
+		ratio = 0
+	}
+	return Message{
+		CompletionRatio: ratio, Status: status, Timestamp: s.At.Unix(),
+		RequestID: s.RequestID, ExternalID: s.ExternalID, Attempt: s.Attempt,
+	}
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Finds, or on Debian and Ubuntu installs, what Weir needs on this machine and Go does not bring:
+# PostgreSQL's server programs, ffmpeg, and with `race` a C compiler (for the race detector).
+#   usage: tools/setup.sh [race]
+set -euo pipefail
+
+oldest_postgres=15 # what Weir supports; db/ and docs say the same
+
+fail() { echo "setup: $*" >&2; exit 1; }
+
+newest_postgres() {
+  local program
+  for program in /usr/lib/postgresql/*/bin/postgres $(command -v postgres || true); do
+    [ -x "$program" ] && "$program" --version | sed -E 's/.*\(PostgreSQL\) ([0-9]+).*/\1/'
+  done | sort -n | tail -n 1
+}
+
+have_postgres() { [ "$(newest_postgres || true)" ] && [ "$(newest_postgres)" -ge "$oldest_postgres" ]; }
+have_ffmpeg() { command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; }
+have_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null; }
+
+need=()
+# Someone else's server will do in place of programs of our own.
+have_postgres || [ -n "${WEIR_DATABASE_URL:-}" ] || need+=(postgresql)
+have_ffmpeg || need+=(ffmpeg)
+[ "${1:-}" != race ] || have_compiler || need+=(gcc libc6-dev)
+[ "${#need[@]}" -gt 0 ] || exit 0
+
+command -v apt-get >/dev/null ||
+  fail "please install ${need[*]} (PostgreSQL $oldest_postgres or newer); only Debian and Ubuntu are installed on from here"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || fail "please install as root: apt-get install ${need[*]}"
+  as_root=(sudo)
+fi
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 -y "$@" </dev/null >&2
+}
+
+echo "setup: installing ${need[*]}" >&2
+apt update || fail "apt-get update failed; is the network up?"
+if [[ " ${need[*]} " == *" postgresql "* ]]; then
+  # The package would start a server of its own on port 5432; Weir only wants the programs.
+  apt install --no-install-recommends postgresql-common || fail "apt-get could not install postgresql-common"
+  conf=/etc/postgresql-common/createcluster.conf
+  [ -n "$(ls -A /etc/postgresql 2>/dev/null)" ] || "${as_root[@]}" sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' "$conf"
+  candidate=$(apt-cache policy postgresql | sed -nE 's/.*Candidate: ([0-9]+).*/\1/p')
+  if [ "${candidate:-0}" -lt "$oldest_postgres" ]; then
+    # An older distribution: PostgreSQL's own archive has newer ones for it.
+    apt install --no-install-recommends ca-certificates gnupg || fail "apt-get could not install gnupg"
+    "${as_root[@]}" /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y </dev/null >&2 ||
+      fail "could not add apt.postgresql.org; please install PostgreSQL $oldest_postgres or newer"
+  fi
+fi
+apt install --no-install-recommends "${need[@]}" || fail "apt-get could not install ${need[*]}"
+[ -n "${WEIR_DATABASE_URL:-}" ] || have_postgres || fail "no PostgreSQL $oldest_postgres or newer, though it was installed; please look at /usr/lib/postgresql"
+have_ffmpeg || fail "no ffmpeg and ffprobe in PATH, though installed"
