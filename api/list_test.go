@@ -26,11 +26,13 @@ func (b *bundle) list(t *testing.T, token string, query url.Values) (page api.Tr
 func (b *bundle) fill(t *testing.T, tenant string, n int) {
 	t.Helper()
 	_, err := b.pool.Exec(t.Context(), `
-		INSERT INTO weir.transcodes (id, tenant, external_id, form, request, request_digest, source_url, source_sealed,
+		WITH t AS (INSERT INTO weir.transcodes (id, tenant, external_id, form, request, request_digest, source_url, source_sealed,
 			output_url, output_sealed, callback_url, callback_sealed, attempts_left, created_at)
 		SELECT gen_random_uuid(), $1, 'n-' || i, 'v1', '{}', '', 's3://media/in', '', 's3://media/out', '', 'https://h', '', 3,
 			timestamptz '2030-01-01 00:00:00Z' + interval '1 minute' * (i / 10)
-		FROM generate_series(1, $2) AS i`, tenant, n)
+		FROM generate_series(1, $2) AS i RETURNING id)
+		INSERT INTO weir.renditions (transcode_id, name, ordinal, width, height, bitrate, planned_width, planned_height)
+		SELECT id, '720p', 0, 1280, 720, 3000000, 1280, 720 FROM t`, tenant, n)
 	require.NoError(t, err)
 }
 

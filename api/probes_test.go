@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
+	"weir/db"
+	"weir/jobs"
 )
 
 func TestProbes(t *testing.T) {
@@ -27,18 +30,26 @@ func TestProbes(t *testing.T) {
 
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	// As far as callers can tell, it is gone: nobody can connect.
-	_, err := b.pool.Exec(t.Context(), `
-		DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database());
-		EXECUTE format('CREATE ROLE %I LOGIN PASSWORD ''x''', current_database()); END $$`)
-	require.NoError(t, err)
-	_, err = b.pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
-	require.NoError(t, err)
-	b.pool.Close()
-	a := b.do(t, studio, http.MethodPost, "/v1/transcodes", submission())
-	a.problem(t, http.StatusInternalServerError)
+	b := setup(t, func(cfg *api.Config) {
+		// A port that nobody listens on.
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		pool, err := db.Open(t.Context(), "postgres://u:PLANTED@"+listener.Addr().String()+"/weir", 2)
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		cfg.Transcodes = &jobs.Transcodes{DB: pool, River: cfg.Transcodes.River, Sealer: cfg.Transcodes.Sealer}
+	})
+	for _, a := range []*answer{
+		b.do(t, studio, http.MethodPost, "/v1/transcodes", submission()),
+		b.do(t, studio, http.MethodGet, "/v1/transcodes", nil),
+	} {
+		a.problem(t, http.StatusServiceUnavailable)
+		require.Equal(t, "10", a.header.Get("Retry-After"))
+		require.NotContains(t, a.text, "127.0.0.1")
+	}
 	require.Contains(t, b.log.String(), "request failed")
+	require.NotContains(t, b.log.String(), planted)
 }
 
 func TestNewNeedsItsParts(t *testing.T) {

@@ -47,9 +47,7 @@ func setup(t *testing.T, change ...func(*api.Config)) *bundle {
 	b := &bundle{pool: dbtest.New(t), log: &buffer{}, ready: map[string]error{"postgres": nil}}
 	inserter, err := jobs.NewInserter(b.pool)
 	require.NoError(t, err)
-	sealer, err := storage.NewSealer(storage.Key{1, 2, 3})
-	require.NoError(t, err)
-	b.jobs = &jobs.Transcodes{DB: b.pool, River: inserter, Sealer: sealer}
+	b.jobs = &jobs.Transcodes{DB: b.pool, River: inserter, Sealer: sealer(t)}
 	tokens, err := api.ParseTokens("studio=" + studio + ",other=" + other + ",*=" + operator)
 	require.NoError(t, err)
 	cfg := &api.Config{
@@ -66,6 +64,16 @@ func setup(t *testing.T, change ...func(*api.Config)) *bundle {
 	b.url, b.client = srv.URL, srv.Client()
 	return b
 }
+
+func sealer(tb testing.TB) *storage.Sealer {
+	tb.Helper()
+	s, err := storage.NewSealer(storage.Key{1, 2, 3})
+	require.NoError(tb, err)
+	return s
+}
+
+// nothing is a Ready of no dependencies.
+func nothing(context.Context) map[string]error { return nil }
 
 // answer is what a request came to.
 type answer struct {

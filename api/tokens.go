@@ -28,14 +28,12 @@ type Tokens struct{ list []token }
 
 type token struct {
 	tenant string
-	hash   tokenHash
+	hash   [sha256.Size]byte
 }
 
-// tokenHash does not print: a short token could be guessed from it.
-type tokenHash [sha256.Size]byte
-
-// Format implements fmt.Formatter.
-func (tokenHash) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
+// Format implements fmt.Formatter: hashes do not print, a short token could be
+// guessed from one.
+func (Tokens) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
 
 // ParseTokens reads TENANT=TOKEN,TENANT2=sha256:HEX. A tenant may have several
 // tokens, so that they can be changed without a gap. The tenant * is an operator:
@@ -79,7 +77,7 @@ func parseToken(entry string) (token, error) {
 	if err != nil || len(raw) != sha256.Size {
 		return token{}, fmt.Errorf("after sha256: there are not %d hexadecimal digits; make them by `printf %%s TOKEN | sha256sum`", 2*sha256.Size)
 	}
-	return token{tenant: tenant, hash: tokenHash(raw)}, nil
+	return token{tenant: tenant, hash: [sha256.Size]byte(raw)}, nil
 }
 
 // tenant returns whose token it is. It takes as long for a wrong one.

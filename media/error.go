@@ -62,8 +62,8 @@ func (e *Error) Unwrap() error { return e.Err }
 func Codes() []Code {
 	return []Code{
 		CodeSourceUnreadable, CodeSourceNoVideo, CodeSourceUnsupportedCodec, CodeSourceZeroDuration,
-		CodeSourceTruncated, CodeSourceUndecodable, CodeSourceTooLong, CodePrepareFailed, CodePushEmpty,
-		CodeFinishFailed, CodeSpoolFull, CodeSpoolUnreadable, CodeToolMissing, CodeToolKilled,
+		CodeSourceTruncated, CodeSourceEncrypted, CodeSourceUndecodable, CodeSourceTooLong, CodePrepareFailed,
+		CodePushEmpty, CodeFinishFailed, CodeSpoolFull, CodeSpoolUnreadable, CodeToolMissing, CodeToolKilled,
 	}
 }
 

@@ -11,19 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-)
-
-// How a transfer is cut. Memory is bounded by these: a fetch streams, an
-// upload holds at most partConcurrency+2 parts.
-const (
-	// partBytes is above S3's least part (5 MiB) and, at S3's most parts
-	// (10,000), enough for 78 GiB; the transfer manager takes larger parts beyond.
-	partBytes = 8 << 20
-	// partConcurrency fills a 1 Gbit/s line at the 30 to 80 MB/s that S3 gives one connection.
-	partConcurrency = 4
 )
 
 // The defaults of Config.
@@ -36,9 +24,6 @@ const (
 	defaultAttempts = 6
 	defaultBackoff  = 5 * time.Second
 )
-
-// abortTimeout is what cleaning up may take after the caller's context ended.
-const abortTimeout = 15 * time.Second
 
 // maxRedirects is more than any source seen needs (CDN, then region).
 const maxRedirects = 5
@@ -73,8 +58,8 @@ type Config struct {
 
 // Client moves files. It is safe for concurrent use.
 type Client struct {
-	// config is a pointer so that printing a Client doesn't print a Config.
 	config *Config
+	keys   *hidden // the credentials of config, which has them no more
 	s3HTTP *http.Client
 	web    *http.Client
 }
@@ -99,9 +84,15 @@ func New(cfg *Config) (*Client, error) {
 	if config.StallTimeout < 0 || config.MaxAttempts < 0 || config.MaxBackoff < 0 {
 		return nil, errors.New("storage: stall timeout, attempts and backoff can't be negative")
 	}
+	keys := &hidden{}
+	if config.AccessKey != "" {
+		keys.user = url.UserPassword(config.AccessKey, string(config.SecretKey))
+		config.AccessKey, config.SecretKey = "", ""
+	}
 	transport := newTransport(config.StallTimeout)
 	return &Client{
 		config: &config,
+		keys:   keys,
 		s3HTTP: &http.Client{
 			Transport: transport,
 			// What is signed for one host is not for another.
@@ -157,11 +148,9 @@ func checkObject(op string, loc Location) error {
 
 // s3 returns a client of the SDK for the server and the credentials of loc.
 func (c *Client) s3(loc Location) *s3.Client {
-	key, secret, ok := loc.credentials()
-	endpoint, pathStyle := loc.endpoint(), true
+	keys, endpoint, pathStyle := loc.hidden, loc.endpoint(), true
 	if endpoint == "" {
-		key, secret, ok = c.config.AccessKey, string(c.config.SecretKey), c.config.AccessKey != ""
-		endpoint, pathStyle = c.config.Endpoint, c.config.PathStyle
+		keys, endpoint, pathStyle = c.keys, c.config.Endpoint, c.config.PathStyle
 	}
 	options := s3.Options{
 		Region:       c.config.Region,
@@ -173,7 +162,7 @@ func (c *Client) s3(loc Location) *s3.Client {
 			o.MaxBackoff = c.config.MaxBackoff
 		}),
 	}
-	if ok {
+	if key, secret, ok := keys.credentials(); ok {
 		options.Credentials = credentials.NewStaticCredentialsProvider(key, secret, "")
 	}
 	if endpoint != "" {
@@ -185,37 +174,19 @@ func (c *Client) s3(loc Location) *s3.Client {
 	return s3.New(options)
 }
 
-// transfer returns a transfer manager over client.
-func (c *Client) transfer(client *s3.Client, p *progress) *transfermanager.Client {
-	return transfermanager.New(client, func(o *transfermanager.Options) {
-		o.PartSizeBytes = partBytes
-		o.MultipartUploadThreshold = partBytes
-		o.Concurrency = partConcurrency
-		o.GetObjectType = types.GetObjectRanges
-		o.PartBodyMaxRetries = c.config.MaxAttempts
-		// A range carries no checksum of its own; length and ETag are checked.
-		o.DisableChecksumValidation = true
-		o.FailTimeout = abortTimeout
-		if c.config.PlainUploads {
-			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-		}
-		o.ObjectProgressListeners.Register(p)
-	})
-}
-
-// missing turns a 404 on loc into the code that says what is missing: a HEAD
-// has no body, so that S3 can't say whether it was the bucket.
+// missing turns the 404 of a HEAD on loc into an error that says what is
+// missing: a HEAD has no body in which S3 could say that it was the bucket, or
+// (versitygw) the access key. A request with a body tells.
 func (c *Client) missing(ctx context.Context, client *s3.Client, loc Location, err error) error {
-	if code, _ := classify(loc, err); code != CodeObjectMissing || ctx.Err() != nil {
+	if code, _ := classify(loc, err); code != CodeObjectMissing {
 		return err
 	}
-	bucket := loc.Bucket()
-	if _, bucketErr := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket}); bucketErr != nil {
-		if code, _ := classify(loc, bucketErr); code == CodeObjectMissing || code == CodeBucketMissing {
-			return verdictf(CodeBucketMissing, "no bucket %q", bucket)
-		}
+	bucket, key, one := loc.Bucket(), loc.Key(), int32(1)
+	_, listErr := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key, MaxKeys: &one})
+	if listErr == nil || apiCode(listErr) == "AccessDenied" { // a key may read and not list
+		return err
 	}
-	return err
+	return listErr
 }
 
 // checkRedirect follows a few redirects within one scheme, and tells the next

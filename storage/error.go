@@ -189,27 +189,25 @@ func classify(loc Location, err error) (Code, error) {
 	}](err); ok {
 		status = response.HTTPStatusCode()
 	}
-	apiCode := ""
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		apiCode = plainWord(api.ErrorCode())
-	}
-	if status == 0 && apiCode == "" {
+	word := apiCode(err)
+	if status == 0 && word == "" {
 		return unavailable, network(err)
 	}
 	code := CodeS3Refused
 	switch {
-	case apiCode == "NoSuchBucket":
+	case word == "NoSuchBucket":
 		code = CodeBucketMissing
-	case apiCode == "NoSuchKey":
+	case word == "NoSuchKey":
 		code = CodeObjectMissing
-	case apiCode == "BadDigest", apiCode == "XAmzContentChecksumMismatch", apiCode == "XAmzContentSHA256Mismatch":
+	case word == "BadDigest", word == "XAmzContentChecksumMismatch", word == "XAmzContentSHA256Mismatch":
 		code = CodeChecksumMismatch
-	case apiCode == "ExpiredToken", apiCode == "InvalidToken":
+	// These come with 400; the last one is versitygw's, with 404.
+	case word == "ExpiredToken", word == "InvalidToken", word == "XAdminUserNotFound":
 		code = CodeCredentialsRefused
-	// Throttling comes with 503, 429 or, from some servers, 400.
-	// An upload that is gone was ended by somebody else; a new one can succeed.
-	case apiCode == "SlowDown", apiCode == "Throttling", apiCode == "ThrottlingException",
-		apiCode == "RequestTimeout", apiCode == codeNoSuchUpload:
+	// Some servers throttle with 400. An upload that is gone was ended by
+	// somebody else; a new one can succeed.
+	case word == "SlowDown", word == "Throttling", word == "ThrottlingException",
+		word == "RequestTimeout", word == codeNoSuchUpload:
 		code = unavailable
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		code = CodeCredentialsRefused
@@ -224,10 +222,10 @@ func classify(loc Location, err error) (Code, error) {
 	if !loc.IsS3() && (code == CodeCredentialsRefused || code == CodeS3Refused) {
 		code = CodeSourceRefused
 	}
-	if apiCode == "" {
+	if word == "" {
 		return code, fmt.Errorf("status %d", status)
 	}
-	return code, fmt.Errorf("status %d %s", status, apiCode)
+	return code, fmt.Errorf("status %d %s", status, word)
 }
 
 // network tells in our own words how a connection failed.
@@ -250,24 +248,20 @@ func network(err error) error {
 	return errors.New("connection: failed")
 }
 
-// plainWord keeps what an S3 error code consists of, so that a server can't
-// put more than a word into our errors.
-func plainWord(s string) string {
+// apiCode returns the code in an S3 error's body, "" when there is none. It
+// keeps only what such a code consists of, so that a server can't put more
+// than a word into our errors.
+func apiCode(err error) string {
 	const longest = 64 // the longest S3 error codes have about 50 letters
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return ""
+	}
 	word := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		if isLetterOrDigit(r) {
 			return r
 		}
 		return -1
-	}, s)
+	}, api.ErrorCode())
 	return word[:min(len(word), longest)]
-}
-
-// Codes lists the codes of this package.
-func Codes() []Code {
-	return []Code{
-		CodeCredentialsRefused, CodeBucketMissing, CodeObjectMissing, CodeS3Unavailable, CodeS3Refused,
-		CodeSourceTooLarge, CodeSourceChanged, CodeSourceUnreachable, CodeSourceRefused, CodeSpoolFull,
-		CodeSpoolReadonly, CodeSpoolFailed, CodeChecksumMismatch, CodeUploadUnverified, CodeLocationInvalid,
-	}
 }

@@ -327,14 +327,13 @@ func (l Location) LogValue() slog.Value { return slog.StringValue(l.String()) }
 // String: what is marshalled can't be used to reach the location again.
 func (l Location) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// credentials returns the key and secret of an S3 location; ok is false when
-// it carries none.
-func (l Location) credentials() (key, secret string, ok bool) {
-	if l.hidden == nil || l.hidden.user == nil {
+// credentials returns a key and its secret; ok is false when there are none.
+func (h *hidden) credentials() (key, secret string, ok bool) {
+	if h == nil || h.user == nil {
 		return "", "", false
 	}
-	secret, _ = l.hidden.user.Password()
-	return l.hidden.user.Username(), secret, true
+	secret, _ = h.user.Password()
+	return h.user.Username(), secret, true
 }
 
 // endpoint returns the base URL of an s3+http(s) location, "" for s3://.

@@ -66,7 +66,7 @@ func TestParseLocation(t *testing.T) {
 			require.Equal(t, test.bucket, loc.Bucket())
 			require.Equal(t, test.key, loc.Key())
 			require.Equal(t, test.bucket != "", loc.IsS3())
-			access, password, _ := loc.credentials()
+			access, password, _ := loc.hidden.credentials()
 			require.Equal(t, test.access, access)
 			require.Equal(t, test.password, password)
 			require.Equal(t, test.base, loc.endpoint())
@@ -167,15 +167,15 @@ func FuzzParseLocation(f *testing.F) {
 		require.Equal(t, loc.String(), again.String())
 		require.Equal(t, loc.Key(), again.Key())
 		if loc.IsS3() {
-			_, secret, ok := loc.credentials()
-			_, secretAgain, okAgain := again.credentials()
+			_, secret, ok := loc.hidden.credentials()
+			_, secretAgain, okAgain := again.hidden.credentials()
 			require.Equal(t, ok, okAgain)
 			require.Equal(t, secret, secretAgain)
 		}
 		// What is printed leads to the same place without the secrets.
 		printed, err := ParseLocation(loc.String())
 		if err == nil {
-			_, _, ok := printed.credentials()
+			_, _, ok := printed.hidden.credentials()
 			require.False(t, ok, "credentials are printed")
 		}
 	})

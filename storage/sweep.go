@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 )
 
 // Delete removes the object at loc. That there is none is no error.
@@ -49,14 +48,12 @@ func (c *Client) AbortUploads(ctx context.Context, prefix Location, olderThan ti
 			_, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
 				Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId,
 			})
-			// Somebody else was faster.
-			if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == codeNoSuchUpload {
-				continue
-			}
-			if err != nil {
+			switch {
+			case err == nil:
+				aborted++
+			case apiCode(err) != codeNoSuchUpload: // else somebody was faster
 				return aborted, failure(ctx, op, prefix, err)
 			}
-			aborted++
 		}
 	}
 	return aborted, nil

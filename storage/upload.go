@@ -6,15 +6,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash"
-	"hash/crc64"
+	"hash/crc32"
 	"io"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 )
 
 // UploadOptions say how a file is stored. The zero value is fine.
@@ -33,7 +31,7 @@ type Object struct {
 	// ETag is the server's name for it. It tells nothing about the bytes.
 	ETag string
 	// Checksum is over all bytes, computed here while they were read:
-	// "crc64nvme:" and base64, as x-amz-checksum-crc64nvme has it.
+	// "crc32c:" and base64, as x-amz-checksum-crc32c has it.
 	Checksum string
 	// VersionID is set when the bucket keeps versions.
 	VersionID string
@@ -79,7 +77,7 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 		input.ContentType = &opt.ContentType
 	}
 	if !c.config.PlainUploads {
-		input.ChecksumAlgorithm = types.ChecksumAlgorithm(s3types.ChecksumAlgorithmCrc64nvme)
+		input.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
 		input.ChecksumType = types.ChecksumTypeFullObject
 	}
 	client := c.s3(loc)
@@ -93,7 +91,7 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 		object.ETag, object.VersionID = aws.ToString(out.ETag), aws.ToString(out.VersionID)
 	// The answer to a completion was lost and its retry found no upload; the
 	// object tells whether the first one came through.
-	case !uploadGone(err):
+	case apiCode(err) != codeNoSuchUpload:
 		return Object{}, err
 	}
 	verified, verifyErr := c.verify(ctx, client, loc, object)
@@ -119,16 +117,11 @@ func unverified(loc Location, err error) error {
 	return verdictf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
 }
 
-func uploadGone(err error) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && api.ErrorCode() == codeNoSuchUpload
-}
-
 // reader reads a local file once, from start to end, and sums it up.
 type reader struct {
 	path  string
 	file  *os.File
-	crc   hash.Hash64
+	crc   hash.Hash32
 	bytes int64
 }
 
@@ -144,15 +137,13 @@ func (r *reader) Read(b []byte) (int, error) {
 
 func (r *reader) checksum() string { return checksumText(r.crc) }
 
-// checksumPrefix names the algorithm: S3 computes it over the whole object
-// also when that came in parts.
-const checksumPrefix = "crc64nvme:"
+// checksumPrefix names the algorithm: S3 can compute it over a whole object
+// that came in parts, and the transfer manager hands it on for each part
+// (v0.5.4 drops the CRC64NVME of parts).
+const checksumPrefix = "crc32c:"
 
-// nvmePolynomial is CRC-64/NVME's, reversed, as hash/crc64 takes it.
-const nvmePolynomial = 0x9a6c9329ac4bc9b5
+func newCRC() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
-func newCRC() hash.Hash64 { return crc64.New(crc64.MakeTable(nvmePolynomial)) }
-
-func checksumText(crc hash.Hash64) string {
-	return checksumPrefix + base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, crc.Sum64()))
+func checksumText(crc hash.Hash32) string {
+	return checksumPrefix + base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc.Sum32()))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Verify proves that the object at loc has want's length and checksum: by a
-// HEAD, or by reading it where the server keeps no CRC64NVME. Other bytes are
+// HEAD, or by reading it where the server keeps no CRC32C. Other bytes are
 // CodeChecksumMismatch, no object is CodeObjectMissing. ETag and VersionID are
 // not compared: they are the server's names and not evidence.
 func (c *Client) Verify(ctx context.Context, loc Location, want Object) error {
@@ -36,8 +36,9 @@ func (c *Client) verify(ctx context.Context, client *s3.Client, loc Location, wa
 	if got := aws.ToInt64(head.ContentLength); got != want.Bytes {
 		return Object{}, verdictf(CodeChecksumMismatch, "the object has %d bytes, written were %d", got, want.Bytes)
 	}
-	checksum := checksumPrefix + aws.ToString(head.ChecksumCRC64NVME)
-	if head.ChecksumCRC64NVME == nil {
+	checksum := checksumPrefix + aws.ToString(head.ChecksumCRC32C)
+	// A composite checksum is one over the checksums of the parts.
+	if head.ChecksumCRC32C == nil || head.ChecksumType == types.ChecksumTypeComposite {
 		if checksum, err = c.readBack(ctx, client, loc, head.ETag); err != nil {
 			return Object{}, err
 		}

@@ -50,7 +50,7 @@ func parseSegmentRejected(payload []byte) (segmentRejected, error) {
 	if !whole {
 		return s, nil
 	}
-	s.segment = base64.StdEncoding.DecodedLen(len(bytes.TrimRight(segment, "\r=")))
+	s.segment = base64.RawStdEncoding.DecodedLen(len(bytes.TrimRight(segment, "\r=")))
 	about, rest, _ := bytes.Cut(rest, []byte("\n"))
 	var info struct{ Width, Height, Duration int }
 	if json.Unmarshal(about, &info) == nil {

@@ -61,19 +61,17 @@ func StartS3(ctx context.Context, cfg *S3Config) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Object metadata beside the objects: not every file system that a
-	// temporary folder may lie on keeps extended attributes.
-	buckets, sidecar := filepath.Join(cfg.Dir, "buckets"), filepath.Join(cfg.Dir, "metadata")
-	for _, dir := range []string{buckets, sidecar} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("s3: make its folder: %w", err)
-		}
+	// Metadata goes into extended attributes: with versitygw's other way, the
+	// side car, v1.8.0 loses the checksums of a multipart upload's parts.
+	buckets := filepath.Join(cfg.Dir, "buckets")
+	if err := os.MkdirAll(buckets, 0o700); err != nil {
+		return nil, fmt.Errorf("s3: make its folder: %w", err)
 	}
 	accessKey, secretKey := rand.Text(), config.Secret(rand.Text())
 	return onFreePort(ctx, func(port int) (*S3, error) {
 		cmd := exec.Command(program, //nolint:noctx // lives until Close, not until a context ends
 			"--port", hostPort(port), "--region", s3Region, "--health", s3Health, "--keep-alive", "--quiet",
-			"posix", "--sidecar", sidecar, buckets)
+			"posix", buckets)
 		cmd.Dir = cfg.Dir
 		cmd.Env = append(withoutPG(os.Environ()), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+string(secretKey))
 		proc, err := startProcess("s3", filepath.Join(cfg.Dir, "s3.log"), cmd, syscall.SIGKILL)
