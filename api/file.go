@@ -18,7 +18,7 @@ type FileSubmission struct {
 	CallbackURL     SecretURL      `json:"callback_url" doc:"Where status and outcome are posted." example:"https://studio.example/hooks/4711"`
 	Profiles        []FileProfile  `json:"profiles" nullable:"false" doc:"The renditions, 1 to 16."`
 	AccessToken     storage.Secret `json:"accessToken,omitempty" doc:"For Livepeer's API; without it the daemon's own way is taken."`
-	TranscodeAPIURL string         `json:"transcodeAPIUrl,omitempty" doc:"Livepeer's API; read with accessToken only."`
+	TranscodeAPIURL SecretURL      `json:"transcodeAPIUrl,omitempty" doc:"Livepeer's API; read with accessToken only."`
 
 	ManifestID       Ignored `json:"manifestID,omitzero" required:"true" doc:"Must be there; ignored."`
 	VerificationFreq Ignored `json:"verificationFreq,omitzero" required:"true" doc:"Must be there; ignored."`
@@ -90,7 +90,7 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
 	if submission.AccessToken != "" {
 		errs = append(errs, checkWeb(submission.TranscodeAPIURL, "body.transcodeAPIUrl")...)
-		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(submission.AccessToken), APIURL: submission.TranscodeAPIURL}
+		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(submission.AccessToken), APIURL: string(submission.TranscodeAPIURL)}
 	}
 	if len(errs) > 0 {
 		return nil, refuse(once(errs))

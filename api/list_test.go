@@ -29,7 +29,7 @@ func (b *bundle) fill(t *testing.T, tenant string, n int) {
 		WITH t AS (INSERT INTO weir.transcodes (id, tenant, external_id, form, request, request_digest, source_url, source_sealed,
 			output_url, output_sealed, callback_url, callback_sealed, attempts_left, created_at)
 		SELECT gen_random_uuid(), $1, 'n-' || i, 'v1', '{}', '', 's3://media/in', '', 's3://media/out', '', 'https://h', '', 3,
-			timestamptz '2030-01-01 00:00:00Z' + interval '1 minute' * (i / 10)
+			timestamptz '2020-01-01 00:00:00Z' + interval '1 minute' * (i / 10)
 		FROM generate_series(1, $2) AS i RETURNING id)
 		INSERT INTO weir.renditions (transcode_id, name, ordinal, width, height, bitrate, planned_width, planned_height)
 		SELECT id, '720p', 0, 1280, 720, 3000000, 1280, 720 FROM t`, tenant, n)
@@ -43,7 +43,7 @@ func TestPages(t *testing.T) {
 	b.fill(t, "studio", 120)
 	b.fill(t, "other", 30)
 	seen := map[uuid.UUID]bool{}
-	query := url.Values{"limit": {"7"}, "created_to": {"2031-01-01T00:00:00Z"}}
+	query := url.Values{"limit": {"7"}}
 	var last time.Time
 	for pages := 0; ; pages++ {
 		page := b.list(t, studio, query)
@@ -59,10 +59,7 @@ func TestPages(t *testing.T) {
 			break
 		}
 		require.Len(t, page.Items, 7)
-		// Newer than all that was shown: not on the pages to come.
-		_, err := b.pool.Exec(t.Context(), `UPDATE weir.transcodes SET created_at = '2030-06-01' WHERE tenant = 'other'`)
-		require.NoError(t, err)
-		b.submit(t, submission())
+		b.submit(t, submission()) // newer than all that was shown: not on the pages to come
 		query.Set("page", page.Next)
 	}
 	require.Len(t, seen, 120)
@@ -94,9 +91,9 @@ func TestFilters(t *testing.T) {
 		{"state=succeeded", studio, 0},
 		{"host=mist-1", operator, 4},
 		{"host=mist-2", studio, 0},
-		{"created_from=2030-01-01T00:03:00Z", studio, 11},
-		{"created_to=2030-01-01T00:01:00Z", studio, 9},
-		{"created_from=2030-01-01T01:01:00%2B01:00&created_to=2030-01-01T00:02:00Z&state=queued", studio, 10},
+		{"created_from=2020-01-01T00:03:00Z", studio, 11},
+		{"created_to=2020-01-01T00:01:00Z", studio, 9},
+		{"created_from=2020-01-01T01:01:00%2B01:00&created_to=2020-01-01T00:02:00Z&state=queued", studio, 10},
 	} {
 		t.Run(fmt.Sprint(test.token, test.query), func(t *testing.T) {
 			query, err := url.ParseQuery(test.query)

@@ -41,7 +41,7 @@ func (Place) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 // Livepeer is a request's own way to Livepeer.
 type Livepeer struct {
 	AccessToken storage.Secret `json:"access_token" doc:"For Livepeer's API; it is sealed and never shown."`
-	APIURL      string         `json:"api_url,omitempty" doc:"Livepeer's API, where it is not the usual one." example:"https://livepeer.studio/api"`
+	APIURL      SecretURL      `json:"api_url,omitempty" doc:"Livepeer's API, where it is not the usual one." example:"https://livepeer.studio/api"`
 }
 
 // TransformSchema implements huma.SchemaTransformer.

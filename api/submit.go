@@ -44,7 +44,7 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
 	if lp := submission.Livepeer; lp != nil {
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
-		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: lp.APIURL}
+		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
 	}
 	if len(errs) > 0 {
 		return nil, refuse(errs)
@@ -157,11 +157,11 @@ func (w *wanted) sourceName() string {
 }
 
 // checkWeb refuses what is neither empty nor an http(s) URL.
-func checkWeb(text, at string) []error {
+func checkWeb(text SecretURL, at string) []error {
 	if text == "" {
 		return nil
 	}
-	location, err := storage.ParseLocation(text)
+	location, err := storage.ParseLocation(string(text))
 	if err != nil {
 		return []error{refusal(at, reason(err))}
 	}

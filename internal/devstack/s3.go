@@ -61,8 +61,6 @@ func StartS3(ctx context.Context, cfg *S3Config) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Metadata goes into extended attributes: with versitygw's other way, the
-	// side car, v1.8.0 loses the checksums of a multipart upload's parts.
 	buckets := filepath.Join(cfg.Dir, "buckets")
 	if err := os.MkdirAll(buckets, 0o700); err != nil {
 		return nil, fmt.Errorf("s3: make its folder: %w", err)

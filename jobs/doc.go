@@ -1,0 +1,56 @@
+// Package jobs brings transcodes to their end: the River job kinds, and the state
+// machine that they move.
+//
+// A transcode:
+//
+//	             place              take up              Mist is done
+//	queued ---------------> placed ---------> running ----------------> storing
+//	  ^                       |                  |                         |
+//	  |   retriable failure   |                  |   last rendition ok     |
+//	  +-----------------------+------------------+-------------------------+--> succeeded
+//	                          |                  |                         |
+//	                          +------------------+-------------------------+--> failed
+//	                          any open state: cancel -------------------------> cancelled
+//
+// Only an operator's retry leaves an end: failed -> queued, as a new run with a
+// callback of its own. The schema refuses every other way.
+//
+// A rendition: expected -> pushing -> pushed -> ok | failed, and back to expected
+// with a new attempt unless it is ok. An attempt's stage is the last step whose
+// effect is on disk or in Mist: placed, fetched, prepared, started, transcoded,
+// cleaned. A callback: pending -> delivered | refused | expired.
+//
+// # Who writes what
+//
+// Triggers are recorded as rows and wake the supervisor; they decide nothing. The
+// supervisor (kind transcode) loads rows, looks at Mist, the process and the spool,
+// and does what [plan] says. A store finishes, judges and uploads one rendition.
+// Whoever ends the last open rendition settles the transcode: outcome, attempt,
+// callback and the next job in one transaction, under the transcode's row lock.
+// Locks are taken in one order: the transcode, then its renditions.
+//
+// # Crash table
+//
+// What is repeated when the process dies behind a step and before the next commit:
+//
+//	step                          committed by                      on the next boot
+//	accept                        transcode, renditions, place job  nothing; a lost answer is asked for again by external_id
+//	place                         attempt, transcode job            nothing
+//	fetch into the spool          attempt.stage fetched             fetched again, over the old file
+//	probe, prepare                attempt.stage prepared            both again
+//	add streams                   (nothing)                         added again: an upsert
+//	start MistProcLivepeer        attempt.stage started, process    found by its working folder and taken up
+//	start a push                  rendition pushing                 Mist ignores the same push; taken as it is
+//	push ends                     rendition pushed, store job       seen in Mist's list and the file's size
+//	finish, judge                 (nothing)                         again, from the pushed file
+//	upload                        rendition ok                      again, to the same key
+//	last rendition ok             outcome, callback, callback job   nothing
+//	Mist cleaned up               attempt.stage cleaned             again: all of it may be repeated
+//	spool folder removed          (nothing)                         left; its attempt is cleaned
+//	callback sent                 callback attempt                  sent again under the same event id
+//
+// A soft stop ends none of it: the supervisor leaves MistProcLivepeer running, and
+// the host's next boot takes the attempt up at its stage. After kill -9 the next
+// boot ends the dead boot's River rows and inserts new ones ([Host.Boot]), because
+// River has no fencing of attempts and rescues by age alone.
+package jobs
