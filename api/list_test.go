@@ -96,6 +96,7 @@ func TestFilters(t *testing.T) {
 		{"created_from=2020-01-01T01:01:00%2B01:00&created_to=2020-01-01T00:02:00Z&state=queued", studio, 10},
 	} {
 		t.Run(fmt.Sprint(test.token, test.query), func(t *testing.T) {
+			t.Parallel()
 			query, err := url.ParseQuery(test.query)
 			require.NoError(t, err)
 			query.Set("limit", "200")
@@ -103,12 +104,13 @@ func TestFilters(t *testing.T) {
 		})
 	}
 	t.Run("default page", func(t *testing.T) {
-		b.fill(t, "third", 60)
+		t.Parallel()
 		page := b.list(t, operator, url.Values{})
 		require.Len(t, page.Items, 50)
 		require.NotEmpty(t, page.Next)
 	})
 	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
 		a := b.do(t, studio, http.MethodGet, "/v1/transcodes?state=failed", nil)
 		require.JSONEq(t, `{"items":[]}`, a.text)
 	})

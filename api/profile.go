@@ -38,7 +38,7 @@ func limitProfile(s *huma.Schema) {
 	s.Properties["profile"].Enum = codecProfiles()
 }
 
-func (p *Profile) wanted() jobs.Profile {
+func (p Profile) wanted() jobs.Profile {
 	return jobs.Profile{
 		Name: p.Name, Width: p.Width, Height: p.Height, Bitrate: p.Bitrate,
 		FPS: p.FPS, GOP: p.GOP, CodecProfile: p.Profile,

@@ -54,7 +54,7 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)
 	}
-	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: view(&detail)}
+	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: View(&detail)}
 	if created {
 		out.Status = http.StatusAccepted
 	}

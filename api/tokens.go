@@ -81,7 +81,7 @@ func parseToken(entry string) (token, error) {
 }
 
 // tenant returns whose token it is. It takes as long for a wrong one.
-func (t *Tokens) tenant(secret string) (name string, ok bool) {
+func (t Tokens) tenant(secret string) (name string, ok bool) {
 	hash := sha256.Sum256([]byte(secret))
 	for _, each := range t.list {
 		if subtle.ConstantTimeCompare(hash[:], each.hash[:]) == 1 {

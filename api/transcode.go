@@ -102,7 +102,8 @@ func nullable(doc *huma.OpenAPI) {
 	delete(schemas["ErrorDetail"].Properties, "value")
 }
 
-func view(d *jobs.Detail) Transcode {
+// View shows a transcode from its rows.
+func View(d *jobs.Detail) Transcode {
 	t := &d.Transcode
 	v := Transcode{
 		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Ratio: t.Ratio,

@@ -48,14 +48,14 @@ func TestTranscode(t *testing.T) {
 	exec(`UPDATE weir.renditions SET state = 'failed', pushed_ms = 21000, error_code = 'push_failed', error_stage = 'push', error_message = 'Mist could not.'
 		WHERE transcode_id = $1 AND name = '360p'`, id)
 	got := get()
-	require.Equal(t, 0.4, got.Ratio)
+	require.InDelta(t, 0.4, got.Ratio, 1e-9)
 	require.Equal(t, api.Source{
 		Location: "s3://media/in/clip.mp4", DurationMS: new(int64(20000)), Frames: new(int64(600)),
 		Width: new(1280), Height: new(720), VideoCodec: new("h264"), AudioCodec: new("aac"),
 	}, got.Source)
 	require.Equal(t, []string{"720p", "360p"}, []string{got.Renditions[0].Name, got.Renditions[1].Name})
-	require.Equal(t, 0.25, got.Renditions[0].Ratio)
-	require.Equal(t, 1.0, got.Renditions[1].Ratio, "the padding's first moments do not count")
+	require.InDelta(t, 0.25, got.Renditions[0].Ratio, 1e-9)
+	require.InDelta(t, 1, got.Renditions[1].Ratio, 0, "the padding's first moments do not count")
 	require.Equal(t, &api.Failure{Code: "push_failed", Stage: "push", Blame: "host", Retriable: true, Message: "Mist could not."}, got.Renditions[1].Error)
 
 	exec(`UPDATE weir.transcodes SET state = 'storing' WHERE id = $1`, id)

@@ -25,7 +25,7 @@ func (s *server) get(ctx context.Context, in *getInput) (*transcodeOutput, error
 	if err != nil {
 		return nil, s.problem(ctx, "get", err)
 	}
-	return &transcodeOutput{Body: view(&detail)}, nil
+	return &transcodeOutput{Body: View(&detail)}, nil
 }
 
 func (s *server) cancel(ctx context.Context, in *getInput) (*transcodeOutput, error) {
@@ -37,7 +37,7 @@ func (s *server) cancel(ctx context.Context, in *getInput) (*transcodeOutput, er
 	if err != nil {
 		return nil, s.problem(ctx, "cancel", err)
 	}
-	return &transcodeOutput{Body: view(&detail)}, nil
+	return &transcodeOutput{Body: View(&detail)}, nil
 }
 
 type listInput struct {
@@ -77,7 +77,7 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 		out.Body.Next = cursor{at: last.CreatedAt, id: last.ID}.String()
 	}
 	for i := range details {
-		out.Body.Items = append(out.Body.Items, view(&details[i]))
+		out.Body.Items = append(out.Body.Items, View(&details[i]))
 	}
 	return out, nil
 }

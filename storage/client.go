@@ -183,7 +183,7 @@ func (c *Client) missing(ctx context.Context, client *s3.Client, loc Location, e
 	}
 	bucket, key, one := loc.Bucket(), loc.Key(), int32(1)
 	_, listErr := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key, MaxKeys: &one})
-	if listErr == nil || apiCode(listErr) == "AccessDenied" { // a key may read and not list
+	if listErr == nil || httpStatus(listErr) == http.StatusForbidden { // a key may read and not list
 		return err
 	}
 	return listErr

@@ -109,7 +109,11 @@ type Error struct {
 
 // Error returns operation, location, code, cause and advice in one line.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s %s: %s", e.Op, e.Location, e.Code)
+	text := e.Op
+	if !e.Location.IsZero() {
+		text += " " + e.Location.String()
+	}
+	text += ": " + string(e.Code)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -182,14 +186,7 @@ func classify(loc Location, err error) (Code, error) {
 	if loc.IsS3() {
 		unavailable = CodeS3Unavailable
 	}
-	status := 0
-	if response, ok := errors.AsType[interface {
-		error
-		HTTPStatusCode() int
-	}](err); ok {
-		status = response.HTTPStatusCode()
-	}
-	word := apiCode(err)
+	status, word := httpStatus(err), apiCode(err)
 	if status == 0 && word == "" {
 		return unavailable, network(err)
 	}
@@ -246,6 +243,19 @@ func network(err error) error {
 		return errors.New("connection: ended early")
 	}
 	return errors.New("connection: failed")
+}
+
+// httpStatus returns the status of the answer that err is about, 0 when there
+// was no answer.
+func httpStatus(err error) int {
+	response, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err)
+	if !ok {
+		return 0
+	}
+	return response.HTTPStatusCode()
 }
 
 // apiCode returns the code in an S3 error's body, "" when there is none. It

@@ -27,8 +27,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	mib = 1 << 20
-	// testStall is long enough for two slow cores under -race, short enough to wait for.
-	testStall = 2 * time.Second
+	// testStall is what a test waits for that must see a stall and then heal;
+	// a slow machine costs such a test more attempts, not its result.
+	testStall = time.Second
+	// endlessStall is for a server that never answers, where no answer can come too late.
+	endlessStall = 200 * time.Millisecond
 	// testBackoff keeps retries quick.
 	testBackoff = 50 * time.Millisecond
 )
@@ -89,7 +92,7 @@ func (b *bundle) newClient(t *testing.T, config *Config) *Client {
 // at is the location of key in the test's bucket.
 func (b *bundle) at(t *testing.T, key string) Location {
 	t.Helper()
-	return parsed(t, "s3://"+b.bucket+"/"+key)
+	return parsed(t, "s3://"+b.bucket+"/"+(&url.URL{Path: key}).EscapedPath())
 }
 
 func parsed(t *testing.T, raw string) Location {

@@ -71,7 +71,7 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 	}
 	size := info.Size()
 	bucket, key := loc.Bucket(), loc.Key()
-	body := &reader{path: path, file: file, crc: newCRC()}
+	body := &reader{path: path, file: file, left: size, crc: newCRC()}
 	input := &transfermanager.UploadObjectInput{Bucket: &bucket, Key: &key, Body: body, ContentLength: &size}
 	if opt.ContentType != "" {
 		input.ContentType = &opt.ContentType
@@ -82,10 +82,7 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 	}
 	client := c.s3(loc)
 	out, err := c.transfer(client, &progress{tell: opt.OnProgress, total: size}).UploadObject(ctx, input)
-	if body.bytes != size && err == nil {
-		return Object{}, verdictf(CodeSpoolFailed, "file %s changed while it was uploaded", path)
-	}
-	object := Object{Bytes: size, Checksum: body.checksum()}
+	object := Object{Bytes: size, Checksum: checksumText(body.crc)}
 	switch {
 	case err == nil:
 		object.ETag, object.VersionID = aws.ToString(out.ETag), aws.ToString(out.VersionID)
@@ -117,25 +114,27 @@ func unverified(loc Location, err error) error {
 	return verdictf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
 }
 
-// reader reads a local file once, from start to end, and sums it up.
+// reader reads a local file once, from start to end, and sums it up. It fails
+// when the file is not as long as it was.
 type reader struct {
-	path  string
-	file  *os.File
-	crc   hash.Hash32
-	bytes int64
+	path string
+	file *os.File
+	left int64
+	crc  hash.Hash32
 }
 
 func (r *reader) Read(b []byte) (int, error) {
 	n, err := r.file.Read(b)
+	r.left -= int64(n)
 	r.crc.Write(b[:n])
-	r.bytes += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
 		return n, spoolFailure(r.path, err)
+	case r.left < 0, err != nil && r.left > 0:
+		return n, verdictf(CodeSpoolFailed, "file %s changed while it was uploaded", r.path)
 	}
 	return n, err
 }
-
-func (r *reader) checksum() string { return checksumText(r.crc) }
 
 // checksumPrefix names the algorithm: S3 can compute it over a whole object
 // that came in parts, and the transfer manager hands it on for each part

@@ -21,12 +21,12 @@ import (
 type Verdict string
 
 const (
-	// Delivered: the receiver has it (2xx).
+	// Delivered means that the receiver has it (2xx).
 	Delivered Verdict = "delivered"
-	// Retry: it may be taken later (5xx, 408, 425, 429, no answer).
+	// Retry means that it may be taken later (5xx, 408, 425, 429, no answer).
 	Retry Verdict = "retry"
-	// Refused: it will never be taken (other answers, redirects, a URL that can't
-	// be used).
+	// Refused means that it will never be taken (other answers, redirects, a URL
+	// that can't be used).
 	Refused Verdict = "refused"
 )
 
@@ -207,8 +207,7 @@ func (c *Client) request(ctx context.Context, u *url.URL, d Delivery) (*http.Req
 
 // reason is why no answer came, without the URL that net/http puts before it.
 func (c *Client) reason(ctx context.Context, u *url.URL, err error) string {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	switch {

@@ -93,11 +93,15 @@ func (l *Listener) Serve(ctx context.Context, ln net.Listener) error {
 		// Events in hand are finished after ctx: it must not reach them.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	var failed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		failed = server.Serve(ln)
+	}()
 	select {
-	case err := <-failed:
-		return fmt.Errorf("trigger listener on %s: %w", ln.Addr(), err)
+	case <-ended:
+		return fmt.Errorf("trigger listener on %s: %w", ln.Addr(), failed)
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTimeout+recordTimeout)
@@ -107,7 +111,7 @@ func (l *Listener) Serve(ctx context.Context, ln net.Listener) error {
 		l.cfg.Logger.Warn("trigger listener cut off a request", "error", err)
 		_ = server.Close()
 	}
-	<-failed
+	<-ended
 	return nil
 }
 

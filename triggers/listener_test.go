@@ -150,13 +150,11 @@ func (b *testBundle) send(tb testing.TB, trigger string, payload []byte) dbsqlc.
 	tb.Helper()
 	id := uuid.NewString()
 	require.Equal(tb, http.StatusOK, b.post(tb, trigger, id, payload))
-	for _, e := range b.events(tb) {
-		if e.UUID != nil && *e.UUID == id {
-			return e
-		}
-	}
-	require.Fail(tb, "the event has no row")
-	return dbsqlc.MistEvent{}
+	newest, err := dbsqlc.New().MistEventList(tb.Context(), b.pool, dbsqlc.MistEventListParams{PageSize: 1})
+	require.NoError(tb, err)
+	require.Len(tb, newest, 1)
+	require.Equal(tb, id, *newest[0].UUID)
+	return newest[0]
 }
 
 func (b *testBundle) events(tb testing.TB) []dbsqlc.MistEvent {

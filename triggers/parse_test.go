@@ -108,7 +108,7 @@ func TestParsePushEnd(t *testing.T) {
 		require.NoError(t, err, "%q", payload)
 		require.Equal(t, want, got, "%q", payload)
 	}
-	for _, payload := range []string{"", "7", "7\ns\n/a", "\ns\n/a\n/a", "x\ns\n/a\n/a", "1e3\ns\n/a\n/a", "99999999999999999999\ns\n/a\n/a"} {
+	for _, payload := range []string{"", "7", "7\ns\n/a", "7\n\n/a\n/a", "\ns\n/a\n/a", "x\ns\n/a\n/a", "1e3\ns\n/a\n/a", "99999999999999999999\ns\n/a\n/a"} {
 		_, err := parsePushEnd([]byte(payload))
 		require.Error(t, err, "%q", payload)
 	}

@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -32,6 +33,8 @@ type pushStatus struct {
 // passed over where they are missing or broken: nothing hangs on them.
 const pushEndLines = 4
 
+var errNoStream = errors.New("the stream's line is empty")
+
 // parsePushEnd reads: pid; stream; target as given; target as used; log as a JSON
 // array or `null`; status as a JSON object or `null`.
 func parsePushEnd(payload []byte) (pushEnd, error) {
@@ -39,6 +42,9 @@ func parsePushEnd(payload []byte) (pushEnd, error) {
 	p := pushEnd{stream: line(all, 1), target: line(all, 2)}
 	if err != nil {
 		return p, err
+	}
+	if p.stream == "" {
+		return p, errNoStream
 	}
 	if p.pid, err = strconv.ParseInt(all[0], 10, 64); err != nil {
 		return p, fmt.Errorf("process id: %w", err)

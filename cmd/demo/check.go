@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"weir/internal/devstack"
 )
@@ -66,18 +67,20 @@ func (d *demo) checkObjects(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.objects = make([]object, len(d.transcode.Renditions))
 	return d.clock.step("check", func() error {
-		var problems []error
-		for _, r := range d.transcode.Renditions {
-			local := filepath.Join(dir, r.Name+filepath.Ext(r.Location))
-			found, err := d.fetch(ctx, r, local)
-			if err != nil {
-				return err
-			}
-			d.objects = append(d.objects, found)
-			problems = append(problems, d.judge(found))
+		all, ctx := errgroup.WithContext(ctx)
+		for i, r := range d.transcode.Renditions {
+			all.Go(func() error {
+				found, err := d.fetch(ctx, r, filepath.Join(dir, r.Name+filepath.Ext(r.Location)))
+				if err != nil {
+					return err
+				}
+				d.objects[i] = found
+				return d.judge(found)
+			})
 		}
-		return errors.Join(problems...)
+		return all.Wait()
 	})
 }
 

@@ -19,6 +19,8 @@ const (
 	// 20 s clip takes 10 s; a shared machine may be ten times as slow.
 	runBase     = 3 * time.Minute
 	runPerMedia = 5
+	// nameLength is enough of a random text (5 bits a letter) to meet no other run.
+	nameLength = 10
 	// cleanGrace is how long Weir may go on tidying after the end.
 	cleanGrace = 20 * time.Second
 )
@@ -82,7 +84,7 @@ func (d *demo) prepareSource(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	d.prefix = "weir-demo-" + strings.ToLower(rand.Text())
+	d.prefix = "demo-" + strings.ToLower(rand.Text()[:nameLength])
 	if err := d.clock.step("upload", func() error {
 		d.sourceURL, err = d.stack.Upload(ctx, local, path.Join(d.prefix, "source"+filepath.Ext(local)))
 		return err

@@ -34,7 +34,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends us at once
+	// Further signals change nothing: what ends everything has limits of its own.
 	err := run(ctx, os.Getenv, os.Stdout)
 	interrupted := ctx.Err() != nil
 	stop()

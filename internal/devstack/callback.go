@@ -85,8 +85,10 @@ func (c *Callback) read(r *http.Request) error {
 	switch {
 	case !slices.Contains(statuses, c.Status):
 		return fmt.Errorf("unknown status %q, want one of %q", c.Status, statuses)
-	case c.RequestID == "" || c.EventID == "":
-		return errors.New("request_id or event_id is missing")
+	case c.RequestID == "":
+		return errors.New("request_id is missing")
+	case c.Terminal() && c.EventID == "":
+		return errors.New("event_id is missing: nobody could tell a second delivery from a second event")
 	case c.Ratio < 0 || c.Ratio > 1:
 		return fmt.Errorf("completion_ratio %v, want 0 to 1", c.Ratio)
 	// A time in milliseconds would be a year far in the future.

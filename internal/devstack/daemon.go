@@ -80,7 +80,7 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 			cmd := exec.Command(program) //nolint:noctx // lives until Close, not until a context ends
 			cmd.Dir = cfg.Dir
 			cmd.Env = env
-			return startProcess("daemon", d.Log, cmd, syscall.SIGTERM)
+			return startProcess("daemon", d.Log, cmd, syscall.SIGKILL) // a drain would outlive us
 		}
 		if err := d.Restart(ctx); err != nil {
 			return nil, errors.Join(err, d.Close())

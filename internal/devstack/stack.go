@@ -26,6 +26,8 @@ const (
 	migrateTimeout = time.Minute
 	// secretKeyBytes is the length of WEIR_SECRET_KEY.
 	secretKeyBytes = 32
+	// nameLength is enough of a random text (5 bits a letter) to meet no other.
+	nameLength = 10
 	// closeTimeout bounds what Close does over the network.
 	closeTimeout = time.Minute
 )
@@ -207,7 +209,7 @@ func (s *Stack) startS3(ctx context.Context) error {
 	if s.Bucket != "" {
 		return nil
 	}
-	s.Bucket = "weir-" + strings.ToLower(rand.Text())
+	s.Bucket = "weir-" + strings.ToLower(rand.Text()[:nameLength])
 	if err := s.S3.MakeBucket(ctx, s.Bucket); err != nil {
 		return err
 	}

@@ -88,9 +88,9 @@ func makeSources() (*sourceSet, error) {
 }
 
 // pad appends copies of the last GOP and returns the time just before the first
-// of them in ms.
+// of their packets in ms.
 func pad(video, out string) (int64, error) {
-	keys, err := keyframes(video)
+	packets, keys, err := packetTimes(video)
 	if err != nil {
 		return 0, err
 	}
@@ -105,31 +105,36 @@ func pad(video, out string) (int64, error) {
 	if err := ffmpeg("-f concat -safe 0 -i " + out + ".list -c copy -muxdelay 0 -muxpreload 0 " + out); err != nil {
 		return 0, err
 	}
-	padded, err := keyframes(out)
+	padded, paddedKeys, err := packetTimes(out)
 	if err != nil {
 		return 0, err
 	}
-	if len(padded) != len(keys)+padGOPs {
-		return 0, fmt.Errorf("%d keyframes after padding %d", len(padded), len(keys))
+	if len(paddedKeys) != len(keys)+padGOPs {
+		return 0, fmt.Errorf("%d keyframes after padding %d", len(paddedKeys), len(keys))
 	}
-	return int64(padded[len(keys)]*1000) - 1, nil
+	const msPerSecond = 1000
+	return int64(padded[len(packets)]*msPerSecond) - 1, nil
 }
 
-func keyframes(path string) ([]float64, error) {
+// packetTimes lists the decoding times of a file's video, and those of its keyframes.
+func packetTimes(path string) (all, keys []float64, err error) {
 	out, err := execute("ffprobe", "-v error -select_streams v -show_entries packet=dts_time,flags -of csv=p=0 "+path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var keys []float64
 	for line := range strings.Lines(out) {
-		dts, flags, _ := strings.Cut(strings.TrimSpace(line), ",")
+		dts, flags, listed := strings.Cut(strings.TrimSpace(line), ",")
+		if !listed {
+			continue // ffprobe ends with an empty line
+		}
+		v, err := strconv.ParseFloat(dts, 64)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, v)
 		if strings.HasPrefix(flags, "K") {
-			v, err := strconv.ParseFloat(dts, 64)
-			if err != nil {
-				return nil, err
-			}
 			keys = append(keys, v)
 		}
 	}
-	return keys, nil
+	return all, keys, nil
 }

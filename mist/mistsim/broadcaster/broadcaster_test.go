@@ -241,8 +241,6 @@ func TestFaults(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), delay*time.Millisecond)
 
 	require.NoError(t, b.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeClose}))
-	_, err := b.client.Post(b.url+"/live/x/0.ts", "", nil)
-	require.NoError(t, err, "no profiles, so no fault yet")
 	req, err := http.NewRequest(http.MethodPost, b.url+"/live/x/0.ts", bytes.NewReader(data))
 	require.NoError(t, err)
 	req.Header.Set("Livepeer-Transcode-Configuration", `{"profiles":[{"name":"a","width":64,"height":64}]}`)

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/devstack"
+)
+
+// pgbenchSeconds is long enough for a checkpoint not to be most of it.
+const pgbenchSeconds = "5"
+
+// ladder is the demo's: 3 renditions of 720p.
+func ladder() []devstack.Profile {
+	return []devstack.Profile{
+		{Name: "720p", Width: 1280, Height: 720, Bitrate: 3_000_000},
+		{Name: "480p", Width: 854, Height: 480, Bitrate: 1_500_000},
+		{Name: "360p", Width: 640, Height: 360, Bitrate: 800_000},
+	}
+}
+
+// residentMB is a process's resident memory.
+func residentMB(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the daemon's memory: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
+			kib, err := strconv.ParseFloat(fields[1], 64)
+			return kib * 1024 / 1e6, err //nolint:mnd // kibibytes to megabytes
+		}
+	}
+	return 0, errors.New("the kernel tells no VmRSS")
+}
+
+// plainLadder is what this machine needs for the same renditions without anything
+// around them, encoded as the stand-in Broadcaster does.
+func plainLadder(ctx context.Context, source, dir string) ([]float64, error) {
+	args := []string{"-nostdin", "-loglevel", "error", "-y", "-i", source}
+	for _, p := range ladder() {
+		args = append(args, "-map", "0:v", "-map", "0:a", "-vf", fmt.Sprintf("scale=%d:%d", p.Width&^15, p.Height&^15),
+			"-c:v", "libx264", "-preset", "ultrafast", "-b:v", strconv.Itoa(p.Bitrate), "-c:a", "copy", filepath.Join(dir, "plain-"+p.Name+".ts"))
+	}
+	var took []float64
+	for range rounds {
+		began := time.Now()
+		if out, err := exec.CommandContext(ctx, "ffmpeg", args...).CombinedOutput(); err != nil { //nolint:gosec // our own arguments
+			return nil, fmt.Errorf("plain ffmpeg: %w: %s", err, out)
+		}
+		took = append(took, time.Since(began).Seconds())
+	}
+	return took, nil
+}
+
+var tpsLine = regexp.MustCompile(`tps = ([0-9.]+)`)
+
+// pgbench is what this Postgres does, beside the stack's own database in it.
+func pgbench(ctx context.Context, database string) (float64, error) {
+	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench")
+	if path, err := exec.LookPath("pgbench"); err == nil {
+		programs = append(programs, path)
+	}
+	if len(programs) == 0 {
+		return 0, errors.New("no pgbench: apt-get install postgresql")
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		return 0, errors.New("the stack's database has no URL")
+	}
+	password, _ := u.User.Password()
+	u.User = url.User(u.User.Username())
+	program := slices.Max(programs)
+	var out []byte
+	for _, args := range [][]string{
+		{"-i", "-q", "-s", "1"},
+		{"-n", "-N", "-c", "4", "-j", "2", "-T", pgbenchSeconds},
+	} {
+		cmd := exec.CommandContext(ctx, program, append(args, u.String())...) //nolint:gosec // found on this machine
+		cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
+		if out, err = cmd.CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("pgbench: %w: %s", err, out)
+		}
+	}
+	match := tpsLine.FindSubmatch(out)
+	if match == nil {
+		return 0, fmt.Errorf("pgbench says no rate: %s", out)
+	}
+	return strconv.ParseFloat(string(match[1]), 64)
+}

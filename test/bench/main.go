@@ -1,0 +1,202 @@
+// Command bench measures what Weir adds to a transcode, and prints the machine's
+// own figures beside it: a number from a shared machine says little, a ratio
+// within one run says more.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/internal/devstack"
+)
+
+const (
+	// rounds is how often each figure is taken: the least that has a median with a
+	// spread to see.
+	rounds = 5
+	// runLimit bounds the whole.
+	runLimit = 10 * time.Minute
+	// idleAfter lets a daemon settle before its memory is read.
+	idleAfter = 5 * time.Second
+)
+
+// The goals.
+const (
+	goalIdleMB   = 60
+	goalStart    = time.Second
+	goalCallback = 1500 * time.Millisecond
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:gocritic // the signals' handler goes with the process
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	defer cancel()
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find my own folder: %w", err)
+	}
+	stack, err := devstack.Start(ctx, &devstack.Config{BinDir: filepath.Dir(self)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stack.Close()) }()
+	b := &bench{stack: stack}
+	if err := b.measure(ctx); err != nil {
+		return err
+	}
+	return b.print()
+}
+
+// bench collects figures.
+type bench struct {
+	stack *devstack.Stack
+	lines []line
+}
+
+type line struct {
+	name, goal string
+	// values are in unit; one for what is measured once.
+	values []float64
+	unit   string
+	met    string
+}
+
+func (b *bench) add(name, unit, goal string, below float64, values ...float64) {
+	l := line{name: name, unit: unit, goal: goal, values: values}
+	if goal != "" {
+		l.met = map[bool]string{true: "yes", false: "NO"}[median(values) <= below]
+	}
+	b.lines = append(b.lines, l)
+}
+
+func (b *bench) measure(ctx context.Context) error {
+	dir, err := b.stack.Folder.Make("bench")
+	if err != nil {
+		return err
+	}
+	source := filepath.Join(dir, "source.mp4")
+	if err := devstack.MakeClip(ctx, source, devstack.Clip{}); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(idleAfter):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	idle, err := residentMB(b.stack.Daemons[0].PID())
+	if err != nil {
+		return err
+	}
+	b.add("daemon idle, resident", "MB", fmt.Sprintf("under %d", goalIdleMB), goalIdleMB, idle)
+	if err := b.transcodes(ctx, source); err != nil {
+		return err
+	}
+	after, err := residentMB(b.stack.Daemons[0].PID())
+	if err != nil {
+		return err
+	}
+	b.add("daemon after the transcodes, resident", "MB", "", 0, after)
+	plain, err := plainLadder(ctx, source, dir)
+	if err != nil {
+		return err
+	}
+	b.add("the machine: plain ffmpeg, the same ladder from a local file", "s", "", 0, plain...)
+	tps, err := pgbench(ctx, string(b.stack.Database))
+	if err != nil {
+		return err
+	}
+	b.add("the machine: pgbench, simple updates, 4 clients", "tx/s", "", 0, tps)
+	return nil
+}
+
+// transcodes runs the demo's request several times, one after the other.
+func (b *bench) transcodes(ctx context.Context, source string) error {
+	url, err := b.stack.Upload(ctx, source, "bench/source.mp4")
+	if err != nil {
+		return err
+	}
+	output, err := b.stack.S3.URL(b.stack.Bucket, "bench/out")
+	if err != nil {
+		return err
+	}
+	db, err := pgx.Connect(ctx, string(b.stack.Database))
+	if err != nil {
+		return fmt.Errorf("connect to the stack's database: %w", err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
+	var start, callback, whole []float64
+	for i := range rounds {
+		t, err := b.stack.API.Submit(ctx, &devstack.Request{
+			ExternalID: fmt.Sprintf("bench-%d", i), Source: devstack.Location{URL: string(url)}, Output: devstack.Location{URL: string(output)},
+			CallbackURL: b.stack.Studio.URL + "bench", Profiles: ladder(),
+		})
+		if err != nil {
+			return err
+		}
+		told, err := b.stack.Studio.WaitTerminal(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		if told.Status != "success" {
+			return fmt.Errorf("transcode %s ended with %s: %s", t.ID, told.Status, told.Error)
+		}
+		if left, err := b.stack.AwaitClean(ctx); err != nil || len(left) > 0 {
+			return errors.Join(err, fmt.Errorf("left behind: %v", left))
+		}
+		var started, ended time.Time
+		if err := db.QueryRow(ctx, `SELECT process_started_at FROM weir.attempts WHERE transcode_id = $1`, t.ID).Scan(&started); err != nil {
+			return fmt.Errorf("read when the process started: %w", err)
+		}
+		if err := db.QueryRow(ctx, `SELECT max(received_at) FROM weir.mist_events
+			WHERE transcode_id = $1 AND trigger = 'PUSH_END'`, t.ID).Scan(&ended); err != nil {
+			return fmt.Errorf("read when the last push ended: %w", err)
+		}
+		start = append(start, started.Sub(t.CreatedAt).Seconds())
+		callback = append(callback, told.At.Sub(ended).Seconds())
+		whole = append(whole, told.At.Sub(t.CreatedAt).Seconds())
+	}
+	b.add("accepted -> MistProcLivepeer started", "s", "under "+goalStart.String(), goalStart.Seconds(), start...)
+	b.add("last PUSH_END -> callback received (below 0: it came first)", "s", "under "+goalCallback.String(), goalCallback.Seconds(), callback...)
+	b.add("accepted -> callback received", "s", "", 0, whole...)
+	return nil
+}
+
+func (b *bench) print() error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
+	fmt.Fprintln(w, "figure\tmedian\tleast\tmost\tunit\tgoal\tmet")
+	for _, l := range b.lines {
+		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\t%s\t%s\t%s\n", l.name, median(l.values), slices.Min(l.values), slices.Max(l.values), l.unit, l.goal, l.met)
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	for _, l := range b.lines {
+		if l.met == "NO" {
+			return fmt.Errorf("%s: %.3f %s, the goal is %s", l.name, median(l.values), l.unit, l.goal)
+		}
+	}
+	return nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
