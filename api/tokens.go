@@ -42,16 +42,16 @@ func (Tokens) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]
 func ParseTokens(text string) (*Tokens, error) {
 	tokens := &Tokens{}
 	if strings.TrimSpace(text) == "" {
-		return nil, errors.New("api tokens: none; write TENANT=TOKEN")
+		return nil, errors.New("WEIR_API_TOKENS: there is none; write TENANT=TOKEN")
 	}
 	for i, entry := range strings.Split(text, ",") {
 		parsed, err := parseToken(strings.TrimSpace(entry))
 		if err != nil {
-			return nil, fmt.Errorf("api tokens, entry %d: %w", i+1, err)
+			return nil, fmt.Errorf("WEIR_API_TOKENS, entry %d: %w", i+1, err)
 		}
 		for _, other := range tokens.list {
 			if other.hash == parsed.hash {
-				return nil, fmt.Errorf("api tokens, entry %d: the same token is there before; give every entry its own", i+1)
+				return nil, fmt.Errorf("WEIR_API_TOKENS, entry %d: the same token is there before; give every entry its own", i+1)
 			}
 		}
 		tokens.list = append(tokens.list, parsed)

@@ -59,6 +59,7 @@ const (
 	CodeMistUnavailable  = "mist_unavailable"
 	CodeSecretUnreadable = "secret_unreadable"
 	CodeSpoolReserve     = "spool_reserve"
+	CodeHostLost         = "host_lost"
 	CodeInternal         = "internal"
 )
 
@@ -113,6 +114,7 @@ var kinds = []Kind{
 	{CodeMistUnavailable, BlameHost, true, "MistServer on the host did not answer."},
 	{CodeSecretUnreadable, BlameWeir, false, "The stored credentials can't be opened: WEIR_SECRET_KEY is not the one they were sealed with."},
 	{CodeSpoolReserve, BlameHost, true, "The host's spool has no room for this source."},
+	{CodeHostLost, BlameHost, true, "The host that worked on it was lost."},
 	{CodeInternal, BlameWeir, true, "Weir failed; its log has more."},
 }
 

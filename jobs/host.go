@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,8 +27,13 @@ const (
 	// leaseLength is how long a host is taken for alive after its last renewal: its
 	// transcodes start elsewhere within 30 s of its death, so it is less than that.
 	leaseLength = 20 * time.Second
-	// renewEvery leaves room for three renewals to fail.
+	// renewEvery leaves room for two renewals to fail.
 	renewEvery = 5 * time.Second
+	// leaseMargin before the lease's end a host that can't renew lets go of what runs:
+	// time to stop it before another host may begin.
+	leaseMargin = 5 * time.Second
+	// upgradeLease is how long what runs waits for the next boot after a soft stop.
+	upgradeLease = time.Minute
 	// spoolMode: sources and renditions are for Mist, which runs as the same user or
 	// as root, and for nobody else.
 	spoolMode = 0o750
@@ -72,6 +78,22 @@ type Host struct {
 	TriggerURL string
 
 	stopping chan struct{}
+	lease    lease
+}
+
+// lease is how long this host is surely taken for alive, by its own clock from
+// before the renewal was sent: the database's can only end later.
+type lease struct{ until atomic.Pointer[time.Time] }
+
+func (l *lease) renewed(asked time.Time) {
+	until := asked.Add(leaseLength)
+	l.until.Store(&until)
+}
+
+// ending says whether what runs here must be let go.
+func (l *lease) ending(now time.Time) bool {
+	until := l.until.Load()
+	return until != nil && now.After(until.Add(-leaseMargin))
 }
 
 // Boot makes the host's row this boot's, takes over what an older boot left
@@ -92,6 +114,7 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
+	asked := time.Now()
 	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		if _, err := q.HostBoot(ctx, tx, dbsqlc.HostBootParams{
@@ -109,6 +132,7 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
+	h.lease.renewed(asked)
 	h.Log.InfoContext(ctx, "host booted", "host", h.ID, "boot", h.BootID, "slots", h.Slots, "mist", info.Version, "iid", info.IID)
 	return nil
 }
@@ -118,35 +142,32 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 // would let the dead one's answer complete them.
 func (h *Host) takeOver(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx]) error {
 	q := dbsqlc.New()
-	orphans, err := q.RiverJobOrphans(ctx, tx, dbsqlc.RiverJobOrphansParams{
-		Queues: []string{hostQueue(h.ID), storeQueue(h.ID)}, ClientID: clientID(h.ID, h.BootID),
-	})
+	orphans, err := q.RiverJobOrphans(ctx, tx, dbsqlc.RiverJobOrphansParams{HostID: h.ID, ClientID: clientID(h.ID, h.BootID)})
 	if err != nil {
 		return fmt.Errorf("find the jobs of an older boot: %w", err)
 	}
 	for _, job := range orphans {
-		owner := job.AttemptedBy[len(job.AttemptedBy)-1]
-		ended, err := q.RiverJobFinalize(ctx, tx, dbsqlc.RiverJobFinalizeParams{ID: job.ID, Owner: owner})
-		if err != nil {
-			return fmt.Errorf("end job %d of %s: %w", job.ID, owner, err)
-		}
-		if ended == 0 {
-			continue
+		if _, err := q.RiverJobFinalize(ctx, tx, dbsqlc.RiverJobFinalizeParams{ID: job.ID, HostID: h.ID}); err != nil {
+			return fmt.Errorf("end job %d: %w", job.ID, err)
 		}
 		if err := again(ctx, tx, client, job); err != nil {
-			return fmt.Errorf("take over job %d of %s: %w", job.ID, owner, err)
+			return fmt.Errorf("take over job %d: %w", job.ID, err)
 		}
-		h.Log.InfoContext(ctx, "job taken over from an older boot", "job", job.ID, "kind", job.Kind, "owner", owner)
+		h.Log.InfoContext(ctx, "job taken over from an older boot", "job", job.ID, "kind", job.Kind)
 	}
 	return nil
 }
 
-// Run renews the lease until ctx ends or another boot has the host (ErrHostTaken).
-// While Mist does not answer it renews nothing: nothing new is placed here then.
-func (h *Host) Run(ctx context.Context) error {
+// Run renews the lease, and sweeps, until ctx ends or another boot has the host
+// (ErrHostTaken). While Mist does not answer it renews nothing: nothing new is
+// placed here then, and in time what runs here starts elsewhere.
+func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
 	for {
+		if err := h.sweep(ctx, client); err != nil && ctx.Err() == nil {
+			h.Log.WarnContext(ctx, "sweep not finished", "host", h.ID, "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -165,6 +186,7 @@ func (h *Host) Run(ctx context.Context) error {
 func (h *Host) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
+	asked := time.Now()
 	info, err := h.Mist.Info(ctx)
 	if err != nil {
 		return err
@@ -192,15 +214,18 @@ func (h *Host) renew(ctx context.Context) error {
 	if renewed == 0 {
 		return fmt.Errorf("host %s: %w", h.ID, ErrHostTaken)
 	}
+	h.lease.renewed(asked)
 	return nil
 }
 
 // Stop lets the supervisors go: they leave MistProcLivepeer running, and the next
-// boot takes it up. It gives the lease back.
+// boot takes it up. Nothing new is placed here until then.
 func (h *Host) Stop(ctx context.Context) error {
 	close(h.stopping)
-	if err := dbsqlc.New().HostRelease(ctx, h.DB, dbsqlc.HostReleaseParams{ID: h.ID, BootID: h.BootID}); err != nil {
-		return fmt.Errorf("release host %s: %w", h.ID, err)
+	if err := dbsqlc.New().HostStop(ctx, h.DB, dbsqlc.HostStopParams{
+		ID: h.ID, BootID: h.BootID, LeaseSeconds: upgradeLease.Seconds(),
+	}); err != nil {
+		return fmt.Errorf("stop host %s: %w", h.ID, err)
 	}
 	return nil
 }

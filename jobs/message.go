@@ -32,17 +32,15 @@ func writeCallback(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx],
 	if err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
-	q := dbsqlc.New()
-	if _, err := q.CallbackInsert(ctx, tx, dbsqlc.CallbackInsertParams{
+	if _, err := dbsqlc.New().CallbackInsert(ctx, tx, dbsqlc.CallbackInsertParams{
 		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body),
 	}); err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
-	job, err := client.InsertTx(ctx, tx, CallbackArgs{CallbackID: id}, nil)
-	if err != nil {
+	if err := insertCallback(ctx, tx, client, CallbackArgs{CallbackID: id}); err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
-	return q.CallbackSetJob(ctx, tx, dbsqlc.CallbackSetJobParams{ID: id, JobID: &job.Job.ID})
+	return nil
 }
 
 func subjectOf(t *dbsqlc.Transcode) studio.Subject {

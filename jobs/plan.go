@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"slices"
 	"time"
 
 	"weir/db/dbsqlc"
@@ -63,6 +64,8 @@ const (
 	DoFailRendition Do = "fail rendition"
 	// DoFail gives all that is not pushed up for Failure.
 	DoFail Do = "fail"
+	// DoSettle: nothing is left to do, and nobody has settled it.
+	DoSettle Do = "settle"
 	// DoFinish: Mist is done; the slot can go.
 	DoFinish Do = "finish"
 	// DoClean removes what the attempt left in Mist, and its process.
@@ -91,6 +94,9 @@ func plan(rows Rows, now time.Time) Action {
 	case terminal(rows.Transcode.State), rows.Transcode.Attempt != a.Number, a.Outcome != nil:
 		// Ended, cancelled, or a newer attempt has it: this one may only clean up.
 		return Action{Do: DoClean}
+	case allOK(rows.Renditions):
+		// The stores of an attempt before this one came through after all.
+		return Action{Do: DoSettle}
 	}
 	switch a.Stage {
 	case AttemptPlaced:
@@ -104,6 +110,10 @@ func plan(rows Rows, now time.Time) Action {
 	default:
 		return Action{Do: DoClean}
 	}
+}
+
+func allOK(renditions []dbsqlc.Rendition) bool {
+	return len(renditions) > 0 && !slices.ContainsFunc(renditions, func(r dbsqlc.Rendition) bool { return r.State != RenditionOK })
 }
 
 func planStarted(rows Rows, now time.Time) Action {

@@ -137,24 +137,48 @@ func again(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], old dbs
 		if err := json.Unmarshal(old.Args, &args); err != nil {
 			return fmt.Errorf("read arguments: %w", err)
 		}
-		job, err := client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: old.Queue})
-		if err != nil {
-			return err
-		}
-		return dbsqlc.New().AttemptSetJob(ctx, tx, dbsqlc.AttemptSetJobParams{TranscodeID: args.TranscodeID, Number: args.Attempt, JobID: &job.Job.ID})
+		return insertTranscode(ctx, tx, client, args, old.Queue)
 	case StoreArgs{}.Kind():
 		var args StoreArgs
 		if err := json.Unmarshal(old.Args, &args); err != nil {
 			return fmt.Errorf("read arguments: %w", err)
 		}
-		job, err := client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: old.Queue, MaxAttempts: storeTries})
-		if err != nil {
-			return err
+		return insertStore(ctx, tx, client, args, old.Queue)
+	case CallbackArgs{}.Kind():
+		var args CallbackArgs
+		if err := json.Unmarshal(old.Args, &args); err != nil {
+			return fmt.Errorf("read arguments: %w", err)
 		}
-		return dbsqlc.New().RenditionSetJob(ctx, tx, dbsqlc.RenditionSetJobParams{
-			TranscodeID: args.TranscodeID, Name: args.Rendition, Attempt: args.Attempt, JobID: &job.Job.ID,
-		})
+		return insertCallback(ctx, tx, client, args)
 	default:
-		return fmt.Errorf("job %d: no host works jobs of kind %s", old.ID, old.Kind)
+		return nil // periodic kinds come by themselves
 	}
+}
+
+func insertTranscode(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], args TranscodeArgs, queue string) error {
+	job, err := client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: queue})
+	if err != nil {
+		return err
+	}
+	return dbsqlc.New().AttemptSetJob(ctx, tx, dbsqlc.AttemptSetJobParams{
+		TranscodeID: args.TranscodeID, Number: args.Attempt, JobID: &job.Job.ID,
+	})
+}
+
+func insertStore(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], args StoreArgs, queue string) error {
+	job, err := client.InsertTx(ctx, tx, args, &river.InsertOpts{Queue: queue, MaxAttempts: storeTries})
+	if err != nil {
+		return err
+	}
+	return dbsqlc.New().RenditionSetJob(ctx, tx, dbsqlc.RenditionSetJobParams{
+		TranscodeID: args.TranscodeID, Name: args.Rendition, Attempt: args.Attempt, JobID: &job.Job.ID,
+	})
+}
+
+func insertCallback(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], args CallbackArgs) error {
+	job, err := client.InsertTx(ctx, tx, args, nil)
+	if err != nil || args.Redelivery {
+		return err
+	}
+	return dbsqlc.New().CallbackSetJob(ctx, tx, dbsqlc.CallbackSetJobParams{ID: args.CallbackID, JobID: &job.Job.ID})
 }

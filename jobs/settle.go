@@ -132,7 +132,7 @@ func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *db
 	if err != nil {
 		return err
 	}
-	if err := endAttempt(ctx, tx, &queued, OutcomeFailed, v.failure); err != nil {
+	if err := endAttempt(ctx, tx, &queued, OutcomeFailed, v.failure); err != nil { // unless it has ended as lost
 		return err
 	}
 	_, err = client.InsertTx(ctx, tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: at})
@@ -182,20 +182,9 @@ func stageOf(state string) Stage {
 }
 
 func cancelJobs(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
-	var ids []int64
-	for _, r := range renditions {
-		if r.State == RenditionPushed && r.JobID != nil {
-			ids = append(ids, *r.JobID)
-		}
-	}
-	if t.Attempt > 0 {
-		a, err := dbsqlc.New().AttemptGet(ctx, tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
-		if err != nil {
-			return err
-		}
-		if a.JobID != nil {
-			ids = append(ids, *a.JobID)
-		}
+	ids, err := openJobs(ctx, tx, t, renditions)
+	if err != nil {
+		return err
 	}
 	for _, id := range ids {
 		// A job that River has pruned needs no cancelling.
@@ -204,6 +193,27 @@ func cancelJobs(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t 
 		}
 	}
 	return nil
+}
+
+// openJobs are the jobs of a transcode's attempt and of its files to be stored.
+func openJobs(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) ([]int64, error) {
+	var ids []int64
+	for _, r := range renditions {
+		if r.State == RenditionPushed && r.JobID != nil {
+			ids = append(ids, *r.JobID)
+		}
+	}
+	if t.Attempt == 0 {
+		return ids, nil
+	}
+	a, err := dbsqlc.New().AttemptGet(ctx, tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
+	if err != nil {
+		return nil, err
+	}
+	if a.JobID != nil {
+		ids = append(ids, *a.JobID)
+	}
+	return ids, nil
 }
 
 func endAttempt(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, outcome string, f *Failure) error {

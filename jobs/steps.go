@@ -372,6 +372,36 @@ func (s *supervisor) giveUp(ctx context.Context, f *Failure) error {
 	return nil
 }
 
+// settle decides what nobody else will.
+func (s *supervisor) settle(ctx context.Context) error {
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		return settle(ctx, tx, s.client, s.name.Transcode, s.number())
+	})
+	if err != nil {
+		return fmt.Errorf("settle %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// letGo stops what runs, without a word to the database, which may be what is out
+// of reach: another host may begin once the lease has ended. What is pushed stays.
+func (s *supervisor) letGo(ctx context.Context) {
+	if s.process == nil || s.gone {
+		return
+	}
+	s.log.WarnContext(ctx, "the lease ends: process stopped", "pid", s.process.PID)
+	s.gone = true
+	if err := s.process.Stop(ctx, stopGrace); err != nil {
+		s.log.WarnContext(ctx, "process not stopped", "error", err)
+	}
+	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+		s.log.WarnContext(ctx, "streams not removed", "error", err)
+	}
+}
+
 // finish says that Mist is done: the slot is free for another.
 func (s *supervisor) finish(ctx context.Context) error {
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {

@@ -112,6 +112,8 @@ type supervisor struct {
 	seen        Seen
 	troubleFrom time.Time
 	ratio       float64
+	// gone: what ran was stopped because the lease ended; the rows don't say so yet.
+	gone bool
 }
 
 func (s *supervisor) takeUp(ctx context.Context, job int64) error {
@@ -142,6 +144,9 @@ func (s *supervisor) supervise(ctx context.Context) error {
 		case <-s.host.stopping:
 			return errStopping
 		default:
+		}
+		if s.host.lease.ending(time.Now()) {
+			s.letGo(ctx)
 		}
 		pause, done, err := s.step(ctx)
 		switch {
@@ -189,6 +194,13 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 			return 0, false, err
 		}
 	}
+	if s.gone && rows.Attempt.Outcome == nil {
+		if err := s.giveUp(ctx, failed(CodeHostLost, StageTranscode, "it could not renew its lease")); err != nil {
+			return 0, false, err
+		}
+		s.gone = false
+		return 0, false, nil
+	}
 	action := plan(rows, time.Now())
 	if action.Do != DoWait {
 		s.log.DebugContext(ctx, "next step", "do", action.Do)
@@ -208,6 +220,8 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 		err = s.failRendition(ctx, action.Rendition.Name, action.Failure)
 	case DoFail:
 		err = s.giveUp(ctx, action.Failure)
+	case DoSettle:
+		err = s.settle(ctx)
 	case DoFinish:
 		err = s.finish(ctx)
 	case DoClean:

@@ -3,7 +3,7 @@
 INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_free_bytes)
 VALUES (@id, @boot_id, @slots, now() + make_interval(secs => @lease_seconds::float8), @weir_version, @mist_version, @mist_iid, @spool_free_bytes)
 ON CONFLICT (id) DO UPDATE
-   SET boot_id = excluded.boot_id, slots = excluded.slots, lease_until = excluded.lease_until,
+   SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
        spool_free_bytes = excluded.spool_free_bytes, booted_at = now(), seen_at = now()
 RETURNING *;
@@ -15,9 +15,26 @@ UPDATE weir.hosts
        spool_free_bytes = @spool_free_bytes, seen_at = now()
  WHERE id = @id AND boot_id = @boot_id;
 
--- name: HostRelease :exec
--- A soft stop gives the lease back, so that nothing new is placed here meanwhile.
-UPDATE weir.hosts SET lease_until = now() WHERE id = @id AND boot_id = @boot_id;
+-- name: HostStop :exec
+-- A soft stop: what runs here goes on and waits for the next boot for as long as
+-- the lease says; nothing new is placed meanwhile.
+UPDATE weir.hosts SET up = false, lease_until = now() + make_interval(secs => @lease_seconds::float8)
+ WHERE id = @id AND boot_id = @boot_id;
+
+-- name: HostDrain :execrows
+UPDATE weir.hosts SET draining = @draining WHERE id = @id;
+
+-- name: HostListDead :many
+-- Hosts whose lease has ended with transcodes in hand.
+SELECT h.id FROM weir.hosts h
+ WHERE h.lease_until < now()
+   AND EXISTS (SELECT FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running', 'storing'))
+ ORDER BY h.id;
+
+-- name: HostGetDead :one
+-- Locks a host whose lease has ended, so that it can't renew meanwhile; no row when
+-- it has, or when another daemon is at it.
+SELECT id FROM weir.hosts WHERE id = @id AND lease_until < now() FOR UPDATE SKIP LOCKED;
 
 -- name: HostGet :one
 SELECT * FROM weir.hosts WHERE id = @id;
@@ -34,5 +51,5 @@ SELECT sqlc.embed(h),
 SELECT h.id,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
- WHERE h.lease_until > now() AND NOT h.draining
+ WHERE h.lease_until > now() AND h.up AND NOT h.draining
  ORDER BY h.id;

@@ -2,9 +2,10 @@
 -- whose owner died. A test runs them against each pinned River.
 
 -- name: RiverJobOrphans :many
--- Running jobs of a host's queues whose owner is not this client: an older boot's.
+-- Running jobs of an older boot of this host: its clients' ids are HOST_BOOT.
 SELECT id, kind, queue, args, attempted_by FROM weir.river_job
- WHERE state = 'running' AND queue = ANY(@queues::text[])
+ WHERE state = 'running'
+   AND starts_with(attempted_by[array_upper(attempted_by, 1)], @host_id::text || '_')
    AND attempted_by[array_upper(attempted_by, 1)] <> @client_id::text
  ORDER BY id
  FOR UPDATE SKIP LOCKED;
@@ -12,4 +13,27 @@ SELECT id, kind, queue, args, attempted_by FROM weir.river_job
 -- name: RiverJobFinalize :execrows
 -- Ends a dead owner's row, so that a zombie's answer finds nothing to complete.
 UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
- WHERE id = @id AND state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = @owner::text;
+ WHERE id = @id AND state = 'running'
+   AND starts_with(attempted_by[array_upper(attempted_by, 1)], @host_id::text || '_');
+
+-- name: RiverJobLostTranscodes :many
+-- A host's attempts that no job supervises any more.
+SELECT a.transcode_id, a.number FROM weir.attempts a
+ WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
+   AND NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = a.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
+
+-- name: RiverJobLostStores :many
+-- A host's pushed files that no job stores any more.
+SELECT r.transcode_id, r.attempt, r.name FROM weir.renditions r
+  JOIN weir.attempts a ON a.transcode_id = r.transcode_id AND a.number = r.attempt
+ WHERE a.host_id = @host_id AND r.state = 'pushed'
+   AND NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
+
+-- name: RiverJobLostCallbacks :many
+-- Callbacks that no job delivers any more.
+SELECT c.id FROM weir.callbacks c
+ WHERE c.state = 'pending'
+   AND NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = c.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));

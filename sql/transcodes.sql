@@ -135,3 +135,6 @@ SELECT * FROM weir.v_transcodes
    AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id'))
  ORDER BY created_at DESC, id DESC
  LIMIT @page_size;
+
+-- name: TranscodeHeldBy :many
+SELECT id FROM weir.transcodes WHERE host_id = @host_id AND state IN ('placed', 'running', 'storing') ORDER BY id;

@@ -275,3 +275,12 @@ func apiCode(err error) string {
 	}, api.ErrorCode())
 	return word[:min(len(word), longest)]
 }
+
+// Codes lists the codes of this package.
+func Codes() []Code {
+	return []Code{
+		CodeCredentialsRefused, CodeBucketMissing, CodeObjectMissing, CodeS3Unavailable, CodeS3Refused,
+		CodeSourceTooLarge, CodeSourceChanged, CodeSourceUnreachable, CodeSourceRefused, CodeSpoolFull,
+		CodeSpoolReadonly, CodeSpoolFailed, CodeChecksumMismatch, CodeUploadUnverified, CodeLocationInvalid,
+	}
+}

@@ -297,7 +297,9 @@ func (l Location) url(withSecrets bool) string {
 		}
 		b.WriteString(l.bucket)
 		if l.path != "" {
-			b.WriteString((&url.URL{Path: "/" + l.path}).EscapedPath())
+			// net/url leaves an "@", which here ends the credentials.
+			escaped := (&url.URL{Path: "/" + l.path}).EscapedPath()
+			b.WriteString(strings.ReplaceAll(escaped, "@", "%40"))
 		}
 		return b.String()
 	}

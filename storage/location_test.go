@@ -37,7 +37,7 @@ func TestParseLocation(t *testing.T) {
 		},
 		{
 			name: "at in the key", raw: "s3+https://K:S@host/media/a@b",
-			prints: "s3+https://host/media/a@b", secret: "s3+https://K:S@host/media/a@b",
+			prints: "s3+https://host/media/a%40b", secret: "s3+https://K:S@host/media/a%40b",
 			bucket: "media", key: "a@b", access: "K", password: "S", base: "https://host",
 		},
 		{
@@ -152,6 +152,7 @@ func FuzzParseLocation(f *testing.F) {
 	for _, seed := range []string{
 		"s3://bucket/key", "s3+https://KEY:SECRET@host/bucket/key", "s3+http://KEY:SE/C+R=@127.0.0.1:9000/bucket/a/b",
 		"https://host/path?X-Amz-Signature=1", "https://u:p@host", "s3+https://[::1]:1/abc/%41%2F%3f", "s3://abc//x//",
+		"s3+https://[::1]:1/abc/%40%2F%3f",
 	} {
 		f.Add(seed)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -226,7 +228,9 @@ func TestFetchWebUnreachable(t *testing.T) {
 		requireClosed(t, err, "planted-signature")
 	}
 	// A certificate that nobody signed.
-	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	_, err = client.Fetch(t.Context(), parsed(t, server.URL+"/a?"+plantedQuery), filepath.Join(t.TempDir(), "a"), FetchOptions{})
 	requireCode(t, err, CodeSourceUnreachable)

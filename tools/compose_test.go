@@ -1,3 +1,88 @@
 package tools
 
-import _ "github.com/compose-spec/compose-go/v2/cli"
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+)
+
+func loadCompose(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{"../docker-compose.yml"}, cli.WithProfiles([]string{"*"}))
+	require.NoError(t, err)
+	project, err := options.LoadProject(t.Context())
+	require.NoError(t, err)
+	return project
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(content)
+}
+
+// pinned is an image with a version that holds a digit.
+var pinned = regexp.MustCompile(`^[a-z0-9./-]+:[a-z0-9.-]*\d[a-z0-9.-]*$`)
+
+func TestComposeImagesAreNamedByVersion(t *testing.T) {
+	t.Parallel()
+	dockerfile := read(t, "../Dockerfile")
+	for name, service := range loadCompose(t).Services {
+		if service.Build == nil {
+			require.Regexp(t, pinned, service.Image, "service %s", name)
+			continue
+		}
+		require.Contains(t, dockerfile, " AS "+service.Build.Target+"\n", "service %s builds a target that the Dockerfile lacks", name)
+	}
+	stages := map[string]bool{}
+	for _, from := range regexp.MustCompile(`(?m)^FROM (\S+) AS (\S+)$`).FindAllStringSubmatch(dockerfile, -1) {
+		if !stages[from[1]] {
+			require.Regexp(t, pinned, from[1])
+		}
+		stages[from[2]] = true
+	}
+	goVersion := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "../go.mod"))[1]
+	require.Contains(t, dockerfile, "FROM golang:"+goVersion+"-", "the image's Go is not go.mod's")
+}
+
+func TestComposeHasTheWholeSystem(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	for _, name := range []string{"postgres", "s3", "bucket", "migrate", "broadcaster", "studio", "mist", "daemon"} {
+		service, ok := project.Services[name]
+		require.True(t, ok, "service %s is missing", name)
+		require.Empty(t, service.Profiles, "service %s does not come with `docker compose up`", name)
+	}
+	// Triggers are taken from the loopback only, and MistProcLivepeer works through shared memory
+	// and process ids.
+	daemon := project.Services["daemon"]
+	require.Equal(t, "service:mist", daemon.NetworkMode)
+	require.Equal(t, "service:mist", daemon.Pid)
+	require.Equal(t, "service:mist", daemon.Ipc)
+	require.Equal(t, project.Services["mist"].Volumes, daemon.Volumes, "both see the spool under one path")
+}
+
+// A WEIR_ variable that is no setting stops the daemon.
+func TestComposeKnowsTheSettings(t *testing.T) {
+	t.Parallel()
+	settings := map[string]bool{}
+	for _, m := range regexp.MustCompile(`env:"(WEIR_[A-Z0-9_]+)`).FindAllStringSubmatch(read(t, "../config/config.go"), -1) {
+		settings[m[1]] = true
+	}
+	require.NotEmpty(t, settings)
+	for name, service := range loadCompose(t).Services {
+		for variable, value := range service.Environment {
+			if !strings.HasPrefix(variable, "WEIR_") || strings.HasPrefix(variable, "WEIR_DEMO_") {
+				continue
+			}
+			require.True(t, settings[variable], "service %s sets %s, which is no setting", name, variable)
+			require.NotNil(t, value, "service %s takes %s from the shell without a default", name, variable)
+		}
+	}
+}

@@ -133,13 +133,15 @@ func (d *daemon) run(ctx context.Context) error {
 		if err := waitFor(groupCtx, d.log, "MistServer", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
 			return err
 		}
-		group.Go(func() error { return d.host.Run(groupCtx) })
+		group.Go(func() error { return d.host.Run(groupCtx, d.client) })
 	}
 	// River's contexts must outlive the signal: a soft stop lets jobs end.
 	if err := d.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start River: %w", err)
 	}
 	if d.cfg.Control {
+		control := &jobs.Control{DB: d.pool, River: d.client, Log: d.log}
+		group.Go(func() error { return control.Run(groupCtx) })
 		if err := d.startAPI(group, groupCtx, apiOn); err != nil {
 			return errors.Join(err, d.stop(ctx))
 		}

@@ -63,7 +63,7 @@ func (d *demo) checkCallback(ctx context.Context) error {
 // checkObjects downloads every rendition, counts its frames and compares it
 // with the source.
 func (d *demo) checkObjects(ctx context.Context) error {
-	dir, err := d.stack.Folder.Make("renditions")
+	dir, err := d.folder.Make("renditions")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ type clock struct {
 	parts []part
 }
 
+// worthTelling leaves out what would be told as 0.0 s.
+const worthTelling = 50 * time.Millisecond
+
 type part struct {
 	name string
 	took time.Duration
@@ -29,11 +32,13 @@ func (c *clock) step(name string, do func() error) error {
 	return err
 }
 
-// String is the parts in order: "postgres 0.9 s, s3 0.2 s".
+// String is the parts that took any time, in order: "postgres 0.9 s, s3 0.2 s".
 func (c *clock) String() string {
-	texts := make([]string, len(c.parts))
-	for i, p := range c.parts {
-		texts[i] = fmt.Sprintf("%s %.1f s", p.name, p.took.Seconds())
+	var texts []string
+	for _, p := range c.parts {
+		if p.took >= worthTelling {
+			texts = append(texts, fmt.Sprintf("%s %.1f s", p.name, p.took.Seconds()))
+		}
 	}
 	return strings.Join(texts, ", ")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -31,10 +32,11 @@ type demo struct {
 	out   *os.File
 	clock *clock
 
+	folder    *devstack.Folder
 	stack     *devstack.Stack
+	source    string         // a local file
 	facts     devstack.Facts // of the source, by our own count
-	sourceURL config.Secret
-	prefix    string // of this run's objects in the bucket
+	prefix    string         // of this run's objects in the bucket
 	deadline  time.Time
 	transcode *devstack.Transcode
 	okAt      map[string]time.Time // by rendition
@@ -54,10 +56,35 @@ func (d *demo) sayf(format string, args ...any) {
 	fmt.Fprintf(d.out, "demo: "+format+"\n", args...)
 }
 
+// prepareSource makes or gets the source and counts its frames. It comes first:
+// a source that is no video needs no stack.
+func (d *demo) prepareSource(ctx context.Context) error {
+	var err error
+	if d.folder, err = devstack.NewFolder(); err != nil {
+		return err
+	}
+	dir, err := d.folder.Make("source")
+	if err != nil {
+		return err
+	}
+	if err := d.clock.step("source", func() error {
+		if d.source, err = localSource(ctx, d.opts.source, dir); err != nil {
+			return err
+		}
+		d.facts, err = devstack.Probe(ctx, d.source)
+		return err
+	}); err != nil {
+		return err
+	}
+	d.sayf("source: %dx%d, %d frames, %.1f s%s", d.facts.Width, d.facts.Height, d.facts.Frames, d.facts.Duration.Seconds(),
+		map[bool]string{true: ", with sound"}[d.facts.Audio])
+	return nil
+}
+
 // start starts the stack.
 func (d *demo) start(ctx context.Context) error {
 	stack, err := devstack.Start(ctx, &devstack.Config{
-		BinDir: d.opts.binDir, Database: d.opts.database, S3: d.opts.s3, Bucket: d.opts.bucket,
+		Folder: d.folder, BinDir: d.opts.binDir, Database: d.opts.database, S3: d.opts.s3, Bucket: d.opts.bucket,
 		APIListen: d.opts.apiListen, Started: d.clock.note,
 	})
 	if err != nil {
@@ -68,43 +95,24 @@ func (d *demo) start(ctx context.Context) error {
 	return nil
 }
 
-// prepareSource makes or gets the source, counts its frames and uploads it.
-func (d *demo) prepareSource(ctx context.Context) error {
-	dir, err := d.stack.Folder.Make("source")
+// submit uploads the source and posts the request.
+func (d *demo) submit(ctx context.Context) error {
+	d.prefix = "demo-" + strings.ToLower(rand.Text()[:nameLength])
+	d.deadline = time.Now().Add(runBase + runPerMedia*d.facts.Duration)
+	var source config.Secret
+	err := d.clock.step("upload", func() (err error) {
+		source, err = d.stack.Upload(ctx, d.source, path.Join(d.prefix, "source"+filepath.Ext(d.source)))
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	var local string
-	if err := d.clock.step("source", func() error {
-		if local, err = localSource(ctx, d.opts.source, dir); err != nil {
-			return err
-		}
-		d.facts, err = devstack.Probe(ctx, local)
-		return err
-	}); err != nil {
-		return err
-	}
-	d.prefix = "demo-" + strings.ToLower(rand.Text()[:nameLength])
-	if err := d.clock.step("upload", func() error {
-		d.sourceURL, err = d.stack.Upload(ctx, local, path.Join(d.prefix, "source"+filepath.Ext(local)))
-		return err
-	}); err != nil {
-		return err
-	}
-	d.deadline = time.Now().Add(runBase + runPerMedia*d.facts.Duration)
-	d.sayf("source: %dx%d, %d frames, %.1f s%s", d.facts.Width, d.facts.Height, d.facts.Frames, d.facts.Duration.Seconds(),
-		map[bool]string{true: ", with sound"}[d.facts.Audio])
-	return nil
-}
-
-// submit posts the request.
-func (d *demo) submit(ctx context.Context) error {
 	output, err := d.stack.S3.URL(d.stack.Bucket, path.Join(d.prefix, "out"))
 	if err != nil {
 		return err
 	}
 	d.transcode, err = d.stack.API.Submit(ctx, &devstack.Request{
-		ExternalID: d.prefix, Source: devstack.Location{URL: string(d.sourceURL)}, Output: devstack.Location{URL: string(output)},
+		ExternalID: d.prefix, Source: devstack.Location{URL: string(source)}, Output: devstack.Location{URL: string(output)},
 		CallbackURL: d.stack.Studio.URL + d.prefix, Profiles: ladder(d.facts.Width, d.facts.Height),
 	})
 	if err != nil {
@@ -129,8 +137,12 @@ func (d *demo) explain(err error) error {
 
 // close ends everything.
 func (d *demo) close() error {
-	if d.stack == nil {
-		return nil
+	var errs []error
+	if d.stack != nil {
+		errs = append(errs, d.stack.Close())
 	}
-	return d.stack.Close()
+	if d.folder != nil {
+		errs = append(errs, d.folder.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ func run(ctx context.Context, getenv func(string) string, out *os.File) (err err
 	d := &demo{opts: opts, out: out, clock: newClock()}
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, step := range []func(context.Context) error{
-		d.start, d.prepareSource, d.submit, d.follow, d.checkCallback, d.checkObjects, d.checkClean,
+		d.prepareSource, d.start, d.submit, d.follow, d.checkCallback, d.checkObjects, d.checkClean,
 	} {
 		if err := step(ctx); err != nil {
 			return d.explain(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,14 +14,11 @@ type options struct {
 	source    string
 	keep      bool
 	database  config.Secret
-	s3        *devstack.S3 // nil: a private one
+	s3        *devstack.S3 // nil: a private one of the stack
 	bucket    string
 	apiListen string
 	binDir    string
 }
-
-// s3Variable is the common start of the variables for an S3 server.
-const s3Variable = "WEIR_DEMO_S3_"
 
 // readOptions fails with one line that names the variable.
 func readOptions(getenv func(string) string) (*options, error) {
@@ -44,20 +40,9 @@ func readOptions(getenv func(string) string) (*options, error) {
 		}
 		o.binDir = filepath.Dir(self)
 	}
-	endpoint := getenv(s3Variable + "ENDPOINT")
-	if endpoint == "" {
-		return o, nil
-	}
-	o.bucket = getenv(s3Variable + "BUCKET")
-	o.s3 = &devstack.S3{
-		Endpoint: endpoint, Region: getenv(s3Variable + "REGION"),
-		AccessKey: getenv(s3Variable + "ACCESS_KEY"), SecretKey: config.Secret(getenv(s3Variable + "SECRET_KEY")),
-	}
-	if o.s3.Region == "" {
-		o.s3.Region = "us-east-1" // what servers without regions go by
-	}
-	if o.s3.AccessKey == "" || o.s3.SecretKey == "" || o.bucket == "" {
-		return nil, errors.New(s3Variable + "ENDPOINT needs " + s3Variable + "ACCESS_KEY, " + s3Variable + "SECRET_KEY and " + s3Variable + "BUCKET beside it")
+	var err error
+	if o.s3, o.bucket, err = devstack.S3FromEnvironment(getenv); err != nil {
+		return nil, err
 	}
 	return o, nil
 }

@@ -32,7 +32,7 @@ func newProgress(ctx context.Context, out *os.File, t *devstack.Transcode) progr
 		name := r.Name
 		b.each = append(b.each, b.all.AddBar(barTotal,
 			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.Meta(decor.Any(func(decor.Statistics) string { return "" }), func(string) string {
+			mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.Any(func(decor.Statistics) string {
 				return " " + b.stateOf(name)
 			}))))
 	}

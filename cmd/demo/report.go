@@ -40,7 +40,7 @@ func (d *demo) keep(ctx context.Context) {
 	for _, line := range [][2]string{
 		{"API", s.API.URL}, {"its description", s.API.URL + "/docs"}, {"Mist's API", s.Hosts[0].API}, {"Broadcaster", s.Broadcaster.URL},
 		{"S3", s.S3.Endpoint + " (bucket " + s.Bucket + ")"}, {"Studio's callbacks", s.Studio.URL + "TASK"},
-		{"daemon's log", s.Daemons[0].Log}, {"all files", s.Folder.Path},
+		{"daemon's log", s.Daemons[0].Log}, {"all files", d.folder.Path},
 	} {
 		fmt.Fprintf(d.out, "  %-20s %s\n", line[0], line[1])
 	}

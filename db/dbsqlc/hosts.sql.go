@@ -15,10 +15,10 @@ const hostBoot = `-- name: HostBoot :one
 INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_free_bytes)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4::float8), $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE
-   SET boot_id = excluded.boot_id, slots = excluded.slots, lease_until = excluded.lease_until,
+   SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
        spool_free_bytes = excluded.spool_free_bytes, booted_at = now(), seen_at = now()
-RETURNING id, boot_id, slots, lease_until, draining, weir_version, mist_version, mist_iid, spool_free_bytes, booted_at, seen_at
+RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_free_bytes, booted_at, seen_at
 `
 
 type HostBootParams struct {
@@ -50,6 +50,7 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		&i.BootID,
 		&i.Slots,
 		&i.LeaseUntil,
+		&i.Up,
 		&i.Draining,
 		&i.WeirVersion,
 		&i.MistVersion,
@@ -61,11 +62,28 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 	return i, err
 }
 
+const hostDrain = `-- name: HostDrain :execrows
+UPDATE weir.hosts SET draining = $1 WHERE id = $2
+`
+
+type HostDrainParams struct {
+	Draining bool
+	ID       string
+}
+
+func (q *Queries) HostDrain(ctx context.Context, db DBTX, arg HostDrainParams) (int64, error) {
+	result, err := db.Exec(ctx, hostDrain, arg.Draining, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const hostFree = `-- name: HostFree :many
 SELECT h.id,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
- WHERE h.lease_until > now() AND NOT h.draining
+ WHERE h.lease_until > now() AND h.up AND NOT h.draining
  ORDER BY h.id
 `
 
@@ -96,7 +114,7 @@ func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) 
 }
 
 const hostGet = `-- name: HostGet :one
-SELECT id, boot_id, slots, lease_until, draining, weir_version, mist_version, mist_iid, spool_free_bytes, booted_at, seen_at FROM weir.hosts WHERE id = $1
+SELECT id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_free_bytes, booted_at, seen_at FROM weir.hosts WHERE id = $1
 `
 
 func (q *Queries) HostGet(ctx context.Context, db DBTX, id string) (Host, error) {
@@ -107,6 +125,7 @@ func (q *Queries) HostGet(ctx context.Context, db DBTX, id string) (Host, error)
 		&i.BootID,
 		&i.Slots,
 		&i.LeaseUntil,
+		&i.Up,
 		&i.Draining,
 		&i.WeirVersion,
 		&i.MistVersion,
@@ -118,8 +137,21 @@ func (q *Queries) HostGet(ctx context.Context, db DBTX, id string) (Host, error)
 	return i, err
 }
 
+const hostGetDead = `-- name: HostGetDead :one
+SELECT id FROM weir.hosts WHERE id = $1 AND lease_until < now() FOR UPDATE SKIP LOCKED
+`
+
+// Locks a host whose lease has ended, so that it can't renew meanwhile; no row when
+// it has, or when another daemon is at it.
+func (q *Queries) HostGetDead(ctx context.Context, db DBTX, id string) (string, error) {
+	row := db.QueryRow(ctx, hostGetDead, id)
+	var id_2 string
+	err := row.Scan(&id_2)
+	return id_2, err
+}
+
 const hostList = `-- name: HostList :many
-SELECT h.id, h.boot_id, h.slots, h.lease_until, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_free_bytes, h.booted_at, h.seen_at,
+SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_free_bytes, h.booted_at, h.seen_at,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state = 'storing') AS storing,
        h.lease_until > now() AS alive
@@ -147,6 +179,7 @@ func (q *Queries) HostList(ctx context.Context, db DBTX) ([]HostListRow, error) 
 			&i.Host.BootID,
 			&i.Host.Slots,
 			&i.Host.LeaseUntil,
+			&i.Host.Up,
 			&i.Host.Draining,
 			&i.Host.WeirVersion,
 			&i.Host.MistVersion,
@@ -168,19 +201,32 @@ func (q *Queries) HostList(ctx context.Context, db DBTX) ([]HostListRow, error) 
 	return items, nil
 }
 
-const hostRelease = `-- name: HostRelease :exec
-UPDATE weir.hosts SET lease_until = now() WHERE id = $1 AND boot_id = $2
+const hostListDead = `-- name: HostListDead :many
+SELECT h.id FROM weir.hosts h
+ WHERE h.lease_until < now()
+   AND EXISTS (SELECT FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running', 'storing'))
+ ORDER BY h.id
 `
 
-type HostReleaseParams struct {
-	ID     string
-	BootID uuid.UUID
-}
-
-// A soft stop gives the lease back, so that nothing new is placed here meanwhile.
-func (q *Queries) HostRelease(ctx context.Context, db DBTX, arg HostReleaseParams) error {
-	_, err := db.Exec(ctx, hostRelease, arg.ID, arg.BootID)
-	return err
+// Hosts whose lease has ended with transcodes in hand.
+func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, hostListDead)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const hostRenew = `-- name: HostRenew :execrows
@@ -213,4 +259,22 @@ func (q *Queries) HostRenew(ctx context.Context, db DBTX, arg HostRenewParams) (
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const hostStop = `-- name: HostStop :exec
+UPDATE weir.hosts SET up = false, lease_until = now() + make_interval(secs => $1::float8)
+ WHERE id = $2 AND boot_id = $3
+`
+
+type HostStopParams struct {
+	LeaseSeconds float64
+	ID           string
+	BootID       uuid.UUID
+}
+
+// A soft stop: what runs here goes on and waits for the next boot for as long as
+// the lease says; nothing new is placed meanwhile.
+func (q *Queries) HostStop(ctx context.Context, db DBTX, arg HostStopParams) error {
+	_, err := db.Exec(ctx, hostStop, arg.LeaseSeconds, arg.ID, arg.BootID)
+	return err
 }

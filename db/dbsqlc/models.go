@@ -102,6 +102,7 @@ type Host struct {
 	BootID         uuid.UUID
 	Slots          int32
 	LeaseUntil     time.Time
+	Up             bool
 	Draining       bool
 	WeirVersion    string
 	MistVersion    string

@@ -8,38 +8,138 @@ package dbsqlc
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/google/uuid"
 )
 
 const riverJobFinalize = `-- name: RiverJobFinalize :execrows
 UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
- WHERE id = $1 AND state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $2::text
+ WHERE id = $1 AND state = 'running'
+   AND starts_with(attempted_by[array_upper(attempted_by, 1)], $2::text || '_')
 `
 
 type RiverJobFinalizeParams struct {
-	ID    int64
-	Owner string
+	ID     int64
+	HostID string
 }
 
 // Ends a dead owner's row, so that a zombie's answer finds nothing to complete.
 func (q *Queries) RiverJobFinalize(ctx context.Context, db DBTX, arg RiverJobFinalizeParams) (int64, error) {
-	result, err := db.Exec(ctx, riverJobFinalize, arg.ID, arg.Owner)
+	result, err := db.Exec(ctx, riverJobFinalize, arg.ID, arg.HostID)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
+const riverJobLostCallbacks = `-- name: RiverJobLostCallbacks :many
+SELECT c.id FROM weir.callbacks c
+ WHERE c.state = 'pending'
+   AND NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = c.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+`
+
+// Callbacks that no job delivers any more.
+func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, riverJobLostCallbacks)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riverJobLostStores = `-- name: RiverJobLostStores :many
+SELECT r.transcode_id, r.attempt, r.name FROM weir.renditions r
+  JOIN weir.attempts a ON a.transcode_id = r.transcode_id AND a.number = r.attempt
+ WHERE a.host_id = $1 AND r.state = 'pushed'
+   AND NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+`
+
+type RiverJobLostStoresRow struct {
+	TranscodeID uuid.UUID
+	Attempt     int32
+	Name        string
+}
+
+// A host's pushed files that no job stores any more.
+func (q *Queries) RiverJobLostStores(ctx context.Context, db DBTX, hostID string) ([]RiverJobLostStoresRow, error) {
+	rows, err := db.Query(ctx, riverJobLostStores, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiverJobLostStoresRow{}
+	for rows.Next() {
+		var i RiverJobLostStoresRow
+		if err := rows.Scan(&i.TranscodeID, &i.Attempt, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riverJobLostTranscodes = `-- name: RiverJobLostTranscodes :many
+SELECT a.transcode_id, a.number FROM weir.attempts a
+ WHERE a.host_id = $1 AND a.cleaned_at IS NULL
+   AND NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = a.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+`
+
+type RiverJobLostTranscodesRow struct {
+	TranscodeID uuid.UUID
+	Number      int32
+}
+
+// A host's attempts that no job supervises any more.
+func (q *Queries) RiverJobLostTranscodes(ctx context.Context, db DBTX, hostID string) ([]RiverJobLostTranscodesRow, error) {
+	rows, err := db.Query(ctx, riverJobLostTranscodes, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiverJobLostTranscodesRow{}
+	for rows.Next() {
+		var i RiverJobLostTranscodesRow
+		if err := rows.Scan(&i.TranscodeID, &i.Number); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const riverJobOrphans = `-- name: RiverJobOrphans :many
 
 SELECT id, kind, queue, args, attempted_by FROM weir.river_job
- WHERE state = 'running' AND queue = ANY($1::text[])
+ WHERE state = 'running'
+   AND starts_with(attempted_by[array_upper(attempted_by, 1)], $1::text || '_')
    AND attempted_by[array_upper(attempted_by, 1)] <> $2::text
  ORDER BY id
  FOR UPDATE SKIP LOCKED
 `
 
 type RiverJobOrphansParams struct {
-	Queues   []string
+	HostID   string
 	ClientID string
 }
 
@@ -53,9 +153,9 @@ type RiverJobOrphansRow struct {
 
 // The only statements that touch River's own table: River has no call for a job
 // whose owner died. A test runs them against each pinned River.
-// Running jobs of a host's queues whose owner is not this client: an older boot's.
+// Running jobs of an older boot of this host: its clients' ids are HOST_BOOT.
 func (q *Queries) RiverJobOrphans(ctx context.Context, db DBTX, arg RiverJobOrphansParams) ([]RiverJobOrphansRow, error) {
-	rows, err := db.Query(ctx, riverJobOrphans, arg.Queues, arg.ClientID)
+	rows, err := db.Query(ctx, riverJobOrphans, arg.HostID, arg.ClientID)
 	if err != nil {
 		return nil, err
 	}

@@ -269,6 +269,30 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 	return i, err
 }
 
+const transcodeHeldBy = `-- name: TranscodeHeldBy :many
+SELECT id FROM weir.transcodes WHERE host_id = $1 AND state IN ('placed', 'running', 'storing') ORDER BY id
+`
+
+func (q *Queries) TranscodeHeldBy(ctx context.Context, db DBTX, hostID *string) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, transcodeHeldBy, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodeInsert = `-- name: TranscodeInsert :one
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,

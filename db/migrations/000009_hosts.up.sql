@@ -7,6 +7,8 @@ CREATE TABLE weir.hosts (
     boot_id          uuid        NOT NULL,
     slots            integer     NOT NULL CHECK (slots BETWEEN 1 AND 1000),
     lease_until      timestamptz NOT NULL,
+    -- False between a soft stop and the next boot: nothing is placed here meanwhile.
+    up               boolean     NOT NULL DEFAULT true,
     draining         boolean     NOT NULL DEFAULT false,
     weir_version     text        NOT NULL DEFAULT '',
     mist_version     text        NOT NULL DEFAULT '',

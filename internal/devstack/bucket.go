@@ -11,9 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// MakeBucket makes an empty bucket.
+// MakeBucket makes a bucket; one that we have already is left as it is.
 func (s *S3) MakeBucket(ctx context.Context, name string) error {
-	if _, err := s.Client().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name}); err != nil {
+	_, err := s.Client().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name})
+	if _, ours := errors.AsType[*types.BucketAlreadyOwnedByYou](err); err != nil && !ours {
 		return fmt.Errorf("make bucket %s at %s: %w", name, s.Endpoint, err)
 	}
 	return nil

@@ -38,6 +38,23 @@ func makeDatabase(ctx context.Context, server config.Secret) (*database, error) 
 	return d, d.exec(ctx, "CREATE DATABASE "+d.name)
 }
 
+// checkDatabase fails with one line when the database of WEIR_DATABASE_URL can't
+// be used.
+func checkDatabase(ctx context.Context, address config.Secret) error {
+	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, string(address))
+	if err != nil {
+		// One line for each address that was tried.
+		why := strings.Join(strings.Fields(err.Error()), " ")
+		return fmt.Errorf("WEIR_DATABASE_URL can't be used, mend it or leave it out for a private Postgres: %s", why)
+	}
+	if err := conn.Close(ctx); err != nil {
+		return fmt.Errorf("WEIR_DATABASE_URL: %w", err)
+	}
+	return nil
+}
+
 // drop removes it, connections and all.
 func (d *database) drop(ctx context.Context) error {
 	return d.exec(ctx, "DROP DATABASE IF EXISTS "+d.name+" WITH (FORCE)")

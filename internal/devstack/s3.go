@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -82,6 +83,24 @@ func StartS3(ctx context.Context, cfg *S3Config) (*S3, error) {
 		}
 		return server, nil
 	})
+}
+
+// S3FromEnvironment returns the server and the bucket of WEIR_DEMO_S3_ENDPOINT,
+// _REGION, _ACCESS_KEY, _SECRET_KEY and _BUCKET; no server where none is named.
+func S3FromEnvironment(getenv func(string) string) (server *S3, bucket string, err error) {
+	const prefix = "WEIR_DEMO_S3_"
+	server = &S3{
+		Endpoint: getenv(prefix + "ENDPOINT"), Region: cmp.Or(getenv(prefix+"REGION"), s3Region),
+		AccessKey: getenv(prefix + "ACCESS_KEY"), SecretKey: config.Secret(getenv(prefix + "SECRET_KEY")),
+	}
+	bucket = getenv(prefix + "BUCKET")
+	if server.Endpoint == "" {
+		return nil, "", nil
+	}
+	if server.AccessKey == "" || server.SecretKey == "" || bucket == "" {
+		return nil, "", errors.New(prefix + "ENDPOINT needs " + prefix + "ACCESS_KEY, " + prefix + "SECRET_KEY and " + prefix + "BUCKET beside it")
+	}
+	return server, bucket, nil
 }
 
 // Close ends a private server; another is left as it is. Idempotent.

@@ -59,6 +59,9 @@ type Stack struct {
 type Config struct {
 	// BinDir holds the built programs (`make build`).
 	BinDir string
+	// Folder is an existing folder for the stack, which its owner closes after
+	// the stack; nil makes one.
+	Folder *Folder
 	// Hosts is the number of stand-in hosts, each with its daemon; 0 means 1.
 	Hosts int
 	// Slots is the number of transcodes a host runs at once; 0 means 2.
@@ -161,6 +164,9 @@ func (s *Stack) Admin(ctx context.Context, args ...string) ([]byte, error) {
 func (s *Stack) Settings() map[string]string { return maps.Clone(s.settings) }
 
 func (s *Stack) startFolder(context.Context) error {
+	if s.Folder = s.cfg.Folder; s.Folder != nil {
+		return nil
+	}
 	folder, err := NewFolder()
 	if err != nil {
 		return err
@@ -173,7 +179,7 @@ func (s *Stack) startFolder(context.Context) error {
 func (s *Stack) startDatabase(ctx context.Context) error {
 	if s.cfg.Database != "" {
 		s.Database = s.cfg.Database
-		return nil
+		return checkDatabase(ctx, s.Database)
 	}
 	server := s.cfg.DatabaseServer
 	if server == "" {

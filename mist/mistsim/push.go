@@ -48,6 +48,9 @@ func (s *Server) startPush(stream, target string) {
 	if b := s.sinks[stream]; !s.upstream() && (b == nil || !b.online()) && s.inputs[stream] == nil {
 		return
 	}
+	if s.upstream() && s.sinks[stream] == nil && s.inputs[stream] == nil {
+		s.run(func() { s.kickoff(stream) })
+	}
 	cmd := exec.CommandContext(s.ctx, s.cfg.PushCommand[0], slices.Concat(s.cfg.PushCommand[1:], []string{s.socket()})...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -230,7 +233,6 @@ func (s *Server) servePush(w http.ResponseWriter, r *http.Request) {
 	}
 	path, parameters := cutParameters(p.target)
 	out := json.NewEncoder(w)
-	flush := func() { _ = http.NewResponseController(w).Flush() }
 	b, k := s.selectTrack(r, p.stream, parameters)
 	order := shm.PushOrder{
 		Stream: p.stream, Target: p.target, Path: path, Track: -1, Upstream: s.upstream(),
@@ -260,9 +262,7 @@ func (s *Server) servePush(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = out.Encode(order)
 	if k == nil {
-		_ = out.Encode(shm.PushChunk{End: "UNKNOWN", Text: "no tracks selected"})
-		flush()
-		return
+		return // the push sees no track and ends by itself
 	}
 	s.feed(r.Context(), w, b, k, next, order.StopMS)
 }

@@ -96,6 +96,9 @@ func (p *recording) run(ctx context.Context, terminated <-chan os.Signal) error 
 		}
 	}()
 
+	if p.order.Track < 0 {
+		return p.end(ctx, "UNKNOWN", "no tracks selected", 0)
+	}
 	file, failure := create(p.order.Path)
 	if failure != nil {
 		p.say(ctx, "FAIL", fmt.Sprintf("Could not create %s: %v", filepath.Dir(p.order.Path), failure))

@@ -94,10 +94,11 @@ func pad(video, out string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	const justBefore = 0.01
+	// The inpoint is the keyframe's own DTS: with an earlier one ffmpeg lets the
+	// frame before it in, which nothing can decode.
 	list := "ffconcat version 1.0\nfile " + video + "\n"
 	for range padGOPs {
-		list += fmt.Sprintf("file %s\ninpoint %f\n", video, keys[len(keys)-1]-justBefore)
+		list += fmt.Sprintf("file %s\ninpoint %f\n", video, keys[len(keys)-1])
 	}
 	if err := os.WriteFile(out+".list", []byte(list), 0o600); err != nil {
 		return 0, err

@@ -70,6 +70,7 @@ type Demuxer struct {
 	order  []uint16
 	last   map[uint16]int64
 	ready  []*Frame
+	taken  int // bytes of the last packet, still in the reader
 	eof    bool
 }
 
@@ -111,14 +112,18 @@ func (d *Demuxer) Next() (*Frame, error) {
 	return f, nil
 }
 
-// packet returns the next 188 bytes that start with a sync byte and are followed by one.
+// packet returns the next 188 bytes that start with a sync byte and are followed
+// by one. They are valid until the next call.
 func (d *Demuxer) packet() ([]byte, error) {
+	if _, err := d.r.Discard(d.taken); err != nil {
+		return nil, err
+	}
+	d.taken = 0
 	for {
 		head, err := d.r.Peek(PacketSize + 1)
 		if len(head) >= PacketSize && head[0] == syncByte && (len(head) == PacketSize || head[PacketSize] == syncByte) {
-			pkt := bytes.Clone(head[:PacketSize])
-			_, err = d.r.Discard(PacketSize)
-			return pkt, err
+			d.taken = PacketSize
+			return head[:PacketSize], nil
 		}
 		if len(head) < PacketSize {
 			if err == nil {

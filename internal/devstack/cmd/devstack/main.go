@@ -1,7 +1,15 @@
-// Command devstack runs another command beside a private Postgres and a private
-// S3 server, which it finds by these variables, and ends them after it:
+// Command devstack starts parts of a stack for other programs:
 //
-//	devstack run -- go test ./...
+//	devstack run -- COMMAND [ARGUMENT...]
+//	    runs a command beside a private Postgres and a private S3 server, and
+//	    ends them after it; the exit code is the command's
+//	devstack studio
+//	    receives callbacks at WEIR_DEMO_STUDIO_LISTEN (default :8090) and logs
+//	    them, with what breaks Studio's contract
+//	devstack bucket
+//	    makes the bucket of WEIR_DEMO_S3_* if it is not there
+//
+// The command of run finds the servers by these variables; PG* are taken out:
 //
 //	WEIR_TEST_DATABASE_URL    the maintenance database, as a superuser
 //	WEIR_TEST_S3_ENDPOINT     http://host:port; path style
@@ -9,8 +17,6 @@
 //	WEIR_TEST_S3_ACCESS_KEY
 //	WEIR_TEST_S3_SECRET_KEY
 //	WEIR_BIN_DIR              the built programs; where devstack itself lies
-//
-// PG* variables are taken out. The exit code is the command's.
 package main
 
 import (
@@ -18,69 +24,41 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"runtime"
-	"slices"
-	"strings"
 	"syscall"
-	"time"
-
-	"weir/internal/devstack"
 )
 
-const (
-	// exitFailed is our own failure, apart from most commands' codes.
-	exitFailed = 125
-	// cutGrace is what the command gets to end after Ctrl-C or SIGTERM.
-	cutGrace = 20 * time.Second
-)
+// exitFailed is our own failure, apart from most commands' codes.
+const exitFailed = 125
+
+var errUsage = errors.New("usage: devstack run -- COMMAND [ARGUMENT...] | devstack studio | devstack bucket")
 
 func main() {
-	code, err := run()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := dispatch(ctx, os.Args[1:])
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "devstack:", err)
 	}
 	os.Exit(code)
 }
 
-// run starts the servers and the command, and returns the command's exit code.
-func run() (code int, err error) {
-	if len(os.Args) < 4 || os.Args[1] != "run" || os.Args[2] != "--" {
-		return exitFailed, errors.New("usage: devstack run -- COMMAND [ARGUMENT...]")
+func dispatch(ctx context.Context, args []string) (code int, err error) {
+	if len(args) == 0 {
+		return exitFailed, errUsage
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return exitFailed, fmt.Errorf("find my own folder: %w", err)
+	switch args[0] {
+	case "run":
+		return run(ctx, args[1:])
+	case "studio":
+		err = studio(ctx)
+	case "bucket":
+		err = bucket(ctx)
+	default:
+		err = errUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-
-	servers, err := devstack.StartServers(ctx, &devstack.ServersConfig{BinDir: filepath.Dir(self)})
 	if err != nil {
 		return exitFailed, err
-	}
-	defer func() {
-		if closeErr := servers.Close(); closeErr != nil {
-			code, err = max(code, exitFailed), errors.Join(err, closeErr)
-		}
-	}()
-
-	cmd := exec.CommandContext(ctx, os.Args[3], os.Args[4:]...)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "PG") }), servers.Env()...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = cutGrace
-	// The signal is tied to the thread that forks, which must not end before.
-	runtime.LockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	err = cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return max(exit.ExitCode(), 1), nil
-	}
-	if err != nil {
-		return exitFailed, fmt.Errorf("run %s: %w", os.Args[3], err)
 	}
 	return 0, nil
 }

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"weir/api"
+	"weir/db"
+	"weir/db/dbtest"
+)
+
+func TestTranscodesList(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second, third := b.accept(t, "studio", "one"), b.accept(t, "studio", "two"), b.accept(t, "other", "one")
+	b.fail(t, second)
+	for _, test := range []struct {
+		args string
+		want []uuid.UUID
+	}{
+		{"", []uuid.UUID{third, second, first}},
+		{"--tenant studio", []uuid.UUID{second, first}},
+		{"--state failed", []uuid.UUID{second}},
+		{"--external-id one --tenant other", []uuid.UUID{third}},
+		{"--host mist-1", []uuid.UUID{second}},
+		{"--limit 1", []uuid.UUID{third}},
+		{"--to 2020-01-01T00:00:00Z", nil},
+		{"--from 2020-01-01T00:00:00+02:00 --limit 1000", []uuid.UUID{third, second, first}},
+	} {
+		var list transcodeList
+		b.decode(t, &list, append([]string{"transcodes", "list"}, strings.Fields(test.args)...)...)
+		var ids []uuid.UUID
+		for _, each := range list.Transcodes {
+			ids = append(ids, each.ID)
+		}
+		require.Equal(t, test.want, ids, test.args)
+	}
+	table := strings.Split(b.ok(t, "transcodes", "list"), "\n")
+	require.Len(t, table, 5)
+	require.Equal(t, strings.Fields("ID ACCEPTED TENANT EXTERNAL-ID STATE DONE HOST ATTEMPT STORED CALLBACK ERROR"), strings.Fields(table[0]))
+	fields := strings.Fields(table[2])
+	require.Equal(t, second.String(), fields[0])
+	require.Equal(t, []string{"studio", "two", "failed", "50%", "mist-1", "1", "1/2", "refused", "push_failed"}, fields[3:])
+}
+
+func TestTranscodesShow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, "studio", "one")
+	callback := b.fail(t, id)
+	text := b.ok(t, "transcodes", "show", id.String())
+	for _, says := range []string{
+		id.String(), "failed", "push_failed at push: Mist could not.", "s3://media/out/360p.mp4", "mist-1",
+		"refused, 1 attempts, " + callback.String(), "answered 404", "PUSH_END", "its ?[31mnote", "https://studio.example/hook", "1280x720",
+	} {
+		require.Contains(t, text, says)
+	}
+	require.NotContains(t, text, "hush")
+	var shown transcodeShown
+	b.decode(t, &shown, "transcodes", "show", id.String())
+	require.Equal(t, id, shown.ID)
+	require.Len(t, shown.Renditions, 2)
+	require.Equal(t, "failed", *shown.Attempts[0].Outcome)
+	require.Equal(t, int32(404), *shown.CallbackAttempts[0].Status)
+	require.Equal(t, "a\nb", shown.Events[0].Payload)
+
+	// One that nothing has happened to.
+	b.ok(t, "transcodes", "show", b.accept(t, "studio", "two").String())
+	r := b.run(t, "transcodes", "show", uuid.NewString())
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "no such transcode")
+}
+
+func TestTranscodesRetry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, "studio", "one")
+	r := b.run(t, "transcodes", "retry", id.String())
+	require.Equal(t, exitFailed, r.code)
+	require.Equal(t, 1, strings.Count(r.stderr, "\n"))
+	require.Contains(t, r.stderr, "only a failed transcode can be retried")
+	b.fail(t, id)
+	require.Contains(t, b.ok(t, "transcodes", "retry", id.String()), "queued again: run 2, 1/2 renditions stored")
+	var list transcodeList
+	b.decode(t, &list, "transcodes", "list")
+	got := list.Transcodes[0]
+	require.Equal(t, "queued", got.State)
+	require.Equal(t, int32(2), got.Run)
+	require.Equal(t, []string{"failed", "ok"}, []string{got.Renditions[0].State, got.Renditions[1].State}, "what is ok stays")
+	require.Nil(t, got.Callback, "the run's own is to come")
+}
+
+func TestTranscodesCancel(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, "studio", "one")
+	for range 2 {
+		require.Contains(t, b.ok(t, "transcodes", "cancel", id.String()), "is cancelled")
+	}
+	var got api.Transcode
+	b.decode(t, &got, "transcodes", "cancel", id.String())
+	require.Equal(t, "cancelled", got.State)
+	require.Equal(t, "pending", got.Callback.State)
+	failed := b.accept(t, "studio", "two")
+	b.fail(t, failed)
+	r := b.run(t, "transcodes", "cancel", failed.String())
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "ended already")
+}
+
+func TestCallbacks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, "studio", "one")
+	callback := b.fail(t, id)
+	require.Contains(t, b.ok(t, "callbacks", "list"), callback.String())
+	var list callbackList
+	b.decode(t, &list, "callbacks", "list", "--state", "refused", "--tenant", "studio", "--transcode", id.String())
+	require.Len(t, list.Callbacks, 1)
+	require.Equal(t, "failed", list.Callbacks[0].Outcome)
+	b.decode(t, &list, "callbacks", "list", "--state", "delivered")
+	require.Empty(t, list.Callbacks)
+
+	jobsBefore := b.jobCount(t)
+	require.Contains(t, b.ok(t, "callbacks", "redeliver", callback.String()), "sent again")
+	require.Equal(t, jobsBefore+1, b.jobCount(t))
+	var again redelivery
+	b.decode(t, &again, "callbacks", "redeliver", callback.String())
+	require.Equal(t, callback, again.CallbackID)
+	b.decode(t, &list, "callbacks", "list")
+	require.Equal(t, "refused", list.Callbacks[0].State, "nothing else is touched")
+
+	r := b.run(t, "callbacks", "redeliver", uuid.NewString())
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "no such callback")
+}
+
+func (b *bundle) jobCount(t *testing.T) (n int) {
+	t.Helper()
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT count(*) FROM weir.river_job").Scan(&n))
+	return n
+}
+
+func TestTriggersAndHosts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.accept(t, "studio", "one")
+	require.Equal(t, 1, strings.Count(b.ok(t, "hosts", "list"), "\n"))
+	b.fail(t, id)
+	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until) VALUES ('mist-2', gen_random_uuid(), 2, now() - interval '1 minute')`)
+	var hosts hostList
+	b.decode(t, &hosts, "hosts", "list")
+	require.Equal(t, []bool{true, false}, []bool{hosts.Hosts[0].Alive, hosts.Hosts[1].Alive})
+	require.Contains(t, b.ok(t, "hosts", "list"), "lost")
+
+	var events eventList
+	b.decode(t, &events, "triggers", "list", "--transcode", id.String(), "--trigger", "PUSH_END", "--verdict", "applied")
+	require.Len(t, events.Events, 1)
+	require.JSONEq(t, `{"X-Version":"3"}`, string(events.Events[0].Headers))
+	b.decode(t, &events, "triggers", "list", "--verdict", "stale")
+	require.Empty(t, events.Events)
+	require.Contains(t, b.ok(t, "triggers", "list"), "its ?[31mnote")
+}
+
+func TestDB(t *testing.T) {
+	t.Parallel()
+	b := &bundle{url: dbtest.Empty(t)}
+	r := b.run(t, "transcodes", "list")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "too old")
+	require.Contains(t, r.stderr, "`weir-admin db migrate`")
+
+	require.Contains(t, b.ok(t, "db", "status"), "version 0 of ")
+	require.Contains(t, b.ok(t, "db", "migrate"), "the schema is at version ")
+	require.Contains(t, b.ok(t, "db", "migrate"), "the schema is at version ")
+	var status db.SchemaStatus
+	b.decode(t, &status, "db", "status")
+	require.Equal(t, status.Latest, status.Version)
+	require.Contains(t, b.ok(t, "db", "status"), "as this program needs it")
+	b.ok(t, "transcodes", "list")
+
+	pool, err := db.Open(t.Context(), b.url, 1)
+	require.NoError(t, err)
+	defer pool.Close()
+	_, err = pool.Exec(t.Context(), "UPDATE weir.schema_migrations SET version = version + 1")
+	require.NoError(t, err)
+	r = b.run(t, "hosts", "list")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "too new")
+	require.Contains(t, b.ok(t, "db", "status"), "too new")
+}
+
+// TestUsage: a wrong command line is one line and exit code 2, before anything is done.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, says string }{
+		{"", "needs one of: transcodes, callbacks, triggers, hosts, db"},
+		{"bogus", "bogus"},
+		{"transcodes", "weir-admin transcodes needs one of: list, show, retry, cancel"},
+		{"transcodes bogus", "needs one of"},
+		{"transcodes list extra", "extra"},
+		{"transcodes list --bogus", "--bogus"},
+		{"transcodes list --state gone", "--state is \"gone\": give one of queued"},
+		{"transcodes list --limit 0", "--limit is 0: give 1 to 1000"},
+		{"transcodes list --limit many", "many"},
+		{"transcodes list --from yesterday", "--from is \"yesterday\""},
+		{"transcodes show", "takes one id"},
+		{"transcodes show 1", "see `weir-admin transcodes list`"},
+		{"transcodes cancel 1 2", "takes one id"},
+		{"callbacks redeliver x", "see `weir-admin callbacks list`"},
+		{"triggers list --transcode x", "--transcode is no id"},
+		{"db migrate now", "now"},
+	} {
+		r := command(t.Context(), nil, strings.Fields(test.args)...)
+		require.Equal(t, exitUsage, r.code, test.args)
+		require.Contains(t, r.stderr, test.says)
+		require.True(t, strings.HasPrefix(r.stderr, "weir-admin: "))
+		require.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
+		require.Empty(t, r.stdout)
+	}
+	r := command(t.Context(), nil, "hosts", "list")
+	require.Equal(t, result{exitFailed, "", "weir-admin: no database: set WEIR_DATABASE_URL, or give --database-url\n"}, r)
+	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@:bad:/x"}, "hosts", "list")
+	require.Equal(t, exitFailed, r.code)
+	require.NotContains(t, r.stderr, "hush")
+	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@127.0.0.1:1/x"}, "hosts", "list")
+	require.Equal(t, exitFailed, r.code)
+	require.NotContains(t, r.stderr, "hush")
+	require.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
+}
+
+// TestDatabaseIsTheOneGiven: the flag wins over the environment, and libpq's
+// variables win over neither, also where an address leaves something out.
+func TestDatabaseIsTheOneGiven(t *testing.T) {
+	t.Parallel()
+	named, trap := setup(t), setup(t)
+	id := named.accept(t, "studio", "one").String()
+	at := func(raw string) *url.URL {
+		u, err := url.Parse(raw)
+		require.NoError(t, err)
+		return u
+	}
+	trapURL := at(trap.url)
+	libpq := []string{
+		"PGHOST=" + trapURL.Hostname(), "PGPORT=" + trapURL.Port(), "PGDATABASE=" + strings.TrimPrefix(trapURL.Path, "/"),
+		"PGUSER=" + trapURL.User.Username(), "PGOPTIONS=-c search_path=nowhere", "PGSERVICE=nowhere",
+	}
+	password, _ := at(named.url).User.Password()
+	withoutPassword := at(named.url)
+	withoutPassword.User = url.User(withoutPassword.User.Username())
+	for _, test := range []struct {
+		name    string
+		args    []string
+		environ []string
+		code    int
+	}{
+		{"environment", nil, []string{databaseEnv + "=" + named.url}, exitOK},
+		{"flag", []string{"--database-url", named.url}, nil, exitOK},
+		{"flag over environment", []string{"--database-url", named.url}, []string{databaseEnv + "=" + trap.url}, exitOK},
+		{"password beside the flag", []string{"--database-url", withoutPassword.String()}, []string{"PGPASSWORD=" + password}, exitOK},
+		{"neither", nil, nil, exitFailed},
+		{"no database in the address", []string{"--database-url", strings.Replace(named.url, at(named.url).Path, "/", 1)}, nil, exitFailed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"transcodes", "show", id}, test.args...)...)
+			cmd.Env = append(append([]string{asProgram + "=1"}, libpq...), test.environ...)
+			out, err := cmd.CombinedOutput()
+			require.Equal(t, test.code, cmd.ProcessState.ExitCode(), "%s %v", out, err)
+			if test.code == exitOK {
+				require.Contains(t, string(out), id)
+			}
+			require.NotContains(t, string(out), "no such transcode", "it asked another database")
+		})
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"weir/db/dbsqlc"
+)
+
+// hostList is the JSON of hosts list.
+type hostList struct {
+	Hosts []hostShown `json:"hosts"`
+}
+
+// hostShown is a machine and what it does.
+type hostShown struct {
+	ID             string    `json:"id"`
+	Alive          bool      `json:"alive"`
+	Draining       bool      `json:"draining"`
+	Slots          int32     `json:"slots"`
+	Used           int64     `json:"used"`
+	Storing        int64     `json:"storing"`
+	LeaseUntil     time.Time `json:"lease_until"`
+	BootID         uuid.UUID `json:"boot_id"`
+	BootedAt       time.Time `json:"booted_at"`
+	SeenAt         time.Time `json:"seen_at"`
+	WeirVersion    string    `json:"weir_version"`
+	MistVersion    string    `json:"mist_version"`
+	SpoolFreeBytes int64     `json:"spool_free_bytes"`
+}
+
+func (a *admin) hosts() *cobra.Command {
+	return group("hosts", "Machines and their slots", a.hostsList())
+}
+
+func (a *admin) hostsList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List hosts, their slots and leases", Args: cobra.NoArgs,
+		RunE: act(func(ctx context.Context, _ []string) error {
+			if err := a.open(ctx); err != nil {
+				return err
+			}
+			rows, err := dbsqlc.New().HostList(ctx, a.pool)
+			if err != nil {
+				return fmt.Errorf("list hosts: %w", err)
+			}
+			list := hostList{Hosts: []hostShown{}}
+			var lines [][]any
+			for i := range rows {
+				h := &rows[i].Host
+				list.Hosts = append(list.Hosts, hostShown{
+					ID: h.ID, Alive: rows[i].Alive, Draining: h.Draining, Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
+					LeaseUntil: h.LeaseUntil, BootID: h.BootID, BootedAt: h.BootedAt, SeenAt: h.SeenAt,
+					WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolFreeBytes: h.SpoolFreeBytes,
+				})
+				lines = append(lines, []any{
+					h.ID, hostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
+					h.WeirVersion, h.MistVersion, h.SpoolFreeBytes,
+				})
+			}
+			return a.print(list, func() error {
+				return a.table("HOST STATE USED STORING SEEN BOOTED WEIR MIST SPOOL-FREE", lines)
+			})
+		}),
+	}
+}
+
+func hostState(h *dbsqlc.HostListRow) string {
+	switch {
+	case !h.Alive:
+		return "lost"
+	case h.Host.Draining:
+		return "draining"
+	}
+	return "alive"
+}

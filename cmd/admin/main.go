@@ -1,0 +1,60 @@
+// Command weir-admin is the operators' command line: it lists and explains what
+// is in the database, and cancels, retries and redelivers. It speaks SQL alone and
+// works while no daemon is up. docs/admin.md lists its commands.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// The exit codes, a contract with scripts.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	// exitUsage: the command line is wrong; nothing was done.
+	exitUsage = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	for _, name := range elsewhere() {
+		_ = os.Unsetenv(name)
+	}
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Environ())
+	stop()
+	os.Exit(code)
+}
+
+// elsewhere are libpq's variables that name a database. They fill what an address
+// leaves out, and a command would then act on another database than the one that
+// it was given. Those for passwords and certificates stay.
+func elsewhere() []string {
+	return []string{"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS", "PGTARGETSESSIONATTRS"}
+}
+
+// run does one command and returns the exit code. environ is as of os.Environ.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, environ []string) int {
+	a := &admin{out: stdout, environ: environ}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	a.close()
+	if err == nil {
+		return exitOK
+	}
+	code := exitUsage
+	if _, ours := err.(*failure); ours { //nolint:errorlint // act returns it unwrapped
+		code = exitFailed
+	}
+	// One line, whatever was joined into the error.
+	_, _ = fmt.Fprintln(stderr, "weir-admin:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	return code
+}

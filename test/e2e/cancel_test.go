@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"weir/internal/devstack"
+	"weir/mist/mistsim/broadcaster"
+)
+
+// stalled is the address of a source that begins and never ends.
+func stalled(t *testing.T) string {
+	t.Helper()
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(1<<20))
+		if r.Method == http.MethodHead {
+			return
+		}
+		_, _ = w.Write([]byte("the first bytes"))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-over:
+		}
+	}))
+	t.Cleanup(func() {
+		close(over)
+		server.Close()
+	})
+	return server.URL + "/source.mp4"
+}
+
+func atStage(stage string) func(*devstack.Transcode) bool {
+	return func(transcode *devstack.Transcode) bool { return transcode.Stage == stage }
+}
+
+func TestCancelQueued(t *testing.T) {
+	t.Parallel()
+	b := setupOwn(t, func(cfg *devstack.Config) {
+		cfg.Slots, cfg.Settings = 1, map[string]string{"WEIR_SOURCE_HTTP": "true"}
+	})
+	req := b.request(t, "")
+	req.Source.URL = stalled(t)
+	holder := b.submit(t, req)
+	b.awaitTranscode(t, holder, atStage("fetch"))
+	waiting := b.submit(t, req)
+	// One that came later is looked at only after the one that waits.
+	b.cancels(t, waiting)
+	transcode, err := b.API.Transcode(b.ctx, waiting)
+	require.NoError(t, err)
+	require.Zero(t, transcode.Attempt, "it never had a slot")
+
+	waiting = b.submit(t, b.request(t, b.missing(t)))
+	b.cancels(t, holder)
+	b.fails(t, waiting, failure{"object_missing", "fetch", "input", false}) // the slot is free again
+}
+
+func TestCancelFetching(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	req := b.request(t, "")
+	req.Source.URL = stalled(t)
+	id := b.submit(t, req)
+	b.awaitTranscode(t, id, atStage("fetch"))
+	b.cancels(t, id)
+}
+
+func TestCancelRunning(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	gateway := startGateway(t)
+	// The first segment comes back, so that there is a push; the others never do.
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: "/1.ts"}))
+	source, _ := b.source(t, long())
+	req := b.request(t, source)
+	req.Livepeer = gateway.livepeer()
+	id := b.submit(t, req)
+	b.awaitTranscode(t, id, func(transcode *devstack.Transcode) bool { return transcode.Renditions[0].State == "pushing" })
+	require.NotEmpty(t, b.leftOf(t, id), "there is something to clean up")
+	b.cancels(t, id)
+}
+
+func TestCancelStoring(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	door := b.startDoor(t, ".ts", false)
+	source, _ := b.source(t, plain())
+	req := b.request(t, source)
+	req.Output = door.output(t, b)
+	id := b.submit(t, req)
+	b.awaitTranscode(t, id, func(transcode *devstack.Transcode) bool { return transcode.State == "storing" })
+	b.cancels(t, id)
+}
+
+func TestCancelEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.submit(t, b.request(t, b.missing(t)))
+	b.ends(t, id)
+	_, err := b.API.Cancel(b.ctx, id)
+	var refused *devstack.StatusError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, http.StatusConflict, refused.Status)
+	b.fails(t, id, failure{"object_missing", "fetch", "input", false})
+}
