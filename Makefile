@@ -65,9 +65,11 @@ lint: $(BIN)/golangci-lint ## run the linters
 	@$(BIN)/golangci-lint run ./...
 
 .PHONY: generate
-generate: setup build $(BIN)/sqlc ## write the generated code and the schema dump
+generate: setup build $(BIN)/sqlc ## write generated code, schema dump and documents
 	@go run ./db/migrations/rivergen db/migrations
 	@cd sql && ../$(BIN)/sqlc generate
+	@UPDATE=1 go test -count=1 -run TestSettingsAreDocumented ./config
+	@$(DEVSTACK) go test -count=1 -run TestOpenAPI ./api -update
 	@$(DEVSTACK) tools/schema.sh > build/schema.sql && mv build/schema.sql db/schema.sql
 
 .PHONY: verify

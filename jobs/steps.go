@@ -248,7 +248,48 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 	if err := mist.TrimLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logLimit); err != nil {
 		s.log.WarnContext(ctx, "log not trimmed", "error", err)
 	}
+	if err := s.findTracks(ctx, rows, status.Streams[s.name.Rendition()].Tracks, now); err != nil {
+		return err
+	}
 	return s.recordPushed(ctx, rows, pushedMS)
+}
+
+// findTracks makes good for a LIVE_TRACK_LIST that does not come: Mist has tracks
+// that no rendition knows of, and the process's log says which they are.
+func (s *supervisor) findTracks(ctx context.Context, rows *Rows, tracks int, now time.Time) error {
+	known := 0
+	for _, r := range rows.Renditions {
+		if r.Attempt == s.number() && r.TrackIndex != nil {
+			known++
+		}
+	}
+	if tracks <= known {
+		s.tracksFrom = time.Time{}
+		return nil
+	}
+	if s.tracksFrom.IsZero() {
+		s.tracksFrom = now
+	}
+	if now.Sub(s.tracksFrom) < trackPatience {
+		return nil
+	}
+	found, err := mist.TracksInLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	if err != nil {
+		return fmt.Errorf("find tracks: %w", err)
+	}
+	for _, track := range found {
+		index := int32(track.Index) //nolint:gosec // a few tracks
+		changed, err := dbsqlc.New().RenditionSetTrack(ctx, s.host.DB, dbsqlc.RenditionSetTrackParams{
+			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index, //nolint:gosec // a few profiles
+		})
+		if err != nil {
+			return fmt.Errorf("record track %d: %w", track.Index, err)
+		}
+		if changed > 0 {
+			s.log.WarnContext(ctx, "track found without its trigger", "track", track.Index, "id", track.TrackID)
+		}
+	}
+	return nil
 }
 
 // processText is how the process ended and its last words.

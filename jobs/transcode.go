@@ -32,6 +32,9 @@ const (
 	// mistPatience is how long Mist may be silent under a running attempt: longer than
 	// its controller takes to come back, shorter than Studio's patience.
 	mistPatience = 45 * time.Second
+	// trackPatience is how long a LIVE_TRACK_LIST may be on its way: Mist tells within
+	// a quarter of a second.
+	trackPatience = 2 * time.Second
 	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled.
 	cleanTimeout = 30 * time.Second
 	// stopGrace is what MistProcLivepeer gets between SIGTERM and SIGKILL once its
@@ -112,6 +115,8 @@ type supervisor struct {
 	seen        Seen
 	troubleFrom time.Time
 	ratio       float64
+	// tracksFrom is since when Mist has a track that no trigger told of.
+	tracksFrom time.Time
 	// gone: what ran was stopped because the lease ended; the rows don't say so yet.
 	gone bool
 }

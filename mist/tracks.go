@@ -5,7 +5,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 )
 
 // TrackVideo is the Type of a video track.
@@ -61,5 +65,39 @@ func ParseTrackList(payload []byte) ([]Track, error) {
 	slices.SortFunc(tracks, func(a, b Track) int {
 		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.TrackID, b.TrackID))
 	})
+	return tracks, nil
+}
+
+// trackLogRead is where a process's first minutes of log end by far; its tracks are
+// announced in their first seconds.
+const trackLogRead = 1 << 20
+
+// trackLine announces a track as MistProcLivepeer adds it to its sink. A track's
+// index is its place among them: so in all recordings, those included in which the
+// second profile comes first.
+var trackLine = regexp.MustCompile(`Initializing track \d+ as (\d+) for playlist \d+`)
+
+// TracksInLog reads from a process's log which tracks it has made, with Index and
+// TrackID alone: what LIVE_TRACK_LIST would have told, had it come.
+func TracksInLog(path string) ([]Track, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("mist: read log: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	text, err := io.ReadAll(io.LimitReader(f, trackLogRead))
+	if err != nil {
+		return nil, fmt.Errorf("mist: read log %s: %w", path, err)
+	}
+	var tracks []Track
+	for _, match := range trackLine.FindAllSubmatch(text, -1) {
+		id, err := strconv.ParseInt(string(match[1]), 10, 64)
+		if err != nil {
+			continue // more digits than a track has
+		}
+		if !slices.ContainsFunc(tracks, func(t Track) bool { return t.TrackID == id }) {
+			tracks = append(tracks, Track{Index: len(tracks), TrackID: id, Type: TrackVideo})
+		}
+	}
 	return tracks, nil
 }

@@ -161,7 +161,10 @@ func scenes() map[string]scene {
 				require.NoError(t, syscall.Kill(int(first[0].(float64)), syscall.SIGKILL))
 			},
 		},
-		"push_stopped":    {frames: cut, act: stop},
+		"push_stopped": {act: stop, frames: func(t *testing.T, _ string, n int) {
+			require.Less(t, n, sourceFrames, "cut wherever the signal struck")
+			require.Positive(t, n)
+		}},
 		"push_unwritable": {unwritable: true},
 		"nuked": {frames: cut, act: func(t *testing.T, r *replay) {
 			r.sameShape(t, r.host.ask(t, object{"nuke_stream": "tr_rend_+" + r.name}), "nuke_stream")

@@ -48,34 +48,36 @@ type Process struct {
 	// Stderr takes log lines in Mist's form.
 	Stderr io.Writer
 
-	pid       int
-	link      *shm.Client
-	opt       *options
-	source    shm.Source
-	track     shm.SourceTrack
-	id        string // transcode id
-	began     time.Time
-	reason    string
-	http      *http.Client
-	logMu     sync.Mutex
-	upstream  bool
-	ordinals  map[string]int
-	statsMu   sync.Mutex
-	bc        string
-	switches  uint64
-	non200    uint64
-	timeouts  uint64
-	parse     uint64
-	sinkMS    uint64
-	sourceMS  uint64
-	sinkTrack []int
+	pid      int
+	link     *shm.Client
+	opt      *options
+	source   shm.Source
+	track    shm.SourceTrack
+	id       string // transcode id
+	began    time.Time
+	reason   string
+	http     *http.Client
+	logMu    sync.Mutex
+	upstream bool
+	ordinals map[string]int
+	// initialized holds the ordinals whose track was announced in the log.
+	initialized map[int]bool
+	statsMu     sync.Mutex
+	bc          string
+	switches    uint64
+	non200      uint64
+	timeouts    uint64
+	parse       uint64
+	sinkMS      uint64
+	sourceMS    uint64
+	sinkTrack   []int
 }
 
 // Run does the work of the process and returns its exit code. It blocks until
 // the source is through, SIGTERM comes, uploads fail for good, or the host goes
 // away; for a source of one GOP or of no media it blocks until the last of these.
 func (p *Process) Run(ctx context.Context, args []string) int {
-	p.pid, p.began, p.ordinals = os.Getpid(), time.Now(), map[string]int{}
+	p.pid, p.began, p.ordinals, p.initialized = os.Getpid(), time.Now(), map[string]int{}, map[int]bool{}
 	p.link = shm.Dial(p.Socket)
 	defer p.link.Close()
 	p.http = &http.Client{Transport: &http.Transport{}}

@@ -164,6 +164,9 @@ func (s *segment) myTurn(active context.Context) bool {
 	}
 }
 
+// videoPID is the one that Broadcasters give the video of a segment (0x100).
+const videoPID = 256
+
 func (p *Process) ingest(active, ctx context.Context, seg *segment, got *answer) bool {
 	if !seg.myTurn(active) {
 		return false
@@ -184,6 +187,12 @@ func (p *Process) ingest(active, ctx context.Context, seg *segment, got *answer)
 			p.log("FAIL", err.Error())
 		}
 		return true
+	}
+	for _, part := range parts {
+		if !p.initialized[part.Ordinal] {
+			p.initialized[part.Ordinal] = true
+			p.log("INFO", fmt.Sprintf("Initializing track %d as %d for playlist %d", videoPID, part.Ordinal<<16|videoPID, part.Ordinal))
+		}
 	}
 	p.statsMu.Lock()
 	p.sinkMS, p.sinkTrack = max(p.sinkMS, uint64(done.SinkMS)), done.Tracks

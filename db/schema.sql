@@ -1,0 +1,1004 @@
+-- The whole schema, for reading: written by `make generate` from db/migrations, never by hand.
+-- PostgreSQL database dump
+
+-- Name: weir; Type: SCHEMA; Schema: -; Owner: -
+
+CREATE SCHEMA weir;
+
+-- Name: river_job_state; Type: TYPE; Schema: weir; Owner: -
+
+CREATE TYPE weir.river_job_state AS ENUM (
+    'available',
+    'cancelled',
+    'completed',
+    'discarded',
+    'pending',
+    'retryable',
+    'running',
+    'scheduled'
+);
+
+-- Name: callbacks_check_state(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.callbacks_check_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.body <> OLD.body OR NEW.transcode_id <> OLD.transcode_id OR NEW.run <> OLD.run THEN
+        RAISE EXCEPTION 'callback %: what is told never changes', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state = 'delivered' AND NEW.state <> 'delivered' THEN
+        RAISE EXCEPTION 'callback %: it is delivered', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- Name: renditions_check_state(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.renditions_check_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.attempt < OLD.attempt THEN
+        RAISE EXCEPTION 'rendition % of %: attempt never goes down', OLD.name, OLD.transcode_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = OLD.state OR (OLD.state, NEW.state) IN (
+        ('expected', 'pushing'), ('expected', 'pushed'), ('expected', 'failed'),
+        ('pushing', 'pushed'), ('pushing', 'failed'),
+        ('pushed', 'ok'), ('pushed', 'failed'))
+    OR (NEW.state = 'expected' AND OLD.state <> 'ok' AND NEW.attempt > OLD.attempt) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'rendition % of %: no way from % to %', OLD.name, OLD.transcode_id, OLD.state, NEW.state
+        USING ERRCODE = 'check_violation';
+END $$;
+
+-- Name: river_job_state_in_bitmask(bit, weir.river_job_state); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_job_state) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE state
+        WHEN 'available' THEN get_bit(bitmask, 7)
+        WHEN 'cancelled' THEN get_bit(bitmask, 6)
+        WHEN 'completed' THEN get_bit(bitmask, 5)
+        WHEN 'discarded' THEN get_bit(bitmask, 4)
+        WHEN 'pending'   THEN get_bit(bitmask, 3)
+        WHEN 'retryable' THEN get_bit(bitmask, 2)
+        WHEN 'running'   THEN get_bit(bitmask, 1)
+        WHEN 'scheduled' THEN get_bit(bitmask, 0)
+        ELSE 0
+    END = 1;
+$$;
+
+-- Name: transcodes_check_callback(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_check_callback() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM weir.callbacks c WHERE c.transcode_id = NEW.id AND c.run = NEW.run) THEN
+        RAISE EXCEPTION 'transcode %: ended without its callback', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Name: transcodes_check_renditions(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_check_renditions() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = NEW.id) THEN
+        RAISE EXCEPTION 'transcode %: no renditions', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'succeeded'
+        AND EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = NEW.id AND r.state <> 'ok') THEN
+        RAISE EXCEPTION 'transcode %: succeeded with a rendition that is not ok', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Name: transcodes_check_state(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_check_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.attempt < OLD.attempt OR NEW.run < OLD.run THEN
+        RAISE EXCEPTION 'transcode %: attempt and run never go down', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    -- A ratio that goes down makes Studio take the transcode for lost.
+    IF NEW.ratio < OLD.ratio THEN
+        NEW.ratio := OLD.ratio;
+    END IF;
+    NEW.updated_at := now();
+    IF NEW.state = OLD.state THEN
+        RETURN NEW;
+    END IF;
+    IF (OLD.state, NEW.state) IN (
+        ('queued', 'placed'), ('queued', 'failed'), ('queued', 'cancelled'),
+        ('placed', 'running'), ('placed', 'queued'), ('placed', 'failed'), ('placed', 'cancelled'),
+        ('running', 'storing'), ('running', 'queued'), ('running', 'succeeded'), ('running', 'failed'), ('running', 'cancelled'),
+        ('storing', 'queued'), ('storing', 'succeeded'), ('storing', 'failed'), ('storing', 'cancelled'))
+    OR (OLD.state = 'failed' AND NEW.state = 'queued' AND NEW.run = OLD.run + 1) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'transcode %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
+END $$;
+
+-- Name: attempts; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.attempts (
+    transcode_id uuid NOT NULL,
+    number integer NOT NULL,
+    host_id text NOT NULL,
+    boot_id uuid,
+    job_id bigint,
+    stage text DEFAULT 'placed'::text NOT NULL,
+    outcome text,
+    error_code text,
+    error_stage text,
+    error_message text,
+    source_bytes bigint,
+    source_etag text,
+    prepared jsonb,
+    process text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    fetched_at timestamp with time zone,
+    prepared_at timestamp with time zone,
+    process_started_at timestamp with time zone,
+    transcoded_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    cleaned_at timestamp with time zone,
+    CONSTRAINT attempts_ended_with_outcome CHECK (((outcome IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT attempts_failed_has_code CHECK (((outcome <> 'failed'::text) OR (error_code IS NOT NULL))),
+    CONSTRAINT attempts_number_check CHECK ((number >= 1)),
+    CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text]))),
+    CONSTRAINT attempts_stage_check CHECK ((stage = ANY (ARRAY['placed'::text, 'fetched'::text, 'prepared'::text, 'started'::text, 'transcoded'::text, 'cleaned'::text])))
+);
+
+-- Name: callback_attempts; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.callback_attempts (
+    callback_id uuid NOT NULL,
+    number integer NOT NULL,
+    status integer,
+    latency_ms integer NOT NULL,
+    error text DEFAULT ''::text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    redelivery boolean DEFAULT false NOT NULL,
+    sent_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+-- Name: callbacks; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.callbacks (
+    id uuid NOT NULL,
+    transcode_id uuid NOT NULL,
+    run integer NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    url text NOT NULL,
+    body text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_status integer,
+    last_error text DEFAULT ''::text NOT NULL,
+    next_attempt_at timestamp with time zone,
+    job_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone,
+    CONSTRAINT callbacks_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
+    CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text])))
+);
+
+-- Name: hosts; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.hosts (
+    id text NOT NULL,
+    boot_id uuid NOT NULL,
+    slots integer NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    up boolean DEFAULT true NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    weir_version text DEFAULT ''::text NOT NULL,
+    mist_version text DEFAULT ''::text NOT NULL,
+    mist_iid text DEFAULT ''::text NOT NULL,
+    spool_free_bytes bigint DEFAULT 0 NOT NULL,
+    booted_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT hosts_id_check CHECK (((id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(id) <= 40))),
+    CONSTRAINT hosts_slots_check CHECK (((slots >= 1) AND (slots <= 1000)))
+);
+
+-- Name: mist_events; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.mist_events (
+    id bigint NOT NULL,
+    uuid text,
+    host_id text NOT NULL,
+    trigger text NOT NULL,
+    stream text DEFAULT ''::text NOT NULL,
+    headers jsonb NOT NULL,
+    payload bytea NOT NULL,
+    payload_bytes bigint NOT NULL,
+    transcode_id uuid,
+    attempt integer,
+    rendition text,
+    verdict text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mist_events_verdict_check CHECK ((verdict = ANY (ARRAY['applied'::text, 'noted'::text, 'stale'::text, 'unmatched'::text, 'unreadable'::text])))
+);
+
+-- Name: mist_events_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
+
+ALTER TABLE weir.mist_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME weir.mist_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: renditions; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.renditions (
+    transcode_id uuid NOT NULL,
+    name text NOT NULL,
+    ordinal integer NOT NULL,
+    width integer NOT NULL,
+    height integer NOT NULL,
+    bitrate bigint NOT NULL,
+    fps integer DEFAULT 0 NOT NULL,
+    gop text DEFAULT ''::text NOT NULL,
+    codec_profile text DEFAULT ''::text NOT NULL,
+    planned_width integer NOT NULL,
+    planned_height integer NOT NULL,
+    state text DEFAULT 'expected'::text NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    track_index integer,
+    push_pid integer,
+    push_started_at timestamp with time zone,
+    pushed_ms bigint DEFAULT 0 NOT NULL,
+    recorded_bytes bigint,
+    recorded_reason text,
+    push_ended_at timestamp with time zone,
+    pushed_at timestamp with time zone,
+    job_id bigint,
+    uploaded_bytes bigint DEFAULT 0 NOT NULL,
+    object_url text,
+    object_bytes bigint,
+    object_etag text,
+    object_checksum text,
+    frames bigint,
+    duration_ms bigint,
+    verdict jsonb,
+    stored_at timestamp with time zone,
+    error_code text,
+    error_stage text,
+    error_message text,
+    CONSTRAINT renditions_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT renditions_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL)))),
+    CONSTRAINT renditions_name_check CHECK ((name ~ '^[a-z0-9A-Z][a-zA-Z0-9_.-]{0,63}$'::text)),
+    CONSTRAINT renditions_ok_is_evidence CHECK (((state <> 'ok'::text) OR ((object_url IS NOT NULL) AND (object_bytes > 0) AND (object_checksum IS NOT NULL) AND (frames > 0) AND (duration_ms > 0) AND (stored_at IS NOT NULL)))),
+    CONSTRAINT renditions_ordinal_check CHECK (((ordinal >= 0) AND (ordinal <= 15))),
+    CONSTRAINT renditions_planned_height_check CHECK ((((planned_height % 16) = 0) AND (planned_height > 0))),
+    CONSTRAINT renditions_planned_width_check CHECK ((((planned_width % 16) = 0) AND (planned_width > 0))),
+    CONSTRAINT renditions_state_check CHECK ((state = ANY (ARRAY['expected'::text, 'pushing'::text, 'pushed'::text, 'ok'::text, 'failed'::text])))
+);
+
+-- Name: river_job; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.river_job (
+    id bigint NOT NULL,
+    state weir.river_job_state DEFAULT 'available'::weir.river_job_state NOT NULL,
+    attempt smallint DEFAULT 0 NOT NULL,
+    max_attempts smallint DEFAULT 25 NOT NULL,
+    attempted_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finalized_at timestamp with time zone,
+    scheduled_at timestamp with time zone DEFAULT now() NOT NULL,
+    priority smallint DEFAULT 1 NOT NULL,
+    args jsonb NOT NULL,
+    attempted_by text[],
+    errors jsonb[],
+    kind text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    queue text DEFAULT 'default'::text NOT NULL,
+    tags character varying(255)[] DEFAULT '{}'::character varying[] NOT NULL,
+    unique_key bytea,
+    unique_states bit(8),
+    CONSTRAINT finalized_or_finalized_at_null CHECK ((((finalized_at IS NULL) AND (state <> ALL (ARRAY['cancelled'::weir.river_job_state, 'completed'::weir.river_job_state, 'discarded'::weir.river_job_state]))) OR ((finalized_at IS NOT NULL) AND (state = ANY (ARRAY['cancelled'::weir.river_job_state, 'completed'::weir.river_job_state, 'discarded'::weir.river_job_state]))))),
+    CONSTRAINT kind_length CHECK (((char_length(kind) > 0) AND (char_length(kind) < 128))),
+    CONSTRAINT max_attempts_is_positive CHECK ((max_attempts > 0)),
+    CONSTRAINT priority_in_range CHECK (((priority >= 1) AND (priority <= 4))),
+    CONSTRAINT queue_length CHECK (((char_length(queue) > 0) AND (char_length(queue) < 128)))
+);
+
+-- Name: river_job_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
+
+CREATE SEQUENCE weir.river_job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+-- Name: river_job_id_seq; Type: SEQUENCE OWNED BY; Schema: weir; Owner: -
+
+ALTER SEQUENCE weir.river_job_id_seq OWNED BY weir.river_job.id;
+
+-- Name: river_leader; Type: TABLE; Schema: weir; Owner: -
+
+CREATE UNLOGGED TABLE weir.river_leader (
+    elected_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    leader_id text NOT NULL,
+    name text DEFAULT 'default'::text NOT NULL,
+    CONSTRAINT leader_id_length CHECK (((char_length(leader_id) > 0) AND (char_length(leader_id) < 128))),
+    CONSTRAINT name_length CHECK ((name = 'default'::text))
+);
+
+-- Name: river_notification; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.river_notification (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    payload text NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT topic_length CHECK (((length(topic) > 0) AND (length(topic) < 128)))
+);
+
+-- Name: river_notification_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
+
+CREATE SEQUENCE weir.river_notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+-- Name: river_notification_id_seq; Type: SEQUENCE OWNED BY; Schema: weir; Owner: -
+
+ALTER SEQUENCE weir.river_notification_id_seq OWNED BY weir.river_notification.id;
+
+-- Name: river_queue; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.river_queue (
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    paused_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL
+);
+
+-- Name: schema_migrations; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.schema_migrations (
+    version bigint NOT NULL,
+    dirty boolean NOT NULL
+);
+
+-- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.transcodes (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    external_id text,
+    form text NOT NULL,
+    request jsonb NOT NULL,
+    request_digest bytea NOT NULL,
+    source_url text NOT NULL,
+    source_sealed bytea NOT NULL,
+    output_url text NOT NULL,
+    output_sealed bytea NOT NULL,
+    callback_url text NOT NULL,
+    callback_sealed bytea NOT NULL,
+    livepeer_sealed bytea,
+    state text DEFAULT 'queued'::text NOT NULL,
+    run integer DEFAULT 1 NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    attempts_left integer NOT NULL,
+    host_id text,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    source jsonb,
+    source_duration_ms bigint,
+    ratio double precision DEFAULT 0 NOT NULL,
+    status_sent_at timestamp with time zone,
+    error_code text,
+    error_stage text,
+    error_message text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    placed_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
+    CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
+    CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
+    CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
+    CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
+    CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
+    CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
+    CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
+    CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text))
+);
+
+-- Name: v_callbacks; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_callbacks AS
+ SELECT c.id,
+    c.transcode_id,
+    t.tenant,
+    t.external_id,
+    c.run,
+    t.state AS outcome,
+    c.state,
+    c.url,
+    c.attempts,
+    c.last_status,
+    c.last_error,
+    c.next_attempt_at,
+    c.created_at,
+    c.delivered_at,
+    (EXTRACT(epoch FROM (COALESCE(c.delivered_at, now()) - c.created_at)))::double precision AS lag_seconds
+   FROM (weir.callbacks c
+     JOIN weir.transcodes t ON ((t.id = c.transcode_id)));
+
+-- Name: VIEW v_callbacks; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_callbacks IS 'One row per terminal callback and the state of its delivery.';
+
+-- Name: COLUMN v_callbacks.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.id IS 'The event id that Studio sees, the same in every delivery.';
+
+-- Name: COLUMN v_callbacks.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.transcode_id IS 'The transcode whose outcome it tells.';
+
+-- Name: COLUMN v_callbacks.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_callbacks.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.external_id IS 'The caller''s own id.';
+
+-- Name: COLUMN v_callbacks.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.run IS 'The run that ended.';
+
+-- Name: COLUMN v_callbacks.outcome; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.outcome IS 'The transcode''s state now.';
+
+-- Name: COLUMN v_callbacks.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.state IS 'pending, delivered, refused (a final answer) or expired (a day without success).';
+
+-- Name: COLUMN v_callbacks.url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.url IS 'Where it goes, without secrets.';
+
+-- Name: COLUMN v_callbacks.attempts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.attempts IS 'How often it was sent.';
+
+-- Name: COLUMN v_callbacks.last_status; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.last_status IS 'The last HTTP status; null when no answer came.';
+
+-- Name: COLUMN v_callbacks.last_error; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.last_error IS 'What went wrong the last time.';
+
+-- Name: COLUMN v_callbacks.next_attempt_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.next_attempt_at IS 'When it is sent next.';
+
+-- Name: COLUMN v_callbacks.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.created_at IS 'When the outcome was decided.';
+
+-- Name: COLUMN v_callbacks.delivered_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.delivered_at IS 'When it was first taken.';
+
+-- Name: COLUMN v_callbacks.lag_seconds; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.lag_seconds IS 'From the decision to the delivery, or until now.';
+
+-- Name: v_renditions; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_renditions AS
+ SELECT r.transcode_id,
+    t.tenant,
+    r.name,
+    r.state,
+    r.attempt,
+    r.width,
+    r.height,
+    r.planned_width,
+    r.planned_height,
+    r.bitrate,
+    r.fps,
+    r.track_index,
+    r.pushed_ms,
+    r.recorded_reason,
+    r.object_url,
+    r.object_bytes,
+    r.object_checksum,
+    r.frames,
+    r.duration_ms,
+    r.error_code,
+    r.error_stage,
+    r.error_message,
+    r.push_started_at,
+    r.pushed_at,
+    r.stored_at
+   FROM (weir.renditions r
+     JOIN weir.transcodes t ON ((t.id = r.transcode_id)));
+
+-- Name: VIEW v_renditions; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_renditions IS 'One row per requested output, with the evidence of its object.';
+
+-- Name: COLUMN v_renditions.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.transcode_id IS 'The transcode it belongs to.';
+
+-- Name: COLUMN v_renditions.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_renditions.name; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.name IS 'The profile''s name.';
+
+-- Name: COLUMN v_renditions.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.state IS 'expected, pushing, pushed, ok or failed; ok only when its object is verified.';
+
+-- Name: COLUMN v_renditions.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.attempt IS 'The attempt that the row speaks of.';
+
+-- Name: COLUMN v_renditions.width; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.width IS 'Width asked for.';
+
+-- Name: COLUMN v_renditions.height; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.height IS 'Height asked for.';
+
+-- Name: COLUMN v_renditions.planned_width; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.planned_width IS 'Width that the file must have: floored to a multiple of 16.';
+
+-- Name: COLUMN v_renditions.planned_height; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.planned_height IS 'Height that the file must have: floored to a multiple of 16.';
+
+-- Name: COLUMN v_renditions.bitrate; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.bitrate IS 'Bits a second asked for.';
+
+-- Name: COLUMN v_renditions.fps; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.fps IS 'Frames a second asked for; 0 is the source''s.';
+
+-- Name: COLUMN v_renditions.track_index; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.track_index IS 'Mist''s track.';
+
+-- Name: COLUMN v_renditions.pushed_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.pushed_ms IS 'Media time pushed so far, in milliseconds.';
+
+-- Name: COLUMN v_renditions.recorded_reason; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.recorded_reason IS 'What Mist said at the push''s end: a hint, no proof.';
+
+-- Name: COLUMN v_renditions.object_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.object_url IS 'Where the object is, without secrets.';
+
+-- Name: COLUMN v_renditions.object_bytes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.object_bytes IS 'The object''s size.';
+
+-- Name: COLUMN v_renditions.object_checksum; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.object_checksum IS 'The object''s checksum, as verified after the upload.';
+
+-- Name: COLUMN v_renditions.frames; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.frames IS 'Frames counted in the file.';
+
+-- Name: COLUMN v_renditions.duration_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.duration_ms IS 'Duration by its frames, in milliseconds.';
+
+-- Name: COLUMN v_renditions.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.error_code IS 'Why it failed: a code of the failure table.';
+
+-- Name: COLUMN v_renditions.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN v_renditions.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.error_message IS 'Why it failed, in words.';
+
+-- Name: COLUMN v_renditions.push_started_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.push_started_at IS 'When Mist began to write it.';
+
+-- Name: COLUMN v_renditions.pushed_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.pushed_at IS 'When its file was complete on the host.';
+
+-- Name: COLUMN v_renditions.stored_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.stored_at IS 'When its object was verified.';
+
+-- Name: v_transcodes; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_transcodes AS
+ SELECT t.id,
+    t.tenant,
+    t.external_id,
+    t.state,
+    t.ratio,
+    t.host_id,
+    t.run,
+    t.attempt,
+    t.attempts_left,
+    a.stage AS attempt_stage,
+    t.source_url,
+    t.output_url,
+    t.source_duration_ms,
+    ( SELECT count(*) AS count
+           FROM weir.renditions r
+          WHERE (r.transcode_id = t.id)) AS renditions,
+    ( SELECT count(*) AS count
+           FROM weir.renditions r
+          WHERE ((r.transcode_id = t.id) AND (r.state = 'ok'::text))) AS renditions_ok,
+    t.error_code,
+    t.error_stage,
+    t.error_message,
+    c.state AS callback_state,
+    t.created_at,
+    t.placed_at,
+    t.started_at,
+    t.finished_at,
+    (EXTRACT(epoch FROM (COALESCE(t.placed_at, now()) - t.created_at)))::double precision AS waited_seconds,
+    (EXTRACT(epoch FROM (COALESCE(t.finished_at, now()) - t.created_at)))::double precision AS took_seconds
+   FROM ((weir.transcodes t
+     LEFT JOIN weir.attempts a ON (((a.transcode_id = t.id) AND (a.number = t.attempt))))
+     LEFT JOIN weir.callbacks c ON (((c.transcode_id = t.id) AND (c.run = t.run))));
+
+-- Name: VIEW v_transcodes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_transcodes IS 'One row per request, with where it is and how it ended.';
+
+-- Name: COLUMN v_transcodes.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.id IS 'The id that the API answered; request_id in callbacks.';
+
+-- Name: COLUMN v_transcodes.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.tenant IS 'Whose request it is.';
+
+-- Name: COLUMN v_transcodes.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.external_id IS 'The caller''s own id; unique within a tenant.';
+
+-- Name: COLUMN v_transcodes.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.state IS 'queued, placed, running, storing, succeeded, failed or cancelled.';
+
+-- Name: COLUMN v_transcodes.ratio; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.ratio IS 'Completion from 0 to 1; it never goes down.';
+
+-- Name: COLUMN v_transcodes.host_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.host_id IS 'The host of the newest attempt.';
+
+-- Name: COLUMN v_transcodes.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.run IS '1, and one more for each retry by an operator.';
+
+-- Name: COLUMN v_transcodes.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.attempt IS 'The newest attempt''s number; it counts on over runs.';
+
+-- Name: COLUMN v_transcodes.attempts_left; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.attempts_left IS 'How many more attempts this run may start.';
+
+-- Name: COLUMN v_transcodes.attempt_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.attempt_stage IS 'The newest attempt''s last finished step.';
+
+-- Name: COLUMN v_transcodes.source_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.source_url IS 'The source, without secrets.';
+
+-- Name: COLUMN v_transcodes.output_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.output_url IS 'Where renditions go, without secrets.';
+
+-- Name: COLUMN v_transcodes.source_duration_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.source_duration_ms IS 'The source''s duration in milliseconds, once probed.';
+
+-- Name: COLUMN v_transcodes.renditions; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.renditions IS 'How many renditions were asked for.';
+
+-- Name: COLUMN v_transcodes.renditions_ok; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.renditions_ok IS 'How many are stored and verified.';
+
+-- Name: COLUMN v_transcodes.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.error_code IS 'Why it failed: a code of the failure table; on a queued one, why the last attempt failed.';
+
+-- Name: COLUMN v_transcodes.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN v_transcodes.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.error_message IS 'Why it failed, in words.';
+
+-- Name: COLUMN v_transcodes.callback_state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.callback_state IS 'pending, delivered, refused or expired; null before the end.';
+
+-- Name: COLUMN v_transcodes.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.created_at IS 'When it was accepted.';
+
+-- Name: COLUMN v_transcodes.placed_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.placed_at IS 'When a host was last chosen.';
+
+-- Name: COLUMN v_transcodes.started_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.started_at IS 'When its newest attempt began to run.';
+
+-- Name: COLUMN v_transcodes.finished_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.finished_at IS 'When it reached its terminal state.';
+
+-- Name: COLUMN v_transcodes.waited_seconds; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.waited_seconds IS 'From the acceptance to the last placement, or until now.';
+
+-- Name: COLUMN v_transcodes.took_seconds; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.took_seconds IS 'From the acceptance to the end, or until now.';
+
+-- Name: river_job id; Type: DEFAULT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.river_job ALTER COLUMN id SET DEFAULT nextval('weir.river_job_id_seq'::regclass);
+
+-- Name: river_notification id; Type: DEFAULT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.river_notification ALTER COLUMN id SET DEFAULT nextval('weir.river_notification_id_seq'::regclass);
+
+-- Name: attempts attempts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.attempts
+    ADD CONSTRAINT attempts_pkey PRIMARY KEY (transcode_id, number);
+
+-- Name: callback_attempts callback_attempts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callback_attempts
+    ADD CONSTRAINT callback_attempts_pkey PRIMARY KEY (callback_id, number);
+
+-- Name: callbacks callbacks_one_terminal; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callbacks
+    ADD CONSTRAINT callbacks_one_terminal UNIQUE (transcode_id, run);
+
+-- Name: callbacks callbacks_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callbacks
+    ADD CONSTRAINT callbacks_pkey PRIMARY KEY (id);
+
+-- Name: hosts hosts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.hosts
+    ADD CONSTRAINT hosts_pkey PRIMARY KEY (id);
+
+-- Name: mist_events mist_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.mist_events
+    ADD CONSTRAINT mist_events_pkey PRIMARY KEY (id);
+
+-- Name: mist_events mist_events_uuid_key; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.mist_events
+    ADD CONSTRAINT mist_events_uuid_key UNIQUE (uuid);
+
+-- Name: renditions renditions_ordinal_once; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.renditions
+    ADD CONSTRAINT renditions_ordinal_once UNIQUE (transcode_id, ordinal);
+
+-- Name: renditions renditions_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.renditions
+    ADD CONSTRAINT renditions_pkey PRIMARY KEY (transcode_id, name);
+
+-- Name: river_job river_job_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.river_job
+    ADD CONSTRAINT river_job_pkey PRIMARY KEY (id);
+
+-- Name: river_leader river_leader_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.river_leader
+    ADD CONSTRAINT river_leader_pkey PRIMARY KEY (name);
+
+-- Name: river_notification river_notification_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.river_notification
+    ADD CONSTRAINT river_notification_pkey PRIMARY KEY (id);
+
+-- Name: river_queue river_queue_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.river_queue
+    ADD CONSTRAINT river_queue_pkey PRIMARY KEY (name);
+
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+-- Name: transcodes transcodes_external_id_once; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcodes
+    ADD CONSTRAINT transcodes_external_id_once UNIQUE (tenant, external_id);
+
+-- Name: transcodes transcodes_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcodes
+    ADD CONSTRAINT transcodes_pkey PRIMARY KEY (id);
+
+-- Name: attempts_open; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX attempts_open ON weir.attempts USING btree (host_id) WHERE (cleaned_at IS NULL);
+
+-- Name: callbacks_open; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX callbacks_open ON weir.callbacks USING btree (created_at) WHERE (state <> 'delivered'::text);
+
+-- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX mist_events_by_time ON weir.mist_events USING btree (received_at);
+
+-- Name: mist_events_by_transcode; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX mist_events_by_transcode ON weir.mist_events USING btree (transcode_id, id) WHERE (transcode_id IS NOT NULL);
+
+-- Name: river_job_args_index; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_job_args_index ON weir.river_job USING gin (args);
+
+-- Name: river_job_kind; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_job_kind ON weir.river_job USING btree (kind);
+
+-- Name: river_job_metadata_index; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_job_metadata_index ON weir.river_job USING gin (metadata);
+
+-- Name: river_job_prioritized_fetching_index; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_job_prioritized_fetching_index ON weir.river_job USING btree (state, queue, priority, scheduled_at, id);
+
+-- Name: river_job_state_and_finalized_at_index; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_job_state_and_finalized_at_index ON weir.river_job USING btree (state, finalized_at) WHERE (finalized_at IS NOT NULL);
+
+-- Name: river_job_unique_idx; Type: INDEX; Schema: weir; Owner: -
+
+CREATE UNIQUE INDEX river_job_unique_idx ON weir.river_job USING btree (unique_key) WHERE ((unique_key IS NOT NULL) AND (unique_states IS NOT NULL) AND weir.river_job_state_in_bitmask(unique_states, state));
+
+-- Name: river_notification_created_at_idx; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_notification_created_at_idx ON weir.river_notification USING btree (created_at);
+
+-- Name: river_notification_topic_id_idx; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING btree (topic, id);
+
+-- Name: transcodes_by_tenant; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_tenant ON weir.transcodes USING btree (tenant, created_at DESC, id DESC);
+
+-- Name: transcodes_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_time ON weir.transcodes USING btree (created_at DESC, id DESC);
+
+-- Name: transcodes_held; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_held ON weir.transcodes USING btree (host_id) WHERE (state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text]));
+
+-- Name: transcodes_queued; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_queued ON weir.transcodes USING btree (not_before, created_at, id) WHERE (state = 'queued'::text);
+
+-- Name: transcodes_status_due; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_status_due ON weir.transcodes USING btree (status_sent_at NULLS FIRST) WHERE (state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text]));
+
+-- Name: callbacks callbacks_check_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH ROW EXECUTE FUNCTION weir.callbacks_check_state();
+
+-- Name: renditions renditions_check_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH ROW EXECUTE FUNCTION weir.renditions_check_state();
+
+-- Name: transcodes transcodes_check_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_check_state BEFORE UPDATE ON weir.transcodes FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_state();
+
+-- Name: transcodes transcodes_end_with_callback; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE CONSTRAINT TRIGGER transcodes_end_with_callback AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION weir.transcodes_check_callback();
+
+-- Name: transcodes transcodes_have_renditions; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_renditions();
+
+-- Name: transcodes transcodes_succeed_whole; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE CONSTRAINT TRIGGER transcodes_succeed_whole AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_renditions();
+
+-- Name: attempts attempts_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.attempts
+    ADD CONSTRAINT attempts_host_id_fkey FOREIGN KEY (host_id) REFERENCES weir.hosts(id);
+
+-- Name: attempts attempts_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.attempts
+    ADD CONSTRAINT attempts_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: callback_attempts callback_attempts_callback_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callback_attempts
+    ADD CONSTRAINT callback_attempts_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES weir.callbacks(id) ON DELETE CASCADE;
+
+-- Name: callbacks callbacks_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callbacks
+    ADD CONSTRAINT callbacks_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: renditions renditions_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.renditions
+    ADD CONSTRAINT renditions_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: transcodes transcodes_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcodes
+    ADD CONSTRAINT transcodes_host_id_fkey FOREIGN KEY (host_id) REFERENCES weir.hosts(id);
+
+-- PostgreSQL database dump complete
+
