@@ -60,6 +60,7 @@ const (
 	CodeSecretUnreadable = "secret_unreadable"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
+	CodeDeadline         = "deadline_exceeded"
 	CodeInternal         = "internal"
 )
 
@@ -114,6 +115,7 @@ var kinds = []Kind{
 	{CodeMistUnavailable, BlameHost, true, "MistServer on the host did not answer."},
 	{CodeSecretUnreadable, BlameWeir, false, "The stored credentials can't be opened: WEIR_SECRET_KEY is not the one they were sealed with."},
 	{CodeSpoolReserve, BlameHost, true, "The host's spool has no room for this source."},
+	{CodeDeadline, BlameLivepeer, true, "It took longer than a source of this size may take."},
 	{CodeHostLost, BlameHost, true, "The host that worked on it was lost."},
 	{CodeInternal, BlameWeir, true, "Weir failed; its log has more."},
 }

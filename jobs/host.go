@@ -110,7 +110,7 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	if _, err := h.Mist.RegisterTriggers(ctx, h.TriggerURL, Triggers(), nil); err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
-	free, err := h.spoolFree()
+	room, err := h.spoolRoom()
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
@@ -119,7 +119,7 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		q := dbsqlc.New()
 		if _, err := q.HostBoot(ctx, tx, dbsqlc.HostBootParams{
 			ID: h.ID, BootID: h.BootID, Slots: int32(h.Slots), LeaseSeconds: leaseLength.Seconds(),
-			WeirVersion: h.Version, MistVersion: info.Version, MistIID: info.IID, SpoolFreeBytes: free,
+			WeirVersion: h.Version, MistVersion: info.Version, MistIID: info.IID, SpoolRoomBytes: room,
 		}); err != nil {
 			return err
 		}
@@ -200,13 +200,13 @@ func (h *Host) renew(ctx context.Context) error {
 	if changed {
 		h.Log.WarnContext(ctx, "triggers registered again", "host", h.ID, "iid", info.IID)
 	}
-	free, err := h.spoolFree()
+	room, err := h.spoolRoom()
 	if err != nil {
 		return err
 	}
 	renewed, err := dbsqlc.New().HostRenew(ctx, h.DB, dbsqlc.HostRenewParams{
 		ID: h.ID, BootID: h.BootID, LeaseSeconds: leaseLength.Seconds(),
-		MistVersion: info.Version, MistIID: info.IID, SpoolFreeBytes: free,
+		MistVersion: info.Version, MistIID: info.IID, SpoolRoomBytes: room,
 	})
 	if err != nil {
 		return fmt.Errorf("renew the lease of host %s: %w", h.ID, err)
@@ -230,12 +230,14 @@ func (h *Host) Stop(ctx context.Context) error {
 	return nil
 }
 
-func (h *Host) spoolFree() (int64, error) {
+// spoolRoom is what is free on the spool's disk beyond the reserve; below 0 when it
+// is eaten into.
+func (h *Host) spoolRoom() (int64, error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(h.Spool, &stat); err != nil {
 		return 0, fmt.Errorf("look at the spool %s: %w", h.Spool, err)
 	}
-	return int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // a disk's free blocks fit
+	return int64(stat.Bavail)*stat.Bsize - h.SpoolReserve, nil //nolint:gosec // a disk's free blocks fit
 }
 
 // folder is an attempt's place in the spool.

@@ -143,10 +143,18 @@ func planStarted(rows Rows, now time.Time) Action {
 		return Action{Do: DoWait}
 	case !rows.Seen.ProcessAlive && now.Sub(rows.Seen.EndedAt) >= pushGrace && len(rows.Seen.Pushing) == 0:
 		return Action{Do: DoFail, Failure: endedEarly(rows)}
+	case late(rows, now):
+		return Action{Do: DoFail, Failure: failed(CodeDeadline, StageTranscode, rows.Seen.ProcessText)}
 	case now.Sub(rows.Seen.ProgressAt) >= noProgressAfter:
 		return Action{Do: DoFail, Failure: failed(CodeNoProgress, StageTranscode, rows.Seen.ProcessText)}
 	}
 	return Action{Do: DoWait}
+}
+
+// late says whether the process has had its time.
+func late(rows Rows, now time.Time) bool {
+	started, duration := rows.Attempt.ProcessStartedAt, rows.Transcode.SourceDurationMs
+	return started != nil && duration != nil && now.Sub(*started) >= transcodeLimit(*duration)
 }
 
 // planPushing tells whether a push is over. RECORDING_END comes a second before

@@ -12,7 +12,7 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	outcome := OutcomeFailed
+	outcome, duration, longAgo := OutcomeFailed, int64(20_000), now.Add(-transcodeLimit(20_000))
 	track, bytes, reason := int32(0), int64(100), "WRITE_FAILURE"
 	attempt := func(stage string) dbsqlc.Attempt { return dbsqlc.Attempt{Number: 2, Stage: stage} }
 	running := dbsqlc.Transcode{State: StateRunning, Attempt: 2}
@@ -72,6 +72,9 @@ func TestPlan(t *testing.T) {
 			[]dbsqlc.Rendition{rendition(RenditionPushed, tracked), rendition(RenditionExpected, nil)}, gone, DoFail, CodeRenditionMissing},
 		{"the process is gone, a push still writes", running, attempt(AttemptStarted),
 			[]dbsqlc.Rendition{rendition(RenditionPushing, tracked), rendition(RenditionExpected, nil)}, with(gone, pushing), DoWait, ""},
+		{"past its time, though it moves", dbsqlc.Transcode{State: StateRunning, Attempt: 2, SourceDurationMs: &duration},
+			dbsqlc.Attempt{Number: 2, Stage: AttemptStarted, ProcessStartedAt: &longAgo}, []dbsqlc.Rendition{rendition(RenditionExpected, nil)}, alive, DoFail, CodeDeadline},
+		{"ok through an earlier attempt's stores", running, attempt(AttemptPlaced), []dbsqlc.Rendition{rendition(RenditionOK, nil)}, Seen{}, DoSettle, ""},
 		{"standing still", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
 			with(alive, func(s *Seen) { s.ProgressAt = now.Add(-noProgressAfter) }), DoFail, CodeNoProgress},
 	} {

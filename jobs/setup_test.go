@@ -50,7 +50,7 @@ func (b *testBundle) boot(t *testing.T, host string, slots int32) uuid.UUID {
 	t.Helper()
 	boot := uuid.New()
 	_, err := dbsqlc.New().HostBoot(t.Context(), b.pool, dbsqlc.HostBootParams{
-		ID: host, BootID: boot, Slots: slots, LeaseSeconds: leaseLength.Seconds(),
+		ID: host, BootID: boot, Slots: slots, LeaseSeconds: leaseLength.Seconds(), SpoolRoomBytes: 1,
 	})
 	require.NoError(t, err)
 	return boot

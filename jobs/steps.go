@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,15 +57,15 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 	if err := os.MkdirAll(filepath.Join(h.folder(s.name), inFolder), spoolMode); err != nil {
 		return failed(string(storage.CodeSpoolFailed), StageFetch, err.Error())
 	}
-	free, err := h.spoolFree()
+	room, err := h.spoolRoom()
 	if err != nil {
 		return failed(string(storage.CodeSpoolFailed), StageFetch, err.Error())
 	}
-	if free < h.SpoolReserve {
-		return failed(CodeSpoolReserve, StageFetch, fmt.Sprintf("%d bytes free, %d are reserved", free, h.SpoolReserve))
+	if room <= 0 {
+		return failed(CodeSpoolReserve, StageFetch, "the reserve is eaten into")
 	}
 	fetched, err := h.Storage.Fetch(ctx, location, h.sourcePath(s.name), storage.FetchOptions{
-		MaxBytes: min(h.SourceMax, free-h.SpoolReserve),
+		MaxBytes: h.SourceMax,
 	})
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
@@ -142,7 +143,7 @@ func (s *supervisor) start(ctx context.Context, rows *Rows) error {
 		}); err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
-		spec, err := s.processSpec(rows)
+		spec, err := s.processSpec(ctx, rows)
 		if err != nil {
 			return err
 		}
@@ -174,11 +175,29 @@ func (s *supervisor) unrecorded() (*mist.Process, error) {
 	return nil, nil //nolint:nilnil // none is an answer
 }
 
-func (s *supervisor) processSpec(rows *Rows) (mist.ProcessSpec, error) {
+// broadcasters are the configured ones without those that failed this transcode,
+// as long as there are others.
+func (s *supervisor) broadcasters(ctx context.Context) ([]string, error) {
+	bad, err := dbsqlc.New().AttemptListFailedBroadcasters(ctx, s.host.DB, s.name.Transcode)
+	if err != nil {
+		return nil, &rowError{"list the Broadcasters that failed", err}
+	}
+	good := slices.DeleteFunc(slices.Clone(s.host.Broadcasters), func(b string) bool { return slices.Contains(bad, b) })
+	if len(good) == 0 {
+		return s.host.Broadcasters, nil
+	}
+	return good, nil
+}
+
+func (s *supervisor) processSpec(ctx context.Context, rows *Rows) (mist.ProcessSpec, error) {
 	h := s.host
+	broadcasters, err := s.broadcasters(ctx)
+	if err != nil {
+		return mist.ProcessSpec{}, err
+	}
 	spec := mist.ProcessSpec{
 		BinDir: h.BinDir, Dir: h.folder(s.name), Name: s.name,
-		Broadcasters: h.Broadcasters, AccessToken: mist.Secret(h.LivepeerToken), CustomURL: h.LivepeerAPI,
+		Broadcasters: broadcasters, AccessToken: mist.Secret(h.LivepeerToken), CustomURL: h.LivepeerAPI,
 	}
 	if rows.Transcode.LivepeerSealed != nil {
 		text, err := h.open(&rows.Transcode, sealLivepeer, rows.Transcode.LivepeerSealed)
@@ -248,10 +267,29 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 	if err := mist.TrimLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logLimit); err != nil {
 		s.log.WarnContext(ctx, "log not trimmed", "error", err)
 	}
+	if err := s.recordBroadcaster(ctx, rows, status); err != nil {
+		return err
+	}
 	if err := s.findTracks(ctx, rows, status.Streams[s.name.Rendition()].Tracks, now); err != nil {
 		return err
 	}
 	return s.recordPushed(ctx, rows, pushedMS)
+}
+
+// recordBroadcaster writes down which Broadcaster the process speaks to; it says so
+// every five seconds.
+func (s *supervisor) recordBroadcaster(ctx context.Context, rows *Rows, status mist.Status) error {
+	broadcaster := status.Processes[s.process.PID].Broadcaster
+	if broadcaster == "" || rows.Attempt.Broadcaster != nil && *rows.Attempt.Broadcaster == broadcaster ||
+		!slices.Contains(s.host.Broadcasters, broadcaster) {
+		return nil
+	}
+	if err := dbsqlc.New().AttemptSetBroadcaster(ctx, s.host.DB, dbsqlc.AttemptSetBroadcasterParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID, Broadcaster: &broadcaster,
+	}); err != nil {
+		return fmt.Errorf("record the Broadcaster: %w", err)
+	}
+	return nil
 }
 
 // findTracks makes good for a LIVE_TRACK_LIST that does not come: Mist has tracks

@@ -35,6 +35,8 @@ const (
 	// trackPatience is how long a LIVE_TRACK_LIST may be on its way: Mist tells within
 	// a quarter of a second.
 	trackPatience = 2 * time.Second
+	// startLimit is for two calls to Mist and a fork.
+	startLimit = 30 * time.Second
 	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled.
 	cleanTimeout = 30 * time.Second
 	// stopGrace is what MistProcLivepeer gets between SIGTERM and SIGKILL once its
@@ -212,11 +214,11 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 	}
 	switch action.Do {
 	case DoFetch:
-		err = s.attemptStep(ctx, StageFetch, func() error { return s.fetch(ctx, &rows) })
+		err = s.attemptStep(ctx, StageFetch, fetchLimit, &rows, s.fetch)
 	case DoPrepare:
-		err = s.attemptStep(ctx, StagePrepare, func() error { return s.prepare(ctx, &rows) })
+		err = s.attemptStep(ctx, StagePrepare, prepareLimit(*rows.Attempt.SourceBytes), &rows, s.prepare)
 	case DoStart:
-		err = s.attemptStep(ctx, StageTranscode, func() error { return s.start(ctx, &rows) })
+		err = s.attemptStep(ctx, StageTranscode, startLimit, &rows, s.start)
 	case DoPush:
 		pause, err = s.push(ctx, &rows, action.Rendition)
 	case DoPushed:
@@ -247,13 +249,19 @@ func (s *supervisor) patient(now time.Time) bool {
 	return now.Sub(s.troubleFrom) < mistPatience
 }
 
-// attemptStep runs a step whose failure fails the attempt. Trouble with Postgres
-// does not: it is no *Failure of ours and is met again.
-func (s *supervisor) attemptStep(ctx context.Context, stage Stage, step func() error) error {
-	err := step()
-	var rows *rowError
+// attemptStep runs a step whose failure fails the attempt, for limit at the most.
+// Trouble with Postgres does not: it is no *Failure of ours and is met again.
+func (s *supervisor) attemptStep(ctx context.Context, stage Stage, limit time.Duration, rows *Rows, step func(context.Context, *Rows) error) error {
+	stepCtx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := step(stepCtx, rows)
+	var ofRows *rowError
 	switch {
-	case err == nil, ctx.Err() != nil, errors.As(err, &rows):
+	case err == nil, ctx.Err() != nil:
+		return err
+	case stepCtx.Err() != nil:
+		return s.giveUp(ctx, failed(CodeDeadline, stage, fmt.Sprintf("it was given %s", limit)))
+	case errors.As(err, &ofRows):
 		return err
 	}
 	return s.giveUp(ctx, failureOf(err, stage))

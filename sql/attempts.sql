@@ -54,3 +54,11 @@ SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id
 
 -- name: AttemptSetJob :exec
 UPDATE weir.attempts SET job_id = @job_id WHERE transcode_id = @transcode_id AND number = @number;
+
+-- name: AttemptSetBroadcaster :exec
+UPDATE weir.attempts SET broadcaster = @broadcaster
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id;
+
+-- name: AttemptListFailedBroadcasters :many
+SELECT DISTINCT broadcaster::text FROM weir.attempts
+ WHERE transcode_id = @transcode_id AND outcome = 'failed' AND broadcaster IS NOT NULL;

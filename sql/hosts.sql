@@ -1,18 +1,18 @@
 -- name: HostBoot :one
 -- A daemon starts on this host. Its boot id fences what an older boot still writes.
-INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_free_bytes)
-VALUES (@id, @boot_id, @slots, now() + make_interval(secs => @lease_seconds::float8), @weir_version, @mist_version, @mist_iid, @spool_free_bytes)
+INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_room_bytes)
+VALUES (@id, @boot_id, @slots, now() + make_interval(secs => @lease_seconds::float8), @weir_version, @mist_version, @mist_iid, @spool_room_bytes)
 ON CONFLICT (id) DO UPDATE
    SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
-       spool_free_bytes = excluded.spool_free_bytes, booted_at = now(), seen_at = now()
+       spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
 RETURNING *;
 
 -- name: HostRenew :execrows
 -- No row: a newer boot has the host, and this one must stop.
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => @lease_seconds::float8), mist_version = @mist_version, mist_iid = @mist_iid,
-       spool_free_bytes = @spool_free_bytes, seen_at = now()
+       spool_room_bytes = @spool_room_bytes, seen_at = now()
  WHERE id = @id AND boot_id = @boot_id;
 
 -- name: HostStop :exec
@@ -51,5 +51,5 @@ SELECT sqlc.embed(h),
 SELECT h.id,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
- WHERE h.lease_until > now() AND h.up AND NOT h.draining
+ WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0
  ORDER BY h.id;

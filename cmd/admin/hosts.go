@@ -30,7 +30,7 @@ type hostShown struct {
 	SeenAt         time.Time `json:"seen_at"`
 	WeirVersion    string    `json:"weir_version"`
 	MistVersion    string    `json:"mist_version"`
-	SpoolFreeBytes int64     `json:"spool_free_bytes"`
+	SpoolRoomBytes int64     `json:"spool_room_bytes"`
 }
 
 func (a *admin) hosts() *cobra.Command {
@@ -55,15 +55,15 @@ func (a *admin) hostsList() *cobra.Command {
 				list.Hosts = append(list.Hosts, hostShown{
 					ID: h.ID, Alive: rows[i].Alive, Draining: h.Draining, Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
 					LeaseUntil: h.LeaseUntil, BootID: h.BootID, BootedAt: h.BootedAt, SeenAt: h.SeenAt,
-					WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolFreeBytes: h.SpoolFreeBytes,
+					WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolRoomBytes: h.SpoolRoomBytes,
 				})
 				lines = append(lines, []any{
 					h.ID, hostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
-					h.WeirVersion, h.MistVersion, h.SpoolFreeBytes,
+					h.WeirVersion, h.MistVersion, h.SpoolRoomBytes,
 				})
 			}
 			return a.print(list, func() error {
-				return a.table("HOST STATE USED STORING SEEN BOOTED WEIR MIST SPOOL-FREE", lines)
+				return a.table("HOST STATE USED STORING SEEN BOOTED WEIR MIST SPOOL-ROOM", lines)
 			})
 		}),
 	}

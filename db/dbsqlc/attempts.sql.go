@@ -44,7 +44,7 @@ func (q *Queries) AttemptEnd(ctx context.Context, db DBTX, arg AttemptEndParams)
 }
 
 const attemptGet = `-- name: AttemptGet :one
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at FROM weir.attempts WHERE transcode_id = $1 AND number = $2
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at FROM weir.attempts WHERE transcode_id = $1 AND number = $2
 `
 
 type AttemptGetParams struct {
@@ -70,6 +70,7 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 		&i.SourceEtag,
 		&i.Prepared,
 		&i.Process,
+		&i.Broadcaster,
 		&i.CreatedAt,
 		&i.StartedAt,
 		&i.FetchedAt,
@@ -105,7 +106,7 @@ func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg AttemptInsertP
 }
 
 const attemptList = `-- name: AttemptList :many
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
 `
 
 func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Attempt, error) {
@@ -132,6 +133,7 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 			&i.SourceEtag,
 			&i.Prepared,
 			&i.Process,
+			&i.Broadcaster,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FetchedAt,
@@ -151,8 +153,33 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 	return items, nil
 }
 
+const attemptListFailedBroadcasters = `-- name: AttemptListFailedBroadcasters :many
+SELECT DISTINCT broadcaster::text FROM weir.attempts
+ WHERE transcode_id = $1 AND outcome = 'failed' AND broadcaster IS NOT NULL
+`
+
+func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]string, error) {
+	rows, err := db.Query(ctx, attemptListFailedBroadcasters, transcodeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var broadcaster string
+		if err := rows.Scan(&broadcaster); err != nil {
+			return nil, err
+		}
+		items = append(items, broadcaster)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const attemptListNewest = `-- name: AttemptListNewest :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at FROM weir.attempts a
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
  WHERE a.transcode_id = ANY($1::uuid[])
 `
@@ -182,6 +209,7 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 			&i.SourceEtag,
 			&i.Prepared,
 			&i.Process,
+			&i.Broadcaster,
 			&i.CreatedAt,
 			&i.StartedAt,
 			&i.FetchedAt,
@@ -217,6 +245,28 @@ func (q *Queries) AttemptNeedsSpool(ctx context.Context, db DBTX, arg AttemptNee
 	var needed bool
 	err := row.Scan(&needed)
 	return needed, err
+}
+
+const attemptSetBroadcaster = `-- name: AttemptSetBroadcaster :exec
+UPDATE weir.attempts SET broadcaster = $1
+ WHERE transcode_id = $2 AND number = $3 AND boot_id = $4
+`
+
+type AttemptSetBroadcasterParams struct {
+	Broadcaster *string
+	TranscodeID uuid.UUID
+	Number      int32
+	BootID      *uuid.UUID
+}
+
+func (q *Queries) AttemptSetBroadcaster(ctx context.Context, db DBTX, arg AttemptSetBroadcasterParams) error {
+	_, err := db.Exec(ctx, attemptSetBroadcaster,
+		arg.Broadcaster,
+		arg.TranscodeID,
+		arg.Number,
+		arg.BootID,
+	)
+	return err
 }
 
 const attemptSetCleaned = `-- name: AttemptSetCleaned :execrows

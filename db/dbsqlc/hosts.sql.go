@@ -12,13 +12,13 @@ import (
 )
 
 const hostBoot = `-- name: HostBoot :one
-INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_free_bytes)
+INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_room_bytes)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4::float8), $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE
    SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
-       spool_free_bytes = excluded.spool_free_bytes, booted_at = now(), seen_at = now()
-RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_free_bytes, booted_at, seen_at
+       spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
+RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at
 `
 
 type HostBootParams struct {
@@ -29,7 +29,7 @@ type HostBootParams struct {
 	WeirVersion    string
 	MistVersion    string
 	MistIID        string
-	SpoolFreeBytes int64
+	SpoolRoomBytes int64
 }
 
 // A daemon starts on this host. Its boot id fences what an older boot still writes.
@@ -42,7 +42,7 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		arg.WeirVersion,
 		arg.MistVersion,
 		arg.MistIID,
-		arg.SpoolFreeBytes,
+		arg.SpoolRoomBytes,
 	)
 	var i Host
 	err := row.Scan(
@@ -55,7 +55,7 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		&i.WeirVersion,
 		&i.MistVersion,
 		&i.MistIID,
-		&i.SpoolFreeBytes,
+		&i.SpoolRoomBytes,
 		&i.BootedAt,
 		&i.SeenAt,
 	)
@@ -83,7 +83,7 @@ const hostFree = `-- name: HostFree :many
 SELECT h.id,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
- WHERE h.lease_until > now() AND h.up AND NOT h.draining
+ WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0
  ORDER BY h.id
 `
 
@@ -114,7 +114,7 @@ func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) 
 }
 
 const hostGet = `-- name: HostGet :one
-SELECT id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_free_bytes, booted_at, seen_at FROM weir.hosts WHERE id = $1
+SELECT id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at FROM weir.hosts WHERE id = $1
 `
 
 func (q *Queries) HostGet(ctx context.Context, db DBTX, id string) (Host, error) {
@@ -130,7 +130,7 @@ func (q *Queries) HostGet(ctx context.Context, db DBTX, id string) (Host, error)
 		&i.WeirVersion,
 		&i.MistVersion,
 		&i.MistIID,
-		&i.SpoolFreeBytes,
+		&i.SpoolRoomBytes,
 		&i.BootedAt,
 		&i.SeenAt,
 	)
@@ -151,7 +151,7 @@ func (q *Queries) HostGetDead(ctx context.Context, db DBTX, id string) (string, 
 }
 
 const hostList = `-- name: HostList :many
-SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_free_bytes, h.booted_at, h.seen_at,
+SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state = 'storing') AS storing,
        h.lease_until > now() AS alive
@@ -184,7 +184,7 @@ func (q *Queries) HostList(ctx context.Context, db DBTX) ([]HostListRow, error) 
 			&i.Host.WeirVersion,
 			&i.Host.MistVersion,
 			&i.Host.MistIID,
-			&i.Host.SpoolFreeBytes,
+			&i.Host.SpoolRoomBytes,
 			&i.Host.BootedAt,
 			&i.Host.SeenAt,
 			&i.Used,
@@ -232,7 +232,7 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 const hostRenew = `-- name: HostRenew :execrows
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => $1::float8), mist_version = $2, mist_iid = $3,
-       spool_free_bytes = $4, seen_at = now()
+       spool_room_bytes = $4, seen_at = now()
  WHERE id = $5 AND boot_id = $6
 `
 
@@ -240,7 +240,7 @@ type HostRenewParams struct {
 	LeaseSeconds   float64
 	MistVersion    string
 	MistIID        string
-	SpoolFreeBytes int64
+	SpoolRoomBytes int64
 	ID             string
 	BootID         uuid.UUID
 }
@@ -251,7 +251,7 @@ func (q *Queries) HostRenew(ctx context.Context, db DBTX, arg HostRenewParams) (
 		arg.LeaseSeconds,
 		arg.MistVersion,
 		arg.MistIID,
-		arg.SpoolFreeBytes,
+		arg.SpoolRoomBytes,
 		arg.ID,
 		arg.BootID,
 	)

@@ -26,6 +26,7 @@ type Attempt struct {
 	SourceEtag       *string
 	Prepared         json.RawMessage
 	Process          *string
+	Broadcaster      *string
 	CreatedAt        time.Time
 	StartedAt        *time.Time
 	FetchedAt        *time.Time
@@ -107,7 +108,7 @@ type Host struct {
 	WeirVersion    string
 	MistVersion    string
 	MistIID        string
-	SpoolFreeBytes int64
+	SpoolRoomBytes int64
 	BootedAt       time.Time
 	SeenAt         time.Time
 }

@@ -14,7 +14,8 @@ CREATE TABLE weir.hosts (
     mist_version     text        NOT NULL DEFAULT '',
     -- Random per start of Mist's controller: a change is a restart.
     mist_iid         text        NOT NULL DEFAULT '',
-    spool_free_bytes bigint      NOT NULL DEFAULT 0,
+    -- Free on the spool's disk beyond what is reserved; without any it takes no work.
+    spool_room_bytes bigint      NOT NULL DEFAULT 0,
     booted_at        timestamptz NOT NULL DEFAULT now(),
     seen_at          timestamptz NOT NULL DEFAULT now()
 );

@@ -25,6 +25,9 @@ CREATE TABLE weir.attempts (
     -- been given to another process.
     process             text,
 
+    -- The Broadcaster that it was last seen with: the next attempt avoids one that failed.
+    broadcaster         text,
+
     created_at          timestamptz NOT NULL DEFAULT now(),
     started_at          timestamptz,
     fetched_at          timestamptz,

@@ -54,7 +54,7 @@ func TestAdminRetry(t *testing.T) {
 	req := b.request(t, source, sized("a", 160, 96), sized("b", 160, 96))
 	req.Output = door.output(t, b)
 	id := b.submit(t, req)
-	failed := b.fails(t, id, failure{"credentials_refused", "store", "storage", false})
+	failed := b.fails(t, id, failure{"s3_credentials_refused", "store", "storage", false})
 	require.Equal(t, "ok", failed.Renditions[0].State)
 	require.Equal(t, "failed", failed.Renditions[1].State)
 	written := b.writtenAt(t, failed.Renditions[0])

@@ -44,9 +44,6 @@ func TestDaemonRefusesToStart(t *testing.T) {
 		{"misspelt setting", func(_ *testing.T, _ *testBundle, settings map[string]string) {
 			settings["WEIR_BROADCASTER"] = settings["WEIR_BROADCASTERS"]
 		}, []string{"WEIR_BROADCASTER "}},
-		{"no MistProcLivepeer", func(t *testing.T, _ *testBundle, settings map[string]string) {
-			settings["WEIR_MIST_BIN_DIR"] = t.TempDir()
-		}, []string{"WEIR_MIST_BIN_DIR"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -61,7 +61,7 @@ func TestLivepeerFails(t *testing.T) {
 		{"errors", misbehave(broadcaster.ModeError), nothing},
 		{"answers of another type", misbehave(broadcaster.ModeContentType), nothing},
 		{"garbage", misbehave(broadcaster.ModeGarbage), nothing},
-		{"half renditions", misbehave(broadcaster.ModeTruncate), failure{"frames_missing", "store", "livepeer", true}},
+		{"half renditions", misbehave(broadcaster.ModeTruncate), failure{"unplayable", "store", "livepeer", true}},
 		{"one rendition only", func(_ *testing.T, g *gateway) { g.only = "a-160x96" }, failure{"rendition_missing", "transcode", "livepeer", true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

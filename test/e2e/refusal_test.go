@@ -48,13 +48,13 @@ func TestBadSource(t *testing.T) {
 		{"missing object", func(t *testing.T, b *testBundle) string { return string(b.missing(t)) }, failure{"object_missing", "fetch", "input", false}},
 		{"missing bucket", func(t *testing.T, b *testBundle) string {
 			return strings.Replace(string(b.missing(t)), b.Bucket, "no-such-bucket", 1)
-		}, failure{"bucket_missing", "fetch", "storage", false}},
+		}, failure{"s3_bucket_missing", "fetch", "storage", false}},
 		{"wrong secret", func(t *testing.T, b *testBundle) string {
 			return strings.Replace(string(b.missing(t)), string(b.S3.SecretKey), "not-the-secret", 1)
-		}, failure{"credentials_refused", "fetch", "storage", false}},
+		}, failure{"s3_credentials_refused", "fetch", "storage", false}},
 		{"wrong key", func(t *testing.T, b *testBundle) string {
 			return strings.Replace(string(b.missing(t)), b.S3.AccessKey+":", "not-the-key:", 1)
-		}, failure{"credentials_refused", "fetch", "storage", false}},
+		}, failure{"s3_credentials_refused", "fetch", "storage", false}},
 		{"404 of a web server", answering(http.StatusNotFound), failure{"object_missing", "fetch", "input", false}},
 		{"403 of a web server", answering(http.StatusForbidden), failure{"source_refused", "fetch", "input", false}},
 	} {
@@ -89,10 +89,10 @@ func TestBadOutput(t *testing.T) {
 	}{
 		{"wrong secret", func(t *testing.T, b *testBundle) string {
 			return strings.Replace(string(b.object(t, "out")), string(b.S3.SecretKey), "not-the-secret", 1)
-		}, failure{"credentials_refused", "store", "storage", false}},
+		}, failure{"s3_credentials_refused", "store", "storage", false}},
 		{"missing bucket", func(t *testing.T, b *testBundle) string {
 			return strings.Replace(string(b.object(t, "out")), b.Bucket, "no-such-bucket", 1)
-		}, failure{"bucket_missing", "store", "storage", false}},
+		}, failure{"s3_bucket_missing", "store", "storage", false}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

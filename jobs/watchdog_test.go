@@ -1,0 +1,19 @@
+package jobs
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, prepareFloor, prepareLimit(0))
+	require.Equal(t, prepareFloor+10*time.Second, prepareLimit(10_000_000))
+	require.Equal(t, stageCeiling, prepareLimit(1<<40))
+	require.Equal(t, transcodeFloor+2*time.Minute, transcodeLimit(20_000))
+	require.Equal(t, stageCeiling, transcodeLimit(int64(100*time.Hour/time.Millisecond)))
+	require.Less(t, fetchLimit, transcodeTimeout)
+	require.Less(t, stageCeiling, transcodeTimeout)
+}
