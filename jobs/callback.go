@@ -84,12 +84,14 @@ func (w *callbackWorker) Work(ctx context.Context, job *river.Job[CallbackArgs])
 	if ctx.Err() != nil {
 		return fmt.Errorf("deliver callback %s: %w", callback.ID, ctx.Err())
 	}
+	crash(CrashDelivered)
 	next := nextDelivery(&callback, job.CreatedAt, result, time.Now())
 	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "transcode", t.ID, "verdict", result.Verdict,
 		"number", callback.Attempts+1, "latency", result.Latency, "why", result.Err)
 	if err := w.record(ctx, job, &callback, result, next); err != nil {
 		return fmt.Errorf("record delivery of callback %s: %w", callback.ID, err)
 	}
+	crash(CrashDeliveryKept)
 	if next.wait > 0 {
 		return river.JobSnooze(next.wait)
 	}

@@ -52,7 +52,9 @@ func (w *placeWorker) Timeout(*river.Job[PlaceArgs]) time.Duration { return plac
 // the jobs that come of it.
 func (w *placeWorker) Work(ctx context.Context, job *river.Job[PlaceArgs]) error {
 	client := river.ClientFromContext[pgx.Tx](ctx)
-	return db.InTx(ctx, w.db, func(tx pgx.Tx) error {
+	placed := 0
+	err := db.InTx(ctx, w.db, func(tx pgx.Tx) error {
+		placed = 0
 		q := dbsqlc.New()
 		if err := q.PlaceLock(ctx, tx); err != nil {
 			return fmt.Errorf("place: %w", err)
@@ -69,11 +71,19 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[PlaceArgs]) error
 			if err := place(ctx, tx, client, p); err != nil {
 				return err
 			}
+			placed++
 			w.log.InfoContext(ctx, "transcode placed", "transcode", p.transcode.ID, "attempt", p.transcode.Attempt+1, "host", p.host)
+		}
+		if placed > 0 {
+			crash(CrashPlacing)
 		}
 		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		return err
 	})
+	if placed > 0 {
+		crash(CrashPlaced)
+	}
+	return err
 }
 
 func slotsOf(free []dbsqlc.HostFreeRow) int32 {

@@ -70,10 +70,12 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
+	crash(CrashFetched)
 	changed, err := dbsqlc.New().AttemptSetFetched(ctx, h.DB, dbsqlc.AttemptSetFetchedParams{
 		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID,
 		SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag,
 	})
+	crash(CrashFetchRecorded)
 	return fenced("record the fetch", changed, err)
 }
 
@@ -97,6 +99,7 @@ func (s *supervisor) prepare(ctx context.Context, rows *Rows) error {
 	if err != nil {
 		return fmt.Errorf("write down the preparation: %w", err)
 	}
+	crash(CrashPrepared)
 	durationMS := max(source.DurationUS/int64(time.Millisecond/time.Microsecond), 1)
 	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
@@ -114,6 +117,7 @@ func (s *supervisor) prepare(ctx context.Context, rows *Rows) error {
 	if err != nil {
 		return &rowError{"record the preparation", err}
 	}
+	crash(CrashPrepareRecorded)
 	return nil
 }
 
@@ -143,6 +147,7 @@ func (s *supervisor) start(ctx context.Context, rows *Rows) error {
 		}); err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
+		crash(CrashStreamsAdded)
 		spec, err := s.processSpec(ctx, rows)
 		if err != nil {
 			return err
@@ -151,10 +156,12 @@ func (s *supervisor) start(ctx context.Context, rows *Rows) error {
 			return failureAt(failed(CodeProcessFailed, StageTranscode, err.Error()), StageTranscode)
 		}
 	}
+	crash(CrashStarted)
 	ref := s.process.String()
 	changed, err := dbsqlc.New().AttemptSetStarted(ctx, h.DB, dbsqlc.AttemptSetStartedParams{
 		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID, Process: &ref,
 	})
+	crash(CrashStartRecorded)
 	if err == nil && changed == 1 {
 		s.log.InfoContext(ctx, "process started", "pid", s.process.PID)
 	}
@@ -396,10 +403,12 @@ func (s *supervisor) push(ctx context.Context, rows *Rows, r *dbsqlc.Rendition) 
 	if err != nil {
 		return 0, fmt.Errorf("push %s: %w", r.Name, err)
 	}
+	crash(CrashPushStarted)
 	pid := int32(push.PID) //nolint:gosec // pids fit
 	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, dbsqlc.RenditionSetPushParams{
 		TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushPID: &pid,
 	})
+	crash(CrashPushRecorded)
 	return 0, fenced("record the push of "+r.Name, changed, err)
 }
 
@@ -414,8 +423,10 @@ func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 		changed, err := dbsqlc.New().RenditionSetPushed(ctx, tx, dbsqlc.RenditionSetPushedParams{
 			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), JobID: &job.Job.ID,
 		})
+		crash(CrashPushed)
 		return fenced("record the file of "+r.Name, changed, err)
 	})
+	crash(CrashPushedRecorded)
 	if err != nil {
 		return fmt.Errorf("hand over %s: %w", r.Name, err)
 	}
@@ -501,6 +512,7 @@ func (s *supervisor) finish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("finish %s: %w", s.name, err)
 	}
+	crash(CrashTranscoded)
 	return nil
 }
 
@@ -510,6 +522,7 @@ func (s *supervisor) clean(ctx context.Context) error {
 	if err := s.stopProcess(ctx); err != nil {
 		return err
 	}
+	crash(CrashProcessStopped)
 	status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)
@@ -524,6 +537,7 @@ func (s *supervisor) clean(ctx context.Context) error {
 	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)
 	}
+	crash(CrashStreamsRemoved)
 	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		if _, err := dbsqlc.New().AttemptSetCleaned(ctx, tx, dbsqlc.AttemptSetCleanedParams{
 			TranscodeID: s.name.Transcode, Number: s.number(),
@@ -536,6 +550,7 @@ func (s *supervisor) clean(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)
 	}
+	crash(CrashCleaned)
 	if err := s.host.removeFolder(ctx, s.name); err != nil {
 		return err
 	}

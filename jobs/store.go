@@ -165,6 +165,7 @@ func (s *store) run(ctx context.Context) (stored, error) {
 	if err := h.Media.Finish(ctx, h.pushedPath(s.name, s.rendition.Name), h.sourcePath(s.name), source, prepared, path); err != nil {
 		return stored{}, fmt.Errorf("finish: %w", err)
 	}
+	crash(CrashFinished)
 	verdict, err := h.Media.Judge(ctx, path, media.Want{
 		Width: int(s.rendition.PlannedWidth), Height: int(s.rendition.PlannedHeight), FPS: float64(s.rendition.FPS),
 		Source: source, Prepared: prepared,
@@ -183,6 +184,7 @@ func (s *store) run(ctx context.Context) (stored, error) {
 	if err != nil {
 		return stored{}, fmt.Errorf("upload: %w", err)
 	}
+	crash(CrashUploaded)
 	return stored{location, object, verdict}, nil
 }
 
@@ -247,6 +249,7 @@ func (s *store) commit(ctx context.Context, client *river.Client[pgx.Tx], job *r
 	if err != nil {
 		return fmt.Errorf("commit %s of %s: %w", s.rendition.Name, s.name, err)
 	}
+	crash(CrashStored)
 	if orphan {
 		return s.host.Storage.Delete(ctx, done.location)
 	}

@@ -137,6 +137,7 @@ func (s *supervisor) takeUp(ctx context.Context, job int64) error {
 	if _, err := q.TranscodeStart(ctx, s.host.DB, dbsqlc.TranscodeStartParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
 		return fmt.Errorf("start %s: %w", s.name, err)
 	}
+	crash(CrashTakenUp)
 	return nil
 }
 

@@ -93,8 +93,10 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 			return err
 		}
 		_, err = ts.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		crash(CrashAccepting)
 		return err
 	})
+	crash(CrashAccepted)
 	if err != nil {
 		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
 	}
