@@ -26,7 +26,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	}
 	const path = "../docs/settings.md"
 	if os.Getenv("UPDATE") != "" {
-		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644)) //nolint:gosec // a document
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
 	}
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)

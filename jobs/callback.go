@@ -123,11 +123,12 @@ func nextDelivery(callback *dbsqlc.Callback, since time.Time, result studio.Resu
 		return next{state: CallbackDelivered}
 	case studio.Refused:
 		return next{state: unlessDelivered(callback, CallbackRefused)}
+	case studio.Retry:
 	}
 	if now.Sub(since) >= studio.GiveUpAfter {
 		return next{state: unlessDelivered(callback, CallbackExpired)}
 	}
-	wait := studio.Backoff(int(callback.Attempts)+1, rand.Float64()) //nolint:gosec // spreads load, guards nothing
+	wait := studio.Backoff(int(callback.Attempts)+1, rand.Float64())
 	return next{state: callback.State, wait: max(wait, result.RetryAfter)}
 }
 
@@ -141,7 +142,7 @@ func unlessDelivered(callback *dbsqlc.Callback, state string) string {
 func (w *callbackWorker) record(ctx context.Context, job *river.Job[CallbackArgs], callback *dbsqlc.Callback, result studio.Result, next next) error {
 	var status *int32
 	if result.Status != nil {
-		s := int32(*result.Status) //nolint:gosec // three digits
+		s := int32(*result.Status)
 		status = &s
 	}
 	var at *time.Time
@@ -158,7 +159,7 @@ func (w *callbackWorker) record(ctx context.Context, job *river.Job[CallbackArgs
 			return err
 		}
 		if err := q.CallbackAttemptInsert(ctx, tx, dbsqlc.CallbackAttemptInsertParams{
-			CallbackID: callback.ID, Number: recorded.Attempts, Status: status, LatencyMs: int32(result.Latency.Milliseconds()), //nolint:gosec // bounded by the timeout
+			CallbackID: callback.ID, Number: recorded.Attempts, Status: status, LatencyMs: int32(result.Latency.Milliseconds()),
 			Error: result.Err, Answer: result.Answer, Redelivery: job.Args.Redelivery,
 		}); err != nil {
 			return err

@@ -162,20 +162,16 @@ func (f *Failure) Retriable() bool { return KindOf(f.Code).Retriable }
 
 // failureOf finds the failure in an error of a step.
 func failureOf(err error, stage Stage) *Failure {
-	var failure *Failure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*Failure](err); ok {
 		return failure
 	}
-	var ofMedia *media.Error
-	if errors.As(err, &ofMedia) {
+	if ofMedia, ok := errors.AsType[*media.Error](err); ok {
 		return failed(string(ofMedia.Code), stage, ofMedia.Text)
 	}
-	var ofStorage *storage.Error
-	if errors.As(err, &ofStorage) {
+	if ofStorage, ok := errors.AsType[*storage.Error](err); ok {
 		return failed(string(ofStorage.Code), stage, ofStorage.Error())
 	}
-	var ofMist *mist.Error
-	if errors.As(err, &ofMist) {
+	if ofMist, ok := errors.AsType[*mist.Error](err); ok {
 		return failed(CodeMistUnavailable, stage, ofMist.Error())
 	}
 	return failed(CodeInternal, stage, err.Error())

@@ -237,7 +237,7 @@ func (h *Host) spoolRoom() (int64, error) {
 	if err := unix.Statfs(h.Spool, &stat); err != nil {
 		return 0, fmt.Errorf("look at the spool %s: %w", h.Spool, err)
 	}
-	return int64(stat.Bavail)*stat.Bsize - h.SpoolReserve, nil //nolint:gosec // a disk's free blocks fit
+	return int64(stat.Bavail)*stat.Bsize - h.SpoolReserve, nil
 }
 
 // folder is an attempt's place in the spool.
@@ -260,7 +260,7 @@ func openSealed(sealer *storage.Sealer, id uuid.UUID, column sealed, value []byt
 // cleaned up, and no rendition waits to be stored. Whoever comes last removes it.
 func (h *Host) removeFolder(ctx context.Context, name mist.Name) error {
 	needed, err := dbsqlc.New().AttemptNeedsSpool(ctx, h.DB, dbsqlc.AttemptNeedsSpoolParams{
-		TranscodeID: name.Transcode, Number: int32(name.Attempt), //nolint:gosec // counts attempts
+		TranscodeID: name.Transcode, Number: int32(name.Attempt),
 	})
 	if err != nil {
 		return fmt.Errorf("see whether %s is needed: %w", name, err)

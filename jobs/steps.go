@@ -80,7 +80,7 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 }
 
 // prepare probes the source and makes the padded file that Mist reads.
-func (s *supervisor) prepare(ctx context.Context, rows *Rows) error {
+func (s *supervisor) prepare(ctx context.Context, _ *Rows) error {
 	h := s.host
 	path := h.sourcePath(s.name)
 	source, err := h.Media.Probe(ctx, path)
@@ -323,9 +323,9 @@ func (s *supervisor) findTracks(ctx context.Context, rows *Rows, tracks int, now
 		return fmt.Errorf("find tracks: %w", err)
 	}
 	for _, track := range found {
-		index := int32(track.Index) //nolint:gosec // a few tracks
+		index := int32(track.Index)
 		changed, err := dbsqlc.New().RenditionSetTrack(ctx, s.host.DB, dbsqlc.RenditionSetTrackParams{
-			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index, //nolint:gosec // a few profiles
+			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index,
 		})
 		if err != nil {
 			return fmt.Errorf("record track %d: %w", track.Index, err)
@@ -404,7 +404,7 @@ func (s *supervisor) push(ctx context.Context, rows *Rows, r *dbsqlc.Rendition) 
 		return 0, fmt.Errorf("push %s: %w", r.Name, err)
 	}
 	crash(CrashPushStarted)
-	pid := int32(push.PID) //nolint:gosec // pids fit
+	pid := int32(push.PID)
 	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, dbsqlc.RenditionSetPushParams{
 		TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushPID: &pid,
 	})

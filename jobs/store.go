@@ -133,7 +133,7 @@ type stored struct {
 // load reads the rows; open is false when there is nothing to store any more.
 func (s *store) load(ctx context.Context, rendition string) (open bool, err error) {
 	q := dbsqlc.New()
-	number := int32(s.name.Attempt) //nolint:gosec // counts attempts
+	number := int32(s.name.Attempt)
 	if s.transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode); err != nil {
 		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
 	}
@@ -270,7 +270,7 @@ func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
 
 // failRendition fails one rendition of an attempt and settles the transcode.
 func failRendition(ctx context.Context, pool *pgxpool.Pool, client *river.Client[pgx.Tx], name mist.Name, rendition string, f *Failure) error {
-	number := int32(name.Attempt) //nolint:gosec // counts attempts
+	number := int32(name.Attempt)
 	err := db.InTx(ctx, pool, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		if _, err := q.TranscodeGetForUpdate(ctx, tx, name.Transcode); err != nil {

@@ -42,7 +42,7 @@ const (
 
 func (h *Host) look(ctx context.Context, name mist.Name) (attemptIs, error) {
 	a, err := dbsqlc.New().AttemptGet(ctx, h.DB, dbsqlc.AttemptGetParams{
-		TranscodeID: name.Transcode, Number: int32(name.Attempt), //nolint:gosec // counts attempts
+		TranscodeID: name.Transcode, Number: int32(name.Attempt),
 	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

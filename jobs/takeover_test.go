@@ -1,9 +1,9 @@
 package jobs
 
 import (
+	"context"
 	"testing"
 
-	"context"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"

@@ -141,7 +141,7 @@ func (s *supervisor) takeUp(ctx context.Context, job int64) error {
 	return nil
 }
 
-func (s *supervisor) number() int32 { return int32(s.name.Attempt) } //nolint:gosec // counts attempts
+func (s *supervisor) number() int32 { return int32(s.name.Attempt) }
 
 // supervise runs the loop: load, plan, do, until there is nothing to do.
 func (s *supervisor) supervise(ctx context.Context) error {

@@ -40,7 +40,7 @@ func (t *Tools) Finish(ctx context.Context, pushed, source string, src Source, p
 	if err != nil {
 		return blame(err, empty)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	kept, err := trim(file, prep)
 	if err != nil {
 		if errors.Is(err, errNotTS) {

@@ -87,7 +87,7 @@ func (t *Tools) Judge(ctx context.Context, path string, want Want) (Verdict, err
 	if err != nil {
 		return Verdict{}, blame(err, otherwise)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
 		return Verdict{}, blame(err, otherwise)

@@ -3,7 +3,7 @@ package mist
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // Mist's challenge is MD5, nothing else is accepted
+	"crypto/md5" // Mist's challenge is MD5, nothing else is accepted
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -229,8 +229,7 @@ func (c *Client) unavailable(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return c.fail(op, ctx.Err(), context.Cause(ctx))
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // without the address, which Error says already
 	}
 	return c.fail(op, ErrUnavailable, err)
@@ -257,6 +256,6 @@ func contentType(res *http.Response) string {
 }
 
 func md5hex(s string) string {
-	sum := md5.Sum([]byte(s)) //nolint:gosec // see the import
+	sum := md5.Sum([]byte(s))
 	return hex.EncodeToString(sum[:])
 }

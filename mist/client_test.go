@@ -107,7 +107,7 @@ func TestNewRefusesAddresses(t *testing.T) {
 
 // account is a Mist with an account, asked from elsewhere: it wants a login on
 // every connection, so each of our requests comes on a new one here.
-func account(t *testing.T, username, password string) (http.HandlerFunc, *[]string) {
+func account(username, password string) (http.HandlerFunc, *[]string) {
 	const challenge = "9f2d6b0c5a1e4d7f8091a2b3c4d5e6f7"
 	var seen []string
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -147,7 +147,7 @@ func TestLogin(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			handler, seen := account(t, "weir", "hunter2")
+			handler, seen := account("weir", "hunter2")
 			server := httptest.NewServer(handler)
 			defer server.Close()
 			c, err := New(&Config{URL: server.URL + "/api2", Username: tc.username, Password: Secret(tc.password)})

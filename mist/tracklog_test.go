@@ -46,7 +46,7 @@ func replay(t *testing.T, recording string) (log string, lists []string) {
 	t.Helper()
 	f, err := os.Open(recording)
 	require.NoError(t, err)
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

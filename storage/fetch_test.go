@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -214,6 +213,6 @@ func TestErrorText(t *testing.T) {
 	for _, part := range []string{"fetch", "s3://" + b.bucket + "/none", string(CodeObjectMissing), "404", CodeObjectMissing.Advice()} {
 		require.Contains(t, text, part)
 	}
-	require.False(t, strings.Contains(text, "\n"))
+	require.NotContains(t, text, "\n")
 	require.Empty(t, Code("").Advice())
 }

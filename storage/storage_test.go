@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -129,8 +130,8 @@ func requireSame(t *testing.T, path string, want []byte) {
 	t.Helper()
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, len(want), len(got))
-	require.Equal(t, string(want) == string(got), true, "the bytes differ")
+	require.Len(t, got, len(want))
+	require.True(t, bytes.Equal(want, got), "the bytes differ")
 }
 
 // requireNothing fails if a fetch left its file or a part of it.

@@ -127,7 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	if d.cfg.Worker {
-		if err := d.startTriggers(group, groupCtx, triggersOn); err != nil {
+		if err := d.startTriggers(groupCtx, group, triggersOn); err != nil {
 			return err
 		}
 		if err := waitFor(groupCtx, d.log, "MistServer", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
@@ -142,7 +142,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.cfg.Control {
 		control := &jobs.Control{DB: d.pool, River: d.client, Log: d.log}
 		group.Go(func() error { return control.Run(groupCtx) })
-		if err := d.startAPI(group, groupCtx, apiOn); err != nil {
+		if err := d.startAPI(groupCtx, group, apiOn); err != nil {
 			return errors.Join(err, d.stop(ctx))
 		}
 	}
@@ -212,7 +212,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
 	}, nil
 }
 
-func (d *daemon) startTriggers(group *errgroup.Group, ctx context.Context, on net.Listener) error {
+func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on net.Listener) error {
 	listener, err := triggers.New(&triggers.Config{
 		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.cfg.SpoolDir,
 	})
@@ -223,7 +223,7 @@ func (d *daemon) startTriggers(group *errgroup.Group, ctx context.Context, on ne
 	return nil
 }
 
-func (d *daemon) startAPI(group *errgroup.Group, ctx context.Context, on net.Listener) error {
+func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
 	tokens, err := api.ParseTokens(string(d.cfg.APITokens))
 	if err != nil {
 		return err

@@ -333,7 +333,7 @@ func (r *replay) told(entry []any) bool {
 
 func (r *replay) finish(t *testing.T) {
 	if r.hangs {
-		r.host.until(t, r.name, func(answer object) bool {
+		r.host.until(t, r.name, func(object) bool {
 			return strings.Contains(r.process.log.String(), "WARN") || strings.Contains(r.process.log.String(), "|Would select")
 		})
 		require.NoError(t, r.process.Process.Signal(syscall.SIGTERM))

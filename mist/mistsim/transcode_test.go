@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -46,9 +47,7 @@ func begin(t *testing.T, h *host, source string, stop int64, config object) *wor
 		"source": "tr_src_a", "sink": "tr_rend_+a", "leastlive": true, "audio_select": "none",
 		"target_profiles": []object{{"name": "small", "bitrate": 200_000, "width": 170, "height": 100, "fps": sourceFPS}},
 	}
-	for k, v := range config {
-		all[k] = v
-	}
+	maps.Copy(all, config)
 	w.process = h.start(t, all)
 	return w
 }

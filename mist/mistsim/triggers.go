@@ -166,7 +166,7 @@ func (s *Server) post(d delivery, attempt int) error {
 	if err != nil {
 		return fmt.Errorf("connect %s: %w", host, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
 	}

@@ -55,7 +55,7 @@ func plainLadder(ctx context.Context, source, dir string) ([]float64, error) {
 	var took []float64
 	for range rounds {
 		began := time.Now()
-		if out, err := exec.CommandContext(ctx, "ffmpeg", args...).CombinedOutput(); err != nil { //nolint:gosec // our own arguments
+		if out, err := exec.CommandContext(ctx, "ffmpeg", args...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("plain ffmpeg: %w: %s", err, out)
 		}
 		took = append(took, time.Since(began).Seconds())
@@ -86,7 +86,7 @@ func pgbench(ctx context.Context, database string) (float64, error) {
 		{"-i", "-q", "-s", "1"},
 		{"-n", "-N", "-c", "4", "-j", "2", "-T", pgbenchSeconds},
 	} {
-		cmd := exec.CommandContext(ctx, program, append(args, u.String())...) //nolint:gosec // found on this machine
+		cmd := exec.CommandContext(ctx, program, append(args, u.String())...)
 		cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
 		if out, err = cmd.CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("pgbench: %w: %s", err, out)

@@ -56,7 +56,7 @@ func (c clip) file(t *testing.T) string {
 func ffmpeg(t *testing.T, args string) {
 	t.Helper()
 	program, err := exec.LookPath("ffmpeg")
-	require.NoError(t, err, devstack.ErrNoFFmpeg)
+	require.NotErrorIs(t, err, devstack.ErrNoFFmpeg)
 	cmd := exec.CommandContext(t.Context(), program, strings.Fields("-nostdin -loglevel error -y "+args)...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", bytes.TrimSpace(out))

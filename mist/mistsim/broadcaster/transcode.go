@@ -78,18 +78,19 @@ func (b *Broadcaster) transcode(ctx context.Context, segment []byte, profiles []
 
 func (b *Broadcaster) arguments(profiles []Profile, rate float64) []string {
 	args := strings.Fields("-nostdin -hide_banner -loglevel error -copyts -f mpegts -i pipe:0 -filter_complex")
-	graph := fmt.Sprintf("[0:v:0]split=%d", len(profiles))
+	var graph strings.Builder
+	fmt.Fprintf(&graph, "[0:v:0]split=%d", len(profiles))
 	for i := range profiles {
-		graph += fmt.Sprintf("[s%d]", i)
+		fmt.Fprintf(&graph, "[s%d]", i)
 	}
 	for i, p := range profiles {
-		graph += fmt.Sprintf(";[s%d]scale=%d:%d", i, p.Width, p.Height)
+		fmt.Fprintf(&graph, ";[s%d]scale=%d:%d", i, p.Width, p.Height)
 		if !p.keepsRate(rate) {
-			graph += fmt.Sprintf(",fps=%g", p.rate())
+			fmt.Fprintf(&graph, ",fps=%g", p.rate())
 		}
-		graph += fmt.Sprintf("[v%d]", i)
+		fmt.Fprintf(&graph, "[v%d]", i)
 	}
-	args = append(args, graph)
+	args = append(args, graph.String())
 	for i, p := range profiles {
 		bitrate := strconv.Itoa(p.Bitrate)
 		args = append(args, "-map", fmt.Sprintf("[v%d]", i), "-map", "0:a?", "-c:a", "copy",

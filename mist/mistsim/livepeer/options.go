@@ -40,7 +40,7 @@ const (
 	defaultAPI = "https://livepeer.live/api"
 )
 
-var errBroadcasters = errors.New("No Livepeer broadcasters available") //nolint:staticcheck // Mist's own words
+var errBroadcasters = errors.New("No Livepeer broadcasters available")
 
 func parseOptions(data []byte) (*options, error) {
 	o := &options{}
@@ -51,7 +51,7 @@ func parseOptions(data []byte) (*options, error) {
 		return nil, fmt.Errorf("parse configuration: %w", err)
 	}
 	if o.Source == "" {
-		return nil, errors.New("Missing or blank source in config!") //nolint:staticcheck // Mist's own words
+		return nil, errors.New("Missing or blank source in config!")
 	}
 	if o.Sink == "" {
 		o.Sink = o.Source

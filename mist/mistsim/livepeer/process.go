@@ -167,7 +167,7 @@ func (p *Process) prepare(ctx context.Context) error {
 	if list == "" {
 		answer, err := p.gateway(ctx, http.MethodGet, "/broadcaster", nil)
 		if err != nil {
-			return fmt.Errorf("Livepeer API responded negatively to request for broadcaster list: %w", err) //nolint:staticcheck // Mist's own words
+			return fmt.Errorf("Livepeer API responded negatively to request for broadcaster list: %w", err)
 		}
 		list = string(answer)
 	}
@@ -189,13 +189,13 @@ func (p *Process) prepare(ctx context.Context) error {
 		}
 		answer, err := p.gateway(ctx, http.MethodPost, path, body)
 		if err != nil {
-			return fmt.Errorf("Livepeer API responded negatively to encode request: %w", err) //nolint:staticcheck // Mist's own words
+			return fmt.Errorf("Livepeer API responded negatively to encode request: %w", err)
 		}
 		var stream struct {
 			ID string `json:"id"`
 		}
 		if json.Unmarshal(answer, &stream) != nil || stream.ID == "" {
-			return errors.New("Livepeer API did not respond with a valid ID") //nolint:staticcheck // Mist's own words
+			return errors.New("Livepeer API did not respond with a valid ID")
 		}
 		p.id = stream.ID
 	}

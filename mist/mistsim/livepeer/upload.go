@@ -227,7 +227,7 @@ func (p *Process) renditions(got *answer) ([]shm.Part, error) {
 		parts = append(parts, shm.Part{Name: name, Ordinal: p.ordinals[name], Data: data})
 	}
 	slices.SortFunc(parts, func(a, b shm.Part) int { return strings.Compare(b.Name, a.Name) })
-	return parts, nil
+	return parts, nil //nolint:nilerr // a part that can't be read is left out, as the real one does
 }
 
 // reject tells that no broadcaster takes the segment, and skips it.
