@@ -158,6 +158,17 @@ func TestTriggersAndHosts(t *testing.T) {
 	b.decode(t, &hosts, "hosts", "list")
 	require.Equal(t, []bool{true, false}, []bool{hosts.Hosts[0].Alive, hosts.Hosts[1].Alive})
 	require.Contains(t, b.ok(t, "hosts", "list"), "lost")
+	for _, test := range []struct {
+		command  string
+		draining bool
+	}{{"drain", true}, {"drain", true}, {"resume", false}} {
+		var change hostChange
+		b.decode(t, &change, "hosts", test.command, "mist-1")
+		require.Equal(t, hostChange{"mist-1", test.draining}, change)
+		b.decode(t, &hosts, "hosts", "list")
+		require.Equal(t, test.draining, hosts.Hosts[0].Draining)
+	}
+	require.Contains(t, b.run(t, "hosts", "drain", "nobody").stderr, "no such host")
 
 	var events eventList
 	b.decode(t, &events, "triggers", "list", "--transcode", id.String(), "--trigger", "PUSH_END", "--verdict", "applied")

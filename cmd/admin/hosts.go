@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/db/dbsqlc"
+	"weir/jobs"
 )
 
 // hostList is the JSON of hosts list.
@@ -34,7 +35,57 @@ type hostShown struct {
 }
 
 func (a *admin) hosts() *cobra.Command {
-	return group("hosts", "Machines and their slots", a.hostsList())
+	return group("hosts", "Machines and their slots", a.hostsList(), a.hostsDrain(), a.hostsResume())
+}
+
+// hostChange is the JSON of hosts drain and hosts resume.
+type hostChange struct {
+	HostID   string `json:"host_id"`
+	Draining bool   `json:"draining"`
+}
+
+func (a *admin) hostsDrain() *cobra.Command {
+	return &cobra.Command{
+		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: cobra.ExactArgs(1),
+		RunE: act(func(ctx context.Context, args []string) error {
+			hosts, err := a.openHosts(ctx)
+			if err != nil {
+				return err
+			}
+			if err := hosts.Drain(ctx, args[0]); err != nil {
+				return err
+			}
+			return a.print(hostChange{args[0], true}, func() error {
+				return say(a.out, "host %s takes no more; `hosts list` shows when it is empty", args[0])
+			})
+		}),
+	}
+}
+
+func (a *admin) hostsResume() *cobra.Command {
+	return &cobra.Command{
+		Use: "resume HOST", Short: "Let a drained host take work again", Args: cobra.ExactArgs(1),
+		RunE: act(func(ctx context.Context, args []string) error {
+			hosts, err := a.openHosts(ctx)
+			if err != nil {
+				return err
+			}
+			if err := hosts.Resume(ctx, args[0]); err != nil {
+				return err
+			}
+			return a.print(hostChange{args[0], false}, func() error {
+				return say(a.out, "host %s takes work again", args[0])
+			})
+		}),
+	}
+}
+
+func (a *admin) openHosts(ctx context.Context) (*jobs.Hosts, error) {
+	transcodes, _, err := a.openJobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &jobs.Hosts{DB: transcodes.DB, River: transcodes.River}, nil
 }
 
 func (a *admin) hostsList() *cobra.Command {

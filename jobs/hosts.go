@@ -1,0 +1,48 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+)
+
+// ErrNoHost: no daemon has ever booted under this id.
+var ErrNoHost = errors.New("no such host")
+
+// Hosts are the operators' operations on hosts.
+type Hosts struct {
+	DB    *pgxpool.Pool
+	River *river.Client[pgx.Tx]
+}
+
+// Drain lets a host finish what it runs and take no more, until Resume; over
+// restarts too. Draining one that drains changes nothing.
+func (hs *Hosts) Drain(ctx context.Context, id string) error { return hs.set(ctx, id, true) }
+
+// Resume lets a host take work again.
+func (hs *Hosts) Resume(ctx context.Context, id string) error { return hs.set(ctx, id, false) }
+
+func (hs *Hosts) set(ctx context.Context, id string, draining bool) error {
+	err := db.InTx(ctx, hs.DB, func(tx pgx.Tx) error {
+		changed, err := dbsqlc.New().HostDrain(ctx, tx, dbsqlc.HostDrainParams{ID: id, Draining: draining})
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return ErrNoHost
+		}
+		_, err = hs.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("host %s: %w", id, err)
+	}
+	return nil
+}
