@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"weir/db"
 	"weir/db/dbsqlc"
@@ -30,6 +31,8 @@ type testBundle struct {
 }
 
 const testHost = "mist-1"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func setup(t *testing.T) *testBundle {
 	t.Helper()

@@ -34,9 +34,6 @@ const (
 	stopTimeout = 25 * time.Second
 	// triggerPath is ours alone in Mist's configuration, which knows our entries by it.
 	triggerPath = "/weir/triggers"
-	// memoryTarget bends the collector towards the goal of 60 MB for an idle daemon;
-	// it is no limit.
-	memoryTarget = 48 << 20
 )
 
 // run is the daemon: it returns when ctx ends and all is drained, or with what
@@ -44,7 +41,6 @@ const (
 func run(ctx context.Context, cfg *config.Config, logs io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	debug.SetMemoryLimit(memoryTarget)
 	log := logger(cfg, logs)
 	keys, err := storage.ParseKeys(string(cfg.SecretKey))
 	if err != nil {
@@ -97,12 +93,19 @@ type daemon struct {
 	pool   *pgxpool.Pool
 	sealer *storage.Sealer
 	boot   uuid.UUID
+	tokens *api.Tokens
 	host   *jobs.Host
 	client *river.Client[pgx.Tx]
 }
 
 func (d *daemon) run(ctx context.Context) error {
-	// Listeners first: a port that is taken is known before anything is touched.
+	// What can be wrong with the settings is known before anything is touched.
+	if d.cfg.Control {
+		var err error
+		if d.tokens, err = api.ParseTokens(string(d.cfg.APITokens)); err != nil {
+			return err
+		}
+	}
 	triggersOn, apiOn, err := d.listen(ctx)
 	if err != nil {
 		return err
@@ -224,13 +227,9 @@ func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on ne
 }
 
 func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
-	tokens, err := api.ParseTokens(string(d.cfg.APITokens))
-	if err != nil {
-		return err
-	}
 	handler, err := api.New(&api.Config{
 		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
-		Tokens:     tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+		Tokens:     d.tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
 	})
 	if err != nil {
 		return err

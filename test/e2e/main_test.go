@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,8 @@ const (
 	atOnce = "10"
 	// sharedSlots lets most of these find a slot at once.
 	sharedSlots = 6
+	// sourceMax is the largest source: far above those here.
+	sourceMax = 64 << 20
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(suite{m}) }
@@ -35,7 +38,7 @@ var shared = sync.OnceValues(func() (*devstack.Stack, error) {
 		return nil, err
 	}
 	cfg.Slots = sharedSlots
-	cfg.Settings = map[string]string{"WEIR_SOURCE_HTTP": "true"}
+	cfg.Settings = map[string]string{"WEIR_SOURCE_HTTP": "true", "WEIR_SOURCE_MAX_BYTES": strconv.Itoa(sourceMax)}
 	return devstack.Start(context.Background(), cfg)
 })
 

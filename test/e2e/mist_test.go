@@ -21,7 +21,7 @@ func TestTriggersMisbehave(t *testing.T) {
 			t.Parallel()
 			b := setupOwn(t, func(*devstack.Config) {})
 			require.NoError(t, b.Hosts[0].Faults(b.ctx, faults))
-			source, facts := b.source(t, plain())
+			source, facts := b.source(t, long())
 			id := b.submit(t, b.request(t, source, sized("a", 160, 96), sized("b", 160, 96)))
 			require.Equal(t, 1, b.succeeds(t, id, facts).Attempt)
 		})

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,6 +56,13 @@ func TestBadSource(t *testing.T) {
 		{"wrong key", func(t *testing.T, b *testBundle) string {
 			return strings.Replace(string(b.missing(t)), b.S3.AccessKey+":", "not-the-key:", 1)
 		}, failure{"s3_credentials_refused", "fetch", "storage", false}},
+		{"too large", func(t *testing.T, _ *testBundle) string {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", strconv.Itoa(sourceMax+1))
+			}))
+			t.Cleanup(server.Close)
+			return server.URL + "/source.mp4"
+		}, failure{"source_too_large", "fetch", "input", false}},
 		{"404 of a web server", answering(http.StatusNotFound), failure{"object_missing", "fetch", "input", false}},
 		{"403 of a web server", answering(http.StatusForbidden), failure{"source_refused", "fetch", "input", false}},
 	} {

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"weir/internal/devstack"
 )
 
 // Mist can't write where a folder lies in the way: what it would do on a disk that
@@ -30,13 +28,4 @@ func TestPushTargetUnwritable(t *testing.T) {
 		})
 	}
 	b.fails(t, id, failure{"push_failed", "push", "host", true})
-}
-
-func TestSpoolWithoutRoom(t *testing.T) {
-	t.Parallel()
-	b := setupOwn(t, func(cfg *devstack.Config) {
-		cfg.Settings = map[string]string{"WEIR_SPOOL_RESERVE": strconv.Itoa(1 << 60)}
-	})
-	id := b.submit(t, b.request(t, b.missing(t)))
-	b.fails(t, id, failure{"spool_reserve", "fetch", "host", true})
 }
