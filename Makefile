@@ -21,6 +21,7 @@ help: ## list the targets
 	@echo "  SOURCE=FILE|URL KEEP=1 make demo · RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)
+.PHONY: setup build demo test test-mist lint generate verify bench fuzz ci
 ifeq ($(shell command -v docker),)
 setup build demo test test-mist lint generate verify bench fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
@@ -50,7 +51,6 @@ demo: setup build ## run the whole system on this machine and one request throug
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 	@$(DEVSTACK) $(GOTEST) $(PACKAGES)
-	@cd tools && go test ./...
 
 .PHONY: test-mist
 test-mist: setup build ## run the end-to-end tests against the Mist of WEIR_TEST_MIST_API

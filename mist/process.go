@@ -386,6 +386,19 @@ func programPath(binDir string) (string, error) {
 	return filepath.Join(dir, processProgram), nil
 }
 
+// CheckProgram says whether MistProcLivepeer is in binDir and may be run: nil, or an
+// error that is ErrNoProgram.
+func CheckProgram(binDir string) error {
+	program, err := programPath(binDir)
+	if err != nil {
+		return fmt.Errorf("mist: %w", err)
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		return fmt.Errorf("mist: %s: %w", program, ErrNoProgram)
+	}
+	return nil
+}
+
 // config is what MistProcLivepeer reads from stdin. The key is custom_url, not
 // custom_api_url, and the broadcasters are a list inside a string.
 func (s *ProcessSpec) config() ([]byte, error) {

@@ -415,3 +415,15 @@ func FuzzParseStat(f *testing.F) {
 	f.Add([]byte(")("))
 	f.Fuzz(func(_ *testing.T, raw []byte) { _, _ = parseStat(raw) })
 }
+
+func TestCheckProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.ErrorIs(t, CheckProgram(dir), ErrNoProgram)
+	require.ErrorIs(t, CheckProgram(""), ErrNoProgram)
+	program := filepath.Join(dir, processProgram)
+	require.NoError(t, os.WriteFile(program, nil, 0o600))
+	require.ErrorIs(t, CheckProgram(dir), ErrNoProgram, "it can't be run")
+	require.NoError(t, os.Chmod(program, 0o700))
+	require.NoError(t, CheckProgram(dir))
+}

@@ -33,11 +33,12 @@ if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || fail "please install as root: apt-get install ${need[*]}"
   as_root=(sudo)
 fi
-apt() {
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 -y "$@" </dev/null >&2
-}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() { "$@" </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }; }
+apt() { quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 -y "$@"; }
 
-echo "setup: installing ${need[*]}" >&2
+echo "setup: installing ${need[*]} (a minute or two)" >&2
 apt update || fail "apt-get update failed; is the network up?"
 if [[ " ${need[*]} " == *" postgresql "* ]]; then
   # The package would start a server of its own on port 5432; Weir only wants the programs.
@@ -48,7 +49,7 @@ if [[ " ${need[*]} " == *" postgresql "* ]]; then
   if [ "${candidate:-0}" -lt "$oldest_postgres" ]; then
     # An older distribution: PostgreSQL's own archive has newer ones for it.
     apt install --no-install-recommends ca-certificates gnupg || fail "apt-get could not install gnupg"
-    "${as_root[@]}" /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y </dev/null >&2 ||
+    quietly "${as_root[@]}" /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y ||
       fail "could not add apt.postgresql.org; please install PostgreSQL $oldest_postgres or newer"
   fi
 fi

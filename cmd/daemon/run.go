@@ -195,6 +195,9 @@ func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
 	}
+	if err := mist.CheckProgram(d.cfg.MistBinDir); err != nil {
+		return nil, fmt.Errorf("WEIR_MIST_BIN_DIR: %w", err)
+	}
 	objects, err := storage.New(&storage.Config{
 		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: storage.Secret(d.cfg.S3SecretKey),
 		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,

@@ -34,6 +34,7 @@ func (s *Server) attach(a *shm.Attach) {
 	if old := s.sinks[a.Sink]; old != nil {
 		s.endSink(old, goneEnd)
 	}
+	s.log.Info("process attached", "pid", a.PID, "sink", a.Sink)
 	s.sinks[a.Sink] = &sink{name: a.Sink, uuid: newUUID(), pid: a.PID, changed: make(chan struct{})}
 	delete(s.ended, a.Sink)
 }
