@@ -162,6 +162,7 @@ func (s *store) run(ctx context.Context) (stored, error) {
 		return stored{}, failed(string(storage.CodeSpoolFailed), StageStore, err.Error())
 	}
 	path := filepath.Join(folder, s.rendition.Name+pushedExt)
+	again := fileBytes(path) > 0
 	if err := h.Media.Finish(ctx, h.pushedPath(s.name, s.rendition.Name), h.sourcePath(s.name), source, prepared, path); err != nil {
 		return stored{}, fmt.Errorf("finish: %w", err)
 	}
@@ -176,9 +177,12 @@ func (s *store) run(ctx context.Context) (stored, error) {
 	if !verdict.OK {
 		return stored{}, notOK(verdict)
 	}
-	location, err := s.location()
+	location, err := s.location(s.name.Attempt)
 	if err != nil {
 		return stored{}, err
+	}
+	if again || s.name.Attempt > 1 {
+		s.abortUploads(ctx)
 	}
 	object, err := h.Storage.Upload(ctx, location, path, storage.UploadOptions{ContentType: renditionType})
 	if err != nil {
@@ -196,9 +200,9 @@ func notOK(verdict media.Verdict) *Failure {
 	return failed(verdict.Problems[0].Code, StageStore, strings.Join(texts, "; "))
 }
 
-// location is where the rendition's object goes. The attempt is in its key: what an
-// old attempt still writes can't touch what a newer one relies on.
-func (s *store) location() (storage.Location, error) {
+// location is where the rendition's object of an attempt goes. The attempt is in its
+// key: what an old one still writes can't touch what a newer one relies on.
+func (s *store) location(attempt int) (storage.Location, error) {
 	url, err := s.host.open(&s.transcode, sealOutput, s.transcode.OutputSealed)
 	if err != nil {
 		return storage.Location{}, err
@@ -207,7 +211,23 @@ func (s *store) location() (storage.Location, error) {
 	if err != nil {
 		return storage.Location{}, fmt.Errorf("output: %w", err)
 	}
-	return prefix.Join(s.transcode.ID.String(), strconv.Itoa(s.name.Attempt), s.rendition.Name+pushedExt), nil
+	return prefix.Join(s.transcode.ID.String(), strconv.Itoa(attempt), s.rendition.Name+pushedExt), nil
+}
+
+// abortUploads ends the half uploads of this rendition that a killed daemon left:
+// here and, in older attempts, elsewhere. Nobody else writes to these keys. A
+// storage that does not let us look costs its own room, and no transcode.
+func (s *store) abortUploads(ctx context.Context) {
+	for attempt := 1; attempt <= s.name.Attempt; attempt++ {
+		location, err := s.location(attempt)
+		if err != nil {
+			return // the upload will say so
+		}
+		aborted, err := s.host.Storage.AbortUploads(ctx, location, 0)
+		if err != nil || aborted > 0 {
+			s.host.Log.InfoContext(ctx, "half uploads aborted", "object", location, "number", aborted, "error", err)
+		}
+	}
 }
 
 // commit makes the rendition ok and settles the transcode, in one transaction with
