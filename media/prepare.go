@@ -177,7 +177,7 @@ func prepareArgs(src Source, path, why string) ([]string, error) {
 		// Every keyframe carries its parameter sets, as each segment is decoded alone. Access unit
 		// delimiters go first, so that the one that the muxer adds stays the only one.
 		filters := map[string]string{
-			"h264":       "h264_mp4toannexb,filter_units=remove_types=9,dump_extra=freq=keyframe",
+			"h264":       "h264_mp4toannexb,filter_units=remove_types=9," + src.tickRate() + "dump_extra=freq=keyframe",
 			"hevc":       "hevc_mp4toannexb,filter_units=remove_types=35,dump_extra=freq=keyframe",
 			"mpeg2video": "dump_extra=freq=keyframe",
 		}
@@ -186,7 +186,8 @@ func prepareArgs(src Source, path, why string) ([]string, error) {
 		// ffmpeg turns the picture upright by itself. Even sizes, because 4:2:0 has no others.
 		args = append(args, "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", "-fps_mode", "passthrough", "-enc_time_base", "-1",
 			"-c:v", "libx264", "-preset", "veryfast", "-crf", strconv.Itoa(encodeQuality), "-bf", "0", "-sc_threshold", "0",
-			"-g", "600", "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", encodeGOP), "-pix_fmt", "yuv420p")
+			"-g", "600", "-force_key_frames", fmt.Sprintf("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+%d))", encodeGOP), "-pix_fmt", "yuv420p",
+			"-bsf:v", src.tickRate()+"null")
 	}
 	return append(args, "-muxdelay", "0", "-muxpreload", "0", "-avoid_negative_ts", "make_zero", "-f", "mpegts", "pipe:1"), nil
 }
@@ -209,4 +210,16 @@ func (t *timeline) check(src Source, why string) error {
 	default:
 		return nil
 	}
+}
+
+// tickRate is the bitstream filter that makes an H264 track announce its own rate.
+// Mist reads a track's rate from there, and Broadcasters bring renditions to that
+// rate: with a time base for a rate, as phones and variable-rate encoders write it,
+// every frame would come back hundreds of times.
+func (s Source) tickRate() string {
+	if s.Video.Rate.FPS() == 0 {
+		return ""
+	}
+	const ticksPerFrame = 2 // H264 counts fields
+	return fmt.Sprintf("h264_metadata=tick_rate=%d/%d,", ticksPerFrame*s.Video.Rate.Num, s.Video.Rate.Den)
 }

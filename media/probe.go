@@ -288,8 +288,9 @@ func (l *listing) video(s *stream, t *track) Video {
 		v.Variable = float64(t.maxGapUS) > unevenRatio*float64(mean) || float64(mean) > unevenRatio*float64(t.minGapUS)
 	}
 	v.Rate = s.rate
-	if mean > 0 && !near(s.rate.FPS(), second/float64(mean), rateTolerance) {
-		v.Rate = Rate{Num: second, Den: mean}
+	// Over the whole length: Matroska's DTS are ffmpeg's guess, and crowd at the start.
+	if length := t.endUS - t.startUS; length > 0 && !near(s.rate.FPS(), float64(t.frames*second)/float64(length), rateTolerance) {
+		v.Rate = Rate{Num: t.frames * second, Den: length}
 	}
 	return v
 }

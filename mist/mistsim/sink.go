@@ -110,6 +110,7 @@ func (s *Server) ingest(in *shm.Ingest) (*shm.Ingested, error) {
 	out := &shm.Ingested{SinkMS: b.lastMS()}
 	for _, k := range b.tracks {
 		out.Tracks = append(out.Tracks, k.idx)
+		out.TrackIDs = append(out.TrackIDs, k.trackID)
 	}
 	b.signal()
 	return out, nil

@@ -60,7 +60,7 @@ type Process struct {
 	logMu    sync.Mutex
 	upstream bool
 	ordinals map[string]int
-	// initialized holds the ordinals whose track was announced in the log.
+	// initialized holds the ids of tracks that were announced in the log.
 	initialized map[int]bool
 	statsMu     sync.Mutex
 	bc          string

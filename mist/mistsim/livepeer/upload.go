@@ -164,9 +164,6 @@ func (s *segment) myTurn(active context.Context) bool {
 	}
 }
 
-// videoPID is the one that Broadcasters give the video of a segment (0x100).
-const videoPID = 256
-
 func (p *Process) ingest(active, ctx context.Context, seg *segment, got *answer) bool {
 	if !seg.myTurn(active) {
 		return false
@@ -188,10 +185,10 @@ func (p *Process) ingest(active, ctx context.Context, seg *segment, got *answer)
 		}
 		return true
 	}
-	for _, part := range parts {
-		if !p.initialized[part.Ordinal] {
-			p.initialized[part.Ordinal] = true
-			p.log("INFO", fmt.Sprintf("Initializing track %d as %d for playlist %d", videoPID, part.Ordinal<<16|videoPID, part.Ordinal))
+	for _, id := range done.TrackIDs {
+		if !p.initialized[id] {
+			p.initialized[id] = true
+			p.log("INFO", fmt.Sprintf("Initializing track %d as %d for playlist %d", id&0xffff, id, id>>16)) //nolint:mnd // the ordinal is above the PID
 		}
 	}
 	p.statsMu.Lock()

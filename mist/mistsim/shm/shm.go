@@ -112,6 +112,8 @@ type Part struct {
 type Ingested struct {
 	SinkMS int64
 	Tracks []int
+	// TrackIDs are those of Tracks, in the same order.
+	TrackIDs []int
 }
 
 // Stats is a process's status update.
