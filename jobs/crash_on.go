@@ -4,35 +4,38 @@ package jobs
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 )
 
-// crashEnv names the variable POINT:SIGNAL:FILE: at its first visit to the point the
-// daemon makes FILE and sends itself SIGNAL; where FILE is there already it goes on,
-// so that the daemon that is started next survives.
+// crashEnv names a folder. A file in it with a point's name holds the number of a
+// signal: the first daemon that comes to the point takes the file away and sends
+// itself the signal, so that whoever comes later, or is started next, survives.
 const crashEnv = "CHAOS_CRASH"
 
-var crashOnce sync.Once
+// crashSpent is appended to the name of a file that was taken.
+const crashSpent = ".spent"
 
 func crash(at CrashPoint) {
-	point, rest, _ := strings.Cut(os.Getenv(crashEnv), ":")
-	if point != string(at) {
+	folder := os.Getenv(crashEnv)
+	if folder == "" {
 		return
 	}
-	crashOnce.Do(func() {
-		signal, file, _ := strings.Cut(rest, ":")
-		made, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return
-		}
-		_ = made.Close()
-		number, _ := strconv.Atoi(signal)
-		_ = syscall.Kill(os.Getpid(), syscall.Signal(number))
-		if syscall.Signal(number) == syscall.SIGKILL {
-			select {} // nothing happens behind the point
-		}
-	})
+	armed := filepath.Join(folder, string(at))
+	if os.Rename(armed, armed+crashSpent) != nil {
+		return
+	}
+	text, err := os.ReadFile(armed + crashSpent)
+	if err != nil {
+		return
+	}
+	number, err := strconv.Atoi(string(text))
+	if err != nil {
+		return
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.Signal(number))
+	if syscall.Signal(number) == syscall.SIGKILL {
+		select {} // nothing happens behind the point
+	}
 }

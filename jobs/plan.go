@@ -182,7 +182,7 @@ func planPushing(r *dbsqlc.Rendition, seen Seen) Action {
 func endedEarly(rows Rows) *Failure {
 	returned := 0
 	for _, r := range rows.Renditions {
-		if r.Attempt == rows.Attempt.Number && r.TrackIndex != nil {
+		if r.State == RenditionOK || r.Attempt == rows.Attempt.Number && r.TrackIndex != nil {
 			returned++
 		}
 	}

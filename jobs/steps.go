@@ -277,7 +277,7 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 	if err := s.recordBroadcaster(ctx, rows, status); err != nil {
 		return err
 	}
-	if err := s.findTracks(ctx, rows, status.Streams[s.name.Rendition()].Tracks, now); err != nil {
+	if err := s.findTracks(ctx, rows, now); err != nil {
 		return err
 	}
 	return s.recordPushed(ctx, rows, pushedMS)
@@ -299,30 +299,16 @@ func (s *supervisor) recordBroadcaster(ctx context.Context, rows *Rows, status m
 	return nil
 }
 
-// findTracks makes good for a LIVE_TRACK_LIST that does not come: Mist has tracks
-// that no rendition knows of, and the process's log says which they are.
-func (s *supervisor) findTracks(ctx context.Context, rows *Rows, tracks int, now time.Time) error {
-	known := 0
+// findTracks makes good for a LIVE_TRACK_LIST that does not come: the process's log
+// says which tracks there are.
+func (s *supervisor) findTracks(ctx context.Context, rows *Rows, now time.Time) error {
+	s.trackless = nil
 	for _, r := range rows.Renditions {
-		if r.Attempt == s.number() && r.TrackIndex != nil {
-			known++
+		if r.State == RenditionExpected && r.TrackIndex == nil {
+			s.trackless = append(s.trackless, r.Ordinal)
 		}
 	}
-	if tracks <= known {
-		s.tracksFrom = time.Time{}
-		return nil
-	}
-	if s.tracksFrom.IsZero() {
-		s.tracksFrom = now
-	}
-	if now.Sub(s.tracksFrom) < trackPatience {
-		return nil
-	}
-	found, err := mist.TracksInLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
-	if err != nil {
-		return fmt.Errorf("find tracks: %w", err)
-	}
-	for _, track := range found {
+	for _, track := range s.newTracks(now) {
 		index := int32(track.Index)
 		changed, err := dbsqlc.New().RenditionSetTrack(ctx, s.host.DB, dbsqlc.RenditionSetTrackParams{
 			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index,
@@ -335,6 +321,29 @@ func (s *supervisor) findTracks(ctx context.Context, rows *Rows, tracks int, now
 		}
 	}
 	return nil
+}
+
+// newTracks are those of the log that no rendition knows of, once they have been
+// there for so long that no trigger is on its way.
+func (s *supervisor) newTracks(now time.Time) []mist.Track {
+	if len(s.trackless) == 0 {
+		return nil
+	}
+	found, err := mist.TracksInLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	found = slices.DeleteFunc(found, func(t mist.Track) bool {
+		return !slices.Contains(s.trackless, int32(mist.OrdinalOfTrack(t.TrackID))) //nolint:gosec // a few profiles
+	})
+	if err != nil || len(found) == 0 {
+		s.tracksFrom = time.Time{}
+		return nil
+	}
+	if s.tracksFrom.IsZero() {
+		s.tracksFrom = now
+	}
+	if now.Sub(s.tracksFrom) < trackPatience {
+		return nil
+	}
+	return found
 }
 
 // processText is how the process ended and its last words.

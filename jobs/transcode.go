@@ -33,8 +33,12 @@ const (
 	// its controller takes to come back, shorter than Studio's patience.
 	mistPatience = 45 * time.Second
 	// trackPatience is how long a LIVE_TRACK_LIST may be on its way: Mist tells within
-	// a quarter of a second.
-	trackPatience = 2 * time.Second
+	// a quarter of a second. A push that starts when the process has ended already finds
+	// no stream, and a short source is through in a second or two.
+	trackPatience = 300 * time.Millisecond
+	// trackEvery is how often the process's log is looked at for tracks without a
+	// trigger: it is a local file.
+	trackEvery = 100 * time.Millisecond
 	// startLimit is for two calls to Mist and a fork.
 	startLimit = 30 * time.Second
 	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled.
@@ -117,7 +121,9 @@ type supervisor struct {
 	seen        Seen
 	troubleFrom time.Time
 	ratio       float64
-	// tracksFrom is since when Mist has a track that no trigger told of.
+	// trackless holds the ordinals of renditions without a track, tracksFrom is since
+	// when the process's log has one for them.
+	trackless  []int32
 	tracksFrom time.Time
 	// gone: what ran was stopped because the lease ended; the rows don't say so yet.
 	gone bool
@@ -168,17 +174,34 @@ func (s *supervisor) supervise(ctx context.Context) error {
 			s.log.WarnContext(ctx, "supervisor waits", "error", err)
 			pause = troubleEvery
 		}
-		if pause == 0 {
-			continue
+		if pause > 0 {
+			s.sleep(ctx, pause, wake)
 		}
-		timer := time.NewTimer(pause)
+	}
+}
+
+// sleep waits for pause at the most: until somebody wakes it, or a track shows that
+// no trigger told of.
+func (s *supervisor) sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	look := time.NewTicker(trackEvery)
+	defer look.Stop()
+	for {
 		select {
 		case <-wake:
+			return
 		case <-timer.C:
+			return
 		case <-s.host.stopping:
+			return
 		case <-ctx.Done():
+			return
+		case now := <-look.C:
+			if len(s.newTracks(now)) > 0 {
+				return
+			}
 		}
-		timer.Stop()
 	}
 }
 
@@ -333,7 +356,7 @@ func sourceOf(t *dbsqlc.Transcode) (media.Source, error) {
 // fileBytes is a file's size; 0 when there is none.
 func fileBytes(path string) int64 {
 	info, err := os.Stat(path)
-	if err != nil {
+	if err != nil || !info.Mode().IsRegular() {
 		return 0
 	}
 	return info.Size()

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 
 	"weir/config"
 )
+
+// daemonProgram is the daemon as it is shipped.
+const daemonProgram = "weir-daemon"
 
 // daemonStart bounds the daemon's start: 0.3 s on an idle machine.
 const daemonStart = time.Minute
@@ -39,6 +43,8 @@ type DaemonConfig struct {
 	Dir string
 	// BinDir holds the weir-daemon program (`make build`).
 	BinDir string
+	// Program is another build of it in BinDir; weir-daemon where empty.
+	Program string
 	// APIListen is the address of its API; a free port of the loopback where empty.
 	APIListen string
 	// Settings are its WEIR_ variables, without those for addresses and spool.
@@ -50,7 +56,7 @@ type DaemonConfig struct {
 func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, daemonStart, fmt.Errorf("the daemon did not get ready within %s", daemonStart))
 	defer cancel()
-	program, err := findProgram(cfg.BinDir, "weir-daemon")
+	program, err := findProgram(cfg.BinDir, cmp.Or(cfg.Program, daemonProgram))
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,12 @@ func (h *MistHost) Faults(ctx context.Context, faults string) error {
 	return postJSON(ctx, strings.TrimSuffix(h.API, "/api2")+"/mistsim/faults", faults)
 }
 
+// Forge has the stand-in send a trigger for which nothing happened; JSON as the mistsim
+// package has it.
+func (h *MistHost) Forge(ctx context.Context, forgery string) error {
+	return postJSON(ctx, strings.TrimSuffix(h.API, "/api2")+"/mistsim/forge", forgery)
+}
+
 // place puts a program into another folder: a hard link, or a copy where the
 // folder is on another file system.
 func place(program, path string) error {

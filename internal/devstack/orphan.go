@@ -22,7 +22,7 @@ type orphan struct {
 func programs() []string {
 	return []string{
 		"postgres", "versitygw", "mistsim", "MistProcLivepeer", "broadcaster",
-		"weir-daemon", "weir-admin", "ffmpeg", "ffprobe",
+		"weir-daemon", "weir-daemon-chaos", "weir-admin", "ffmpeg", "ffprobe",
 	}
 }
 

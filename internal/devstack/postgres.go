@@ -46,8 +46,9 @@ var ErrNoPostgres = errors.New("no PostgreSQL 15 or newer found (looked in PATH 
 // Postgres is a private server: a data folder and a port of its own, no fsync.
 type Postgres struct {
 	// URL names the maintenance database as a superuser, over the loopback.
-	URL  config.Secret
-	proc *process
+	URL   config.Secret
+	proc  *process
+	start func() (*process, error)
 }
 
 // PostgresConfig says where a private Postgres lives.
@@ -75,25 +76,40 @@ func StartPostgres(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) 
 		return nil, err
 	}
 	return onFreePort(ctx, func(port int) (*Postgres, error) {
-		proc, err := startProcess("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who),
-			syscall.SIGQUIT) // its immediate shutdown: ends its own children too
-		if err != nil {
-			return nil, err
-		}
 		address := &url.URL{
 			Scheme: "postgres", User: url.UserPassword(postgresUser, password),
 			Host: hostPort(port), Path: "postgres", RawQuery: "sslmode=disable",
 		}
-		pg := &Postgres{URL: config.Secret(address.String()), proc: proc}
-		if err := proc.ready(ctx, pg.answers); err != nil {
+		pg := &Postgres{URL: config.Secret(address.String())}
+		pg.start = func() (*process, error) {
+			return startProcess("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who),
+				syscall.SIGQUIT) // its immediate shutdown: ends its own children too
+		}
+		if err := pg.Restart(ctx); err != nil {
 			return nil, errors.Join(err, pg.Close())
 		}
 		return pg, nil
 	})
 }
 
+// Restart starts the server again after it ended, on the same data and address. It
+// returns when the server answers queries.
+func (p *Postgres) Restart(ctx context.Context) error {
+	proc, err := p.start()
+	if err != nil {
+		return err
+	}
+	p.proc = proc
+	return proc.ready(ctx, p.answers)
+}
+
 // Close ends the server at once and its connections with it. Idempotent.
-func (p *Postgres) Close() error { return p.proc.stop(syscall.SIGINT) }
+func (p *Postgres) Close() error {
+	if p.proc == nil {
+		return nil
+	}
+	return p.proc.stop(syscall.SIGINT)
+}
 
 // answers is nil when the server answers a query.
 func (p *Postgres) answers(ctx context.Context) error {

@@ -84,6 +84,11 @@ type Config struct {
 	APIListen string
 	// Settings are further WEIR_ variables of all daemons; they win.
 	Settings map[string]string
+	// DaemonProgram is another build of the daemon in BinDir; weir-daemon where empty.
+	DaemonProgram string
+	// HostSettings changes the settings of one host's daemon (from 0), the last word;
+	// nil for none.
+	HostSettings func(host int, settings map[string]string) error
 	// Log gets a line for each callback; nil for none.
 	Log *slog.Logger
 	// Started is called after each part with its name and how long it took; nil
@@ -310,11 +315,16 @@ func (s *Stack) startDaemons(ctx context.Context) error {
 		}
 		own := maps.Clone(s.settings)
 		own["WEIR_HOST_ID"], own["WEIR_MIST_API"], own["WEIR_MIST_BIN_DIR"] = id, host.API, host.BinDir
+		if s.cfg.HostSettings != nil {
+			if err := s.cfg.HostSettings(i, own); err != nil {
+				return err
+			}
+		}
 		listen := ""
 		if i == 0 {
 			listen = s.cfg.APIListen
 		}
-		daemon, err := StartDaemon(ctx, &DaemonConfig{Dir: dir, BinDir: s.cfg.BinDir, APIListen: listen, Settings: own})
+		daemon, err := StartDaemon(ctx, &DaemonConfig{Dir: dir, BinDir: s.cfg.BinDir, Program: s.cfg.DaemonProgram, APIListen: listen, Settings: own})
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,6 @@ func TestCancelQueued(t *testing.T) {
 	holder := b.submit(t, req)
 	b.awaitTranscode(t, holder, atStage("fetch"))
 	waiting := b.submit(t, req)
-	// One that came later is looked at only after the one that waits.
 	b.cancels(t, waiting)
 	transcode, err := b.API.Transcode(b.ctx, waiting)
 	require.NoError(t, err)

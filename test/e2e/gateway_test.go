@@ -33,11 +33,17 @@ type gateway struct {
 	profiles map[string]string // by stream: the body that asked for it
 }
 
+// calm is how fast a Broadcaster is that takes its time as real ones do. A source of
+// two seconds would else be through before Mist, which looks once a second, has told
+// of its tracks.
+func calm() broadcaster.Faults { return broadcaster.Faults{Mode: broadcaster.ModeSlow, DelayMS: 500} }
+
 // startGateway listens on a free port.
 func startGateway(t *testing.T) *gateway {
 	t.Helper()
 	transcoder, err := broadcaster.New(&broadcaster.Config{})
 	require.NoError(t, err)
+	require.NoError(t, transcoder.SetFaults(calm()))
 	g := &gateway{Broadcaster: transcoder, token: rand.Text(), profiles: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/broadcaster", g.list)

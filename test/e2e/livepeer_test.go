@@ -87,6 +87,6 @@ func TestLivepeerFailsOnce(t *testing.T) {
 	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeRefuse}))
 	id := b.submit(t, req)
 	b.awaitTranscode(t, id, func(transcode *devstack.Transcode) bool { return transcode.State == "queued" && transcode.Attempt == 1 })
-	require.NoError(t, gateway.SetFaults(broadcaster.Faults{}))
+	require.NoError(t, gateway.SetFaults(calm()))
 	require.Equal(t, 2, b.succeeds(t, id, facts).Attempt)
 }

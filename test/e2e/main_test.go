@@ -6,6 +6,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,8 +41,24 @@ var shared = sync.OnceValues(func() (*devstack.Stack, error) {
 	}
 	cfg.Slots = sharedSlots
 	cfg.Settings = map[string]string{"WEIR_SOURCE_HTTP": "true", "WEIR_SOURCE_MAX_BYTES": strconv.Itoa(sourceMax)}
-	return devstack.Start(context.Background(), cfg)
+	return start(context.Background(), cfg)
 })
+
+// start starts a stack whose Broadcaster takes its time.
+func start(ctx context.Context, cfg *devstack.Config) (*devstack.Stack, error) {
+	stack, err := devstack.Start(ctx, cfg)
+	if err != nil || stack.Broadcaster == nil {
+		return stack, err
+	}
+	faults, err := json.Marshal(calm())
+	if err == nil {
+		err = stack.Broadcaster.Faults(ctx, string(faults))
+	}
+	if err != nil {
+		return nil, errors.Join(err, stack.Close())
+	}
+	return stack, nil
+}
 
 // suite is the tests between the start and the end of the shared stack.
 type suite struct{ *testing.M }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
+	"weir/mist/mistsim/broadcaster"
 )
 
 // Triggers are hints: without them it takes seconds more and ends the same.
@@ -21,8 +22,13 @@ func TestTriggersMisbehave(t *testing.T) {
 			t.Parallel()
 			b := setupOwn(t, func(*devstack.Config) {})
 			require.NoError(t, b.Hosts[0].Faults(b.ctx, faults))
+			// As slow as real ones: what is missed is found out in seconds.
+			gateway := startGateway(t)
+			require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeSlow, DelayMS: 1000}))
 			source, facts := b.source(t, long())
-			id := b.submit(t, b.request(t, source, sized("a", 160, 96), sized("b", 160, 96)))
+			req := b.request(t, source, sized("a", 160, 96), sized("b", 160, 96))
+			req.Livepeer = gateway.livepeer()
+			id := b.submit(t, req)
 			require.Equal(t, 1, b.succeeds(t, id, facts).Attempt)
 		})
 	}

@@ -41,7 +41,7 @@ func TestRestart(t *testing.T) {
 
 			end(t, b)
 			require.Equal(t, running, b.processesOf(t, id), "MistProcLivepeer runs on")
-			require.NoError(t, gateway.SetFaults(broadcaster.Faults{}))
+			require.NoError(t, gateway.SetFaults(calm()))
 			require.NoError(t, b.Daemons[0].Restart(b.ctx))
 
 			transcode := b.succeeds(t, id, facts)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func setupOwn(t *testing.T, change func(*devstack.Config)) *testBundle {
 	cfg, err := devstack.FromEnvironment(os.Getenv)
 	require.NoError(t, err)
 	change(cfg)
-	stack, err := devstack.Start(t.Context(), cfg)
+	stack, err := start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stack.Close()) })
 	return bundle(t, stack)
@@ -64,12 +65,37 @@ func bundle(t *testing.T, stack *devstack.Stack) *testBundle {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, receiver.Close()) })
 	b := &testBundle{Stack: stack, ctx: ctx, receiver: receiver, prefix: strings.ToLower(rand.Text())}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the daemon's log ends:\n%s", stack.Daemons[0].Tail())
-		}
-	})
+	t.Cleanup(func() { b.explain(t) })
 	return b
+}
+
+// explain logs for a test that has failed how its attempts ended, and what the
+// daemons have logged of them.
+func (b *testBundle) explain(t *testing.T) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	again := *b
+	again.ctx = context.WithoutCancel(b.ctx) // it has ended by now
+	for _, line := range again.lines(t, `SELECT format('%s attempt %s on %s: %s %s %s', transcode_id, number, a.host_id, a.stage, a.outcome, a.error_message)
+		FROM weir.attempts a JOIN weir.transcodes t ON t.id = a.transcode_id WHERE strpos(t.output_url, $1) > 0 ORDER BY transcode_id, number`, b.prefix) {
+		t.Log(line)
+	}
+	for _, line := range again.lines(t, `SELECT format('trigger at %s: %s', e.received_at, e::text) FROM weir.mist_events e
+		JOIN weir.transcodes t ON strpos(e::text, replace(t.id::text, '-', '')) > 0 WHERE strpos(t.output_url, $1) > 0 ORDER BY e.received_at`, b.prefix) {
+		t.Log(line)
+	}
+	ids := again.lines(t, "SELECT id::text FROM weir.transcodes WHERE strpos(output_url, $1) > 0", b.prefix)
+	for _, daemon := range b.Daemons {
+		log, err := os.ReadFile(daemon.Log)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(log)) {
+			if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(line, id) }) {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
 }
 
 // needsStandIn leaves a test out that a real Mist can't be made to play a part in.

@@ -29,7 +29,7 @@ func TestSuccess(t *testing.T) {
 		{"ts with MP2", clip{name: "b.ts", args: picture + tone + bFrames + "-c:a mp2 "}, ladder[1:2]},
 		{"rotated", clip{name: "r.mp4", args: plain().args, remux: "-c copy -metadata:s:v rotate=90"}, []devstack.Profile{sized("upright", 96, 160)}},
 		{"odd size", clip{name: "odd.mp4", args: "-f lavfi -i testsrc2=size=161x91:rate=30:duration=2 -c:v libx264 -preset ultrafast -pix_fmt yuv444p -g 30 "}, ladder[2:]},
-		{"a clock of its own", clip{name: "clock.mp4", args: picture + tone + "-enc_time_base 1:15360 " + x264 + aac}, ladder[2:]},
+		{"a clock of its own", clip{name: "clock.mp4", args: picture + tone + "-fps_mode passthrough -enc_time_base 1:15360 " + x264 + aac}, ladder[2:]},
 		{"silent", clip{name: "mute.mp4", args: picture + x264}, ladder[2:]},
 	} {
 		t.Run(test.name, func(t *testing.T) {
