@@ -331,7 +331,7 @@ func (s *supervisor) newTracks(now time.Time) []mist.Track {
 	}
 	found, err := mist.TracksInLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
 	found = slices.DeleteFunc(found, func(t mist.Track) bool {
-		return !slices.Contains(s.trackless, int32(mist.OrdinalOfTrack(t.TrackID))) //nolint:gosec // a few profiles
+		return !slices.Contains(s.trackless, int32(mist.OrdinalOfTrack(t.TrackID)))
 	})
 	if err != nil || len(found) == 0 {
 		s.tracksFrom = time.Time{}

@@ -51,7 +51,7 @@ func childrenOf(pid int) ([]int, error) {
 		return nil, fmt.Errorf("list the children of %d: %w", pid, err)
 	}
 	var pids []int
-	for _, field := range strings.Fields(string(text)) {
+	for field := range strings.FieldsSeq(string(text)) {
 		child, err := strconv.Atoi(field)
 		if err != nil {
 			return nil, fmt.Errorf("list the children of %d: %w", pid, err)
