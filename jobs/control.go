@@ -118,6 +118,17 @@ func (c *Control) reapTranscode(ctx context.Context, host string, id uuid.UUID) 
 		if err := endJobs(ctx, tx, c.River, &t, host); err != nil {
 			return err
 		}
+		renditions, err := q.RenditionList(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if allOK(renditions) {
+			// Stores of an attempt before this one came through; its host did not come to say so.
+			if _, err := q.TranscodeStart(ctx, tx, dbsqlc.TranscodeStartParams{ID: id, Attempt: t.Attempt}); err != nil {
+				return err
+			}
+			return settle(ctx, tx, c.River, id, t.Attempt)
+		}
 		f := failed(CodeHostLost, stageOf(t.State), host)
 		if t.AttemptsLeft == 0 {
 			if err := q.RenditionFailOpen(ctx, tx, dbsqlc.RenditionFailOpenParams{

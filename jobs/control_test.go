@@ -99,16 +99,6 @@ func TestPatience(t *testing.T) {
 	require.True(t, p.hosts(at(39)))
 }
 
-func TestLease(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	var l lease
-	require.False(t, l.ending(now), "not booted")
-	l.renewed(now)
-	require.False(t, l.ending(now.Add(leaseLength-leaseMargin)))
-	require.True(t, l.ending(now.Add(leaseLength-leaseMargin+time.Millisecond)))
-}
-
 func TestRepairCallbacks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,27 +78,14 @@ type Host struct {
 
 	stopping chan struct{}
 	lease    lease
-}
-
-// lease is how long this host is surely taken for alive, by its own clock from
-// before the renewal was sent: the database's can only end later.
-type lease struct{ until atomic.Pointer[time.Time] }
-
-func (l *lease) renewed(asked time.Time) {
-	until := asked.Add(leaseLength)
-	l.until.Store(&until)
-}
-
-// ending says whether what runs here must be let go.
-func (l *lease) ending(now time.Time) bool {
-	until := l.until.Load()
-	return until != nil && now.After(until.Add(-leaseMargin))
+	clock    clock
 }
 
 // Boot makes the host's row this boot's, takes over what an older boot left
 // running, and registers the triggers. Mist has to answer.
 func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	h.stopping = make(chan struct{})
+	h.lease.begin(ctx)
 	if err := os.MkdirAll(h.Spool, spoolMode); err != nil {
 		return fmt.Errorf("make the spool: %w", err)
 	}
@@ -117,16 +103,18 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	asked := time.Now()
 	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
-		if _, err := q.HostBoot(ctx, tx, dbsqlc.HostBootParams{
+		host, err := q.HostBoot(ctx, tx, dbsqlc.HostBootParams{
 			ID: h.ID, BootID: h.BootID, Slots: int32(h.Slots), LeaseSeconds: leaseLength.Seconds(),
 			WeirVersion: h.Version, MistVersion: info.Version, MistIID: info.IID, SpoolRoomBytes: room,
-		}); err != nil {
+		})
+		if err != nil {
 			return err
 		}
+		h.clock.set(host.SeenAt, asked)
 		if err := h.takeOver(ctx, tx, client); err != nil {
 			return err
 		}
-		_, err := client.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		_, err = client.InsertTx(ctx, tx, PlaceArgs{}, nil)
 		return err
 	})
 	if err != nil {
@@ -165,9 +153,7 @@ func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
 	for {
-		if err := h.sweep(ctx, client); err != nil && ctx.Err() == nil {
-			h.Log.WarnContext(ctx, "sweep not finished", "host", h.ID, "error", err)
-		}
+		h.sweepOnce(ctx, client)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -180,6 +166,16 @@ func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		case err != nil && ctx.Err() == nil:
 			h.Log.WarnContext(ctx, "lease not renewed", "host", h.ID, "error", err)
 		}
+	}
+}
+
+// sweepOnce sweeps for a while that leaves enough of the lease to renew it: what is
+// not reached comes next time.
+func (h *Host) sweepOnce(ctx context.Context, client *river.Client[pgx.Tx]) {
+	limited, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	if err := h.sweep(limited, client); err != nil && ctx.Err() == nil {
+		h.Log.WarnContext(ctx, "sweep not finished", "host", h.ID, "error", err)
 	}
 }
 
@@ -204,16 +200,17 @@ func (h *Host) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	renewed, err := dbsqlc.New().HostRenew(ctx, h.DB, dbsqlc.HostRenewParams{
+	seen, err := dbsqlc.New().HostRenew(ctx, h.DB, dbsqlc.HostRenewParams{
 		ID: h.ID, BootID: h.BootID, LeaseSeconds: leaseLength.Seconds(),
 		MistVersion: info.Version, MistIID: info.IID, SpoolRoomBytes: room,
 	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("host %s: %w", h.ID, ErrHostTaken)
+	}
 	if err != nil {
 		return fmt.Errorf("renew the lease of host %s: %w", h.ID, err)
 	}
-	if renewed == 0 {
-		return fmt.Errorf("host %s: %w", h.ID, ErrHostTaken)
-	}
+	h.clock.set(seen, asked)
 	h.lease.renewed(asked)
 	return nil
 }

@@ -118,6 +118,7 @@ func allOK(renditions []dbsqlc.Rendition) bool {
 
 func planStarted(rows Rows, now time.Time) Action {
 	open := 0
+	var track *dbsqlc.Rendition // the first that waits for its push
 	for i := range rows.Renditions {
 		r := &rows.Renditions[i]
 		if r.Attempt != rows.Attempt.Number {
@@ -126,8 +127,8 @@ func planStarted(rows Rows, now time.Time) Action {
 		switch r.State {
 		case RenditionExpected:
 			open++
-			if r.TrackIndex != nil {
-				return Action{Do: DoPush, Rendition: r}
+			if r.TrackIndex != nil && track == nil {
+				track = r
 			}
 		case RenditionPushing:
 			open++
@@ -136,17 +137,19 @@ func planStarted(rows Rows, now time.Time) Action {
 			}
 		}
 	}
+	looked := !rows.Seen.At.IsZero()
 	switch {
 	case open == 0:
 		return Action{Do: DoFinish}
-	case rows.Seen.At.IsZero():
-		return Action{Do: DoWait}
-	case !rows.Seen.ProcessAlive && now.Sub(rows.Seen.EndedAt) >= pushGrace && len(rows.Seen.Pushing) == 0:
-		return Action{Do: DoFail, Failure: endedEarly(rows)}
-	case late(rows, now):
+	case looked && late(rows, now):
 		return Action{Do: DoFail, Failure: failed(CodeDeadline, StageTranscode, rows.Seen.ProcessText)}
-	case now.Sub(rows.Seen.ProgressAt) >= noProgressAfter:
+	case looked && now.Sub(rows.Seen.ProgressAt) >= noProgressAfter:
 		return Action{Do: DoFail, Failure: failed(CodeNoProgress, StageTranscode, rows.Seen.ProcessText)}
+	case track != nil:
+		// Behind the watchdogs: Mist may not take it, again and again.
+		return Action{Do: DoPush, Rendition: track}
+	case looked && !rows.Seen.ProcessAlive && now.Sub(rows.Seen.EndedAt) >= pushGrace && len(rows.Seen.Pushing) == 0:
+		return Action{Do: DoFail, Failure: endedEarly(rows)}
 	}
 	return Action{Do: DoWait}
 }

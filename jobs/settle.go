@@ -124,9 +124,8 @@ func fail(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsql
 }
 
 func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, v verdict) error {
-	at := time.Now().Add(v.wait)
 	queued, err := dbsqlc.New().TranscodeRequeue(ctx, tx, dbsqlc.TranscodeRequeueParams{
-		ID: t.ID, Attempt: t.Attempt, NotBefore: at,
+		ID: t.ID, Attempt: t.Attempt, WaitSeconds: v.wait.Seconds(),
 		ErrorCode: v.failure.Code, ErrorStage: string(v.failure.Stage), ErrorMessage: v.failure.Text,
 	})
 	if err != nil {
@@ -135,7 +134,7 @@ func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *db
 	if err := endAttempt(ctx, tx, &queued, OutcomeFailed, v.failure); err != nil { // unless it has ended as lost
 		return err
 	}
-	_, err = client.InsertTx(ctx, tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: at})
+	_, err = client.InsertTx(ctx, tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: queued.NotBefore})
 	return err
 }
 

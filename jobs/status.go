@@ -55,9 +55,8 @@ func (w *statusWorker) Timeout(*river.Job[StatusArgs]) time.Duration { return st
 
 // Work sends all statuses that are due.
 func (w *statusWorker) Work(ctx context.Context, _ *river.Job[StatusArgs]) error {
-	before := time.Now().Add(-statusAfter)
 	for {
-		due, err := dbsqlc.New().TranscodeStatusDue(ctx, w.db, dbsqlc.TranscodeStatusDueParams{SentBefore: &before, PageSize: statusPage})
+		due, err := dbsqlc.New().TranscodeStatusDue(ctx, w.db, dbsqlc.TranscodeStatusDueParams{AfterSeconds: statusAfter.Seconds(), PageSize: statusPage})
 		if err != nil {
 			return fmt.Errorf("read the statuses due: %w", err)
 		}

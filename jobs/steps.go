@@ -245,7 +245,7 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 	if err != nil {
 		return fmt.Errorf("observe: %w", err)
 	}
-	now := time.Now()
+	now := s.host.clock.now()
 	seen := Seen{At: now, ProcessAlive: s.process.Alive(), EndedAt: s.seen.EndedAt, ProgressAt: s.seen.ProgressAt,
 		ProcessText: s.seen.ProcessText, Pushing: map[string]bool{}, FileBytes: map[string]int64{}}
 	pushedMS := map[string]int64{}
@@ -277,7 +277,7 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 	if err := s.recordBroadcaster(ctx, rows, status); err != nil {
 		return err
 	}
-	if err := s.findTracks(ctx, rows, now); err != nil {
+	if err := s.findTracks(ctx, rows); err != nil {
 		return err
 	}
 	return s.recordPushed(ctx, rows, pushedMS)
@@ -301,14 +301,14 @@ func (s *supervisor) recordBroadcaster(ctx context.Context, rows *Rows, status m
 
 // findTracks makes good for a LIVE_TRACK_LIST that does not come: the process's log
 // says which tracks there are.
-func (s *supervisor) findTracks(ctx context.Context, rows *Rows, now time.Time) error {
+func (s *supervisor) findTracks(ctx context.Context, rows *Rows) error {
 	s.trackless = nil
 	for _, r := range rows.Renditions {
 		if r.State == RenditionExpected && r.TrackIndex == nil {
 			s.trackless = append(s.trackless, r.Ordinal)
 		}
 	}
-	for _, track := range s.newTracks(now) {
+	for _, track := range s.newTracks() {
 		index := int32(track.Index)
 		changed, err := dbsqlc.New().RenditionSetTrack(ctx, s.host.DB, dbsqlc.RenditionSetTrackParams{
 			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index,
@@ -325,7 +325,7 @@ func (s *supervisor) findTracks(ctx context.Context, rows *Rows, now time.Time) 
 
 // newTracks are those of the log that no rendition knows of, once they have been
 // there for so long that no trigger is on its way.
-func (s *supervisor) newTracks(now time.Time) []mist.Track {
+func (s *supervisor) newTracks() []mist.Track {
 	if len(s.trackless) == 0 {
 		return nil
 	}
@@ -338,9 +338,9 @@ func (s *supervisor) newTracks(now time.Time) []mist.Track {
 		return nil
 	}
 	if s.tracksFrom.IsZero() {
-		s.tracksFrom = now
+		s.tracksFrom = time.Now()
 	}
-	if now.Sub(s.tracksFrom) < trackPatience {
+	if time.Since(s.tracksFrom) < trackPatience {
 		return nil
 	}
 	return found
@@ -421,9 +421,25 @@ func (s *supervisor) push(ctx context.Context, rows *Rows, r *dbsqlc.Rendition) 
 	return 0, fenced("record the push of "+r.Name, changed, err)
 }
 
+// own makes sure, to the end of tx, that this boot has the attempt: what it decided
+// may be long ago, and another boot of the host may have taken it up since. Behind
+// the transcode's lock, where there is one.
+func (s *supervisor) own(ctx context.Context, tx pgx.Tx) error {
+	_, err := dbsqlc.New().AttemptOwn(ctx, tx, dbsqlc.AttemptOwnParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errFenced
+	}
+	return err
+}
+
 // pushed hands a file over to its store job, in one transaction.
 func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
 		job, err := s.client.InsertTx(ctx, tx, StoreArgs{TranscodeID: s.name.Transcode, Attempt: s.number(), Rendition: r.Name},
 			storeOpts(s.host.ID))
 		if err != nil {
@@ -445,7 +461,19 @@ func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 
 func (s *supervisor) failRendition(ctx context.Context, name string, f *Failure) error {
 	s.log.WarnContext(ctx, "rendition failed", "rendition", name, "code", f.Code, "why", f.Text)
-	return failRendition(ctx, s.host.DB, s.client, s.name, name, f)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		return failLocked(ctx, tx, s.client, s.name, name, f)
+	})
+	if err != nil {
+		return fmt.Errorf("fail %s of %s: %w", name, s.name, err)
+	}
+	return nil
 }
 
 // giveUp fails all that is not pushed. What is pushed may still be stored; the last
@@ -455,6 +483,9 @@ func (s *supervisor) giveUp(ctx context.Context, f *Failure) error {
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
 			return err
 		}
 		if err := q.RenditionFailUnpushed(ctx, tx, dbsqlc.RenditionFailUnpushedParams{
@@ -475,6 +506,9 @@ func (s *supervisor) giveUp(ctx context.Context, f *Failure) error {
 func (s *supervisor) settle(ctx context.Context) error {
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
 			return err
 		}
 		return settle(ctx, tx, s.client, s.name.Transcode, s.number())

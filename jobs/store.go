@@ -62,7 +62,7 @@ func (w *storeWorker) Timeout(*river.Job[StoreArgs]) time.Duration { return stor
 // NextRetry implements river.Worker.
 func (w *storeWorker) NextRetry(job *river.Job[StoreArgs]) time.Time {
 	wait := storeRetryMin << min(job.Attempt, 10) //nolint:mnd // doubles until far over the cap
-	return time.Now().Add(min(wait, storeRetryMax))
+	return w.host.clock.now().Add(min(wait, storeRetryMax))
 }
 
 // Work stores one rendition. It may run again at any point: what it does is done
@@ -290,22 +290,26 @@ func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
 
 // failRendition fails one rendition of an attempt and settles the transcode.
 func failRendition(ctx context.Context, pool *pgxpool.Pool, client *river.Client[pgx.Tx], name mist.Name, rendition string, f *Failure) error {
-	number := int32(name.Attempt)
 	err := db.InTx(ctx, pool, func(tx pgx.Tx) error {
-		q := dbsqlc.New()
-		if _, err := q.TranscodeGetForUpdate(ctx, tx, name.Transcode); err != nil {
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, name.Transcode); err != nil {
 			return err
 		}
-		if _, err := q.RenditionFail(ctx, tx, dbsqlc.RenditionFailParams{
-			TranscodeID: name.Transcode, Name: rendition, Attempt: number,
-			ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
-		}); err != nil {
-			return err
-		}
-		return settle(ctx, tx, client, name.Transcode, number)
+		return failLocked(ctx, tx, client, name, rendition, f)
 	})
 	if err != nil {
 		return fmt.Errorf("fail %s of %s: %w", rendition, name, err)
 	}
 	return nil
+}
+
+// failLocked is failRendition in a transaction that has the transcode's lock.
+func failLocked(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], name mist.Name, rendition string, f *Failure) error {
+	number := int32(name.Attempt)
+	if _, err := dbsqlc.New().RenditionFail(ctx, tx, dbsqlc.RenditionFailParams{
+		TranscodeID: name.Transcode, Name: rendition, Attempt: number,
+		ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+	}); err != nil {
+		return err
+	}
+	return settle(ctx, tx, client, name.Transcode, number)
 }

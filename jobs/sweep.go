@@ -149,6 +149,18 @@ func (h *Host) sweepSpool(ctx context.Context) error {
 // job that River gave up or that somebody deleted.
 func (h *Host) sweepJobs(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	q := dbsqlc.New()
+	// An older boot may have fetched jobs until it found that it is one.
+	err := db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		if _, err := q.HostOwn(ctx, tx, dbsqlc.HostOwnParams{ID: h.ID, BootID: h.BootID}); errors.Is(err, pgx.ErrNoRows) {
+			return nil // this is the older one
+		} else if err != nil {
+			return err
+		}
+		return h.takeOver(ctx, tx, client)
+	})
+	if err != nil {
+		return fmt.Errorf("take over from older boots: %w", err)
+	}
 	attempts, err := q.RiverJobLostTranscodes(ctx, h.DB, h.ID)
 	if err != nil {
 		return fmt.Errorf("list attempts without a job: %w", err)

@@ -77,7 +77,7 @@ func (w *transcodeWorker) Timeout(*river.Job[TranscodeArgs]) time.Duration { ret
 
 // NextRetry implements river.Worker.
 func (w *transcodeWorker) NextRetry(*river.Job[TranscodeArgs]) time.Time {
-	return time.Now().Add(troubleEvery)
+	return w.host.clock.now().Add(troubleEvery)
 }
 
 // Work supervises the attempt until it is cleaned up. A stop of the daemon ends the
@@ -159,10 +159,12 @@ func (s *supervisor) supervise(ctx context.Context) error {
 			return errStopping
 		default:
 		}
-		if s.host.lease.ending(time.Now()) {
+		if s.host.lease.ending() {
 			s.letGo(ctx)
 		}
-		pause, done, err := s.step(ctx)
+		stepCtx, cancel := s.host.lease.within(ctx)
+		pause, done, err := s.step(stepCtx)
+		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("supervise %s: %w", s.name, ctx.Err())
@@ -197,8 +199,8 @@ func (s *supervisor) sleep(ctx context.Context, pause time.Duration, wake <-chan
 			return
 		case <-ctx.Done():
 			return
-		case now := <-look.C:
-			if len(s.newTracks(now)) > 0 {
+		case <-look.C:
+			if len(s.newTracks()) > 0 {
 				return
 			}
 		}
@@ -232,7 +234,7 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 		s.gone = false
 		return 0, false, nil
 	}
-	action := plan(rows, time.Now())
+	action := plan(rows, s.host.clock.now())
 	if action.Do != DoWait {
 		s.log.DebugContext(ctx, "next step", "do", action.Do)
 	}

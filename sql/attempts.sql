@@ -9,9 +9,16 @@ SELECT * FROM weir.attempts WHERE transcode_id = @transcode_id AND number = @num
 SELECT * FROM weir.attempts WHERE transcode_id = @transcode_id ORDER BY number;
 
 -- name: AttemptTakeUp :execrows
--- A boot of the attempt's host makes it its own; an older boot can write no more.
+-- The newest boot of the attempt's host makes it its own; an older one can write no more.
 UPDATE weir.attempts SET boot_id = @boot_id, job_id = @job_id, started_at = COALESCE(started_at, now())
- WHERE transcode_id = @transcode_id AND number = @number AND host_id = @host_id AND cleaned_at IS NULL;
+ WHERE transcode_id = @transcode_id AND number = @number AND host_id = @host_id AND cleaned_at IS NULL
+   AND EXISTS (SELECT FROM weir.hosts h WHERE h.id = @host_id AND h.boot_id = @boot_id);
+
+-- name: AttemptOwn :one
+-- Locks the attempt if this boot has it still; no row when another has taken it up.
+SELECT number FROM weir.attempts
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id
+   FOR UPDATE;
 
 -- name: AttemptSetFetched :execrows
 UPDATE weir.attempts

@@ -8,12 +8,18 @@ ON CONFLICT (id) DO UPDATE
        spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
 RETURNING *;
 
--- name: HostRenew :execrows
--- No row: a newer boot has the host, and this one must stop.
+-- name: HostRenew :one
+-- No row: a newer boot has the host, and this one must stop. Gives the database's time.
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => @lease_seconds::float8), mist_version = @mist_version, mist_iid = @mist_iid,
        spool_room_bytes = @spool_room_bytes, seen_at = now()
- WHERE id = @id AND boot_id = @boot_id;
+ WHERE id = @id AND boot_id = @boot_id
+RETURNING seen_at;
+
+-- name: HostOwn :one
+-- Keeps a newer boot from taking the host until the transaction ends; no row when
+-- one has.
+SELECT id FROM weir.hosts WHERE id = @id AND boot_id = @boot_id FOR SHARE;
 
 -- name: HostStop :exec
 -- A soft stop: what runs here goes on and waits for the next boot for as long as

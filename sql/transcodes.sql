@@ -86,9 +86,9 @@ UPDATE weir.transcodes
 RETURNING *;
 
 -- name: TranscodeRequeue :one
--- The attempt failed and another may help.
+-- The attempt failed and another may help, after a wait by the database's clock.
 UPDATE weir.transcodes
-   SET state = 'queued', not_before = @not_before,
+   SET state = 'queued', not_before = now() + make_interval(secs => @wait_seconds::float8),
        error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
  WHERE id = @id AND attempt = @attempt AND state IN ('placed', 'running', 'storing')
 RETURNING *;
@@ -115,7 +115,7 @@ UPDATE weir.transcodes SET status_sent_at = now()
  WHERE id IN (
     SELECT t.id FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
-       AND (t.status_sent_at IS NULL OR t.status_sent_at < @sent_before)
+       AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
      ORDER BY t.status_sent_at NULLS FIRST
      LIMIT @page_size
      FOR UPDATE SKIP LOCKED)

@@ -247,6 +247,26 @@ func (q *Queries) AttemptNeedsSpool(ctx context.Context, db DBTX, arg AttemptNee
 	return needed, err
 }
 
+const attemptOwn = `-- name: AttemptOwn :one
+SELECT number FROM weir.attempts
+ WHERE transcode_id = $1 AND number = $2 AND boot_id = $3
+   FOR UPDATE
+`
+
+type AttemptOwnParams struct {
+	TranscodeID uuid.UUID
+	Number      int32
+	BootID      *uuid.UUID
+}
+
+// Locks the attempt if this boot has it still; no row when another has taken it up.
+func (q *Queries) AttemptOwn(ctx context.Context, db DBTX, arg AttemptOwnParams) (int32, error) {
+	row := db.QueryRow(ctx, attemptOwn, arg.TranscodeID, arg.Number, arg.BootID)
+	var number int32
+	err := row.Scan(&number)
+	return number, err
+}
+
 const attemptSetBroadcaster = `-- name: AttemptSetBroadcaster :exec
 UPDATE weir.attempts SET broadcaster = $1
  WHERE transcode_id = $2 AND number = $3 AND boot_id = $4
@@ -403,6 +423,7 @@ func (q *Queries) AttemptSetTranscoded(ctx context.Context, db DBTX, arg Attempt
 const attemptTakeUp = `-- name: AttemptTakeUp :execrows
 UPDATE weir.attempts SET boot_id = $1, job_id = $2, started_at = COALESCE(started_at, now())
  WHERE transcode_id = $3 AND number = $4 AND host_id = $5 AND cleaned_at IS NULL
+   AND EXISTS (SELECT FROM weir.hosts h WHERE h.id = $5 AND h.boot_id = $1)
 `
 
 type AttemptTakeUpParams struct {
@@ -413,7 +434,7 @@ type AttemptTakeUpParams struct {
 	HostID      string
 }
 
-// A boot of the attempt's host makes it its own; an older boot can write no more.
+// The newest boot of the attempt's host makes it its own; an older one can write no more.
 func (q *Queries) AttemptTakeUp(ctx context.Context, db DBTX, arg AttemptTakeUpParams) (int64, error) {
 	result, err := db.Exec(ctx, attemptTakeUp,
 		arg.BootID,

@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -229,11 +230,30 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 	return items, nil
 }
 
-const hostRenew = `-- name: HostRenew :execrows
+const hostOwn = `-- name: HostOwn :one
+SELECT id FROM weir.hosts WHERE id = $1 AND boot_id = $2 FOR SHARE
+`
+
+type HostOwnParams struct {
+	ID     string
+	BootID uuid.UUID
+}
+
+// Keeps a newer boot from taking the host until the transaction ends; no row when
+// one has.
+func (q *Queries) HostOwn(ctx context.Context, db DBTX, arg HostOwnParams) (string, error) {
+	row := db.QueryRow(ctx, hostOwn, arg.ID, arg.BootID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const hostRenew = `-- name: HostRenew :one
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => $1::float8), mist_version = $2, mist_iid = $3,
        spool_room_bytes = $4, seen_at = now()
  WHERE id = $5 AND boot_id = $6
+RETURNING seen_at
 `
 
 type HostRenewParams struct {
@@ -245,9 +265,9 @@ type HostRenewParams struct {
 	BootID         uuid.UUID
 }
 
-// No row: a newer boot has the host, and this one must stop.
-func (q *Queries) HostRenew(ctx context.Context, db DBTX, arg HostRenewParams) (int64, error) {
-	result, err := db.Exec(ctx, hostRenew,
+// No row: a newer boot has the host, and this one must stop. Gives the database's time.
+func (q *Queries) HostRenew(ctx context.Context, db DBTX, arg HostRenewParams) (time.Time, error) {
+	row := db.QueryRow(ctx, hostRenew,
 		arg.LeaseSeconds,
 		arg.MistVersion,
 		arg.MistIID,
@@ -255,10 +275,9 @@ func (q *Queries) HostRenew(ctx context.Context, db DBTX, arg HostRenewParams) (
 		arg.ID,
 		arg.BootID,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var seen_at time.Time
+	err := row.Scan(&seen_at)
+	return seen_at, err
 }
 
 const hostStop = `-- name: HostStop :exec

@@ -593,14 +593,14 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, pageSize int32) (
 
 const transcodeRequeue = `-- name: TranscodeRequeue :one
 UPDATE weir.transcodes
-   SET state = 'queued', not_before = $1,
+   SET state = 'queued', not_before = now() + make_interval(secs => $1::float8),
        error_code = $2::text, error_stage = $3::text, error_message = $4::text
  WHERE id = $5 AND attempt = $6 AND state IN ('placed', 'running', 'storing')
 RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
 `
 
 type TranscodeRequeueParams struct {
-	NotBefore    time.Time
+	WaitSeconds  float64
 	ErrorCode    string
 	ErrorStage   string
 	ErrorMessage string
@@ -608,10 +608,10 @@ type TranscodeRequeueParams struct {
 	Attempt      int32
 }
 
-// The attempt failed and another may help.
+// The attempt failed and another may help, after a wait by the database's clock.
 func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRequeueParams) (Transcode, error) {
 	row := db.QueryRow(ctx, transcodeRequeue,
-		arg.NotBefore,
+		arg.WaitSeconds,
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
@@ -795,7 +795,7 @@ UPDATE weir.transcodes SET status_sent_at = now()
  WHERE id IN (
     SELECT t.id FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
-       AND (t.status_sent_at IS NULL OR t.status_sent_at < $1)
+       AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $1::float8))
      ORDER BY t.status_sent_at NULLS FIRST
      LIMIT $2
      FOR UPDATE SKIP LOCKED)
@@ -803,14 +803,14 @@ RETURNING id, tenant, external_id, form, request, request_digest, source_url, so
 `
 
 type TranscodeStatusDueParams struct {
-	SentBefore *time.Time
-	PageSize   int32
+	AfterSeconds float64
+	PageSize     int32
 }
 
 // Takes the statuses that are due and marks them sent: a status lost on the way is
 // made good by the next one.
 func (q *Queries) TranscodeStatusDue(ctx context.Context, db DBTX, arg TranscodeStatusDueParams) ([]Transcode, error) {
-	rows, err := db.Query(ctx, transcodeStatusDue, arg.SentBefore, arg.PageSize)
+	rows, err := db.Query(ctx, transcodeStatusDue, arg.AfterSeconds, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
