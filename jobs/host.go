@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"golang.org/x/sys/unix"
 
 	"weir/db"
 	"weir/db/dbsqlc"
@@ -33,9 +31,6 @@ const (
 	leaseMargin = 5 * time.Second
 	// upgradeLease is how long what runs waits for the next boot after a soft stop.
 	upgradeLease = time.Minute
-	// spoolMode: sources and renditions are for Mist, which runs as the same user or
-	// as root, and for nobody else.
-	spoolMode = 0o750
 )
 
 // ErrHostTaken: another boot has taken this host's row; this daemon must stop.
@@ -227,19 +222,6 @@ func (h *Host) Stop(ctx context.Context) error {
 	return nil
 }
 
-// spoolRoom is what is free on the spool's disk beyond the reserve; below 0 when it
-// is eaten into.
-func (h *Host) spoolRoom() (int64, error) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(h.Spool, &stat); err != nil {
-		return 0, fmt.Errorf("look at the spool %s: %w", h.Spool, err)
-	}
-	return int64(stat.Bavail)*stat.Bsize - h.SpoolReserve, nil
-}
-
-// folder is an attempt's place in the spool.
-func (h *Host) folder(name mist.Name) string { return filepath.Join(h.Spool, name.String()) }
-
 // open opens a sealed column of a transcode.
 func (h *Host) open(t *dbsqlc.Transcode, column sealed, value []byte) (string, error) {
 	return openSealed(h.Sealer, t.ID, column, value)
@@ -251,22 +233,4 @@ func openSealed(sealer *storage.Sealer, id uuid.UUID, column sealed, value []byt
 		return "", fmt.Errorf("open the %s of %s: %w", column, id, failed(CodeSecretUnreadable, StageFetch, err.Error()))
 	}
 	return string(text), nil
-}
-
-// removeFolder removes an attempt's folder once nobody needs it: its supervisor has
-// cleaned up, and no rendition waits to be stored. Whoever comes last removes it.
-func (h *Host) removeFolder(ctx context.Context, name mist.Name) error {
-	needed, err := dbsqlc.New().AttemptNeedsSpool(ctx, h.DB, dbsqlc.AttemptNeedsSpoolParams{
-		TranscodeID: name.Transcode, Number: int32(name.Attempt),
-	})
-	if err != nil {
-		return fmt.Errorf("see whether %s is needed: %w", name, err)
-	}
-	if needed {
-		return nil
-	}
-	if err := os.RemoveAll(h.folder(name)); err != nil {
-		return fmt.Errorf("remove spool folder: %w", err)
-	}
-	return nil
 }

@@ -1,0 +1,121 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/mist"
+)
+
+// letGo stops what runs, without a word to the database, which may be what is out
+// of reach: another host may begin once the lease has ended. What is pushed stays.
+func (s *supervisor) letGo(ctx context.Context) {
+	if s.process == nil || s.gone {
+		return
+	}
+	s.log.WarnContext(ctx, "the lease ends: process stopped", "pid", s.process.PID)
+	s.gone = true
+	if err := s.process.Stop(ctx, stopGrace); err != nil {
+		s.log.WarnContext(ctx, "process not stopped", "error", err)
+	}
+	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+		s.log.WarnContext(ctx, "streams not removed", "error", err)
+	}
+}
+
+// finish says that Mist is done: the slot is free for another.
+func (s *supervisor) finish(ctx context.Context) error {
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		// No row when the stores were quicker and the outcome is decided.
+		if _, err := q.TranscodeSetStoring(ctx, tx, dbsqlc.TranscodeSetStoringParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
+			return err
+		}
+		changed, err := q.AttemptSetTranscoded(ctx, tx, dbsqlc.AttemptSetTranscodedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
+		})
+		if err := fenced("record the end", changed, err); err != nil {
+			return err
+		}
+		_, err = s.client.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finish %s: %w", s.name, err)
+	}
+	crash(CrashTranscoded)
+	return nil
+}
+
+// clean removes what the attempt left in Mist and on the machine, and then the
+// spool folder if nothing of it is still to be stored. It may run again.
+func (s *supervisor) clean(ctx context.Context) error {
+	if err := s.stopProcess(ctx); err != nil {
+		return err
+	}
+	crash(CrashProcessStopped)
+	status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	for _, push := range status.Pushes {
+		if push.Stream == s.name.Rendition() {
+			if err := s.host.Mist.StopPush(ctx, push.PID); err != nil {
+				return fmt.Errorf("clean %s: %w", s.name, err)
+			}
+		}
+	}
+	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	crash(CrashStreamsRemoved)
+	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().AttemptSetCleaned(ctx, tx, dbsqlc.AttemptSetCleanedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(),
+		}); err != nil {
+			return err
+		}
+		_, err := s.client.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	crash(CrashCleaned)
+	if err := s.host.removeFolder(ctx, s.name); err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "attempt cleaned up")
+	return nil
+}
+
+// stopProcess ends the attempt's process, recorded or not.
+func (s *supervisor) stopProcess(ctx context.Context) error {
+	a, err := dbsqlc.New().AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: s.number()})
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	if s.process == nil && a.Process != nil {
+		ref, err := mist.ParseProcessRef(*a.Process)
+		if err != nil {
+			return fmt.Errorf("clean %s: %w", s.name, err)
+		}
+		s.process = mist.Attach(ref)
+	}
+	if s.process == nil {
+		if s.process, err = s.unrecorded(); err != nil {
+			return fmt.Errorf("clean %s: %w", s.name, err)
+		}
+	}
+	if s.process == nil {
+		return nil
+	}
+	if err := s.process.Stop(ctx, stopGrace); err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+)
+
+// own makes sure, to the end of tx, that this boot has the attempt: what it decided
+// may be long ago, and another boot of the host may have taken it up since. Behind
+// the transcode's lock, where there is one.
+func (s *supervisor) own(ctx context.Context, tx pgx.Tx) error {
+	_, err := dbsqlc.New().AttemptOwn(ctx, tx, dbsqlc.AttemptOwnParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errFenced
+	}
+	return err
+}
+
+// giveUp fails all that is not pushed. What is pushed may still be stored; the last
+// of them settles the attempt.
+func (s *supervisor) giveUp(ctx context.Context, f *Failure) error {
+	s.log.WarnContext(ctx, "attempt failed", "code", f.Code, "stage", f.Stage, "why", f.Text)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		if err := q.RenditionFailUnpushed(ctx, tx, dbsqlc.RenditionFailUnpushedParams{
+			TranscodeID: s.name.Transcode, Attempt: s.number(),
+			ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+		}); err != nil {
+			return err
+		}
+		return settle(ctx, tx, s.client, s.name.Transcode, s.number())
+	})
+	if err != nil {
+		return fmt.Errorf("give up %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// settle decides what nobody else will.
+func (s *supervisor) settle(ctx context.Context) error {
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		return settle(ctx, tx, s.client, s.name.Transcode, s.number())
+	})
+	if err != nil {
+		return fmt.Errorf("settle %s: %w", s.name, err)
+	}
+	return nil
+}

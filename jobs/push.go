@@ -1,0 +1,83 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/mist"
+)
+
+// push starts a rendition's push. One that Mist does not take is tried again until
+// the attempt stands still for too long.
+func (s *supervisor) push(ctx context.Context, rows *Rows, r *dbsqlc.Rendition) (time.Duration, error) {
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return 0, s.giveUp(ctx, failureOf(err, StagePush))
+	}
+	target := mist.PushTarget(s.host.pushedPath(s.name, r.Name), int(*r.TrackIndex), prepared.StopMS)
+	push, err := s.host.Mist.StartPush(ctx, s.name.Rendition(), target)
+	if errors.Is(err, mist.ErrPushNotStarted) {
+		if s.seen.ProcessAlive {
+			return pollEvery, nil
+		}
+		return 0, s.failRendition(ctx, r.Name, failed(CodePushFailed, StagePush, err.Error()))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("push %s: %w", r.Name, err)
+	}
+	crash(CrashPushStarted)
+	pid := int32(push.PID)
+	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, dbsqlc.RenditionSetPushParams{
+		TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushPID: &pid,
+	})
+	crash(CrashPushRecorded)
+	return 0, fenced("record the push of "+r.Name, changed, err)
+}
+
+// pushed hands a file over to its store job, in one transaction.
+func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		job, err := s.client.InsertTx(ctx, tx, StoreArgs{TranscodeID: s.name.Transcode, Attempt: s.number(), Rendition: r.Name},
+			storeOpts(s.host.ID))
+		if err != nil {
+			return err
+		}
+		changed, err := dbsqlc.New().RenditionSetPushed(ctx, tx, dbsqlc.RenditionSetPushedParams{
+			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), JobID: &job.Job.ID,
+		})
+		crash(CrashPushed)
+		return fenced("record the file of "+r.Name, changed, err)
+	})
+	crash(CrashPushedRecorded)
+	if err != nil {
+		return fmt.Errorf("hand over %s: %w", r.Name, err)
+	}
+	s.log.InfoContext(ctx, "rendition pushed", "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
+	return nil
+}
+
+func (s *supervisor) failRendition(ctx context.Context, name string, f *Failure) error {
+	s.log.WarnContext(ctx, "rendition failed", "rendition", name, "code", f.Code, "why", f.Text)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		return failLocked(ctx, tx, s.client, s.name, name, f)
+	})
+	if err != nil {
+		return fmt.Errorf("fail %s of %s: %w", name, s.name, err)
+	}
+	return nil
+}

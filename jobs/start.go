@@ -1,0 +1,113 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"weir/db/dbsqlc"
+	"weir/mist"
+)
+
+// start adds the streams and starts MistProcLivepeer, or finds the one that a boot
+// before this one started and did not write down any more.
+func (s *supervisor) start(ctx context.Context, rows *Rows) error {
+	h := s.host
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return err
+	}
+	if s.process, err = s.unrecorded(); err != nil {
+		return failed(CodeProcessFailed, StageTranscode, err.Error())
+	}
+	if s.process == nil {
+		if err := h.Mist.AddStreams(ctx, map[string]mist.Stream{
+			s.name.Source():    mist.SourceStream(prepared.Path),
+			mist.RenditionBase: mist.RenditionStream(),
+		}); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		crash(CrashStreamsAdded)
+		spec, err := s.processSpec(ctx, rows)
+		if err != nil {
+			return err
+		}
+		if s.process, err = mist.StartProcess(ctx, spec); err != nil {
+			return failureAt(failed(CodeProcessFailed, StageTranscode, err.Error()), StageTranscode)
+		}
+	}
+	crash(CrashStarted)
+	ref := s.process.String()
+	changed, err := dbsqlc.New().AttemptSetStarted(ctx, h.DB, dbsqlc.AttemptSetStartedParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID, Process: &ref,
+	})
+	crash(CrashStartRecorded)
+	if err == nil && changed == 1 {
+		s.log.InfoContext(ctx, "process started", "pid", s.process.PID)
+	}
+	return fenced("record the process", changed, err)
+}
+
+// unrecorded finds the attempt's process by its working folder.
+func (s *supervisor) unrecorded() (*mist.Process, error) {
+	running, err := mist.FindProcesses(s.host.BinDir)
+	if err != nil {
+		return nil, fmt.Errorf("look for processes: %w", err)
+	}
+	for _, process := range running {
+		if process.Dir == s.host.folder(s.name) {
+			return mist.Attach(process.ProcessRef), nil
+		}
+	}
+	return nil, nil //nolint:nilnil // none is an answer
+}
+
+// broadcasters are the configured ones without those that failed this transcode,
+// as long as there are others.
+func (s *supervisor) broadcasters(ctx context.Context) ([]string, error) {
+	bad, err := dbsqlc.New().AttemptListFailedBroadcasters(ctx, s.host.DB, s.name.Transcode)
+	if err != nil {
+		return nil, &rowError{"list the Broadcasters that failed", err}
+	}
+	good := slices.DeleteFunc(slices.Clone(s.host.Broadcasters), func(b string) bool { return slices.Contains(bad, b) })
+	if len(good) == 0 {
+		return s.host.Broadcasters, nil
+	}
+	return good, nil
+}
+
+func (s *supervisor) processSpec(ctx context.Context, rows *Rows) (mist.ProcessSpec, error) {
+	h := s.host
+	broadcasters, err := s.broadcasters(ctx)
+	if err != nil {
+		return mist.ProcessSpec{}, err
+	}
+	spec := mist.ProcessSpec{
+		BinDir: h.BinDir, Dir: h.folder(s.name), Name: s.name,
+		Broadcasters: broadcasters, AccessToken: mist.Secret(h.LivepeerToken), CustomURL: h.LivepeerAPI,
+	}
+	if rows.Transcode.LivepeerSealed != nil {
+		text, err := h.open(&rows.Transcode, sealLivepeer, rows.Transcode.LivepeerSealed)
+		if err != nil {
+			return spec, err
+		}
+		var own Livepeer
+		if err := json.Unmarshal([]byte(text), &own); err != nil {
+			return spec, fmt.Errorf("read the sealed Livepeer access: %w", err)
+		}
+		spec.Broadcasters, spec.AccessToken = nil, mist.Secret(own.AccessToken)
+		if own.APIURL != "" {
+			spec.CustomURL = own.APIURL
+		}
+	}
+	// All of them, also those that are ok from an earlier attempt: a profile's place
+	// is its rendition's ordinal.
+	for _, r := range rows.Renditions {
+		spec.Profiles = append(spec.Profiles, mist.Profile{
+			Name: r.Name, Bitrate: int(r.Bitrate), Width: int(r.Width), Height: int(r.Height),
+			FPS: int(r.FPS), GOP: r.GOP, Profile: r.CodecProfile,
+		})
+	}
+	return spec, nil
+}
