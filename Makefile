@@ -21,15 +21,15 @@ help: ## list the targets
 	@echo "  SOURCE=FILE|URL KEEP=1 make demo · RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)
-.PHONY: setup build demo test test-mist lint generate verify bench fuzz ci
+.PHONY: setup build demo test test-mist lint generate verify bench chaos soak fuzz ci
 ifeq ($(shell command -v docker),)
-setup build demo test test-mist lint generate verify bench fuzz ci:
+setup build demo test test-mist lint generate verify bench chaos soak fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
 else
 # No Go, but Docker: the same target runs in a container that has Go.
 demo test:
 	docker compose run --rm --build workshop make $@
-setup build test-mist lint generate verify bench fuzz ci:
+setup build test-mist lint generate verify bench chaos soak fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod); with Docker alone there are: make demo, make test" >&2; exit 1
 endif
 else
@@ -83,13 +83,29 @@ bench: setup build ## measure, beside the machine's own figures
 	@go build -o $(BIN)/ ./test/bench
 	@$(BIN)/bench
 
+# CHAOS are flags of the suite: -short, -only REGEXP, -logs FOLDER.
+.PHONY: chaos
+chaos: setup build chaos-programs ## let faults strike at a fleet on this machine, one after the other
+	@$(BIN)/chaos $(CHAOS)
+
+MINUTES ?= 10
+SEED ?= 0
+.PHONY: soak
+soak: setup build chaos-programs ## let faults strike at random for MINUTES (10); SEED repeats a run
+	@$(BIN)/chaos -minutes $(MINUTES) -seed $(SEED) $(CHAOS)
+
+.PHONY: chaos-programs
+chaos-programs:
+	@test/chaos/daemon.sh $(BIN)/weir-daemon-chaos
+	@go build -o $(BIN)/ ./test/chaos
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 .PHONY: ci
-ci: ## all that CI checks: lint, verify, tests with -race, the demo
+ci: ## all that CI checks: lint, verify, tests with -race, a short chaos run, the demo
 	@tools/ci.sh
 
 # Pinned programs, each built from a module of its own so that the product's go.mod stays clean.

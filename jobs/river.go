@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"weir/db/dbsqlc"
 	"weir/db/migrations"
@@ -52,7 +53,7 @@ func clientID(host string, boot uuid.UUID) string { return host + "_" + boot.Str
 
 // NewInserter returns a client that inserts jobs of all kinds and works none.
 func NewInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema, Middleware: []rivertype.Middleware{&inserted{}}})
 	if err != nil {
 		return nil, fmt.Errorf("open River: %w", err)
 	}
@@ -104,6 +105,7 @@ func NewClient(cfg *Config) (*river.Client[pgx.Tx], error) {
 		Schema:                      migrations.Schema,
 		Logger:                      cfg.Log,
 		Workers:                     workers,
+		Middleware:                  []rivertype.Middleware{&inserted{}},
 		Queues:                      queues,
 		PeriodicJobs:                periodic,
 		LeaderElectionDisabled:      cfg.Studio == nil,

@@ -21,4 +21,5 @@ step build make -s build
 step lint make -s lint
 step verify make -s verify
 step test make -s test RACE=1
+step chaos make -s chaos CHAOS=-short
 step demo make -s demo

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// door stands before the S3 server: it counts what is uploaded, and can be told to
+// throttle or to stall.
+type door struct {
+	address string
+	server  *http.Server
+	served  chan error
+
+	mu      sync.Mutex
+	mode    doorMode
+	healed  chan struct{}  // closed when the mode ends
+	uploads map[string]int // by key: how often it was uploaded
+}
+
+// doorMode is how it misbehaves.
+type doorMode string
+
+const (
+	doorOpen doorMode = ""
+	// doorThrottles answers 503 SlowDown to everything.
+	doorThrottles doorMode = "throttle"
+	// doorStalls takes half of what is uploaded and then nothing more.
+	doorStalls doorMode = "stall"
+)
+
+// doorHeader bounds a connection on which nothing is asked.
+const doorHeader = 10 * time.Second
+
+// newDoor listens on a free port of the loopback.
+func newDoor(ctx context.Context, endpoint string) (*door, error) {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("door to S3: %w", err)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("door to S3: %w", err)
+	}
+	d := &door{address: listener.Addr().String(), served: make(chan error, 1), uploads: map[string]int{}, healed: make(chan struct{})}
+	// Signatures are over what was sent, the Host header too: all passes as it is.
+	proxy := &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+		Transport:      &http.Transport{DisableCompression: true},
+		ModifyResponse: d.count,
+		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
+	d.server = &http.Server{Handler: d.misbehave(proxy), ReadHeaderTimeout: doorHeader}
+	go func() { d.served <- d.server.Serve(listener) }()
+	return d, nil
+}
+
+func (d *door) misbehave(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		mode, healed := d.mode, d.healed
+		d.mu.Unlock()
+		switch {
+		case mode == doorThrottles:
+			w.Header().Set("Content-Type", "application/xml")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+			return
+		case mode == doorStalls && r.Method == http.MethodPut:
+			r.Body = &stallingBody{ReadCloser: r.Body, left: r.ContentLength / 2, healed: healed, gone: r.Context().Done()}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stallingBody gives the first half of an upload and then stands still.
+type stallingBody struct {
+	io.ReadCloser
+
+	left   int64
+	healed <-chan struct{}
+	gone   <-chan struct{}
+}
+
+// Read implements io.Reader.
+func (b *stallingBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		select {
+		case <-b.healed:
+			return 0, errors.New("the connection broke behind the stall")
+		case <-b.gone:
+			return 0, errors.New("the sender has hung up")
+		}
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// count notes an object that was stored as a whole.
+func (d *door) count(resp *http.Response) error {
+	r := resp.Request
+	whole := r.Method == http.MethodPut && !r.URL.Query().Has("partNumber") || r.Method == http.MethodPost && r.URL.Query().Has("uploadId")
+	if whole && resp.StatusCode == http.StatusOK {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.uploads[r.URL.Path]++
+	}
+	return nil
+}
+
+// uploadsOf counts the uploads of keys that hold the text.
+func (d *door) uploadsOf(text string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, times := range d.uploads {
+		if strings.Contains(key, text) {
+			n += times
+		}
+	}
+	return n
+}
+
+// set changes the mode; doorOpen heals.
+func (d *door) set(mode doorMode) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.healed)
+	d.healed, d.mode = make(chan struct{}), mode
+}
+
+// Close ends it.
+func (d *door) Close() error {
+	d.set(doorOpen)
+	err := d.server.Close()
+	if served := <-d.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

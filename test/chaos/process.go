@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"weir/mist"
+)
+
+const (
+	// blink is a pause of Mist that its host's lease outlives.
+	blink = 6 * time.Second
+	// faint is a pause that no lease outlives.
+	faint = 40 * time.Second
+	// mistAway is how long a killed controller is away: a service manager's restart.
+	mistAway = 2 * time.Second
+)
+
+// processFaults are about Mist and what it runs.
+func processFaults() []*fault {
+	return []*fault{
+		{
+			name: "kill -9 MistProcLivepeer", short: true, slow: true, within: anew, repeats: oneMore,
+			strike: func(ctx context.Context, r *round) error {
+				_, pid, err := r.running(ctx)
+				if err != nil {
+					return err
+				}
+				return kill(pid, syscall.SIGKILL)
+			},
+		},
+		{
+			name: "MistProcLivepeer hangs", slow: true, within: anew + noProgress, repeats: oneMore,
+			strike: func(ctx context.Context, r *round) error {
+				_, pid, err := r.running(ctx)
+				if err != nil {
+					return err
+				}
+				return kill(pid, syscall.SIGSTOP)
+			},
+		},
+		{
+			name: "kill -9 of a push", slow: true, within: anew, repeats: oneMore,
+			strike: func(ctx context.Context, r *round) error {
+				pid, err := r.pushing(ctx)
+				if err != nil {
+					return err
+				}
+				return kill(pid, syscall.SIGKILL)
+			},
+		},
+		{
+			name: "kill -9 Mist's controller", slow: true, within: anew, repeats: hostMore,
+			strike: func(ctx context.Context, r *round) error {
+				host, _, err := r.running(ctx)
+				if err != nil {
+					return err
+				}
+				if err := r.Hosts[host].Kill(); err != nil {
+					return err
+				}
+				if err := pause(ctx, mistAway); err != nil {
+					return err
+				}
+				return r.Hosts[host].Restart(ctx)
+			},
+		},
+		{
+			name: "Mist's controller paused for " + blink.String(), slow: true, within: soon, repeats: nothing,
+			strike: func(ctx context.Context, r *round) error { return r.pauseMist(ctx, blink) },
+		},
+		{
+			name: "Mist's controller paused for " + faint.String(), slow: true, within: elsewhere, repeats: hostMore,
+			strike: func(ctx context.Context, r *round) error { return r.pauseMist(ctx, faint) },
+		},
+	}
+}
+
+// noProgress is how long an attempt may stand still before it is given up.
+const noProgress = 60 * time.Second
+
+func (r *round) pauseMist(ctx context.Context, d time.Duration) error {
+	host, _, err := r.running(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.Hosts[host].Pause(); err != nil {
+		return err
+	}
+	if err := pause(ctx, d); err != nil {
+		return err
+	}
+	return r.Hosts[host].Resume()
+}
+
+// running waits for a MistProcLivepeer, and says on which host it is.
+func (r *round) running(ctx context.Context) (host, pid int, err error) {
+	err = until(ctx, "a running MistProcLivepeer", func(context.Context) (bool, error) {
+		for i, h := range r.Hosts {
+			found, err := mist.FindProcesses(h.BinDir)
+			if err != nil {
+				return false, err
+			}
+			if len(found) > 0 {
+				host, pid = i, found[0].PID
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	return host, pid, err
+}
+
+// runningOn waits for a MistProcLivepeer on a host.
+func (r *round) runningOn(ctx context.Context, host int) error {
+	return until(ctx, "a MistProcLivepeer on "+hostID(host), func(context.Context) (bool, error) {
+		found, err := mist.FindProcesses(r.Hosts[host].BinDir)
+		return len(found) > 0, err
+	})
+}
+
+// pushing waits for a push, and returns its process.
+func (r *round) pushing(ctx context.Context) (pid int, err error) {
+	err = until(ctx, "a push", func(ctx context.Context) (bool, error) {
+		found, err := rows[struct{ PID int }](ctx, r.suite, `SELECT push_pid FROM weir.renditions
+			WHERE transcode_id = ANY(SELECT id FROM weir.transcodes WHERE external_id LIKE $1 || '-%') AND state = 'pushing' LIMIT 1`, r.key)
+		if err != nil || len(found) == 0 {
+			return false, err
+		}
+		pid = found[0].PID
+		return true, nil
+	})
+	return pid, err
+}
+
+func kill(pid int, signal syscall.Signal) error {
+	if err := syscall.Kill(pid, signal); err != nil {
+		return fmt.Errorf("send %s to %d: %w", signal, pid, err)
+	}
+	return nil
+}
