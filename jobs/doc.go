@@ -49,6 +49,10 @@
 //	spool folder removed          (nothing)                         left; its attempt is cleaned
 //	callback sent                 callback attempt                  sent again under the same event id
 //
+// Mist keeps renditions no longer than its process runs: one that is through before
+// the next boot has begun its pushes has worked in vain, and the next attempt does it
+// again.
+//
 // A soft stop ends none of it: the supervisor leaves MistProcLivepeer running, and
 // the host's next boot takes the attempt up at its stage. After kill -9 the next
 // boot ends the dead boot's River rows and inserts new ones ([Host.Boot]), because
