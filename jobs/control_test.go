@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -110,6 +111,18 @@ func TestRepairCallbacks(t *testing.T) {
 		require.NoError(t, b.control().repairCallbacks(t.Context()))
 	}
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
+
+	// A host has it in hand, and dies.
+	_, err = b.pool.Exec(t.Context(), `UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now(),
+		attempted_by = ARRAY[$1] WHERE kind = 'callback'`, clientID(testHost, uuid.New()))
+	require.NoError(t, err)
+	require.NoError(t, b.control().repairCallbacks(t.Context()))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
+	b.dies(t, testHost)
+	for range 2 {
+		require.NoError(t, b.control().repairCallbacks(t.Context()))
+	}
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
 }
 
 func TestSweepJobs(t *testing.T) {

@@ -73,6 +73,7 @@ type Host struct {
 
 	stopping chan struct{}
 	lease    lease
+	hand     hand
 	clock    clock
 }
 
@@ -130,13 +131,25 @@ func (h *Host) takeOver(ctx context.Context, tx pgx.Tx, client *river.Client[pgx
 		return fmt.Errorf("find the jobs of an older boot: %w", err)
 	}
 	for _, job := range orphans {
-		if _, err := q.RiverJobFinalize(ctx, tx, dbsqlc.RiverJobFinalizeParams{ID: job.ID, HostID: h.ID}); err != nil {
-			return fmt.Errorf("end job %d: %w", job.ID, err)
-		}
-		if err := again(ctx, tx, client, job); err != nil {
-			return fmt.Errorf("take over job %d: %w", job.ID, err)
+		if err := h.redo(ctx, tx, client, job); err != nil {
+			return err
 		}
 		h.Log.InfoContext(ctx, "job taken over from an older boot", "job", job.ID, "kind", job.Kind)
+	}
+	return nil
+}
+
+// redo ends the row of a job that nobody works, and inserts a new one in its place.
+func (h *Host) redo(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], job dbsqlc.RiverJobOrphansRow) error {
+	ended, err := dbsqlc.New().RiverJobFinalize(ctx, tx, dbsqlc.RiverJobFinalizeParams{ID: job.ID, HostID: h.ID})
+	if err != nil {
+		return fmt.Errorf("end job %d: %w", job.ID, err)
+	}
+	if ended == 0 {
+		return nil // it has ended by itself
+	}
+	if err := again(ctx, tx, client, job); err != nil {
+		return fmt.Errorf("insert job %d again: %w", job.ID, err)
 	}
 	return nil
 }

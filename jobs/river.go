@@ -105,7 +105,7 @@ func NewClient(cfg *Config) (*river.Client[pgx.Tx], error) {
 		Schema:                      migrations.Schema,
 		Logger:                      cfg.Log,
 		Workers:                     workers,
-		Middleware:                  []rivertype.Middleware{&inserted{}},
+		Middleware:                  []rivertype.Middleware{&inserted{}, &host.hand},
 		Queues:                      queues,
 		PeriodicJobs:                periodic,
 		LeaderElectionDisabled:      cfg.Studio == nil,

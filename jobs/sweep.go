@@ -161,6 +161,9 @@ func (h *Host) sweepJobs(ctx context.Context, client *river.Client[pgx.Tx]) erro
 	if err != nil {
 		return fmt.Errorf("take over from older boots: %w", err)
 	}
+	if err := h.sweepTaken(ctx, client); err != nil {
+		return err
+	}
 	attempts, err := q.RiverJobLostTranscodes(ctx, h.DB, h.ID)
 	if err != nil {
 		return fmt.Errorf("list attempts without a job: %w", err)
@@ -199,6 +202,33 @@ func (h *Host) sweepJobs(ctx context.Context, client *river.Client[pgx.Tx]) erro
 			return insertStore(ctx, tx, client, StoreArgs{TranscodeID: r.TranscodeID, Attempt: r.Attempt, Rendition: r.Name}, storeQueue(h.ID))
 		}); err != nil {
 			return fmt.Errorf("give %s of %s a job: %w", r.Name, r.TranscodeID, err)
+		}
+	}
+	return nil
+}
+
+// sweepTaken gives a new job in place of each that this boot fetched and nobody works.
+func (h *Host) sweepTaken(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	taken, err := dbsqlc.New().RiverJobTaken(ctx, h.DB, dbsqlc.RiverJobTakenParams{
+		ClientID: clientID(h.ID, h.BootID), Queues: []string{hostQueue(h.ID), storeQueue(h.ID)}, OlderSeconds: lostAfter.Seconds(),
+	})
+	if err != nil {
+		return fmt.Errorf("list jobs in hand: %w", err)
+	}
+	ids := make([]int64, len(taken))
+	for i, job := range taken {
+		ids[i] = job.ID
+	}
+	lost := h.hand.lost(ids)
+	for _, job := range taken {
+		if !slices.Contains(lost, job.ID) {
+			continue
+		}
+		h.Log.WarnContext(ctx, "job was in nobody's hand", "job", job.ID, "kind", job.Kind)
+		if err := db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+			return h.redo(ctx, tx, client, dbsqlc.RiverJobOrphansRow(job))
+		}); err != nil {
+			return err
 		}
 	}
 	return nil

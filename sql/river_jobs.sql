@@ -10,6 +10,14 @@ SELECT id, kind, queue, args, attempted_by FROM weir.river_job
  ORDER BY id
  FOR UPDATE SKIP LOCKED;
 
+-- name: RiverJobTaken :many
+-- Jobs of these queues that this client fetched some time ago and has not ended.
+SELECT id, kind, queue, args, attempted_by FROM weir.river_job
+ WHERE state = 'running' AND queue = ANY(@queues::text[])
+   AND attempted_by[array_upper(attempted_by, 1)] = @client_id::text
+   AND attempted_at < now() - make_interval(secs => @older_seconds::float8)
+ ORDER BY id;
+
 -- name: RiverJobFinalize :execrows
 -- Ends a dead owner's row, so that a zombie's answer finds nothing to complete.
 UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
@@ -32,8 +40,11 @@ SELECT r.transcode_id, r.attempt, r.name FROM weir.renditions r
                     WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
 
 -- name: RiverJobLostCallbacks :many
--- Callbacks that no job delivers any more.
+-- Callbacks that no job delivers any more, or one that a dead host had in hand: Studio
+-- takes a minute of silence for lost, and River's rescuer comes later.
 SELECT c.id FROM weir.callbacks c
  WHERE c.state = 'pending'
    AND NOT EXISTS (SELECT FROM weir.river_job j
-                    WHERE j.id = c.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
+                    WHERE j.id = c.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
+                       OR j.state = 'running' AND NOT EXISTS (SELECT FROM weir.hosts h WHERE h.lease_until < now()
+                              AND starts_with(j.attempted_by[array_upper(j.attempted_by, 1)], h.id || '_'))));

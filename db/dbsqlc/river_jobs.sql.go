@@ -36,10 +36,13 @@ const riverJobLostCallbacks = `-- name: RiverJobLostCallbacks :many
 SELECT c.id FROM weir.callbacks c
  WHERE c.state = 'pending'
    AND NOT EXISTS (SELECT FROM weir.river_job j
-                    WHERE j.id = c.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+                    WHERE j.id = c.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
+                       OR j.state = 'running' AND NOT EXISTS (SELECT FROM weir.hosts h WHERE h.lease_until < now()
+                              AND starts_with(j.attempted_by[array_upper(j.attempted_by, 1)], h.id || '_'))))
 `
 
-// Callbacks that no job delivers any more.
+// Callbacks that no job delivers any more, or one that a dead host had in hand: Studio
+// takes a minute of silence for lost, and River's rescuer comes later.
 func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX) ([]uuid.UUID, error) {
 	rows, err := db.Query(ctx, riverJobLostCallbacks)
 	if err != nil {
@@ -163,6 +166,55 @@ func (q *Queries) RiverJobOrphans(ctx context.Context, db DBTX, arg RiverJobOrph
 	items := []RiverJobOrphansRow{}
 	for rows.Next() {
 		var i RiverJobOrphansRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Queue,
+			&i.Args,
+			&i.AttemptedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riverJobTaken = `-- name: RiverJobTaken :many
+SELECT id, kind, queue, args, attempted_by FROM weir.river_job
+ WHERE state = 'running' AND queue = ANY($1::text[])
+   AND attempted_by[array_upper(attempted_by, 1)] = $2::text
+   AND attempted_at < now() - make_interval(secs => $3::float8)
+ ORDER BY id
+`
+
+type RiverJobTakenParams struct {
+	Queues       []string
+	ClientID     string
+	OlderSeconds float64
+}
+
+type RiverJobTakenRow struct {
+	ID          int64
+	Kind        string
+	Queue       string
+	Args        json.RawMessage
+	AttemptedBy []string
+}
+
+// Jobs of these queues that this client fetched some time ago and has not ended.
+func (q *Queries) RiverJobTaken(ctx context.Context, db DBTX, arg RiverJobTakenParams) ([]RiverJobTakenRow, error) {
+	rows, err := db.Query(ctx, riverJobTaken, arg.Queues, arg.ClientID, arg.OlderSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiverJobTakenRow{}
+	for rows.Next() {
+		var i RiverJobTakenRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.Kind,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -52,14 +53,16 @@ func newDoor(ctx context.Context, endpoint string) (*door, error) {
 		return nil, fmt.Errorf("door to S3: %w", err)
 	}
 	d := &door{address: listener.Addr().String(), served: make(chan error, 1), uploads: map[string]int{}, healed: make(chan struct{})}
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // broken connections are what it is for
 	// Signatures are over what was sent, the Host header too: all passes as it is.
 	proxy := &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 		Transport:      &http.Transport{DisableCompression: true},
 		ModifyResponse: d.count,
+		ErrorLog:       quiet,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
-	d.server = &http.Server{Handler: d.misbehave(proxy), ReadHeaderTimeout: doorHeader}
+	d.server = &http.Server{Handler: d.misbehave(proxy), ReadHeaderTimeout: doorHeader, ErrorLog: quiet}
 	go func() { d.served <- d.server.Serve(listener) }()
 	return d, nil
 }

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"weir/internal/devstack"
+	"weir/jobs"
 	"weir/mist"
 )
 
 const (
 	// deathToStart is the promise: a dead host's transcodes start elsewhere within it.
 	deathToStart = 30 * time.Second
+	// silenceLimit is when Studio takes a transcode for lost of which it hears nothing.
+	silenceLimit = time.Minute
 	// zombie is how long a host stands still that comes back: longer than its lease and
 	// the reaper's next look.
 	zombie = 35 * time.Second
@@ -30,6 +33,15 @@ func hostFaults() []*fault {
 			name: "host dead", short: true, slow: true, within: elsewhere, repeats: hostMore,
 			strike: func(ctx context.Context, r *round) error { return r.die(ctx) },
 			after:  func(ctx context.Context, r *round) error { return r.rise(ctx) },
+		},
+		{
+			name: "host dead with a callback in hand", within: silenceLimit, repeats: handful,
+			before: func(_ context.Context, r *round) error { return r.arm(jobs.CrashDelivered, syscall.SIGKILL) },
+			strike: func(ctx context.Context, r *round) error {
+				_, err := r.ended(ctx, jobs.CrashDelivered)
+				return err
+			},
+			after: func(ctx context.Context, r *round) error { return r.rise(ctx) },
 		},
 		{
 			name: "daemon stands still for " + zombie.String(), slow: true, within: elsewhere, repeats: hostMore,

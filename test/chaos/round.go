@@ -17,9 +17,9 @@ import (
 const (
 	// askAgain is how long a caller waits when an API did not answer.
 	askAgain = 200 * time.Millisecond
-	// slowSegment makes a transcode last long enough to strike at it: three segments,
-	// two at a time. More than 4 s would be too long for Mist.
-	slowSegment = `{"mode":"slow","delay_ms":2500}`
+	// slowSegment makes a transcode last some 6 s: three segments and the padding's, two
+	// at a time. More than 4 s would be too long for Mist.
+	slowSegment = `{"mode":"slow","delay_ms":2000}`
 	// tidy is how long after the last end Weir may go on cleaning: a sweep comes every
 	// 5 s, and Mist drops a stream some seconds after its last use.
 	tidy = 40 * time.Second
@@ -76,6 +76,7 @@ func (s *suite) run(ctx context.Context, f *fault) (res result) {
 	if res.err = r.play(ctx); res.err == nil {
 		res.err = r.awaitEnds(ctx)
 	}
+	res.err = errors.Join(res.err, r.Broadcaster.Faults(context.WithoutCancel(ctx), `{}`))
 	if f.after != nil {
 		res.err = errors.Join(res.err, f.after(context.WithoutCancel(ctx), r))
 	}
@@ -123,9 +124,6 @@ func (r *round) play(ctx context.Context) error {
 	}
 	struck := r.fault.strike(groupCtx, r)
 	r.healedAt = time.Now()
-	if r.fault.slow {
-		struck = errors.Join(struck, r.Broadcaster.Faults(ctx, `{}`))
-	}
 	return errors.Join(struck, group.Wait())
 }
 
