@@ -16,7 +16,7 @@ DEVSTACK := $(BIN)/devstack run --
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  SOURCE=FILE|URL KEEP=1 make demo · RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
@@ -95,7 +95,7 @@ soak: setup build chaos-programs ## let faults strike at random for MINUTES (10)
 	@$(BIN)/chaos -minutes $(MINUTES) -seed $(SEED) $(CHAOS)
 
 .PHONY: chaos-programs
-chaos-programs:
+chaos-programs: ## build the chaos suite and the daemon that it strikes at
 	@test/chaos/daemon.sh $(BIN)/weir-daemon-chaos
 	@go build -o $(BIN)/ ./test/chaos
 
