@@ -2,13 +2,18 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"weir/db/dbsqlc"
 	"weir/storage"
 )
+
+// errLate: the source has had its time.
+var errLate = errors.New("the source has had its time")
 
 // fetch brings the source into the spool.
 func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
@@ -31,9 +36,23 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 	if room <= 0 {
 		return failed(CodeSpoolReserve, StageFetch, "the reserve is eaten into")
 	}
-	fetched, err := h.Storage.Fetch(ctx, location, h.sourcePath(s.name), storage.FetchOptions{
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(fetchFloor, func() { cancel(errLate) })
+	defer late.Stop()
+	sized := false
+	fetched, err := h.Storage.Fetch(limited, location, h.sourcePath(s.name), storage.FetchOptions{
 		MaxBytes: h.SourceMax,
+		OnProgress: func(_, total int64) {
+			if !sized {
+				late.Reset(fetchLimit(total))
+			}
+			sized = true
+		},
 	})
+	if err != nil && errors.Is(context.Cause(limited), errLate) {
+		return failed(CodeDeadline, StageFetch, "its server is too slow")
+	}
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}

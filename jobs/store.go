@@ -26,7 +26,7 @@ import (
 
 const (
 	// storeTimeout bounds one try of one rendition; stalls are noticed far earlier.
-	storeTimeout = 3 * time.Hour
+	storeTimeout = stageCeiling + storeFloor
 	// storeTries with storeRetryMax between them ride out a day of S3 outage: it never
 	// costs a transcode.
 	storeTries    = 1440
@@ -78,7 +78,7 @@ func (w *storeWorker) Work(ctx context.Context, job *river.Job[StoreArgs]) error
 		return err
 	}
 	if open {
-		stored, err := s.run(ctx)
+		stored, err := s.run(ctx, storeLimit(fileBytes(h.pushedPath(name, s.rendition.Name))))
 		switch {
 		case err == nil:
 			if err := s.commit(ctx, client, job, stored); err != nil {
@@ -87,7 +87,7 @@ func (w *storeWorker) Work(ctx context.Context, job *river.Job[StoreArgs]) error
 			log.InfoContext(ctx, "rendition stored", "bytes", stored.object.Bytes, "frames", stored.verdict.Frames)
 		case ctx.Err() != nil:
 			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, context.Cause(ctx))
-		case patientWith(err) && job.Attempt < job.MaxAttempts:
+		case (errors.Is(err, context.DeadlineExceeded) || patientWith(err)) && job.Attempt < job.MaxAttempts:
 			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, err)
 		default:
 			f := failureOf(err, StageStore)
@@ -146,8 +146,10 @@ func (s *store) load(ctx context.Context, rendition string) (open bool, err erro
 	return s.rendition.State == RenditionPushed && s.rendition.Attempt == number && !terminal(s.transcode.State), nil
 }
 
-// run finishes, judges, uploads and verifies.
-func (s *store) run(ctx context.Context) (stored, error) {
+// run finishes, judges, uploads and verifies, within limit.
+func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	h := s.host
 	source, err := sourceOf(&s.transcode)
 	if err != nil {

@@ -240,7 +240,7 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 	}
 	switch action.Do {
 	case DoFetch:
-		err = s.attemptStep(ctx, StageFetch, fetchLimit, &rows, s.fetch)
+		err = s.attemptStep(ctx, StageFetch, stageCeiling, &rows, s.fetch)
 	case DoPrepare:
 		err = s.attemptStep(ctx, StagePrepare, prepareLimit(*rows.Attempt.SourceBytes), &rows, s.prepare)
 	case DoStart:

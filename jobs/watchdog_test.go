@@ -14,6 +14,9 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, stageCeiling, prepareLimit(1<<40))
 	require.Equal(t, transcodeFloor+2*time.Minute, transcodeLimit(20_000))
 	require.Equal(t, stageCeiling, transcodeLimit(int64(100*time.Hour/time.Millisecond)))
-	require.Less(t, fetchLimit, transcodeTimeout)
+	require.Equal(t, fetchFloor+10*time.Second, fetchLimit(10_000_000))
+	require.Equal(t, stageCeiling, fetchLimit(-1))
+	require.Equal(t, storeFloor+10*time.Second, storeLimit(10_000_000))
+	require.Less(t, stageCeiling, storeTimeout)
 	require.Less(t, stageCeiling, transcodeTimeout)
 }
