@@ -9,9 +9,6 @@ UPDATE weir.callbacks SET job_id = @job_id WHERE id = @id;
 -- name: CallbackGet :one
 SELECT * FROM weir.callbacks WHERE id = @id;
 
--- name: CallbackGetOf :one
-SELECT * FROM weir.callbacks WHERE transcode_id = @transcode_id AND run = @run;
-
 -- name: CallbackListOf :many
 SELECT c.* FROM weir.callbacks c
   JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run

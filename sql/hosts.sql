@@ -42,9 +42,6 @@ SELECT h.id FROM weir.hosts h
 -- it has, or when another daemon is at it.
 SELECT id FROM weir.hosts WHERE id = @id AND lease_until < now() FOR UPDATE SKIP LOCKED;
 
--- name: HostGet :one
-SELECT * FROM weir.hosts WHERE id = @id;
-
 -- name: HostList :many
 SELECT sqlc.embed(h),
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,

@@ -50,10 +50,6 @@ UPDATE weir.renditions SET push_ended_at = now()
 UPDATE weir.renditions SET state = 'pushed', pushed_at = now(), job_id = @job_id
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
 
--- name: RenditionSetUploaded :exec
-UPDATE weir.renditions SET uploaded_bytes = @uploaded_bytes
- WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
-
 -- name: RenditionSetOK :execrows
 UPDATE weir.renditions
    SET state = 'ok', object_url = @object_url, object_bytes = @object_bytes, object_etag = @object_etag,
@@ -77,9 +73,6 @@ UPDATE weir.renditions
 UPDATE weir.renditions
    SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
  WHERE transcode_id = @transcode_id AND state IN ('expected', 'pushing', 'pushed');
-
--- name: RenditionViewList :many
-SELECT * FROM weir.v_renditions WHERE transcode_id = @transcode_id ORDER BY planned_height DESC, name;
 
 -- name: RenditionSetJob :exec
 UPDATE weir.renditions SET job_id = @job_id

@@ -124,17 +124,5 @@ RETURNING *;
 -- name: TranscodeIsOpen :one
 SELECT EXISTS (SELECT FROM weir.transcodes WHERE id = @id AND state IN ('queued', 'placed', 'running', 'storing'));
 
--- name: TranscodeView :one
-SELECT * FROM weir.v_transcodes WHERE id = @id;
-
--- name: TranscodeViewList :many
-SELECT * FROM weir.v_transcodes
- WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))
-   AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
-   AND (sqlc.narg('host_id')::text IS NULL OR host_id = sqlc.narg('host_id'))
-   AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id'))
- ORDER BY created_at DESC, id DESC
- LIMIT @page_size;
-
 -- name: TranscodeHeldBy :many
 SELECT id FROM weir.transcodes WHERE host_id = @host_id AND state IN ('placed', 'running', 'storing') ORDER BY id;

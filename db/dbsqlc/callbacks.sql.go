@@ -98,36 +98,6 @@ func (q *Queries) CallbackGet(ctx context.Context, db DBTX, id uuid.UUID) (Callb
 	return i, err
 }
 
-const callbackGetOf = `-- name: CallbackGetOf :one
-SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at FROM weir.callbacks WHERE transcode_id = $1 AND run = $2
-`
-
-type CallbackGetOfParams struct {
-	TranscodeID uuid.UUID
-	Run         int32
-}
-
-func (q *Queries) CallbackGetOf(ctx context.Context, db DBTX, arg CallbackGetOfParams) (Callback, error) {
-	row := db.QueryRow(ctx, callbackGetOf, arg.TranscodeID, arg.Run)
-	var i Callback
-	err := row.Scan(
-		&i.ID,
-		&i.TranscodeID,
-		&i.Run,
-		&i.State,
-		&i.URL,
-		&i.Body,
-		&i.Attempts,
-		&i.LastStatus,
-		&i.LastError,
-		&i.NextAttemptAt,
-		&i.JobID,
-		&i.CreatedAt,
-		&i.DeliveredAt,
-	)
-	return i, err
-}
-
 const callbackInsert = `-- name: CallbackInsert :one
 INSERT INTO weir.callbacks (id, transcode_id, run, url, body)
 VALUES ($1, $2, $3, $4, $5)

@@ -114,30 +114,6 @@ func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) 
 	return items, nil
 }
 
-const hostGet = `-- name: HostGet :one
-SELECT id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at FROM weir.hosts WHERE id = $1
-`
-
-func (q *Queries) HostGet(ctx context.Context, db DBTX, id string) (Host, error) {
-	row := db.QueryRow(ctx, hostGet, id)
-	var i Host
-	err := row.Scan(
-		&i.ID,
-		&i.BootID,
-		&i.Slots,
-		&i.LeaseUntil,
-		&i.Up,
-		&i.Draining,
-		&i.WeirVersion,
-		&i.MistVersion,
-		&i.MistIID,
-		&i.SpoolRoomBytes,
-		&i.BootedAt,
-		&i.SeenAt,
-	)
-	return i, err
-}
-
 const hostGetDead = `-- name: HostGetDead :one
 SELECT id FROM weir.hosts WHERE id = $1 AND lease_until < now() FOR UPDATE SKIP LOCKED
 `

@@ -167,60 +167,6 @@ type Rendition struct {
 	ErrorMessage   *string
 }
 
-// One row per requested output, with the evidence of its object.
-type RenditionView struct {
-	// The transcode it belongs to.
-	TranscodeID uuid.UUID
-	// Whose it is.
-	Tenant string
-	// The profile's name.
-	Name string
-	// expected, pushing, pushed, ok or failed; ok only when its object is verified.
-	State string
-	// The attempt that the row speaks of.
-	Attempt int32
-	// Width asked for.
-	Width int32
-	// Height asked for.
-	Height int32
-	// Width that the file must have: floored to a multiple of 16.
-	PlannedWidth int32
-	// Height that the file must have: floored to a multiple of 16.
-	PlannedHeight int32
-	// Bits a second asked for.
-	Bitrate int64
-	// Frames a second asked for; 0 is the source's.
-	FPS int32
-	// Mist's track.
-	TrackIndex *int32
-	// Media time pushed so far, in milliseconds.
-	PushedMs int64
-	// What Mist said at the push's end: a hint, no proof.
-	RecordedReason *string
-	// Where the object is, without secrets.
-	ObjectURL *string
-	// The object's size.
-	ObjectBytes *int64
-	// The object's checksum, as verified after the upload.
-	ObjectChecksum *string
-	// Frames counted in the file.
-	Frames *int64
-	// Duration by its frames, in milliseconds.
-	DurationMs *int64
-	// Why it failed: a code of the failure table.
-	ErrorCode *string
-	// Where it failed.
-	ErrorStage *string
-	// Why it failed, in words.
-	ErrorMessage *string
-	// When Mist began to write it.
-	PushStartedAt *time.Time
-	// When its file was complete on the host.
-	PushedAt *time.Time
-	// When its object was verified.
-	StoredAt *time.Time
-}
-
 type Transcode struct {
 	ID               uuid.UUID
 	Tenant           string
@@ -253,58 +199,4 @@ type Transcode struct {
 	StartedAt        *time.Time
 	FinishedAt       *time.Time
 	UpdatedAt        time.Time
-}
-
-// One row per request, with where it is and how it ended.
-type TranscodeView struct {
-	// The id that the API answered; request_id in callbacks.
-	ID uuid.UUID
-	// Whose request it is.
-	Tenant string
-	// The caller's own id; unique within a tenant.
-	ExternalID *string
-	// queued, placed, running, storing, succeeded, failed or cancelled.
-	State string
-	// Completion from 0 to 1; it never goes down.
-	Ratio float64
-	// The host of the newest attempt.
-	HostID *string
-	// 1, and one more for each retry by an operator.
-	Run int32
-	// The newest attempt's number; it counts on over runs.
-	Attempt int32
-	// How many more attempts this run may start.
-	AttemptsLeft int32
-	// The newest attempt's last finished step.
-	AttemptStage *string
-	// The source, without secrets.
-	SourceURL string
-	// Where renditions go, without secrets.
-	OutputURL string
-	// The source's duration in milliseconds, once probed.
-	SourceDurationMs *int64
-	// How many renditions were asked for.
-	Renditions int64
-	// How many are stored and verified.
-	RenditionsOk int64
-	// Why it failed: a code of the failure table; on a queued one, why the last attempt failed.
-	ErrorCode *string
-	// Where it failed.
-	ErrorStage *string
-	// Why it failed, in words.
-	ErrorMessage *string
-	// pending, delivered, refused or expired; null before the end.
-	CallbackState *string
-	// When it was accepted.
-	CreatedAt time.Time
-	// When a host was last chosen.
-	PlacedAt *time.Time
-	// When its newest attempt began to run.
-	StartedAt *time.Time
-	// When it reached its terminal state.
-	FinishedAt *time.Time
-	// From the acceptance to the last placement, or until now.
-	WaitedSeconds float64
-	// From the acceptance to the end, or until now.
-	TookSeconds float64
 }
