@@ -62,6 +62,9 @@ func (c *Control) round(ctx context.Context, patience *patience) error {
 			}
 		}
 	}
+	if _, err := dbsqlc.New().RiverJobAhead(ctx, c.DB); err != nil {
+		return fmt.Errorf("date jobs by the database's clock: %w", err)
+	}
 	return c.repairCallbacks(ctx)
 }
 

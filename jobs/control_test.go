@@ -100,6 +100,17 @@ func TestPatience(t *testing.T) {
 	require.True(t, p.hosts(at(39)))
 }
 
+// A host whose clock is ahead has stopped softly.
+func TestJobsAhead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.place(t, b.accept(t, "a").ID, testHost)
+	_, err := b.pool.Exec(t.Context(), "UPDATE weir.river_job SET scheduled_at = now() + interval '10 min' WHERE kind = 'transcode'")
+	require.NoError(t, err)
+	require.NoError(t, b.control().round(t.Context(), newPatience(time.Now())))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'transcode' AND scheduled_at <= now()"))
+}
+
 func TestRepairCallbacks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -39,6 +39,12 @@ SELECT r.transcode_id, r.attempt, r.name FROM weir.renditions r
    AND NOT EXISTS (SELECT FROM weir.river_job j
                     WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
 
+-- name: RiverJobAhead :execrows
+-- Jobs that are to be fetched now, by the clock of a client that is ahead of ours: River
+-- dates a snooze so. It does the same on purpose for waits up to 5 s.
+UPDATE weir.river_job SET scheduled_at = now()
+ WHERE state = 'available' AND scheduled_at > now() + interval '10 seconds';
+
 -- name: RiverJobLostCallbacks :many
 -- Callbacks that no job delivers any more, or one that a dead host had in hand: Studio
 -- takes a minute of silence for lost, and River's rescuer comes later.

@@ -45,7 +45,7 @@ var (
 	oneMore = repeats{attempts: 1, processes: 1, uploads: 1}
 	// untold: Mist tells of its tracks in vain while Postgres is away, and what ends
 	// before it is back has pushed nothing.
-	untold = repeats{attempts: 2, processes: 2, uploads: 1}
+	untold = repeats{attempts: 2, processes: 2, uploads: stores}
 	// hostMore: all attempts of one host are lost, with the files in its spool.
 	hostMore = repeats{attempts: slots + 1, processes: slots + 1, uploads: stores * 2}
 	// allMore: all attempts are lost.

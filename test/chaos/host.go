@@ -35,7 +35,7 @@ func hostFaults() []*fault {
 			after:  func(ctx context.Context, r *round) error { return r.rise(ctx) },
 		},
 		{
-			name: "host dead with a callback in hand", within: silenceLimit, repeats: handful,
+			name: "host dead with a callback in hand", within: silenceLimit, repeats: hostMore,
 			before: func(_ context.Context, r *round) error { return r.arm(jobs.CrashDelivered, syscall.SIGKILL) },
 			strike: func(ctx context.Context, r *round) error {
 				_, err := r.ended(ctx, jobs.CrashDelivered)

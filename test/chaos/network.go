@@ -27,10 +27,11 @@ func networkFaults() []*fault {
 				}
 				gate := gates(r)[host]
 				how(gate)
+				healed := time.Now().Add(cutOff)
 				if leased {
 					err = r.letsGo(ctx, pid)
 				}
-				return errors.Join(err, pause(ctx, cutOff-leaseLength), gate.heal(ctx))
+				return errors.Join(err, pause(ctx, time.Until(healed)), gate.heal(ctx))
 			},
 		}
 	}

@@ -42,7 +42,7 @@ func postgresFaults() []*fault {
 			},
 		},
 		{
-			name: "kill -9 Postgres while files are stored", within: soon, repeats: handful,
+			name: "kill -9 Postgres while files are stored", within: anew, repeats: untold,
 			strike: func(ctx context.Context, r *round) error {
 				if err := r.storing(ctx); err != nil {
 					return err
@@ -68,7 +68,7 @@ func postgresFaults() []*fault {
 				return r.bouncePostgres(ctx, failover)
 			},
 		},
-		paused(hiccup, soon, nothing),
+		paused(hiccup, anew, untold),
 		paused(failover, elsewhere, allMore),
 	}
 }
