@@ -48,13 +48,14 @@
 //	Mist cleaned up               attempt.stage cleaned             again: all of it may be repeated
 //	spool folder removed          (nothing)                         left; its attempt is cleaned
 //	callback sent                 callback attempt                  sent again under the same event id
+//	residue removed from S3       the job's completion              again: all of it may be repeated
 //
 // Mist keeps renditions no longer than its process runs: one that is through before
 // the next boot has begun its pushes has worked in vain, and the next attempt does it
 // again.
 //
-// A soft stop ends none of it: the supervisor leaves MistProcLivepeer running, and
-// the host's next boot takes the attempt up at its stage. After kill -9 the next
+// A soft stop ends none of it: the supervisor sees that the pushes have begun, leaves
+// MistProcLivepeer running, and the host's next boot takes the attempt up at its stage. After kill -9 the next
 // boot ends the dead boot's River rows and inserts new ones ([Host.Boot]), because
 // River has no fencing of attempts and rescues by age alone.
 package jobs

@@ -227,12 +227,24 @@ func (h *Host) renew(ctx context.Context) error {
 // boot takes it up. Nothing new is placed here until then.
 func (h *Host) Stop(ctx context.Context) error {
 	close(h.stopping)
+	asked := time.Now()
 	if err := dbsqlc.New().HostStop(ctx, h.DB, dbsqlc.HostStopParams{
 		ID: h.ID, BootID: h.BootID, LeaseSeconds: upgradeLease.Seconds(),
 	}); err != nil {
 		return fmt.Errorf("stop host %s: %w", h.ID, err)
 	}
+	h.lease.renewed(asked)
 	return nil
+}
+
+// stops says whether the daemon stops softly.
+func (h *Host) stops() bool {
+	select {
+	case <-h.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 // open opens a sealed column of a transcode.

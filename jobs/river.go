@@ -85,6 +85,7 @@ func NewClient(cfg *Config) (*river.Client[pgx.Tx], error) {
 	river.AddWorker(workers, &placeWorker{db: cfg.DB, log: cfg.Log})
 	river.AddWorker(workers, &transcodeWorker{host: host})
 	river.AddWorker(workers, &storeWorker{host: host})
+	river.AddWorker(workers, &residueWorker{host: host})
 	river.AddWorker(workers, &callbackWorker{db: cfg.DB, sealer: cfg.Sealer, studio: cfg.Studio, log: cfg.Log})
 	river.AddWorker(workers, &statusWorker{db: cfg.DB, sealer: cfg.Sealer, studio: cfg.Studio, log: cfg.Log})
 
@@ -99,6 +100,7 @@ func NewClient(cfg *Config) (*river.Client[pgx.Tx], error) {
 	if cfg.Host != nil {
 		queues[hostQueue(host.ID)] = river.QueueConfig{MaxWorkers: host.Slots}
 		queues[storeQueue(host.ID)] = river.QueueConfig{MaxWorkers: host.Stores}
+		queues[residueQueue] = river.QueueConfig{MaxWorkers: residueWorkers, FetchPollInterval: residuePoll}
 	}
 	client, err := river.NewClient(riverpgxv5.New(cfg.DB), &river.Config{
 		ID:                          clientID(cfg.HostID, cfg.BootID),
@@ -152,6 +154,13 @@ func again(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], old dbs
 			return fmt.Errorf("read arguments: %w", err)
 		}
 		return insertCallback(ctx, tx, client, args)
+	case ResidueArgs{}.Kind():
+		var args ResidueArgs
+		if err := json.Unmarshal(old.Args, &args); err != nil {
+			return fmt.Errorf("read arguments: %w", err)
+		}
+		_, err := client.InsertTx(ctx, tx, args, nil)
+		return err
 	default:
 		return nil // periodic kinds come by themselves
 	}

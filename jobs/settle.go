@@ -107,7 +107,7 @@ func succeed(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *db
 	if err := endAttempt(ctx, tx, &ended, OutcomeSucceeded, nil); err != nil {
 		return err
 	}
-	return writeCallback(ctx, tx, client, &ended, renditions)
+	return end(ctx, tx, client, &ended, renditions)
 }
 
 func fail(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, f *Failure) error {
@@ -120,7 +120,7 @@ func fail(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsql
 	if err := endAttempt(ctx, tx, &ended, OutcomeFailed, f); err != nil {
 		return err
 	}
-	return writeCallback(ctx, tx, client, &ended, nil)
+	return end(ctx, tx, client, &ended, nil)
 }
 
 func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, v verdict) error {
@@ -165,7 +165,15 @@ func cancel(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbs
 			return err
 		}
 	}
-	return writeCallback(ctx, tx, client, &ended, nil)
+	return end(ctx, tx, client, &ended, nil)
+}
+
+// end does what follows every end: the callback, and the removal of what is left.
+func end(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	if err := writeCallback(ctx, tx, client, t, renditions); err != nil {
+		return err
+	}
+	return insertResidue(ctx, tx, client, t)
 }
 
 // stageOf says where a transcode in this state is.

@@ -61,7 +61,12 @@ func (b *testBundle) boot(t *testing.T, host string, slots int32) uuid.UUID {
 
 func (b *testBundle) accept(t *testing.T, names ...string) dbsqlc.Transcode {
 	t.Helper()
-	transcode, created, err := b.transcodes.Accept(t.Context(), request("", names...))
+	return b.acceptRequest(t, request("", names...))
+}
+
+func (b *testBundle) acceptRequest(t *testing.T, req *Request) dbsqlc.Transcode {
+	t.Helper()
+	transcode, created, err := b.transcodes.Accept(t.Context(), req)
 	require.NoError(t, err)
 	require.True(t, created)
 	return transcode
@@ -93,7 +98,12 @@ func (b *testBundle) place(t *testing.T, id uuid.UUID, host string) dbsqlc.Trans
 // run brings an accepted transcode to where all its renditions are pushed.
 func (b *testBundle) run(t *testing.T, names ...string) dbsqlc.Transcode {
 	t.Helper()
-	transcode := b.place(t, b.accept(t, names...).ID, testHost)
+	return b.runRequest(t, request("", names...))
+}
+
+func (b *testBundle) runRequest(t *testing.T, req *Request) dbsqlc.Transcode {
+	t.Helper()
+	transcode := b.place(t, b.acceptRequest(t, req).ID, testHost)
 	q := dbsqlc.New()
 	_, err := q.TranscodeStart(t.Context(), b.pool, dbsqlc.TranscodeStartParams{ID: transcode.ID, Attempt: transcode.Attempt})
 	require.NoError(t, err)
@@ -104,9 +114,9 @@ func (b *testBundle) run(t *testing.T, names ...string) dbsqlc.Transcode {
 		ID: transcode.ID, Attempt: transcode.Attempt, Source: source, SourceDurationMs: &duration,
 	})
 	require.NoError(t, err)
-	for _, name := range names {
+	for _, profile := range req.Profiles {
 		_, err := q.RenditionSetPushed(t.Context(), b.pool, dbsqlc.RenditionSetPushedParams{
-			TranscodeID: transcode.ID, Name: name, Attempt: transcode.Attempt,
+			TranscodeID: transcode.ID, Name: profile.Name, Attempt: transcode.Attempt,
 		})
 		require.NoError(t, err)
 	}

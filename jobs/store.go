@@ -61,8 +61,13 @@ func (w *storeWorker) Timeout(*river.Job[StoreArgs]) time.Duration { return stor
 
 // NextRetry implements river.Worker.
 func (w *storeWorker) NextRetry(job *river.Job[StoreArgs]) time.Time {
-	wait := storeRetryMin << min(job.Attempt, 10) //nolint:mnd // doubles until far over the cap
-	return w.host.clock.now().Add(min(wait, storeRetryMax))
+	return w.host.storeRetryAt(job.Attempt)
+}
+
+// storeRetryAt is when S3 is tried again after so many tries.
+func (h *Host) storeRetryAt(tries int) time.Time {
+	wait := storeRetryMin << min(tries, 10) //nolint:mnd // doubles until far over the cap
+	return h.clock.now().Add(min(wait, storeRetryMax))
 }
 
 // Work stores one rendition. It may run again at any point: what it does is done
@@ -134,7 +139,11 @@ type stored struct {
 func (s *store) load(ctx context.Context, rendition string) (open bool, err error) {
 	q := dbsqlc.New()
 	number := int32(s.name.Attempt)
-	if s.transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode); err != nil {
+	s.transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, river.JobCancel(fmt.Errorf("store %s of %s: %w", rendition, s.name, errGone))
+	}
+	if err != nil {
 		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
 	}
 	if s.attempt, err = q.AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: number}); err != nil {
@@ -179,12 +188,15 @@ func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
 	if !verdict.OK {
 		return stored{}, notOK(verdict)
 	}
-	location, err := s.location(s.name.Attempt)
+	location, err := h.objectLocation(&s.transcode, s.rendition.Name, s.rendition.Attempt)
 	if err != nil {
 		return stored{}, err
 	}
-	if again || s.name.Attempt > 1 {
-		s.abortUploads(ctx)
+	if again {
+		// A storage that does not let us look costs its own room, and no transcode.
+		if err := h.abortUploads(ctx, location); err != nil {
+			h.Log.InfoContext(ctx, "half uploads stay", "object", location, "why", err)
+		}
 	}
 	object, err := h.Storage.Upload(ctx, location, path, storage.UploadOptions{ContentType: renditionType})
 	if err != nil {
@@ -202,10 +214,10 @@ func notOK(verdict media.Verdict) *Failure {
 	return failed(verdict.Problems[0].Code, StageStore, strings.Join(texts, "; "))
 }
 
-// location is where the rendition's object of an attempt goes. The attempt is in its
-// key: what an old one still writes can't touch what a newer one relies on.
-func (s *store) location(attempt int) (storage.Location, error) {
-	url, err := s.host.open(&s.transcode, sealOutput, s.transcode.OutputSealed)
+// objectLocation is where the object of a rendition in an attempt goes. The attempt is
+// in its key: what an old one still writes can't touch what a newer one relies on.
+func (h *Host) objectLocation(t *dbsqlc.Transcode, rendition string, attempt int32) (storage.Location, error) {
+	url, err := h.open(t, sealOutput, t.OutputSealed)
 	if err != nil {
 		return storage.Location{}, err
 	}
@@ -213,23 +225,7 @@ func (s *store) location(attempt int) (storage.Location, error) {
 	if err != nil {
 		return storage.Location{}, fmt.Errorf("output: %w", err)
 	}
-	return prefix.Join(s.transcode.ID.String(), strconv.Itoa(attempt), s.rendition.Name+pushedExt), nil
-}
-
-// abortUploads ends the half uploads of this rendition that a killed daemon left:
-// here and, in older attempts, elsewhere. Nobody else writes to these keys. A
-// storage that does not let us look costs its own room, and no transcode.
-func (s *store) abortUploads(ctx context.Context) {
-	for attempt := 1; attempt <= s.name.Attempt; attempt++ {
-		location, err := s.location(attempt)
-		if err != nil {
-			return // the upload will say so
-		}
-		aborted, err := s.host.Storage.AbortUploads(ctx, location, 0)
-		if err != nil || aborted > 0 {
-			s.host.Log.InfoContext(ctx, "half uploads aborted", "object", location, "number", aborted, "error", err)
-		}
-	}
+	return prefix.Join(t.ID.String(), strconv.Itoa(int(attempt)), rendition+pushedExt), nil
 }
 
 // commit makes the rendition ok and settles the transcode, in one transaction with

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,6 +47,9 @@ const (
 	// stopGrace is what MistProcLivepeer gets between SIGTERM and SIGKILL once its
 	// results are in: a hung one ignores SIGTERM for ever.
 	stopGrace = 2 * time.Second
+	// stopHold is how long a soft stop waits for pushes that can't wait for the next boot:
+	// most of River's softStop, and longer than Mist takes from its start to a first track.
+	stopHold = 8 * time.Second
 	// logLimit caps MistProcLivepeer's log in the spool.
 	logLimit = 4 << 20
 	// logShown is how much of it is told when it failed.
@@ -98,6 +102,8 @@ func (w *transcodeWorker) Work(ctx context.Context, job *river.Job[TranscodeArgs
 		return river.JobSnooze(0) // available at once, for the next boot
 	case errors.Is(err, errLost):
 		return nil
+	case errors.Is(err, errGone):
+		return river.JobCancel(err)
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), river.ErrJobCancelledRemotely):
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
 		defer cancel()
@@ -125,6 +131,8 @@ type supervisor struct {
 	// when the process's log has one for them.
 	trackless  []int32
 	tracksFrom time.Time
+	// stopBy is when a soft stop waits no longer; zero: there is none, or it does not wait.
+	stopBy time.Time
 	// gone: what ran was stopped because the lease ended; the rows don't say so yet.
 	gone bool
 }
@@ -154,11 +162,6 @@ func (s *supervisor) supervise(ctx context.Context) error {
 	wake, deaf := s.host.Wakes.listen(s.name.Transcode)
 	defer deaf()
 	for {
-		select {
-		case <-s.host.stopping:
-			return errStopping
-		default:
-		}
 		if s.host.lease.ending() {
 			s.letGo(ctx)
 		}
@@ -170,8 +173,10 @@ func (s *supervisor) supervise(ctx context.Context) error {
 			return fmt.Errorf("supervise %s: %w", s.name, ctx.Err())
 		case done:
 			return nil
-		case errors.Is(err, errLost):
+		case errors.Is(err, errLost), errors.Is(err, errGone), errors.Is(err, errStopping):
 			return err
+		case err != nil && s.host.stops():
+			return errStopping
 		case err != nil:
 			s.log.WarnContext(ctx, "supervisor waits", "error", err)
 			pause = troubleEvery
@@ -185,6 +190,10 @@ func (s *supervisor) supervise(ctx context.Context) error {
 // sleep waits for pause at the most: until somebody wakes it, or a track shows that
 // no trigger told of.
 func (s *supervisor) sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) {
+	stopping := s.host.stopping
+	if !s.stopBy.IsZero() {
+		stopping = nil
+	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	look := time.NewTicker(trackEvery)
@@ -195,7 +204,7 @@ func (s *supervisor) sleep(ctx context.Context, pause time.Duration, wake <-chan
 			return
 		case <-timer.C:
 			return
-		case <-s.host.stopping:
+		case <-stopping:
 			return
 		case <-ctx.Done():
 			return
@@ -213,6 +222,9 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 	rows, err := s.load(ctx)
 	if err != nil {
 		return 0, false, err
+	}
+	if s.host.stops() && !s.holds(&rows, time.Now()) {
+		return 0, false, errStopping
 	}
 	if rows.Attempt.Stage == AttemptStarted && rows.Attempt.Outcome == nil {
 		err := s.observe(ctx, &rows)
@@ -267,6 +279,21 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 	return pause, done, err
 }
 
+// holds says whether a soft stop has to wait. Mist keeps no rendition for the next
+// boot once its process has ended: pushes that have begun run on without us, others
+// never begin.
+func (s *supervisor) holds(rows *Rows, now time.Time) bool {
+	if rows.Attempt.Stage != AttemptStarted || rows.Attempt.Outcome != nil || !slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool {
+		return r.State == RenditionExpected && r.Attempt == rows.Attempt.Number
+	}) {
+		return false
+	}
+	if s.stopBy.IsZero() {
+		s.stopBy = now.Add(stopHold)
+	}
+	return now.Before(s.stopBy)
+}
+
 // patient says whether trouble with Mist is young enough to wait for its end.
 func (s *supervisor) patient(now time.Time) bool {
 	if s.troubleFrom.IsZero() {
@@ -307,6 +334,8 @@ var (
 	errFenced = errors.New("the row has moved on")
 	// errLost: another boot of the host has taken the attempt up.
 	errLost = errors.New("another boot has taken the attempt up")
+	// errGone: a job of rows that are no more; what ran for them is swept.
+	errGone = errors.New("its rows are gone")
 )
 
 // fenced turns the result of a fenced write into an error.
@@ -324,7 +353,11 @@ func (s *supervisor) load(ctx context.Context) (Rows, error) {
 	q := dbsqlc.New()
 	var rows Rows
 	var err error
-	if rows.Transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode); err != nil {
+	rows.Transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rows, fmt.Errorf("load %s: %w", s.name, errGone)
+	}
+	if err != nil {
 		return rows, fmt.Errorf("load %s: %w", s.name, err)
 	}
 	if rows.Attempt, err = q.AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: s.number()}); err != nil {

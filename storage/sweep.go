@@ -3,9 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -22,18 +20,16 @@ func (c *Client) Delete(ctx context.Context, loc Location) error {
 	return nil
 }
 
-// AbortUploads ends every multipart upload whose key starts with prefix's key
-// and that began more than olderThan ago, by this host's clock, and returns
-// how many. olderThan must be above the longest upload that may still run. On
-// failure it returns how many it ended before; it can be repeated.
-func (c *Client) AbortUploads(ctx context.Context, prefix Location, olderThan time.Duration) (int, error) {
+// AbortUploads ends every multipart upload whose key starts with prefix's key, and
+// returns how many: an upload there that still runs fails. On failure it returns how
+// many it ended before; it can be repeated.
+func (c *Client) AbortUploads(ctx context.Context, prefix Location) (int, error) {
 	const op = "abort uploads"
 	if !prefix.IsS3() {
 		return 0, &Error{Op: op, Location: prefix, Code: CodeLocationInvalid, Err: errors.New("it is no S3 location")}
 	}
 	client := c.s3(prefix)
 	bucket, key := prefix.Bucket(), prefix.Key()
-	before := time.Now().Add(-olderThan)
 	aborted := 0
 	pages := s3.NewListMultipartUploadsPaginator(client, &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &key})
 	for pages.HasMorePages() {
@@ -42,9 +38,6 @@ func (c *Client) AbortUploads(ctx context.Context, prefix Location, olderThan ti
 			return aborted, failure(ctx, op, prefix, err)
 		}
 		for _, upload := range page.Uploads {
-			if aws.ToTime(upload.Initiated).After(before) {
-				continue
-			}
 			_, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
 				Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId,
 			})

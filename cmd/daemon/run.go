@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,9 +56,6 @@ func run(ctx context.Context, cfg *config.Config, logs io.Writer) error {
 		return err
 	}
 	defer pool.Close()
-	if err := waitFor(ctx, log, "Postgres", func(ctx context.Context) error { return db.CheckSchema(ctx, pool) }); err != nil {
-		return err
-	}
 	d := &daemon{cfg: cfg, log: log, pool: pool, sealer: sealer, boot: uuid.New()}
 	return d.run(ctx)
 }
@@ -96,7 +94,11 @@ type daemon struct {
 	tokens *api.Tokens
 	host   *jobs.Host
 	client *river.Client[pgx.Tx]
+	// works is set once jobs are worked.
+	works atomic.Bool
 }
+
+var errWaits = errors.New("the daemon waits for its dependencies")
 
 func (d *daemon) run(ctx context.Context) error {
 	// What can be wrong with the settings is known before anything is touched.
@@ -128,15 +130,33 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 
+	// The API comes first: it says what the daemon waits for, and takes requests as
+	// soon as Postgres does.
 	group, groupCtx := errgroup.WithContext(ctx)
+	if d.cfg.Control {
+		if err := d.startAPI(groupCtx, group, apiOn); err != nil {
+			return err
+		}
+	}
+	group.Go(func() error { return d.work(groupCtx, group, triggersOn) })
+	err = group.Wait()
+	d.log.InfoContext(ctx, "weir-daemon stopped")
+	return err
+}
+
+// work waits for what the daemon depends on, works until ctx ends, and drains.
+func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net.Listener) error {
+	if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckSchema(ctx, d.pool) }); err != nil {
+		return err
+	}
 	if d.cfg.Worker {
-		if err := d.startTriggers(groupCtx, group, triggersOn); err != nil {
+		if err := d.startTriggers(ctx, group, triggersOn); err != nil {
 			return err
 		}
-		if err := waitFor(groupCtx, d.log, "MistServer", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
+		if err := waitFor(ctx, d.log, "MistServer", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
 			return err
 		}
-		group.Go(func() error { return d.host.Run(groupCtx, d.client) })
+		group.Go(func() error { return d.host.Run(ctx, d.client) })
 	}
 	// River's contexts must outlive the signal: a soft stop lets jobs end.
 	if err := d.client.Start(context.WithoutCancel(ctx)); err != nil {
@@ -144,26 +164,19 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	if d.cfg.Control {
 		control := &jobs.Control{DB: d.pool, River: d.client, Log: d.log}
-		group.Go(func() error { return control.Run(groupCtx) })
-		if err := d.startAPI(groupCtx, group, apiOn); err != nil {
-			return errors.Join(err, d.stop(ctx))
-		}
+		group.Go(func() error { return control.Run(ctx) })
 	}
-	group.Go(func() error {
-		<-groupCtx.Done()
-		return d.stop(ctx)
-	})
+	d.works.Store(true)
 	d.log.InfoContext(ctx, "weir-daemon runs", "version", version(), "host", d.cfg.HostID, "boot", d.boot,
 		"control", d.cfg.Control, "worker", d.cfg.Worker)
-	err = group.Wait()
-	d.log.InfoContext(ctx, "weir-daemon stopped")
-	return err
+	<-ctx.Done()
+	return d.stop(context.WithoutCancel(ctx))
 }
 
 // stop drains: no new work, stores and callbacks in hand end, MistProcLivepeer is
 // left running for the next boot.
 func (d *daemon) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	var errs []error
 	if d.host != nil {
@@ -246,6 +259,9 @@ func (d *daemon) ready(ctx context.Context) map[string]error {
 	state := map[string]error{"postgres": db.CheckSchema(ctx, d.pool)}
 	if d.host != nil {
 		_, state["mist"] = d.host.Mist.Info(ctx)
+	}
+	if !d.works.Load() {
+		state["workers"] = errWaits
 	}
 	return state
 }

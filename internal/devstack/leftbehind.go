@@ -150,7 +150,7 @@ func (s *Stack) leftJobs(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("river: %w", err)
 	}
 	jobs, err := client.JobList(ctx, river.NewJobListParams().
-		Kinds("transcode", "store", "callback").
+		Kinds("transcode", "store", "residue", "callback").
 		States(rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
 			rivertype.JobStateRunning, rivertype.JobStateScheduled))
 	if err != nil {

@@ -53,6 +53,30 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// A daemon that stops softly before any push has begun begins them first: Mist keeps
+// no rendition for longer than its process runs, which ends here with no daemon there.
+func TestRestartAfterTheProcess(t *testing.T) {
+	t.Parallel()
+	b := setupOwn(t, func(*devstack.Config) {})
+	gateway := startGateway(t)
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang}))
+	source, facts := b.source(t, plain())
+	req := b.request(t, source, sized("a", 160, 96), sized("b", 208, 112))
+	req.Livepeer = gateway.livepeer()
+	id := b.submit(t, req)
+	b.awaitTranscode(t, id, func(*devstack.Transcode) bool {
+		return len(b.lines(t, "SELECT process FROM weir.attempts WHERE transcode_id = $1 AND stage = 'started'", id)) == 1
+	})
+
+	require.NoError(t, gateway.SetFaults(calm()))
+	require.NoError(t, b.Daemons[0].Terminate())
+	require.NoError(t, b.Daemons[0].Wait(b.ctx))
+	await(t, b.ctx, "the end of MistProcLivepeer", func() bool { return len(b.processesOf(t, id)) == 0 })
+	require.NoError(t, b.Daemons[0].Restart(b.ctx))
+
+	require.Equal(t, 1, b.succeeds(t, id, facts).Attempt)
+}
+
 // processesOf lists the MistProcLivepeers of a transcode by their PIDs.
 func (b *testBundle) processesOf(t *testing.T, id string) (pids []int) {
 	t.Helper()

@@ -1,0 +1,81 @@
+package jobs
+
+import (
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"weir/config"
+	"weir/internal/devstack"
+	"weir/mist"
+	"weir/storage"
+)
+
+// An ended transcode keeps the objects of its renditions, and nothing else is left
+// of its stores.
+func TestResidue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	server := &devstack.S3{
+		Endpoint: os.Getenv("WEIR_TEST_S3_ENDPOINT"), Region: os.Getenv("WEIR_TEST_S3_REGION"),
+		AccessKey: os.Getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: config.Secret(os.Getenv("WEIR_TEST_S3_SECRET_KEY")),
+	}
+	require.NotEmpty(t, server.Endpoint, "no S3 server to test with: run `make test`")
+	bucket := "weir-" + uuid.NewString()
+	require.NoError(t, server.MakeBucket(t.Context(), bucket))
+	req := request("", "a", "b")
+	endpoint, err := url.Parse(server.Endpoint)
+	require.NoError(t, err)
+	req.OutputURL = (&url.URL{
+		Scheme: "s3+http", User: url.UserPassword(server.AccessKey, string(server.SecretKey)), Host: endpoint.Host, Path: "/" + bucket + "/out",
+	}).String()
+	transcode := b.runRequest(t, req)
+	key := func(attempt, rendition string) string {
+		return "out/" + transcode.ID.String() + "/" + attempt + "/" + rendition + ".ts"
+	}
+	for _, kept := range []string{key("1", "a"), key("1", "b"), "out/other.ts"} {
+		require.NoError(t, server.Put(t.Context(), bucket, kept, strings.NewReader("x")))
+	}
+	for _, half := range []string{key("1", "b"), key("2", "b"), "out/other.ts"} {
+		_, err := server.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &half})
+		require.NoError(t, err)
+	}
+	require.NoError(t, b.store(t.Context(), &transcode, "a"))
+	require.NoError(t, failRendition(t.Context(), b.pool, b.client, mist.Name{Transcode: transcode.ID, Attempt: 1}, "b", failed(CodePushFailed, StagePush, "x")))
+	transcode = b.place(t, transcode.ID, testHost)
+	require.EqualValues(t, 2, transcode.Attempt)
+	started, err := b.pool.Exec(t.Context(), "UPDATE weir.attempts SET process_started_at = now() WHERE transcode_id = $1", transcode.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, started.RowsAffected())
+	require.Equal(t, 0, b.count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'residue'"), "it has not ended")
+	_, err = b.transcodes.Cancel(t.Context(), req.Tenant, transcode.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'residue'"))
+
+	client, err := storage.New(&storage.Config{PathStyle: true, AllowHTTP: true})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	worker := &residueWorker{host: &Host{ID: testHost, DB: b.pool, Storage: client, Sealer: b.sealer, Log: silent()}}
+	job := &river.Job[ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: ResidueArgs{TranscodeID: transcode.ID}}
+	for range 2 { // the second time there is nothing left
+		require.NoError(t, worker.Work(t.Context(), job))
+	}
+
+	halves, err := server.HalfUploads(t.Context(), bucket)
+	require.NoError(t, err)
+	require.Len(t, halves, 1, "another's")
+	objects, err := server.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+	require.NoError(t, err)
+	var keys []string
+	for _, object := range objects.Contents {
+		keys = append(keys, *object.Key)
+	}
+	require.ElementsMatch(t, []string{key("1", "a"), "out/other.ts"}, keys)
+}
