@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"weir/internal/devstack"
+)
+
+// noisy is a source that no codec makes small: its rendition goes up in parts.
+func noisy() clip {
+	return clip{name: "noisy.mp4", args: "-f lavfi -i nullsrc=size=640x360:rate=30:duration=2,geq=random(1)*255:128:128 " + tone + x264 + aac}
+}
+
+// noisyBitrate gives it some 10 MB in its two seconds, which is two parts.
+const noisyBitrate = 60_000_000
+
+// A daemon that is killed in the middle of an upload leaves a half one, which is gone
+// at the end: whether the next boot stores the file or nobody ever does.
+func TestKilledInAnUpload(t *testing.T) {
+	t.Parallel()
+	for name, stored := range map[string]bool{"and started again": true, "and cancelled": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupOwn(t, func(*devstack.Config) {})
+			door := b.startDoor(t, ".ts", false)
+			source, facts := b.source(t, noisy())
+			req := b.request(t, source, devstack.Profile{Name: "noisy", Width: 640, Height: 360, Bitrate: noisyBitrate})
+			req.Output = door.output(t, b)
+			id := b.submit(t, req)
+			half := func() bool { return strings.Contains(strings.Join(b.leftOf(t, id), "\n"), "half upload") }
+			await(t, b.ctx, "a half upload", half)
+			require.NoError(t, b.Daemons[0].Kill())
+			require.True(t, half(), "nobody was there to abort it")
+
+			if !stored {
+				b.admin(t, "transcodes", "cancel", id)
+			}
+			door.open()
+			require.NoError(t, b.Daemons[0].Restart(b.ctx))
+			if stored {
+				require.Equal(t, 1, b.succeeds(t, id, facts).Attempt)
+				return
+			}
+			require.Equal(t, "cancelled", b.ends(t, id).State)
+			b.nothingLeft(t, id)
+		})
+	}
+}
