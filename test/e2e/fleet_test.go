@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
+	"weir/mist/mistsim/broadcaster"
 )
 
 func TestTwoHostsShareTheLoad(t *testing.T) {
@@ -19,4 +20,32 @@ func TestTwoHostsShareTheLoad(t *testing.T) {
 		hosts[b.succeeds(t, id, facts).Host] = true
 	}
 	require.Len(t, hosts, 2)
+}
+
+// A host that is drained ends what it has and takes no more.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	needsStandIn(t, "be two of them")
+	b := setupOwn(t, func(cfg *devstack.Config) { cfg.Hosts, cfg.Slots = 2, 2 })
+	gateway := startGateway(t)
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: "/1.ts"}))
+	source, facts := b.source(t, long())
+	req := b.request(t, source)
+	req.Livepeer = gateway.livepeer()
+	running := b.submit(t, req)
+	host := b.awaitTranscode(t, running, func(transcode *devstack.Transcode) bool { return transcode.Renditions[0].State == "pushing" }).Host
+
+	b.admin(t, "hosts", "drain", host)
+	for range 3 {
+		require.NotEqual(t, host, b.succeeds(t, b.submit(t, b.request(t, source)), facts).Host)
+	}
+	require.NoError(t, gateway.SetFaults(calm()))
+	transcode := b.succeeds(t, running, facts)
+	require.Equal(t, 1, transcode.Attempt)
+	require.Equal(t, host, transcode.Host)
+
+	other := map[string]string{"host-1": "host-2", "host-2": "host-1"}[host]
+	b.admin(t, "hosts", "drain", other)
+	b.admin(t, "hosts", "resume", host)
+	require.Equal(t, host, b.succeeds(t, b.submit(t, b.request(t, source)), facts).Host)
 }
