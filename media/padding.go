@@ -1,9 +1,10 @@
 package media
 
 import (
+	"bufio"
+	"cmp"
 	"fmt"
 	"io"
-	"os"
 )
 
 const (
@@ -29,14 +30,20 @@ const (
 // A timeline is what is learnt of a prepared file while it is written. Times are 90 kHz ticks.
 type timeline struct {
 	frames, keys     int64
-	first, last      int64 // DTS
-	start, end       int64 // first PTS; last PTS
-	key              frame // the last keyframe
-	leastKeyGap      int64 // between two keyframes
-	gop              []frame
+	first, last      int64  // DTS
+	start, end       int64  // first PTS; last PTS
+	key              frame  // the last keyframe
+	leastKeyGap      int64  // between two keyframes
+	copied           frames // what padding takes of the last GOP
 	demux            demuxer
 	cuts             cutter
 	unordered, early bool
+}
+
+// frames are the first of a GOP, up to padTicks of them.
+type frames struct {
+	end      int64 // byte where the first frame beyond them starts, 0 while there is none
+	dts, pts int64 // the greatest
 }
 
 func newTimeline(codec string) *timeline {
@@ -63,11 +70,14 @@ func (t *timeline) frame(f frame, head []byte) {
 		}
 		t.keys++
 		t.key = f
-		t.gop = t.gop[:0]
+		t.copied = frames{dts: f.dts, pts: f.pts}
 	}
-	// One frame more than is copied shows where the copy ends.
-	if n := len(t.gop); n == 0 || t.gop[n-1].dts-t.key.dts < padTicks {
-		t.gop = append(t.gop, f)
+	switch {
+	case t.copied.end > 0:
+	case f.dts-t.key.dts >= padTicks:
+		t.copied.end = f.pos
+	default:
+		t.copied.dts, t.copied.pts = f.dts, max(t.copied.pts, f.pts)
 	}
 }
 
@@ -85,35 +95,28 @@ type pad struct {
 
 // plan lays the padding behind the source. frameTicks is how long its last frame is shown.
 func (t *timeline) plan(frameTicks int64) pad {
-	p := pad{from: t.key.pos, to: t.demux.pos, base: t.key.dts}
-	lastDTS, lastPTS := t.key.dts, t.key.pts
-	for _, f := range t.gop {
-		if f.dts-t.key.dts >= padTicks {
-			p.to = f.pos
-			break
-		}
-		lastDTS, lastPTS = f.dts, max(lastPTS, f.pts)
-	}
+	p := pad{from: t.key.pos, to: cmp.Or(t.copied.end, t.demux.pos), base: t.key.dts}
 	end := t.end + frameTicks
 	p.at = max(end+max(holeTicks, holeFrames*frameTicks), t.key.dts+cutTicks)
-	p.stride = max(cutTicks, lastDTS-t.key.dts+frameTicks, lastPTS-t.key.pts+frameTicks)
+	p.stride = max(cutTicks, t.copied.dts-t.key.dts+frameTicks, t.copied.pts-t.key.pts+frameTicks)
 	p.stop = end + (p.at-end)/2
 	return p
 }
 
 // write appends the copies to a file whose last GOP lies in it, through w, and checks what it wrote.
-func (p pad) write(file *os.File, w io.Writer, c counters) (*timeline, error) {
-	gop := make([]byte, p.to-p.from)
-	if _, err := file.ReadAt(gop, p.from); err != nil {
-		return nil, fmt.Errorf("read the last GOP: %w", err)
-	}
+func (p pad) write(file io.ReaderAt, w io.Writer, c counters) (*timeline, error) {
 	written := newTimeline("")
 	out := io.MultiWriter(w, written)
+	gop := bufio.NewReaderSize(nil, writeBuffer)
 	packet := make([]byte, tsPacket)
 	for i := range int64(padGOPs) {
 		later := p.at + i*p.stride - p.base
-		for rest := gop; len(rest) >= tsPacket; rest = rest[tsPacket:] {
-			copy(packet, rest)
+		// It is read anew for each copy, as one second of a source can be of any size.
+		gop.Reset(io.NewSectionReader(file, p.from, p.to-p.from))
+		for range (p.to - p.from) / tsPacket {
+			if _, err := io.ReadFull(gop, packet); err != nil {
+				return nil, fmt.Errorf("read the last GOP: %w", err)
+			}
 			shift(packet, later)
 			c.number(packet)
 			if _, err := out.Write(packet); err != nil {

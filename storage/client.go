@@ -94,7 +94,7 @@ func New(cfg *Config) (*Client, error) {
 		config: &config,
 		keys:   keys,
 		s3HTTP: &http.Client{
-			Transport: transport,
+			Transport: brief{transport},
 			// What is signed for one host is not for another.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

@@ -412,3 +412,22 @@ func TestUploadOfAFileThatShrinks(t *testing.T) {
 	requireCode(t, err, CodeSpoolFailed)
 	require.Zero(t, b.uploads(t))
 }
+
+func TestUploadOfAFileThatGrows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path, _ := b.file(t, 2*partBytes)
+	client := b.front(t, &Config{}, func(_ http.ResponseWriter, r *http.Request, pass func()) {
+		if r.URL.Query().Has("uploads") {
+			if err := os.Truncate(path, 2*partBytes+1); err != nil {
+				panic(err)
+			}
+		}
+		pass()
+	})
+	loc := b.at(t, "a")
+	_, err := client.Upload(b.ctx, loc, path, UploadOptions{})
+	requireCode(t, err, CodeSpoolFailed)
+	require.Zero(t, b.uploads(t))
+	requireCode(t, b.client.Verify(b.ctx, loc, Object{}), CodeObjectMissing)
+}
