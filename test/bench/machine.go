@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"weir/internal/devstack"
@@ -27,21 +26,6 @@ func ladder() []devstack.Profile {
 		{Name: "480p", Width: 854, Height: 480, Bitrate: 1_500_000},
 		{Name: "360p", Width: 640, Height: 360, Bitrate: 800_000},
 	}
-}
-
-// residentMB is a process's resident memory.
-func residentMB(pid int) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read the daemon's memory: %w", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
-			kib, err := strconv.ParseFloat(fields[1], 64)
-			return kib * 1024 / 1e6, err //nolint:mnd // kibibytes to megabytes
-		}
-	}
-	return 0, errors.New("the kernel tells no VmRSS")
 }
 
 // plainLadder is what this machine needs for the same renditions without anything

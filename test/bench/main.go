@@ -40,13 +40,13 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := begin(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:gocritic // the signals' handler goes with the process
 	}
 }
 
-func run(ctx context.Context) (err error) {
+func begin(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
 	self, err := os.Executable()
@@ -79,6 +79,12 @@ type line struct {
 	met    string
 }
 
+// run is one transcode that went well.
+type run struct {
+	*devstack.Transcode
+	told time.Time // when the last callback came
+}
+
 func (b *bench) add(name, unit, goal string, below float64, values ...float64) {
 	l := line{name: name, unit: unit, goal: goal, values: values}
 	if goal != "" {
@@ -101,7 +107,7 @@ func (b *bench) measure(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	idle, err := residentMB(b.stack.Daemons[0].PID())
+	idle, err := b.memoryMB(resident)
 	if err != nil {
 		return err
 	}
@@ -109,11 +115,14 @@ func (b *bench) measure(ctx context.Context) error {
 	if err := b.transcodes(ctx, source); err != nil {
 		return err
 	}
-	after, err := residentMB(b.stack.Daemons[0].PID())
+	after, err := b.memoryMB(resident)
 	if err != nil {
 		return err
 	}
 	b.add("daemon after the transcodes, resident", "MB", "", 0, after)
+	if err := b.memory(ctx, dir); err != nil {
+		return err
+	}
 	plain, err := plainLadder(ctx, source, dir)
 	if err != nil {
 		return err
@@ -129,14 +138,6 @@ func (b *bench) measure(ctx context.Context) error {
 
 // transcodes runs the demo's request several times, one after the other.
 func (b *bench) transcodes(ctx context.Context, source string) error {
-	url, err := b.stack.Upload(ctx, source, "bench/source.mp4")
-	if err != nil {
-		return err
-	}
-	output, err := b.stack.S3.URL(b.stack.Bucket, "bench/out")
-	if err != nil {
-		return err
-	}
 	db, err := pgx.Connect(ctx, string(b.stack.Database))
 	if err != nil {
 		return fmt.Errorf("connect to the stack's database: %w", err)
@@ -144,22 +145,9 @@ func (b *bench) transcodes(ctx context.Context, source string) error {
 	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
 	var start, callback, whole []float64
 	for i := range rounds {
-		t, err := b.stack.API.Submit(ctx, &devstack.Request{
-			ExternalID: fmt.Sprintf("bench-%d", i), Source: devstack.Location{URL: string(url)}, Output: devstack.Location{URL: string(output)},
-			CallbackURL: b.stack.Studio.URL + "bench", Profiles: ladder(),
-		})
+		t, err := b.transcode(ctx, fmt.Sprintf("bench-%d", i), source, ladder())
 		if err != nil {
 			return err
-		}
-		told, err := b.stack.Studio.WaitTerminal(ctx, t.ID)
-		if err != nil {
-			return err
-		}
-		if told.Status != "success" {
-			return fmt.Errorf("transcode %s ended with %s: %s", t.ID, told.Status, told.Error)
-		}
-		if left, err := b.stack.AwaitClean(ctx); err != nil || len(left) > 0 {
-			return errors.Join(err, fmt.Errorf("left behind: %v", left))
 		}
 		var started, ended time.Time
 		if err := db.QueryRow(ctx, `SELECT process_started_at FROM weir.attempts WHERE transcode_id = $1`, t.ID).Scan(&started); err != nil {
@@ -170,13 +158,47 @@ func (b *bench) transcodes(ctx context.Context, source string) error {
 			return fmt.Errorf("read when the last push ended: %w", err)
 		}
 		start = append(start, started.Sub(t.CreatedAt).Seconds())
-		callback = append(callback, told.At.Sub(ended).Seconds())
-		whole = append(whole, told.At.Sub(t.CreatedAt).Seconds())
+		callback = append(callback, t.told.Sub(ended).Seconds())
+		whole = append(whole, t.told.Sub(t.CreatedAt).Seconds())
 	}
 	b.add("accepted -> MistProcLivepeer started", "s", "under "+goalStart.String(), goalStart.Seconds(), start...)
 	b.add("last PUSH_END -> callback received (below 0: it came first)", "s", "under "+goalCallback.String(), goalCallback.Seconds(), callback...)
 	b.add("accepted -> callback received", "s", "", 0, whole...)
 	return nil
+}
+
+// transcode runs one request until nothing of it is left on the host.
+func (b *bench) transcode(ctx context.Context, name, source string, profiles []devstack.Profile) (run, error) {
+	url, err := b.stack.Upload(ctx, source, "bench/"+name+filepath.Ext(source))
+	if err != nil {
+		return run{}, err
+	}
+	output, err := b.stack.S3.URL(b.stack.Bucket, "bench/out")
+	if err != nil {
+		return run{}, err
+	}
+	t, err := b.stack.API.Submit(ctx, &devstack.Request{
+		ExternalID: name, Source: devstack.Location{URL: string(url)}, Output: devstack.Location{URL: string(output)},
+		CallbackURL: b.stack.Studio.URL + "bench", Profiles: profiles,
+	})
+	if err != nil {
+		return run{}, err
+	}
+	told, err := b.stack.Studio.WaitTerminal(ctx, t.ID)
+	if err != nil {
+		return run{}, err
+	}
+	if told.Status != "success" {
+		return run{}, fmt.Errorf("transcode %s ended with %s: %s", t.ID, told.Status, told.Error)
+	}
+	if left, err := b.stack.AwaitClean(ctx); err != nil || len(left) > 0 {
+		return run{}, errors.Join(err, fmt.Errorf("left behind: %v", left))
+	}
+	ended, err := b.stack.API.Transcode(ctx, t.ID)
+	if err != nil {
+		return run{}, err
+	}
+	return run{ended, told.At}, nil
 }
 
 func (b *bench) print() error {
