@@ -44,13 +44,21 @@ func renditionAt(target string) string {
 }
 
 // spoolRoom is what is free on the spool's disk beyond the reserve; below 0 when it
-// is eaten into.
+// is eaten into, or when the disk is read-only.
 func (h *Host) spoolRoom() (int64, error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(h.Spool, &stat); err != nil {
 		return 0, fmt.Errorf("look at the spool %s: %w", h.Spool, err)
 	}
-	return int64(stat.Bavail)*stat.Bsize - h.SpoolReserve, nil
+	return roomOf(&stat, h.SpoolReserve), nil
+}
+
+// roomOf is spoolRoom of a disk: one that is read-only has nothing free.
+func roomOf(stat *unix.Statfs_t, reserve int64) int64 {
+	if stat.Flags&unix.ST_RDONLY != 0 {
+		return -reserve
+	}
+	return int64(stat.Bavail)*stat.Bsize - reserve
 }
 
 // removeFolder removes an attempt's folder once nobody needs it: its supervisor has

@@ -19,7 +19,7 @@ const (
 // Callback is one callback as it was received.
 type Callback struct {
 	// At is when it arrived, Task the last part of its address, Answer the HTTP
-	// status it got, 0 for a reset connection.
+	// status it got, 0 for none: a reset connection, a sender that hung up.
 	At     time.Time
 	Task   string
 	Header http.Header

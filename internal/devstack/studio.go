@@ -36,7 +36,7 @@ type Studio struct {
 	received []Callback
 	runs     map[string]int // by transcode: how many callbacks of it belong to earlier runs
 	problems []error
-	changed  chan struct{} // closed and replaced at every callback
+	changed  chan struct{} // closed and replaced at every callback and answer
 }
 
 // StudioConfig says where callbacks are received.
@@ -165,10 +165,10 @@ func (s *Studio) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	mode := s.next()
 	c := Callback{At: time.Now(), Task: r.PathValue("task"), Header: r.Header.Clone(), Body: body, Answer: mode.Status}
-	if mode.Reset {
-		c.Answer = 0
+	if mode.Reset || mode.Delay > 0 {
+		c.Answer = 0 // not before it has one
 	}
-	s.record(r, &c)
+	place := s.record(r, &c)
 
 	if mode.Delay > 0 {
 		timer := time.NewTimer(mode.Delay)
@@ -176,12 +176,14 @@ func (s *Studio) serve(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-timer.C:
 		case <-r.Context().Done():
+			return
 		}
 	}
 	if mode.Reset {
 		reset(w)
 		return
 	}
+	s.answered(place, mode.Status)
 	w.WriteHeader(mode.Status)
 }
 
@@ -201,8 +203,8 @@ func (s *Studio) next() Mode {
 	return mode
 }
 
-// record keeps a callback with what is wrong about it.
-func (s *Studio) record(r *http.Request, c *Callback) {
+// record keeps a callback with what is wrong about it, and says at which place.
+func (s *Studio) record(r *http.Request, c *Callback) int {
 	problem := c.read(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,10 +216,24 @@ func (s *Studio) record(r *http.Request, c *Callback) {
 		s.problems = append(s.problems, problem)
 	}
 	s.received = append(s.received, *c)
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.tell()
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "callback", slog.String("transcode", c.RequestID), slog.String("task", c.Task),
 		slog.String("status", c.Status), slog.Float64("ratio", c.Ratio), slog.Int("answer", c.Answer), slog.Any("problem", problem))
+	return len(s.received) - 1
+}
+
+// answered notes what the callback at that place is answered.
+func (s *Studio) answered(place, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received[place].Answer = status
+	s.tell()
+}
+
+// tell has those look again who wait. The caller holds mu.
+func (s *Studio) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 func of(transcode string, all []Callback) []Callback {

@@ -2,6 +2,7 @@ package devstack_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -141,6 +142,38 @@ func TestStudioModes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = post(body(t, success("e10", nil)))
 	require.NoError(t, err)
+	require.NoError(t, studio.Problems())
+}
+
+func TestStudioAnswersLate(t *testing.T) {
+	t.Parallel()
+	studio, post := startStudio(t)
+	event := body(t, success("e1", nil))
+
+	studio.SetMode(devstack.Mode{Delay: time.Hour, Times: 1})
+	ctx, hangUp := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, studio.URL+"task-1", bytes.NewReader(event))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	gone := make(chan error, 1)
+	go func() {
+		_, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+		gone <- err
+	}()
+	received, err := studio.WaitTerminal(t.Context(), "t1")
+	require.NoError(t, err)
+	require.False(t, received.Accepted(), "its sender knows nothing yet")
+	hangUp()
+	require.ErrorIs(t, <-gone, context.Canceled)
+
+	studio.SetMode(devstack.Mode{Delay: time.Millisecond, Times: 1})
+	status, err := post(event)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, status)
+	all := studio.Callbacks("t1")
+	require.Len(t, all, 2)
+	require.False(t, all[0].Accepted(), "its sender has hung up")
+	require.True(t, all[1].Accepted())
 	require.NoError(t, studio.Problems())
 }
 

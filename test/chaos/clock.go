@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -15,36 +16,51 @@ const (
 	skewVariable = "CHAOS_SKEW"
 	// skew is how wrong: below the 15 minutes from which on S3 refuses signatures.
 	skew = 10 * time.Minute
+	// skewSize is what a skew takes in its file: an int64.
+	skewSize = 8
 )
 
 // clockFaults set clocks wrong. Only daemons' are: Postgres, Mist and S3 keep theirs.
 func clockFaults() []*fault {
 	return []*fault{{
-		name: "clocks of two hosts " + skew.String() + " ahead and behind", slow: true, within: anew, repeats: oneMore,
-		before: func(ctx context.Context, r *round) error { return r.setClocks(ctx, skew, -skew) },
-		// A retry shows whose clock a wait is by.
+		name: "clocks of two hosts jump by " + skew.String() + ", and by twice that", slow: true, within: anew, repeats: oneMore,
+		// While transcodes run, and once more while one of them waits for its retry: that
+		// shows whose clock a wait is by.
 		strike: func(ctx context.Context, r *round) error {
+			if _, _, err := r.pushing(ctx); err != nil {
+				return err
+			}
+			if err := r.setClocks(skew, -skew); err != nil {
+				return err
+			}
 			_, pid, err := r.running(ctx)
 			if err != nil {
 				return err
 			}
-			return kill(pid, syscall.SIGKILL)
+			return errors.Join(kill(pid, syscall.SIGKILL), r.failing(ctx, 1), r.setClocks(-skew, skew))
 		},
-		after: func(ctx context.Context, r *round) error { return r.setClocks(ctx, 0, 0) },
+		after: func(_ context.Context, r *round) error { return r.setClocks(0, 0) },
 	}}
 }
 
 func (s *suite) skewFile(host int) string { return filepath.Join(s.crashes, "clock-"+hostID(host)) }
 
-// setClocks starts the first daemons again, each with a clock that is wrong by that.
-func (r *round) setClocks(ctx context.Context, by ...time.Duration) error {
+// setClocks has the clocks of the first hosts jump: each is wrong by that from now on.
+func (s *suite) setClocks(by ...time.Duration) error {
 	for host, by := range by {
-		if err := os.WriteFile(r.skewFile(host), []byte(strconv.Itoa(int(by.Seconds()))), 0o600); err != nil {
+		if err := s.setClock(host, by); err != nil {
 			return fmt.Errorf("set the clock of %s: %w", hostID(host), err)
-		}
-		if err := r.relaunch(ctx, host); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// setClock writes in place: the daemon has the file's page in its memory.
+func (s *suite) setClock(host int, by time.Duration) error {
+	f, err := os.OpenFile(s.skewFile(host), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(binary.NativeEndian.AppendUint64(make([]byte, 0, skewSize), uint64(by/time.Second)), 0)
+	return errors.Join(err, f.Close())
 }

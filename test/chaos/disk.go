@@ -28,15 +28,11 @@ const (
 	mountsVariable = "CHAOS_MOUNTS"
 )
 
-// diskFaults fill a host's spool. Without the right to mount there is no small disk,
-// and they are not there.
+// diskFaults are about the disk of one host's spool.
 func diskFaults() []*fault {
-	if os.Getenv(mountsVariable) == "" {
-		return nil
-	}
 	return []*fault{
 		{
-			name: "disk full under running transcodes", slow: true, within: anew, repeats: hostMore,
+			name: "disk full under running transcodes", disk: true, slow: true, within: anew, repeats: hostMore,
 			strike: func(ctx context.Context, r *round) error {
 				if err := r.runningOn(ctx, smallHost); err != nil {
 					return err
@@ -45,7 +41,7 @@ func diskFaults() []*fault {
 			},
 		},
 		{
-			name: "disk full before the load", within: soon, repeats: nothing,
+			name: "disk full before the load", disk: true, within: soon, repeats: nothing,
 			before: func(ctx context.Context, r *round) error {
 				// Until the host has said that it has no room.
 				return errors.Join(r.fillDisk(), pause(ctx, fullFor))
@@ -53,11 +49,23 @@ func diskFaults() []*fault {
 			strike: func(context.Context, *round) error { return nil },
 			after:  func(_ context.Context, r *round) error { return r.emptyDisk() },
 		},
+		{
+			// With nothing in work: no disk with a file open for writing can be made so.
+			name: "disk read-only before the load", disk: true, within: soon, repeats: nothing,
+			before: func(ctx context.Context, r *round) error {
+				return errors.Join(r.remountDisk(unix.MS_RDONLY), pause(ctx, fullFor))
+			},
+			strike: func(context.Context, *round) error { return nil },
+			after:  func(_ context.Context, r *round) error { return r.writeDisk() },
+		},
 	}
 }
 
-// ownMounts gives this process mounts that end with it, where it may: what is mounted
-// then is gone even after kill -9.
+// errMounts: disk faults can't strike here, and leaving them out would hide it.
+var errMounts = errors.New("the chosen faults need a small disk, and this user may not mount one: run as root (CAP_SYS_ADMIN), or choose others with -only (those that need it begin with \"disk\")")
+
+// ownMounts gives this process mounts that end with it: what is mounted then is gone
+// even after kill -9. It starts the program again.
 func ownMounts() error {
 	if os.Getenv(mountsVariable) != "" {
 		return nil
@@ -66,8 +74,7 @@ func ownMounts() error {
 	defer runtime.UnlockOSThread()
 	err := unix.Unshare(unix.CLONE_NEWNS)
 	if errors.Is(err, unix.EPERM) {
-		fmt.Fprintln(os.Stderr, "chaos: not root, so no disk can be mounted: the disk's faults are left out")
-		return nil
+		return errMounts
 	}
 	if err == nil {
 		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
@@ -82,7 +89,8 @@ func ownMounts() error {
 	return fmt.Errorf("start again: %w", unix.Exec(self, os.Args, append(os.Environ(), mountsVariable+"=own")))
 }
 
-// mountSpool mounts the small host's spool before its daemon makes it.
+// mountSpool mounts the small host's spool before its daemon makes it, where a fault
+// needs it.
 func (s *suite) mountSpool(folder string) error {
 	if os.Getenv(mountsVariable) == "" {
 		return nil
@@ -112,6 +120,21 @@ func (r *round) fillDisk() error {
 		return errors.Join(fmt.Errorf("fill the disk: %w", err), f.Close())
 	}
 	return f.Close()
+}
+
+// writeDisk makes the disk writable, as it mostly is.
+func (r *round) writeDisk() error {
+	if os.Getenv(mountsVariable) == "" {
+		return nil
+	}
+	return r.remountDisk(0)
+}
+
+func (r *round) remountDisk(flags uintptr) error {
+	if err := unix.Mount("", r.Daemons[smallHost].Spool, "", unix.MS_REMOUNT|flags, smallDisk); err != nil {
+		return fmt.Errorf("mount the small disk again: %w", err)
+	}
+	return nil
 }
 
 func (r *round) emptyDisk() error {

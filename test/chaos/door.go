@@ -16,7 +16,7 @@ import (
 )
 
 // door stands before the S3 server: it counts what is uploaded, and can be told to
-// throttle or to stall.
+// throttle, to fail or to stall.
 type door struct {
 	address string
 	server  *http.Server
@@ -35,9 +35,20 @@ const (
 	doorOpen doorMode = ""
 	// doorThrottles answers 503 SlowDown to everything.
 	doorThrottles doorMode = "throttle"
+	// doorFails answers 500 InternalError to everything.
+	doorFails doorMode = "fail"
 	// doorStalls takes half of what is uploaded and then nothing more.
 	doorStalls doorMode = "stall"
 )
+
+// doorAnswers are those of the modes that answer in place of S3.
+var doorAnswers = map[doorMode]struct {
+	status int
+	body   string
+}{
+	doorThrottles: {http.StatusServiceUnavailable, `<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`},
+	doorFails:     {http.StatusInternalServerError, `<Error><Code>InternalError</Code><Message>We encountered an internal error. Please try again.</Message></Error>`},
+}
 
 // doorHeader bounds a connection on which nothing is asked.
 const doorHeader = 10 * time.Second
@@ -72,13 +83,13 @@ func (d *door) misbehave(next http.Handler) http.Handler {
 		d.mu.Lock()
 		mode, healed := d.mode, d.healed
 		d.mu.Unlock()
-		switch {
-		case mode == doorThrottles:
+		if answer, ok := doorAnswers[mode]; ok {
 			w.Header().Set("Content-Type", "application/xml")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+			w.WriteHeader(answer.status)
+			_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>`+answer.body)
 			return
-		case mode == doorStalls && r.Method == http.MethodPut:
+		}
+		if mode == doorStalls && r.Method == http.MethodPut {
 			r.Body = &stallingBody{ReadCloser: r.Body, left: r.ContentLength / 2, healed: healed, gone: r.Context().Done()}
 		}
 		next.ServeHTTP(w, r)

@@ -12,6 +12,8 @@ type fault struct {
 	short bool
 	// slow makes transcodes last long enough to strike in their middle.
 	slow bool
+	// disk faults need the small host's own disk, and so the right to mount it.
+	disk bool
 	// within is how long after the fault is healed all must have ended and be told.
 	within time.Duration
 	// repeats is the work that may be done again in the whole round.
@@ -46,8 +48,15 @@ var (
 	// untold: Mist tells of its tracks in vain while Postgres is away, and what ends
 	// before it is back has pushed nothing.
 	untold = repeats{attempts: 2, processes: 2, uploads: stores}
+	// slotsMore: the attempts that one host has in work are lost, with no file of theirs.
+	slotsMore = repeats{attempts: slots, processes: slots}
 	// hostMore: all attempts of one host are lost, with the files in its spool.
 	hostMore = repeats{attempts: slots + 1, processes: slots + 1, uploads: stores * 2}
+	// firstsMore: all first attempts are lost, before any of what they made anew is stored.
+	firstsMore = repeats{attempts: flight, processes: flight}
+	// secondsMore: all first attempts are lost, and second ones that begin before the
+	// last of them is.
+	secondsMore = repeats{attempts: 2 * flight, processes: 2 * flight}
 	// allMore: all attempts are lost.
 	allMore = repeats{attempts: flight, processes: flight, uploads: flight}
 )
@@ -56,7 +65,7 @@ var (
 func faults() []*fault {
 	var all []*fault
 	for _, group := range [][]*fault{
-		crashFaults(), processFaults(), triggerFaults(), postgresFaults(), storageFaults(), networkFaults(), studioFaults(), hostFaults(), diskFaults(), clockFaults(),
+		crashFaults(), processFaults(), triggerFaults(), postgresFaults(), storageFaults(), broadcasterFaults(), networkFaults(), studioFaults(), hostFaults(), diskFaults(), clockFaults(),
 	} {
 		all = append(all, group...)
 	}

@@ -29,10 +29,6 @@ type options struct {
 }
 
 func main() {
-	if err := ownMounts(); err != nil {
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(1)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()
@@ -80,6 +76,11 @@ func run(ctx context.Context, args []string) (err error) {
 	chosen := o.chosen()
 	if len(chosen) == 0 {
 		return fmt.Errorf("no fault's name matches %q", o.only)
+	}
+	if slices.ContainsFunc(chosen, func(f *fault) bool { return f.disk }) {
+		if err := ownMounts(); err != nil {
+			return err
+		}
 	}
 	self, err := os.Executable()
 	if err != nil {

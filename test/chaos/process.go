@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +20,9 @@ const (
 	faint = 40 * time.Second
 	// mistAway is how long a killed controller is away: a service manager's restart.
 	mistAway = 2 * time.Second
+	// sluggish is how late Mist answers: a transcode of seconds still finds its pushes
+	// begun before it ends.
+	sluggish = time.Second
 )
 
 // processFaults are about Mist and what it runs.
@@ -44,7 +51,7 @@ func processFaults() []*fault {
 		{
 			name: "kill -9 of a push", slow: true, within: anew, repeats: oneMore,
 			strike: func(ctx context.Context, r *round) error {
-				pid, err := r.pushing(ctx)
+				_, pid, err := r.pushing(ctx)
 				if err != nil {
 					return err
 				}
@@ -75,7 +82,49 @@ func processFaults() []*fault {
 			name: "Mist's controller paused for " + faint.String(), slow: true, within: elsewhere, repeats: hostMore,
 			strike: func(ctx context.Context, r *round) error { return r.pauseMist(ctx, faint) },
 		},
+		{
+			name: "Mist answers its API " + sluggish.String() + " late", slow: true, within: soon, repeats: nothing,
+			before: func(ctx context.Context, r *round) error {
+				return r.mistFaults(ctx, fmt.Sprintf(`{"delay_api_ms":%d}`, sluggish.Milliseconds()))
+			},
+			strike: func(context.Context, *round) error { return nil },
+			after:  func(ctx context.Context, r *round) error { return r.mistFaults(ctx, `{}`) },
+		},
+		{
+			name: "Mist loses its streams", slow: true, within: anew, repeats: slotsMore,
+			strike: func(ctx context.Context, r *round) error {
+				host, _, err := r.pushing(ctx)
+				if err != nil {
+					return err
+				}
+				return errors.Join(r.loseStreams(ctx, host), r.failing(ctx, 1))
+			},
+		},
 	}
+}
+
+// loseStreams has a host's Mist forget all streams of transcodes, and end what runs of them.
+func (r *round) loseStreams(ctx context.Context, host int) error {
+	client, err := mist.New(&mist.Config{URL: r.Hosts[host].API})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	status, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	streams, err := client.Streams(ctx)
+	if err != nil {
+		return err
+	}
+	streams = append(streams, slices.Collect(maps.Keys(status.Streams))...)
+	streams = slices.DeleteFunc(streams, func(name string) bool { return !strings.HasPrefix(name, "tr_") })
+	err = client.RemoveStreams(ctx, streams...)
+	if errors.Is(err, mist.ErrRefused) {
+		return nil // the daemon has added one again meanwhile
+	}
+	return err
 }
 
 // noProgress is how long an attempt may stand still before it is given up.
@@ -121,18 +170,22 @@ func (r *round) runningOn(ctx context.Context, host int) error {
 	})
 }
 
-// pushing waits for a push, and returns its process.
-func (r *round) pushing(ctx context.Context) (pid int, err error) {
+// pushing waits for a push, and says on which host it is.
+func (r *round) pushing(ctx context.Context) (host, pid int, err error) {
 	err = until(ctx, "a push", func(ctx context.Context) (bool, error) {
-		found, err := rows[struct{ PID int }](ctx, r.suite, `SELECT push_pid FROM weir.renditions
-			WHERE transcode_id = ANY(SELECT id FROM weir.transcodes WHERE external_id LIKE $1 || '-%') AND state = 'pushing' LIMIT 1`, r.key)
+		type push struct {
+			Host string
+			PID  int
+		}
+		found, err := rows[push](ctx, r.suite, `SELECT t.host_id, r.push_pid FROM weir.renditions r
+			JOIN weir.transcodes t ON t.id = r.transcode_id WHERE t.external_id LIKE $1 || '-%' AND r.state = 'pushing' LIMIT 1`, r.key)
 		if err != nil || len(found) == 0 {
 			return false, err
 		}
-		pid = found[0].PID
+		host, pid = hostOf(found[0].Host), found[0].PID
 		return true, nil
 	})
-	return pid, err
+	return host, pid, err
 }
 
 func kill(pid int, signal syscall.Signal) error {

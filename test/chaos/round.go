@@ -164,14 +164,24 @@ func (r *round) awaitEnds(ctx context.Context) error {
 	return err
 }
 
+// failing waits until so many attempts have failed: the fault has struck, and is seen.
+func (r *round) failing(ctx context.Context, n int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, soon, fmt.Errorf("it was to be seen within %s", soon))
+	defer cancel()
+	return until(ctx, strconv.Itoa(n)+" failed attempts", func(ctx context.Context) (bool, error) {
+		failed, err := rows[struct{ N int }](ctx, r.suite, `SELECT count(*) FROM weir.attempts a JOIN weir.transcodes t ON t.id = a.transcode_id
+			WHERE t.external_id LIKE $1 || '-%' AND a.outcome = 'failed'`, r.key)
+		return err == nil && failed[0].N >= n, err
+	})
+}
+
 // mend makes the fleet usable for the next fault after one that it did not survive.
 func (r *round) mend(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	errs := []error{r.disarm(), r.Broadcaster.Faults(ctx, `{}`)}
-	errs = append(errs, r.emptyDisk())
+	errs := []error{r.disarm(), r.Broadcaster.Faults(ctx, `{}`), r.writeDisk(), r.emptyDisk(), r.setClocks(0, 0)}
 	r.door.set(doorOpen)
-	for _, gates := range [][]*gate{r.toPostgres, r.toMist, r.toS3} {
+	for _, gates := range [][]*gate{r.toPostgres, r.toMist, r.toS3, r.toBroadcaster} {
 		for _, gate := range gates {
 			errs = append(errs, gate.heal(ctx))
 		}

@@ -16,6 +16,20 @@ const (
 
 // storageFaults are about S3. None of them costs a transcode, or any work but uploads.
 func storageFaults() []*fault {
+	answers := func(name string, mode doorMode, short bool) *fault {
+		return &fault{
+			name: name + " for " + storageAway.String(), short: short, within: anew, repeats: nothing,
+			strike: func(ctx context.Context, r *round) error {
+				if err := r.storing(ctx); err != nil {
+					return err
+				}
+				r.door.set(mode)
+				err := pause(ctx, storageAway)
+				r.door.set(doorOpen)
+				return err
+			},
+		}
+	}
 	return []*fault{
 		{
 			name: "S3 refuses connections for " + storageAway.String(), within: anew, repeats: nothing,
@@ -33,18 +47,8 @@ func storageFaults() []*fault {
 				return errors.Join(errs...)
 			},
 		},
-		{
-			name: "S3 throttles (503 SlowDown) for " + storageAway.String(), short: true, within: anew, repeats: nothing,
-			strike: func(ctx context.Context, r *round) error {
-				if err := r.storing(ctx); err != nil {
-					return err
-				}
-				r.door.set(doorThrottles)
-				err := pause(ctx, storageAway)
-				r.door.set(doorOpen)
-				return err
-			},
-		},
+		answers("S3 throttles (503 SlowDown)", doorThrottles, true),
+		answers("S3 answers 500 InternalError", doorFails, false),
 		{
 			name: "S3 stalls in the middle of an upload", within: anew, repeats: nothing,
 			before: func(_ context.Context, r *round) error { r.door.set(doorStalls); return nil },

@@ -14,6 +14,8 @@ const (
 	studioAway = time.Minute
 	// studioTimes is how many callbacks meet an answer that is no success.
 	studioTimes = 6
+	// studioSlow is how late Studio answers: longer than the 10 s that a delivery waits.
+	studioSlow = 20 * time.Second
 	// told is when a callback is there that has to wait out its retries: they double
 	// up to a minute or two.
 	told = 3 * time.Minute
@@ -40,6 +42,13 @@ func studioFaults() []*fault {
 			name: "Studio resets the connection after reading", within: told, repeats: nothing,
 			strike: func(_ context.Context, r *round) error {
 				r.studio.SetMode(devstack.Mode{Reset: true, Times: studioTimes + flight})
+				return nil
+			},
+		},
+		{
+			name: "Studio answers " + studioSlow.String() + " late", within: told, repeats: nothing,
+			strike: func(_ context.Context, r *round) error {
+				r.studio.SetMode(devstack.Mode{Delay: studioSlow, Times: studioTimes})
 				return nil
 			},
 		},

@@ -28,8 +28,9 @@ const (
 	// flight is how many transcodes are in work when a fault strikes: more than two
 	// hosts have slots, so that every host has some.
 	flight = 5
-	// suiteConns is for this program's own looks.
-	suiteConns = 4
+	// suiteConns is for this program's own looks: Postgres keeps so many for superusers
+	// when all others are taken.
+	suiteConns = 3
 	// clipSeconds is three segments: one done, one in work, one to come.
 	clipSeconds = 6
 	clipWidth   = 320
@@ -55,11 +56,11 @@ type suite struct {
 
 	postgres *devstack.Postgres
 	door     *door
-	// toPostgres, toMist and toS3 are each host's way to it.
-	toPostgres, toMist, toS3 []*gate
+	// toPostgres, toMist, toS3 and toBroadcaster are each host's way to it.
+	toPostgres, toMist, toS3, toBroadcaster []*gate
 	// crashes is the folder in which crash points are armed.
 	crashes string
-	// db looks at the rows past all gates.
+	// db looks at the rows past all gates, as a superuser; daemons are none.
 	db     *pgxpool.Pool
 	source devstack.Facts
 	// sourceURL and outputURL have no keys: each host signs with its own.
@@ -95,9 +96,13 @@ func start(ctx context.Context, binDir string, progress io.Writer) (_ *suite, er
 		return nil, err
 	}
 	s.closing(s.door.Close)
+	server, err := makeUser(ctx, servers.Postgres.URL)
+	if err != nil {
+		return nil, err
+	}
 	s.Stack, err = devstack.Start(ctx, &devstack.Config{
 		BinDir: binDir, Folder: servers.Folder, Hosts: hosts, Slots: slots,
-		DatabaseServer: servers.Postgres.URL, S3: servers.S3, DaemonProgram: daemonProgram,
+		DatabaseServer: server, S3: servers.S3, DaemonProgram: daemonProgram,
 		HostSettings: func(host int, settings map[string]string) error { return s.gates(ctx, host, settings) },
 		Settings:     map[string]string{"WEIR_STORE_WORKERS": strconv.Itoa(stores), "CHAOS_CRASH": s.crashes},
 	})
@@ -105,7 +110,11 @@ func start(ctx context.Context, binDir string, progress io.Writer) (_ *suite, er
 		return nil, err
 	}
 	s.closing(s.Stack.Close)
-	if s.db, err = db.Open(ctx, string(s.Database), suiteConns); err != nil {
+	looks, err := asSuperuser(servers.Postgres.URL, s.Database)
+	if err != nil {
+		return nil, err
+	}
+	if s.db, err = db.Open(ctx, string(looks), suiteConns); err != nil {
 		return nil, err
 	}
 	s.closing(func() error { s.db.Close(); return nil })
@@ -126,6 +135,7 @@ func (s *suite) gates(ctx context.Context, host int, settings map[string]string)
 		{"WEIR_DATABASE_URL", "", &s.toPostgres},
 		{"WEIR_MIST_API", "", &s.toMist},
 		{"WEIR_S3_ENDPOINT", s.door.address, &s.toS3},
+		{"WEIR_BROADCASTERS", "", &s.toBroadcaster},
 	} {
 		address, err := url.Parse(settings[way.setting])
 		if err != nil {
@@ -144,6 +154,9 @@ func (s *suite) gates(ctx context.Context, host int, settings map[string]string)
 		settings[way.setting] = address.String()
 	}
 	settings[skewVariable] = s.skewFile(host)
+	if err := s.setClock(host, 0); err != nil {
+		return fmt.Errorf("set the clock of %s: %w", hostID(host), err)
+	}
 	s.settings = append(s.settings, maps.Clone(settings))
 	return nil
 }

@@ -53,7 +53,7 @@ type pushed struct {
 // forge tells every host lies about all that is being pushed anywhere: tracks that
 // are not there, ends that did not come.
 func (r *round) forge(ctx context.Context) error {
-	if _, err := r.pushing(ctx); err != nil {
+	if _, _, err := r.pushing(ctx); err != nil {
 		return err
 	}
 	found, err := rows[pushed](ctx, r.suite, `SELECT t.id::text, t.host_id, r.name, t.attempt FROM weir.renditions r
@@ -83,13 +83,7 @@ func (r *round) forgeries(p pushed) []mistsim.Forgery {
 		return nil // not so: it is made of what the rows say
 	}
 	stream := name.Rendition()
-	spool := ""
-	for i, daemon := range r.Daemons {
-		if p.Host == hostID(i) {
-			spool = daemon.Spool
-		}
-	}
-	target := filepath.Join(spool, name.String(), p.Name+".ts")
+	target := filepath.Join(r.Daemons[hostOf(p.Host)].Spool, name.String(), p.Name+".ts")
 	body := func(lines ...string) string { return strings.Join(lines, "\n") }
 	return []mistsim.Forgery{
 		{Trigger: "LIVE_TRACK_LIST", Stream: stream, Body: body(stream,
@@ -102,3 +96,12 @@ func (r *round) forgeries(p pushed) []mistsim.Forgery {
 
 // hostID is the name of a stack's host, from 0.
 func hostID(host int) string { return "host-" + strconv.Itoa(host+1) }
+
+// hostOf is the host of that name.
+func hostOf(id string) int {
+	host := 0
+	for hostID(host) != id {
+		host++
+	}
+	return host
+}

@@ -174,6 +174,9 @@ func reply(w http.ResponseWriter, profiles []Profile, renditions [][]byte, fault
 	if fault.Mode == ModeContentType {
 		kind = "text/plain"
 	}
+	if fault.Mode == ModeFewer {
+		profiles = profiles[:len(profiles)-1]
+	}
 	w.Header().Set("Content-Type", kind)
 	for i, p := range profiles {
 		part, err := parts.CreatePart(textproto.MIMEHeader{

@@ -231,6 +231,11 @@ func TestFaults(t *testing.T) {
 
 	set(broadcaster.Faults{Mode: broadcaster.ModeGarbage})
 	require.Empty(t, renditions(t, b.post(t, data, profile))[0].frames)
+	set(broadcaster.Faults{Mode: broadcaster.ModeFewer})
+	second := object{"name": "b", "bitrate": 100_000, "width": 64, "height": 64}
+	fewer := renditions(t, b.post(t, data, profile, second))
+	require.Len(t, fewer, 1)
+	require.Equal(t, "a", fewer[0].name)
 	set(broadcaster.Faults{Mode: broadcaster.ModeTruncate})
 	require.Less(t, len(renditions(t, b.post(t, data, profile))[0].frames), n)
 

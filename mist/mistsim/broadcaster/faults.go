@@ -27,9 +27,11 @@ const (
 	ModeGarbage = "garbage"
 	// ModeTruncate answers with half of each rendition.
 	ModeTruncate = "truncate"
+	// ModeFewer leaves the last rendition out of the answer.
+	ModeFewer = "fewer"
 )
 
-var modes = []string{"", ModeRefuse, ModeError, ModeContentType, ModeSlow, ModeHang, ModeClose, ModeGarbage, ModeTruncate}
+var modes = []string{"", ModeRefuse, ModeError, ModeContentType, ModeSlow, ModeHang, ModeClose, ModeGarbage, ModeTruncate, ModeFewer}
 
 // Faults is how the Broadcaster misbehaves; the zero value is none.
 type Faults struct {
