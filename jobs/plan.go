@@ -56,7 +56,7 @@ const (
 	DoPrepare Do = "prepare"
 	// DoStart adds the streams and starts MistProcLivepeer.
 	DoStart Do = "start"
-	// DoPush starts the push of Rendition.
+	// DoPush starts the pushes of all renditions whose track is there.
 	DoPush Do = "push"
 	// DoPushed hands Rendition's file to its store job.
 	DoPushed Do = "pushed"
@@ -118,7 +118,7 @@ func allOK(renditions []dbsqlc.Rendition) bool {
 
 func planStarted(rows Rows, now time.Time) Action {
 	open := 0
-	var track *dbsqlc.Rendition // the first that waits for its push
+	track := false // a rendition waits for its push
 	for i := range rows.Renditions {
 		r := &rows.Renditions[i]
 		if r.Attempt != rows.Attempt.Number {
@@ -127,9 +127,7 @@ func planStarted(rows Rows, now time.Time) Action {
 		switch r.State {
 		case RenditionExpected:
 			open++
-			if r.TrackIndex != nil && track == nil {
-				track = r
-			}
+			track = track || pushable(r, rows.Attempt.Number)
 		case RenditionPushing:
 			open++
 			if action := planPushing(r, rows.Seen); action.Do != DoWait {
@@ -145,13 +143,18 @@ func planStarted(rows Rows, now time.Time) Action {
 		return Action{Do: DoFail, Failure: failed(CodeDeadline, StageTranscode, rows.Seen.ProcessText)}
 	case looked && now.Sub(rows.Seen.ProgressAt) >= noProgressAfter:
 		return Action{Do: DoFail, Failure: failed(CodeNoProgress, StageTranscode, rows.Seen.ProcessText)}
-	case track != nil:
+	case track:
 		// Behind the watchdogs: Mist may not take it, again and again.
-		return Action{Do: DoPush, Rendition: track}
+		return Action{Do: DoPush}
 	case looked && !rows.Seen.ProcessAlive && now.Sub(rows.Seen.EndedAt) >= pushGrace && len(rows.Seen.Pushing) == 0:
 		return Action{Do: DoFail, Failure: endedEarly(rows)}
 	}
 	return Action{Do: DoWait}
+}
+
+// pushable says whether an attempt can start a rendition's push.
+func pushable(r *dbsqlc.Rendition, attempt int32) bool {
+	return r.Attempt == attempt && r.State == RenditionExpected && r.TrackIndex != nil
 }
 
 // late says whether the process has had its time.

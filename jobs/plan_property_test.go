@@ -561,7 +561,7 @@ func (s *sim) do(m *machine, action Action) (moves bool) {
 	case DoFetch, DoPrepare, DoStart:
 		return s.advance(m, action.Do)
 	case DoPush:
-		return s.push(m, action.Rendition)
+		return s.pushAll(m)
 	case DoPushed:
 		name := action.Rendition.Name
 		s.check(m.files[name].bytes > 0, "%s is pushed without a file", name)
@@ -625,15 +625,26 @@ func (s *sim) advance(m *machine, do Do) bool {
 	return true
 }
 
-// push is [supervisor.push]. One that Mist does not take is tried again.
-func (s *sim) push(m *machine, r *dbsqlc.Rendition) bool {
-	if m.refuses || !m.alive {
-		if m.alive {
+// pushAll is [supervisor.pushAll]. One that Mist does not take is tried again.
+func (s *sim) pushAll(m *machine) (moves bool) {
+	for i := range s.renditions {
+		r := &s.renditions[i]
+		switch {
+		case !pushable(r, m.row.Number), m.alive && m.refuses:
+		case !m.alive:
+			s.failRendition(m, r.Name, failed(CodePushFailed, StagePush, ""))
+			moves = true
+		case !s.push(m, r):
 			return false
+		default:
+			moves = true
 		}
-		s.failRendition(m, r.Name, failed(CodePushFailed, StagePush, ""))
-		return true
 	}
+	return moves
+}
+
+// push is [supervisor.push]; it says whether the daemon lives on.
+func (s *sim) push(m *machine, r *dbsqlc.Rendition) bool {
 	if m.pushes[r.Name] == nil {
 		// Of a track that is not there nothing comes; a late one misses the beginning.
 		there := m.tracks[*r.TrackIndex]

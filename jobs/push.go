@@ -13,6 +13,23 @@ import (
 	"weir/mist"
 )
 
+// pushAll starts the pushes of all tracks at once: with a look at Mist between them, a
+// slow Mist would have a short source go before the last.
+func (s *supervisor) pushAll(ctx context.Context, rows *Rows) (pause time.Duration, err error) {
+	for i := range rows.Renditions {
+		r := &rows.Renditions[i]
+		if !pushable(r, s.number()) {
+			continue
+		}
+		wait, err := s.push(ctx, rows, r)
+		if err != nil {
+			return 0, err
+		}
+		pause = max(pause, wait)
+	}
+	return pause, nil
+}
+
 // push starts a rendition's push. One that Mist does not take is tried again until
 // the attempt stands still for too long.
 func (s *supervisor) push(ctx context.Context, rows *Rows, r *dbsqlc.Rendition) (time.Duration, error) {

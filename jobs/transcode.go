@@ -258,7 +258,7 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 	case DoStart:
 		err = s.attemptStep(ctx, StageTranscode, startLimit, &rows, s.start)
 	case DoPush:
-		pause, err = s.push(ctx, &rows, action.Rendition)
+		pause, err = s.pushAll(ctx, &rows)
 	case DoPushed:
 		err = s.pushed(ctx, action.Rendition)
 	case DoFailRendition:
