@@ -36,13 +36,14 @@ func TestDrain(t *testing.T) {
 	host := b.awaitTranscode(t, running, func(transcode *devstack.Transcode) bool { return transcode.Renditions[0].State == "pushing" }).Host
 
 	b.admin(t, "hosts", "drain", host)
-	for range 3 {
-		require.NotEqual(t, host, b.succeeds(t, b.submit(t, b.request(t, source)), facts).Host)
-	}
-	require.NoError(t, gateway.SetFaults(calm()))
+	later := b.submit(t, b.request(t, source))
+	placed := b.awaitTranscode(t, later, func(transcode *devstack.Transcode) bool { return transcode.Host != "" })
+	require.NotEqual(t, host, placed.Host)
+	require.NoError(t, gateway.SetFaults(calm())) // Mist waits for a segment for some seconds only
 	transcode := b.succeeds(t, running, facts)
 	require.Equal(t, 1, transcode.Attempt)
 	require.Equal(t, host, transcode.Host)
+	b.succeeds(t, later, facts)
 
 	other := map[string]string{"host-1": "host-2", "host-2": "host-1"}[host]
 	b.admin(t, "hosts", "drain", other)

@@ -11,11 +11,13 @@ import (
 
 // noisy is a source that no codec makes small: its rendition goes up in parts.
 func noisy() clip {
-	return clip{name: "noisy.mp4", args: "-f lavfi -i nullsrc=size=640x360:rate=30:duration=2,geq=random(1)*255:128:128 " + tone + x264 + aac}
+	noise := strings.ReplaceAll(picture+tone, "duration=2", "duration=20")
+	return clip{name: "noisy.mp4", args: strings.Replace(noise, "duration=20 ", "duration=20,noise=alls=100:allf=t ", 1) + x264 + aac}
 }
 
-// noisyBitrate gives it some 10 MB in its two seconds, which is two parts.
-const noisyBitrate = 60_000_000
+// noisyBitrate gives it some 12 MB in its 20 seconds, which is two parts, and 1 MB a
+// segment, which is quickly encoded.
+const noisyBitrate = 5_000_000
 
 // A daemon that is killed in the middle of an upload leaves a half one, which is gone
 // at the end: whether the next boot stores the file or nobody ever does.
@@ -27,7 +29,7 @@ func TestKilledInAnUpload(t *testing.T) {
 			b := setupOwn(t, func(*devstack.Config) {})
 			door := b.startDoor(t, ".ts", false)
 			source, facts := b.source(t, noisy())
-			req := b.request(t, source, devstack.Profile{Name: "noisy", Width: 640, Height: 360, Bitrate: noisyBitrate})
+			req := b.request(t, source, devstack.Profile{Name: "noisy", Width: 320, Height: 180, Bitrate: noisyBitrate})
 			req.Output = door.output(t, b)
 			id := b.submit(t, req)
 			half := func() bool { return strings.Contains(strings.Join(b.leftOf(t, id), "\n"), "half upload") }
