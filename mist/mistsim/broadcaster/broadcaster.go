@@ -1,53 +1,99 @@
-// Package broadcaster is the stand-in for a Livepeer Broadcaster: it takes a
-// segment of MPEG-TS, transcodes it with ffmpeg and answers with one part per
-// profile. A real MistProcLivepeer can use it as well.
+// Package broadcaster is the stand-in for a Livepeer Broadcaster: a gateway that
+// takes segments of MPEG-TS and one orchestrator with a transcoder without GPU. It
+// answers with one part per profile, and does to them what the real one was
+// measured to do: sizes by its own formula (size.go), frames moved to a grid
+// (grid.go), B-frames (encode.go), refusals (refusal.go), one segment at a time
+// per manifest and no patience for slow ones (session.go). A real MistProcLivepeer
+// can use it as well.
+//
+// It is nastier in three ways: it takes no MP4, has only one orchestrator, and
+// gives no rendition of a codec other than H.264.
 package broadcaster
 
 import (
-	"encoding/json"
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"os/exec"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	// maxSegment bounds an upload: a 30 s segment at 60 Mb/s.
-	maxSegment = 256 << 20
-	// maxProfiles bounds what one segment may be asked for.
-	maxProfiles = 16
 	// FaultsPath is where faults are read (GET) and replaced (POST).
 	FaultsPath = "/faults"
+
+	// What a real one has where nothing else is said.
+	defaultManifests     = 10
+	defaultManifestLife  = time.Minute
+	defaultLeastInFlight = 1500 * time.Millisecond
+	defaultTimeout       = 8 * time.Second
 )
 
 // Config says how to transcode. Zero fields mean the documented default.
 type Config struct {
 	// FFmpeg is the encoder's path; default "ffmpeg" from PATH.
 	FFmpeg string
-	// Preset is libx264's; default ultrafast.
+	// Preset is libx264's; default ultrafast, where the real one has medium.
 	Preset string
-	// MaxRunning bounds the segments in work; default two per CPU. More wait.
+	// MaxRunning bounds the segments in work, of all manifests; default two per
+	// CPU. More wait.
 	MaxRunning int
+	// HEVC makes it take HEVC, as a transcoder with a GPU may.
+	HEVC bool
+	// MaxManifests is how many the gateway keeps; default 10.
+	MaxManifests int
+	// ManifestLife is how long one is kept after its last segment; default 60 s.
+	ManifestLife time.Duration
+	// MaxSessions is how many of them the orchestrator takes; default all.
+	MaxSessions int
+	// LeastInFlight is how long any segment may be under way before its
+	// orchestrator counts as slow; default 1.5 s, and twice the segment's length
+	// where that is more.
+	LeastInFlight time.Duration
+	// Timeout is when a segment is given up; default 8 s, and four times its
+	// length where that is more.
+	Timeout time.Duration
+	// Now is the clock of ManifestLife and LeastInFlight; default time.Now.
+	Now func() time.Time
 	// Log takes one line per segment; default none.
 	Log *slog.Logger
 }
 
-// Broadcaster serves POST /live/{id}/{n}.ts and its control endpoint. It is an
+// withDefaults checks that ffmpeg is there.
+func (c Config) withDefaults() (*Config, error) {
+	path, err := exec.LookPath(cmp.Or(c.FFmpeg, "ffmpeg"))
+	if err != nil {
+		return nil, fmt.Errorf("broadcaster needs ffmpeg (apt-get install ffmpeg): %w", err)
+	}
+	c.FFmpeg = path
+	c.Preset = cmp.Or(c.Preset, "ultrafast")
+	c.MaxRunning = cmp.Or(c.MaxRunning, 2*runtime.NumCPU())
+	c.MaxManifests = cmp.Or(c.MaxManifests, defaultManifests)
+	c.ManifestLife = cmp.Or(c.ManifestLife, defaultManifestLife)
+	c.MaxSessions = cmp.Or(c.MaxSessions, c.MaxManifests)
+	c.LeastInFlight = cmp.Or(c.LeastInFlight, defaultLeastInFlight)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &c, nil
+}
+
+// Broadcaster serves /live/{manifest}/{n}.ts and its control endpoint. It is an
 // http.Handler and safe for concurrent use.
 type Broadcaster struct {
-	cfg      Config
+	cfg      *Config
 	mux      *http.ServeMux
+	gateway  *gateway
 	slots    chan struct{}
+	running  context.Context //nolint:containedctx // segments outlive their requests, as the real one's do
+	stop     context.CancelFunc
 	segments atomic.Int64
 
 	mu     sync.Mutex
@@ -56,141 +102,28 @@ type Broadcaster struct {
 
 // New checks that ffmpeg is there.
 func New(cfg *Config) (*Broadcaster, error) {
-	c := *cfg
-	if c.FFmpeg == "" {
-		c.FFmpeg = "ffmpeg"
-	}
-	path, err := exec.LookPath(c.FFmpeg)
+	c, err := cfg.withDefaults()
 	if err != nil {
-		return nil, fmt.Errorf("broadcaster needs ffmpeg (apt-get install ffmpeg): %w", err)
+		return nil, err
 	}
-	c.FFmpeg = path
-	if c.Preset == "" {
-		c.Preset = "ultrafast"
+	b := &Broadcaster{
+		cfg: c, mux: http.NewServeMux(), slots: make(chan struct{}, c.MaxRunning),
+		gateway: &gateway{cfg: c, manifests: map[string]*manifest{}},
 	}
-	if c.MaxRunning == 0 {
-		c.MaxRunning = 2 * runtime.NumCPU()
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	b := &Broadcaster{cfg: c, mux: http.NewServeMux(), slots: make(chan struct{}, c.MaxRunning)}
-	b.mux.HandleFunc("POST /live/{id}/{segment}", b.serveSegment)
+	b.running, b.stop = context.WithCancel(context.Background())
+	b.mux.HandleFunc("/live/{id}/{segment}", b.servePost)
+	b.mux.HandleFunc("/live/", b.servePost) // where no segment is named, none has the right extension
 	b.mux.HandleFunc("GET "+FaultsPath, b.serveFaults)
 	b.mux.HandleFunc("POST "+FaultsPath, b.serveFaults)
 	return b, nil
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request. It returns when the segment's transcode is over,
+// even if the client has left before: Config.Timeout bounds that.
 func (b *Broadcaster) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
 
 // Segments is how many segments were transcoded and answered.
 func (b *Broadcaster) Segments() int64 { return b.segments.Load() }
 
-// Profile is one requested rendition.
-type Profile struct {
-	Name    string  `json:"name"`
-	Bitrate int     `json:"bitrate"` // bits a second
-	Width   int     `json:"width"`
-	Height  int     `json:"height"`
-	FPS     float64 `json:"fps"`
-	FPSDen  float64 `json:"fpsDen"` // 0 means 1
-	GOP     string  `json:"gop"`    // seconds, "intra", or "0.0" for the source's
-}
-
-// rate is the profile's frames a second, 0 for the source's.
-func (p *Profile) rate() float64 {
-	if p.FPSDen > 0 {
-		return p.FPS / p.FPSDen
-	}
-	return p.FPS
-}
-
-var errProfiles = errors.New("no usable profiles in Livepeer-Transcode-Configuration")
-
-func profilesOf(r *http.Request) ([]Profile, error) {
-	var in struct {
-		Profiles []Profile `json:"profiles"`
-	}
-	if err := json.Unmarshal([]byte(r.Header.Get("Livepeer-Transcode-Configuration")), &in); err != nil {
-		return nil, fmt.Errorf("%w: %w", errProfiles, err)
-	}
-	if len(in.Profiles) == 0 || len(in.Profiles) > maxProfiles {
-		return nil, fmt.Errorf("%w: %d of them, want 1 to %d", errProfiles, len(in.Profiles), maxProfiles)
-	}
-	for _, p := range in.Profiles {
-		if p.Name == "" || p.Width <= 0 || p.Height <= 0 || p.Width%2 != 0 || p.Height%2 != 0 {
-			return nil, fmt.Errorf("%w: %q is %dx%d, want a name and an even size", errProfiles, p.Name, p.Width, p.Height)
-		}
-	}
-	return in.Profiles, nil
-}
-
-func (b *Broadcaster) serveSegment(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	name := r.PathValue("id") + "/" + r.PathValue("segment")
-	profiles, err := profilesOf(r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSegment))
-	if err != nil {
-		http.Error(w, fmt.Sprintf("segment %s: %v", name, err), http.StatusBadRequest)
-		return
-	}
-	fault := b.nextFault(name)
-	if fault.before(w, r) {
-		return
-	}
-	select {
-	case b.slots <- struct{}{}:
-		defer func() { <-b.slots }()
-	case <-r.Context().Done():
-		return
-	}
-	renditions, err := b.transcode(r.Context(), data, profiles)
-	if err != nil {
-		if r.Context().Err() == nil {
-			b.cfg.Log.Warn("segment not transcoded", "segment", name, "error", err)
-		}
-		http.Error(w, fmt.Sprintf("segment %s: %v", name, err), http.StatusUnprocessableEntity)
-		return
-	}
-	fault.spoil(renditions)
-	b.segments.Add(1)
-	b.cfg.Log.Info("segment", "segment", name, "bytes", len(data), "profiles", len(profiles), "took", time.Since(began))
-	if err := reply(w, profiles, renditions, fault); err != nil {
-		b.cfg.Log.Debug("segment not delivered", "segment", name, "error", err)
-	}
-}
-
-// reply writes a multipart/mixed answer, the parts in the order of the
-// profiles. Mist takes the boundary as it stands, up to the header's end, so it
-// is the last parameter and has no quotes.
-func reply(w http.ResponseWriter, profiles []Profile, renditions [][]byte, fault Faults) error {
-	parts := multipart.NewWriter(w)
-	kind := "multipart/mixed; boundary=" + parts.Boundary()
-	if fault.Mode == ModeContentType {
-		kind = "text/plain"
-	}
-	if fault.Mode == ModeFewer {
-		profiles = profiles[:len(profiles)-1]
-	}
-	w.Header().Set("Content-Type", kind)
-	for i, p := range profiles {
-		part, err := parts.CreatePart(textproto.MIMEHeader{
-			"Content-Type":        {"video/mp2t"},
-			"Content-Length":      {strconv.Itoa(len(renditions[i]))},
-			"Content-Disposition": {fmt.Sprintf("attachment; filename=%q", strings.ReplaceAll(p.Name, `"`, "")+".ts")},
-			"Rendition-Name":      {p.Name},
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := part.Write(renditions[i]); err != nil {
-			return err
-		}
-	}
-	return parts.Close()
-}
+// Close ends what is in work. Requests that come later fail. Idempotent.
+func (b *Broadcaster) Close() { b.stop() }

@@ -3,8 +3,8 @@ package broadcaster_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -28,227 +27,191 @@ type bundle struct {
 	*broadcaster.Broadcaster
 	url    string
 	client *http.Client
+	// manifests is how many this test has made.
+	manifests int
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t *testing.T, cfg broadcaster.Config) *bundle {
 	t.Helper()
-	b, err := broadcaster.New(&broadcaster.Config{})
+	b, err := broadcaster.New(&cfg)
 	require.NoError(t, err)
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
+	t.Cleanup(b.Close)
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
 	return &bundle{Broadcaster: b, url: server.URL, client: client}
 }
 
-// segment makes one as MistProcLivepeer sends it: whole milliseconds, starting
-// at a keyframe.
-func segment(t *testing.T, args string, startMS int64) ([]byte, int) {
+// ffmpeg runs it and returns what it writes.
+func ffmpeg(t *testing.T, args string) []byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "segment.ts")
-	out, err := exec.Command("ffmpeg", strings.Fields("-nostdin -loglevel error "+args+" "+path)...).CombinedOutput()
+	path := filepath.Join(t.TempDir(), "made.ts")
+	out, err := exec.Command("ffmpeg", strings.Fields("-nostdin -loglevel error "+args+" -muxdelay 0 -muxpreload 0 "+path)...).CombinedOutput()
 	require.NoError(t, err, "%s (apt-get install ffmpeg)", out)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	var packed []byte
-	n := 0
-	var mux *ts.Muxer
-	var first int64
-	for d := ts.NewDemuxer(bytes.NewReader(data)); ; n++ {
+	return data
+}
+
+// Encoders of sources: one keyframe, no B-frames.
+const (
+	h264  = " -pix_fmt yuv420p -g 300 -c:v libx264 -preset ultrafast"
+	hevc  = " -pix_fmt yuv420p -c:v libx265 -preset ultrafast -x265-params log-level=none"
+	mpeg2 = " -pix_fmt yuv420p -c:v mpeg2video"
+	sine  = " -f lavfi -i sine=1000 -shortest"
+)
+
+// picture is the input of a source: so many frames of a size, at a rate.
+func picture(size, rate string, frames int) string {
+	return fmt.Sprintf("-f lavfi -i testsrc2=size=%s:rate=%s,trim=end_frame=%d", size, rate, frames)
+}
+
+// frames reads the video of a transport stream.
+func frames(data []byte) (out []*ts.Frame) {
+	for d := ts.NewDemuxer(bytes.NewReader(data)); ; {
 		f, err := d.Next()
 		if err != nil {
-			return packed, n
+			return out
 		}
-		if mux == nil {
-			mux, first = ts.NewMuxer(f.Codec), f.MS()
+		if ts.IsVideo(f.Codec) {
+			out = append(out, f)
 		}
-		ms := f.MS() - first + startMS
-		packed = mux.Append(packed, &ts.Frame{DTS: ms * ts.TicksPerMS, PTS: (ms + f.OffsetMS()) * ts.TicksPerMS, Key: f.Key, Data: f.Data})
 	}
+}
+
+// segment makes one as MistProcLivepeer sends it: whole milliseconds, from a
+// keyframe at startMS on, which may lie between two of them.
+func segment(t *testing.T, args string, startMS float64) []byte {
+	t.Helper()
+	var packed []byte
+	var mux *ts.Muxer
+	var first int64
+	for _, f := range frames(ffmpeg(t, args)) {
+		if mux == nil {
+			mux, first = ts.NewMuxer(f.Codec), f.DTS
+		}
+		ms := func(ticks int64) int64 { return int64(float64(ticks-first)/ts.TicksPerMS+startMS) * ts.TicksPerMS }
+		packed = mux.Append(packed, &ts.Frame{DTS: ms(f.DTS), PTS: ms(f.PTS), Key: f.Key, Data: f.Data})
+	}
+	return packed
 }
 
 type object = map[string]any
 
-func (b *bundle) post(t *testing.T, data []byte, profiles ...object) *http.Response {
+// with is a small profile with these changes.
+func with(changes object) object {
+	p := object{"name": "a", "bitrate": 100_000, "width": 160, "height": 96, "fps": 30}
+	for key, v := range changes {
+		if p[key] = v; v == nil {
+			delete(p, key)
+		}
+	}
+	return p
+}
+
+func header(t *testing.T, profiles ...object) string {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, b.url+"/live/stream-1/0.ts", bytes.NewReader(data))
-	require.NoError(t, err)
 	text, err := json.Marshal(object{"profiles": profiles})
 	require.NoError(t, err)
-	req.Header.Set("Livepeer-Transcode-Configuration", string(text))
+	return string(text)
+}
+
+// request is a post as MistProcLivepeer makes it.
+func (b *bundle) request(t *testing.T, path, config string, data []byte) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, b.url+path, bytes.NewReader(data))
+	require.NoError(t, err)
+	req.Header.Set("Livepeer-Transcode-Configuration", config)
 	req.Header.Set("Accept", "multipart/mixed")
 	req.Header.Set("Content-Duration", "2000")
 	req.Header.Set("Content-Resolution", "320x180")
+	return req
+}
+
+// answer is a reply, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (b *bundle) do(t *testing.T, req *http.Request) *answer {
+	t.Helper()
 	resp, err := b.client.Do(req)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return &answer{status: resp.StatusCode, header: resp.Header, body: body}
 }
 
-type rendition struct {
-	name   string
-	frames []*ts.Frame
-	header ts.Header
-}
-
-func renditions(t *testing.T, resp *http.Response) []rendition {
+// post sends a segment of a manifest of its own.
+func (b *bundle) post(t *testing.T, data []byte, profiles ...object) *answer {
 	t.Helper()
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-	kind := resp.Header.Get("Content-Type")
+	b.manifests++
+	return b.do(t, b.request(t, fmt.Sprintf("/live/stream-%d/0.ts", b.manifests), header(t, profiles...), data))
+}
+
+// part is one rendition.
+type part struct {
+	header http.Header
+	body   []byte
+	frames []*ts.Frame
+	codec  ts.Header
+}
+
+func (a *answer) parts(t *testing.T) (out []part) {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	kind := a.header.Get("Content-Type")
 	// Mist looks for "boundary=" and takes all that follows.
 	_, boundary, found := strings.Cut(kind, "multipart/mixed; boundary=")
 	require.True(t, found, kind)
-	require.NotContains(t, boundary, `"`)
-	require.NotContains(t, boundary, ";")
-	_, parameters, err := mime.ParseMediaType(kind)
-	require.NoError(t, err)
-	require.Equal(t, boundary, parameters["boundary"])
-	var out []rendition
-	reader := multipart.NewReader(resp.Body, boundary)
-	for {
-		part, err := reader.NextPart()
+	for reader := multipart.NewReader(bytes.NewReader(a.body), boundary); ; {
+		p, err := reader.NextPart()
 		if err != nil {
 			require.ErrorIs(t, err, io.EOF)
 			return out
 		}
-		require.Equal(t, "video/mp2t", part.Header.Get("Content-Type"))
-		r := rendition{name: part.Header.Get("Rendition-Name")}
-		for d := ts.NewDemuxer(part); ; {
-			f, err := d.Next()
-			if err != nil {
-				break
-			}
-			if !ts.IsVideo(f.Codec) {
-				continue
-			}
-			if h, ok := ts.ParseHeader(f.Codec, f.Data); ok {
-				r.header = h
-			}
-			r.frames = append(r.frames, f)
+		data, err := io.ReadAll(p)
+		require.NoError(t, err)
+		one := part{header: http.Header(p.Header), body: data, frames: frames(data)}
+		if len(one.frames) > 0 {
+			one.codec, _ = ts.ParseHeader(ts.H264, one.frames[0].Data)
 		}
-		out = append(out, r)
+		out = append(out, one)
 	}
 }
 
-func TestTranscode(t *testing.T) {
-	t.Parallel()
-	const picture = "-f lavfi -i testsrc2=size=320x180:rate=30 -t 2 -pix_fmt yuv420p -g 300 "
-	ladder := []object{
-		{"name": "b", "bitrate": 300_000, "width": 320, "height": 176, "fps": 30},
-		{"name": "a", "bitrate": 100_000, "width": 160, "height": 80, "fps": 30_000, "fpsDen": 1000, "gop": "0.5"},
-		{"name": "half", "bitrate": 100_000, "width": 160, "height": 80, "fps": 15},
-	}
-	cases := map[string]string{
-		"h264":     picture + "-c:v libx264 -preset ultrafast",
-		"B-frames": picture + "-c:v libx264 -preset veryfast -bf 3",
-		"hevc":     picture + "-c:v libx265 -preset ultrafast -x265-params log-level=none",
-		"mpeg2":    picture + "-c:v mpeg2video",
-		"ntsc":     "-f lavfi -i testsrc2=size=320x180:rate=30000/1001 -frames:v 60 -pix_fmt yuv420p -g 300 -c:v libx264 -preset ultrafast",
-	}
-	for name, args := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			const start = 7_333
-			data, n := segment(t, args, start)
-			got := renditions(t, b.post(t, data, ladder...))
-			require.Len(t, got, len(ladder))
-			for i, r := range got {
-				want := ladder[i]
-				require.Equal(t, want["name"], r.name, "parts come in the order of the profiles")
-				require.Equal(t, [2]any{want["width"], want["height"]}, [2]any{r.header.Width, r.header.Height})
-				require.True(t, r.frames[0].Key, "a rendition starts with a keyframe")
-			}
-			require.Len(t, got[0].frames, n, "every frame, once")
-			require.Len(t, got[1].frames, n, "every frame, once")
-			require.Len(t, got[2].frames, n/2, "half the rate")
-			require.Equal(t, 15_000, got[2].header.FPKS)
-			if name == "h264" {
-				require.Equal(t, int64(start), got[0].frames[0].MS(), "timestamps are kept")
-				require.Equal(t, 30_000, got[0].header.FPKS)
-			}
-			keys := 0
-			for _, f := range got[1].frames {
-				if f.Key {
-					keys++
-				}
-			}
-			require.Equal(t, 4, keys, "a keyframe every half second")
-			require.EqualValues(t, 1, b.Segments())
-		})
-	}
+// one is the only rendition of a small profile with these changes.
+func (b *bundle) one(t *testing.T, data []byte, changes object) part {
+	t.Helper()
+	parts := b.post(t, data, with(changes)).parts(t)
+	require.Len(t, parts, 1)
+	require.NotEmpty(t, parts[0].frames)
+	return parts[0]
 }
 
-// TestVariableRate: frames come as they are where no rate is asked for.
-func TestVariableRate(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	data, n := segment(t, "-f lavfi -i testsrc2=size=320x180:rate=30 -t 2 -vf select='not(mod(n\\,3))+lt(n\\,20)' -vsync vfr -pix_fmt yuv420p -c:v libx264 -preset ultrafast", 0)
-	require.Greater(t, n, 20)
-	require.Less(t, n, 60)
-	got := renditions(t, b.post(t, data, object{"name": "a", "bitrate": 100_000, "width": 160, "height": 80}))
-	require.Len(t, got[0].frames, n)
-}
-
-func TestRefusals(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	data, _ := segment(t, "-f lavfi -i testsrc2=size=64x64:rate=10 -t 1 -c:v libx264 -preset ultrafast", 0)
-	good := object{"name": "a", "bitrate": 100_000, "width": 64, "height": 64}
-	require.Equal(t, http.StatusBadRequest, b.post(t, data).StatusCode, "no profiles")
-	require.Equal(t, http.StatusBadRequest, b.post(t, data, object{"name": "a", "width": 0, "height": 2}).StatusCode)
-	require.Equal(t, http.StatusUnprocessableEntity, b.post(t, []byte("no media at all"), good).StatusCode)
-	require.Equal(t, http.StatusUnprocessableEntity, b.post(t, nil, good).StatusCode)
-	require.Len(t, renditions(t, b.post(t, data, good)), 1)
-}
-
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	data, n := segment(t, "-f lavfi -i testsrc2=size=64x64:rate=10 -t 1 -c:v libx264 -preset ultrafast", 0)
-	profile := object{"name": "a", "bitrate": 100_000, "width": 64, "height": 64}
-	set := func(f broadcaster.Faults) int {
-		text, err := json.Marshal(f)
-		require.NoError(t, err)
-		resp, err := b.client.Post(b.url+broadcaster.FaultsPath, "application/json", bytes.NewReader(text))
-		require.NoError(t, err)
-		defer resp.Body.Close()
-		return resp.StatusCode
+// keys are the numbers of the keyframes.
+func (p *part) keys() (out []int) {
+	for i, f := range p.frames {
+		if f.Key {
+			out = append(out, i)
+		}
 	}
-	require.Equal(t, http.StatusBadRequest, set(broadcaster.Faults{Mode: "nonsense"}))
+	return out
+}
 
-	require.Equal(t, http.StatusOK, set(broadcaster.Faults{Mode: broadcaster.ModeRefuse, Segments: 1}))
-	require.Equal(t, http.StatusUnprocessableEntity, b.post(t, data, profile).StatusCode)
-	require.Equal(t, http.StatusOK, b.post(t, data, profile).StatusCode, "once only")
-
-	set(broadcaster.Faults{Mode: broadcaster.ModeError, Match: "other-stream"})
-	require.Equal(t, http.StatusOK, b.post(t, data, profile).StatusCode, "another stream's")
-	set(broadcaster.Faults{Mode: broadcaster.ModeError, Match: "stream-1"})
-	require.Equal(t, http.StatusInternalServerError, b.post(t, data, profile).StatusCode)
-
-	set(broadcaster.Faults{Mode: broadcaster.ModeContentType})
-	require.Equal(t, "text/plain", b.post(t, data, profile).Header.Get("Content-Type"))
-
-	set(broadcaster.Faults{Mode: broadcaster.ModeGarbage})
-	require.Empty(t, renditions(t, b.post(t, data, profile))[0].frames)
-	set(broadcaster.Faults{Mode: broadcaster.ModeFewer})
-	second := object{"name": "b", "bitrate": 100_000, "width": 64, "height": 64}
-	fewer := renditions(t, b.post(t, data, profile, second))
-	require.Len(t, fewer, 1)
-	require.Equal(t, "a", fewer[0].name)
-	set(broadcaster.Faults{Mode: broadcaster.ModeTruncate})
-	require.Less(t, len(renditions(t, b.post(t, data, profile))[0].frames), n)
-
-	const delay = 100
-	set(broadcaster.Faults{Mode: broadcaster.ModeSlow, DelayMS: delay})
-	began := time.Now()
-	require.Equal(t, http.StatusOK, b.post(t, data, profile).StatusCode)
-	require.GreaterOrEqual(t, time.Since(began), delay*time.Millisecond)
-
-	require.NoError(t, b.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeClose}))
-	req, err := http.NewRequest(http.MethodPost, b.url+"/live/x/0.ts", bytes.NewReader(data))
-	require.NoError(t, err)
-	req.Header.Set("Livepeer-Transcode-Configuration", `{"profiles":[{"name":"a","width":64,"height":64}]}`)
-	_, err = b.client.Do(req)
-	require.Error(t, err)
+// TestWrittenByMist: a post as the real MistProcLivepeer makes it.
+func TestWrittenByMist(t *testing.T) {
+	t.Parallel()
+	b := setup(t, broadcaster.Config{})
+	data := segment(t, picture("320x180", "30", 60)+h264, 2000)
+	got := b.do(t, b.request(t, "/live/tr_src_a-abcdefgh/3.ts",
+		`{"profiles":[{"bitrate":200000,"fps":30000,"fpsDen":1000,"gop":"0.0","height":176,"name":"240p","profile":"H264High","width":320}]}`, data)).parts(t)
+	require.Len(t, got, 1)
+	require.Len(t, got[0].frames, 60)
+	require.Equal(t, int64(2000*ts.TicksPerMS), got[0].frames[0].PTS)
+	require.EqualValues(t, 1, b.Segments())
 }

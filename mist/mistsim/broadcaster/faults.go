@@ -1,6 +1,7 @@
 package broadcaster
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,13 +12,13 @@ import (
 
 // Modes of misbehaviour.
 const (
-	// ModeRefuse answers 422, as for a segment that no orchestrator takes.
+	// ModeRefuse answers 422, as for a segment that no orchestrator can decode.
 	ModeRefuse = "refuse"
 	// ModeError answers 500.
 	ModeError = "error"
 	// ModeContentType answers 200 with something that is not multipart.
 	ModeContentType = "content_type"
-	// ModeSlow waits DelayMS before it transcodes.
+	// ModeSlow waits DelayMS before the gateway takes the segment.
 	ModeSlow = "slow"
 	// ModeHang never answers.
 	ModeHang = "hang"
@@ -29,9 +30,21 @@ const (
 	ModeTruncate = "truncate"
 	// ModeFewer leaves the last rendition out of the answer.
 	ModeFewer = "fewer"
+	// ModeThroughput needs Factor times a segment's length for each, one at a time
+	// per manifest: the orchestrator is at work meanwhile, unlike with ModeSlow.
+	ModeThroughput = "throughput"
+	// ModeForbid answers 403, as where the authentication webhook says no.
+	ModeForbid = "forbid"
+	// ModeAttempts answers 422, as where three orchestrators failed.
+	ModeAttempts = "attempts"
+	// ModeFull answers 503, as where no orchestrator has room.
+	ModeFull = "full"
 )
 
-var modes = []string{"", ModeRefuse, ModeError, ModeContentType, ModeSlow, ModeHang, ModeClose, ModeGarbage, ModeTruncate, ModeFewer}
+var modes = []string{
+	"", ModeRefuse, ModeError, ModeContentType, ModeSlow, ModeHang, ModeClose, ModeGarbage, ModeTruncate, ModeFewer,
+	ModeThroughput, ModeForbid, ModeAttempts, ModeFull,
+}
 
 // Faults is how the Broadcaster misbehaves; the zero value is none.
 type Faults struct {
@@ -39,6 +52,8 @@ type Faults struct {
 	Mode string `json:"mode"`
 	// DelayMS is for ModeSlow.
 	DelayMS int `json:"delay_ms,omitempty"`
+	// Factor is for ModeThroughput: 0.5 is twice as fast as the source plays.
+	Factor float64 `json:"factor,omitempty"`
 	// Segments limits the fault to so many segments; 0 means no limit.
 	Segments int `json:"segments,omitempty"`
 	// Match limits it to segments whose "id/n.ts" contains this.
@@ -91,29 +106,49 @@ func (b *Broadcaster) nextFault(segment string) Faults {
 	return f
 }
 
-// before misbehaves instead of transcoding and says whether it did.
-func (f Faults) before(w http.ResponseWriter, r *http.Request) bool {
+// before misbehaves instead of transcoding; nil means that all goes on.
+func (f Faults) before(r *http.Request, p *post) error {
 	switch f.Mode {
 	case ModeRefuse:
-		http.Error(w, "segment refused", http.StatusUnprocessableEntity)
+		return p.refuseSegment(reasonVideo)
+	case ModeAttempts:
+		return p.refuseSegment(reasonAttempts)
 	case ModeError:
-		http.Error(w, "out of order", http.StatusInternalServerError)
+		return p.failed(http.StatusInternalServerError, "out of order")
+	case ModeForbid:
+		return p.forbid()
+	case ModeFull:
+		return noSessions()
 	case ModeHang:
 		<-r.Context().Done()
+		return errDropped
 	case ModeClose:
-		panic(http.ErrAbortHandler)
+		return errDropped
 	case ModeSlow:
-		t := time.NewTimer(time.Duration(f.DelayMS) * time.Millisecond)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			return false
-		case <-r.Context().Done():
-		}
-	default:
-		return false
+		return wait(r.Context(), time.Duration(f.DelayMS)*time.Millisecond)
 	}
-	return true
+	return nil
+}
+
+// pace is called when an orchestrator takes a segment up; what it returns waits
+// until the orchestrator is as slow as it should be.
+func (f Faults) pace(length time.Duration) func(context.Context) error {
+	if f.Mode != ModeThroughput {
+		return func(context.Context) error { return nil }
+	}
+	over := time.Now().Add(time.Duration(f.Factor * float64(length)))
+	return func(ctx context.Context) error { return wait(ctx, time.Until(over)) }
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errDropped, ctx.Err())
+	}
 }
 
 // spoil damages what was transcoded.

@@ -42,6 +42,12 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&cfg.FFmpeg, "ffmpeg", "", "path of ffmpeg; default from PATH")
 	flags.StringVar(&cfg.Preset, "preset", "", "libx264 preset; default ultrafast")
 	flags.IntVar(&cfg.MaxRunning, "max-running", 0, "segments in work at once; default two per CPU")
+	flags.BoolVar(&cfg.HEVC, "hevc", false, "take HEVC, as a transcoder with a GPU may")
+	flags.IntVar(&cfg.MaxManifests, "max-manifests", 0, "manifests that the gateway keeps; default 10")
+	flags.DurationVar(&cfg.ManifestLife, "manifest-life", 0, "how long it keeps one after its last segment; default 1m")
+	flags.IntVar(&cfg.MaxSessions, "max-sessions", 0, "manifests that the orchestrator takes; default all")
+	flags.DurationVar(&cfg.LeastInFlight, "least-in-flight", 0, "how long any segment may take before the answer is 503; default 1.5s, or twice its length")
+	flags.DurationVar(&cfg.Timeout, "timeout", 0, "when a segment is given up; default 8s, or four times its length")
 	verbose := flags.Bool("v", false, "log every segment to standard error")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -64,7 +70,10 @@ func run(ctx context.Context, args []string) error {
 		Handler: b, ReadHeaderTimeout: headerWait,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	stopped := context.AfterFunc(ctx, func() { _ = server.Close() })
+	stopped := context.AfterFunc(ctx, func() {
+		b.Close()
+		_ = server.Close()
+	})
 	defer stopped()
 	fmt.Printf("broadcaster listening on http://%s\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
