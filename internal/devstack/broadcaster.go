@@ -1,23 +1,32 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
 
-// broadcasterStart bounds its start: 0.1 s on an idle machine.
-const broadcasterStart = time.Minute
+const (
+	// broadcasterStart bounds its start: 0.1 s on an idle machine.
+	broadcasterStart = time.Minute
+	// manyManifests is room for all transcodes of a test run: a gateway has ten, and
+	// keeps each for a minute, which would have tests wait for each other.
+	manyManifests = 1000
+	// manifestLife is longer than the pause between two segments of a slow transcode.
+	manifestLife = 10 * time.Second
+)
 
 // Broadcaster is a stand-in Livepeer Broadcaster.
 type Broadcaster struct {
-	// URL is its address, as WEIR_BROADCASTERS has it.
-	URL  string
-	proc *process
+	// URL is its address, as WEIR_BROADCASTERS has it; Log is the path of its log file.
+	URL, Log string
+	proc     *process
 }
 
 // BroadcasterConfig says where a stand-in Broadcaster lives.
@@ -26,6 +35,12 @@ type BroadcasterConfig struct {
 	Dir string
 	// BinDir holds the broadcaster program (`make build`).
 	BinDir string
+	// MaxManifests is how many streams it takes at once; default manyManifests.
+	MaxManifests int
+	// ManifestLife is how long it keeps one after its last segment; default manifestLife.
+	ManifestLife time.Duration
+	// Flags are more of the program's, say "-hevc".
+	Flags []string
 }
 
 // StartBroadcaster starts a stand-in. It returns when it answers.
@@ -36,14 +51,18 @@ func StartBroadcaster(ctx context.Context, cfg *BroadcasterConfig) (*Broadcaster
 	if err != nil {
 		return nil, err
 	}
+	flags := append([]string{
+		"-v", "-max-manifests", strconv.Itoa(cmp.Or(cfg.MaxManifests, manyManifests)),
+		"-manifest-life", cmp.Or(cfg.ManifestLife, manifestLife).String(),
+	}, cfg.Flags...)
 	return onFreePort(ctx, func(port int) (*Broadcaster, error) {
-		cmd := exec.Command(program, "-listen", hostPort(port), "-v") //nolint:noctx // lives until Close, not until a context ends
+		cmd := exec.Command(program, append([]string{"-listen", hostPort(port)}, flags...)...) //nolint:noctx // lives until Close, not until a context ends
 		cmd.Dir = cfg.Dir
 		proc, err := startProcess("broadcaster", filepath.Join(cfg.Dir, "broadcaster.log"), cmd, syscall.SIGTERM)
 		if err != nil {
 			return nil, err
 		}
-		b := &Broadcaster{URL: "http://" + hostPort(port), proc: proc}
+		b := &Broadcaster{URL: "http://" + hostPort(port), Log: proc.logPath, proc: proc}
 		if err := proc.ready(ctx, func(ctx context.Context) error { return getOK(ctx, b.URL+"/faults") }); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}

@@ -81,6 +81,7 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 		d := &Daemon{API: "http://" + listen, Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
 		env := settings(cfg.Settings, map[string]string{
 			"WEIR_API_LISTEN": listen, "WEIR_TRIGGER_LISTEN": hostPort(triggers), "WEIR_SPOOL_DIR": spool,
+			"WEIR_SHM_DIR": shmDir(),
 		})
 		d.start = func() (*process, error) {
 			cmd := exec.Command(program) //nolint:noctx // lives until Close, not until a context ends

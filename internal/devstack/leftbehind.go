@@ -19,18 +19,20 @@ import (
 const (
 	// leftPoll is how often AwaitClean looks.
 	leftPoll = 200 * time.Millisecond
+	// shmVariable names another folder than /dev/shm, for the stand-ins and for us.
+	shmVariable = "MISTSIM_SHM_DIR"
 	// leftConns is enough to list jobs.
 	leftConns = 2
 )
 
 // LeftBehind lists what is there of transcodes besides their results: streams,
-// pushes and processes in Mist, files in the spools, half uploads, River jobs
-// that are not done. While transcodes run that is their work; after the last
+// pushes, processes and shared memory of Mist, files in the spools, half uploads,
+// River jobs that are not done. While transcodes run that is their work; after the last
 // one and a grace period it is a leak.
 func (s *Stack) LeftBehind(ctx context.Context) ([]string, error) {
 	var left []string
 	for _, look := range []func(context.Context) ([]string, error){
-		s.leftInMist, s.leftProcesses, s.leftInSpools, s.leftInS3, s.leftJobs,
+		s.leftInMist, s.leftProcesses, s.leftInMemory, s.leftInSpools, s.leftInS3, s.leftJobs,
 	} {
 		found, err := look(ctx)
 		if err != nil {
@@ -110,6 +112,39 @@ func (s *Stack) leftProcesses(context.Context) ([]string, error) {
 		}
 	}
 	return left, nil
+}
+
+// leftInMemory looks for the pages of transcodes that this stack's database knows: a
+// real Mist's folder may hold another one's.
+func (s *Stack) leftInMemory(ctx context.Context) ([]string, error) {
+	pages, err := mist.FindPages(shmDir())
+	if err != nil || len(pages) == 0 {
+		return nil, err
+	}
+	pool, err := db.Open(ctx, string(s.Database), leftConns)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	var left []string
+	for _, page := range pages {
+		var ours bool
+		if err := pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM weir.transcodes WHERE id = $1)", page.Name.Transcode).Scan(&ours); err != nil {
+			return nil, fmt.Errorf("look for the transcode of %s: %w", page.Path, err)
+		}
+		if ours {
+			left = append(left, fmt.Sprintf("%d bytes of memory in %s", page.Bytes, page.Path))
+		}
+	}
+	return left, nil
+}
+
+// shmDir is where the Mist of the stack keeps its memory; a daemon is told the same.
+func shmDir() string {
+	if dir := os.Getenv(shmVariable); dir != "" {
+		return dir
+	}
+	return mist.ShmDir
 }
 
 func (s *Stack) leftInSpools(context.Context) ([]string, error) {

@@ -35,6 +35,8 @@ type MistHostConfig struct {
 	Dir string
 	// BinDir holds the mistsim and MistProcLivepeer programs (`make build`).
 	BinDir string
+	// Flags are more of the program's, say "-flavour=up".
+	Flags []string
 }
 
 // RealMist is a MistServer that was started by somebody else.
@@ -56,9 +58,10 @@ func StartMistHost(ctx context.Context, cfg *MistHostConfig) (*MistHost, error) 
 		}
 	}
 	return onFreePort(ctx, func(port int) (*MistHost, error) {
+		args := append([]string{"-listen", hostPort(port), "-dir", cfg.Dir, "-v"}, cfg.Flags...)
 		h := &MistHost{API: "http://" + hostPort(port) + "/api2", BinDir: cfg.Dir}
 		h.start = func() (*process, error) {
-			cmd := exec.Command(filepath.Join(cfg.Dir, "mistsim"), "-listen", hostPort(port), "-dir", cfg.Dir, "-v") //nolint:noctx // lives until Close, not until a context ends
+			cmd := exec.Command(filepath.Join(cfg.Dir, "mistsim"), args...) //nolint:noctx // lives until Close, not until a context ends
 			cmd.Dir = cfg.Dir
 			return startProcess("mistsim", filepath.Join(cfg.Dir, "mistsim.log"), cmd, syscall.SIGTERM)
 		}

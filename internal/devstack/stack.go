@@ -76,10 +76,14 @@ type Config struct {
 	S3 *S3
 	// Bucket is an existing bucket; empty makes one.
 	Bucket string
+	// MistFlags are more flags of one stand-in host (from 0); nil for none.
+	MistFlags func(host int) []string
 	// Mist is a real Mist in place of the stand-in hosts.
 	Mist *MistHost
 	// Broadcasters are the addresses of real ones; nil starts a stand-in.
 	Broadcasters []string
+	// StandIn says how the stand-in Broadcaster behaves; its folders are the stack's.
+	StandIn BroadcasterConfig
 	// APIListen is the address of the first daemon's API; any free one where empty.
 	APIListen string
 	// Settings are further WEIR_ variables of all daemons; they win.
@@ -110,15 +114,28 @@ func FromEnvironment(getenv func(string) string) (*Config, error) {
 	if cfg.BinDir == "" || cfg.DatabaseServer == "" || cfg.S3.Endpoint == "" {
 		return nil, errors.New("no servers for tests: run `make test`")
 	}
-	api, binDir, broadcasters := getenv("WEIR_TEST_MIST_API"), getenv("WEIR_TEST_MIST_BIN_DIR"), getenv("WEIR_TEST_BROADCASTERS")
-	if api == "" {
-		return cfg, nil
+	var err error
+	cfg.Mist, cfg.Broadcasters, err = MistFromEnvironment("WEIR_TEST_", getenv)
+	return cfg, err
+}
+
+// MistFromEnvironment is the real Mist and the real Broadcasters of three variables with this
+// prefix, as WEIR_TEST_MIST_API; nil where they are not set.
+func MistFromEnvironment(prefix string, getenv func(string) string) (*MistHost, []string, error) {
+	names := []string{prefix + "MIST_API", prefix + "MIST_BIN_DIR", prefix + "BROADCASTERS"}
+	var set []string
+	for _, name := range names {
+		if getenv(name) != "" {
+			set = append(set, name)
+		}
 	}
-	if binDir == "" || broadcasters == "" {
-		return nil, errors.New("WEIR_TEST_MIST_API needs WEIR_TEST_MIST_BIN_DIR and WEIR_TEST_BROADCASTERS beside it: run `make test-mist`")
+	switch len(set) {
+	case 0:
+		return nil, nil, nil
+	case len(names):
+		return RealMist(getenv(names[0]), getenv(names[1])), strings.Split(getenv(names[2]), ","), nil
 	}
-	cfg.Mist, cfg.Broadcasters = RealMist(api, binDir), strings.Split(broadcasters, ",")
-	return cfg, nil
+	return nil, nil, fmt.Errorf("%s is set: set all of %s, or none", set[0], strings.Join(names, ", "))
 }
 
 // Start starts everything, the daemons last. It returns when all of it is
@@ -252,7 +269,9 @@ func (s *Stack) startBroadcaster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.Broadcaster, err = StartBroadcaster(ctx, &BroadcasterConfig{Dir: dir, BinDir: s.cfg.BinDir}); err != nil {
+	standIn := s.cfg.StandIn
+	standIn.Dir, standIn.BinDir = dir, s.cfg.BinDir
+	if s.Broadcaster, err = StartBroadcaster(ctx, &standIn); err != nil {
 		return err
 	}
 	s.closers.add(s.Broadcaster.Close)
@@ -270,7 +289,11 @@ func (s *Stack) startHosts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		host, err := StartMistHost(ctx, &MistHostConfig{Dir: dir, BinDir: s.cfg.BinDir})
+		standIn := &MistHostConfig{Dir: dir, BinDir: s.cfg.BinDir}
+		if s.cfg.MistFlags != nil {
+			standIn.Flags = s.cfg.MistFlags(i)
+		}
+		host, err := StartMistHost(ctx, standIn)
 		if err != nil {
 			return err
 		}

@@ -212,7 +212,13 @@ func TestFaultsEndpoint(t *testing.T) {
 	var got mistsim.Faults
 	require.NoError(t, json.Unmarshal([]byte(text), &got))
 	require.Equal(t, mistsim.Faults{LoseTriggers: []string{"PUSH_END"}, DelayAPIMS: 1}, got)
-	h.SetFaults(mistsim.Faults{RefuseAPI: true})
+	for _, wrong := range []string{`{"lose_pushes":3,"of_pushes":2}`, `{"lose_pushes_as":"x"}`, `{"hang_start_as":"x"}`, `{"x":1}`} {
+		resp, err := h.client.Post(strings.TrimSuffix(h.URL(), "/api2")+mistsim.FaultsPath, "application/json", strings.NewReader(wrong))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode, wrong)
+	}
+	require.NoError(t, h.SetFaults(mistsim.Faults{RefuseAPI: true}))
 	_, err := h.client.Post(h.URL(), "application/json", strings.NewReader(`{}`))
 	require.Error(t, err)
 }

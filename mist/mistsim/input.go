@@ -19,6 +19,8 @@ type input struct {
 	users        map[int]bool // processes that read it
 	everUsed     int          // how many ever did; STREAM_END counts them
 	idleSince    time.Time
+	pid          int           // of its process, 0 before it is there and after it was killed
+	gone         chan struct{} // closed when that process is gone
 }
 
 // kickoff starts the stream's input unless it runs, and reads its header.
@@ -30,7 +32,7 @@ func (s *Server) kickoff(stream string) shm.Source {
 	s.mu.Unlock()
 	answer := shm.Source{
 		State: shm.Missing, Path: path, Upstream: s.upstream(),
-		Timing: shm.Timing{Stats: s.cfg.Timing.Stats, TrackWait: s.cfg.Timing.TrackWait, Poll: s.cfg.Timing.Poll},
+		Timing: shm.Timing{Stats: s.cfg.Timing.Stats, TrackWait: s.cfg.Timing.TrackWait, Poll: s.cfg.Timing.Poll, Turn: s.cfg.Timing.Turn},
 	}
 	if running != nil {
 		return running.source
@@ -43,20 +45,23 @@ func (s *Server) kickoff(stream string) shm.Source {
 		s.log.Info("source cannot be opened", "stream", stream, "error", err)
 		return answer
 	}
-	if len(tracks) == 0 {
-		answer.State = shm.Booting
-		return answer
-	}
-	answer.State, answer.Tracks, answer.UUID = shm.Ready, tracks, newUUID()
-	in := &input{stream: stream, path: path, source: answer, users: map[int]bool{}, idleSince: time.Now()}
+	in := &input{stream: stream, path: path, users: map[int]bool{}, idleSince: time.Now(), gone: make(chan struct{})}
 	for _, t := range tracks {
 		in.lastMS = max(in.lastMS, t.LastMS)
 	}
+	answer.State, answer.Tracks, answer.UUID = shm.Ready, tracks, newUUID()
 	s.mu.Lock()
-	s.inputs[stream] = in
-	delete(s.ended, stream)
-	s.note(logLine{kind: "INFO", message: "Input started", stream: stream})
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if len(tracks) == 0 {
+		answer.State = shm.Booting
+		s.booting[stream] = in
+	} else {
+		s.inputs[stream] = in
+		delete(s.ended, stream)
+		s.note(logLine{kind: "INFO", message: "Input started", stream: stream})
+	}
+	in.source = answer // others find it running
+	answer.Started = true
 	return answer
 }
 
@@ -70,7 +75,6 @@ func readTracks(path string) ([]shm.SourceTrack, error) {
 	defer f.Close()
 	var tracks []shm.SourceTrack
 	index := map[uint16]int{}
-	frames := map[int]int64{}
 	for d := ts.NewDemuxer(f); ; {
 		frame, err := d.Next()
 		if errors.Is(err, io.EOF) {
@@ -86,6 +90,10 @@ func readTracks(path string) ([]shm.SourceTrack, error) {
 			tracks = append(tracks, shm.SourceTrack{Index: i, PID: int(frame.PID), Codec: frame.Codec, FirstMS: frame.MS()})
 		}
 		t := &tracks[i]
+		if page := len(t.Pages) - 1; page < 0 || frame.Key && t.Pages[page].Bytes > flipPage {
+			t.Pages = append(t.Pages, shm.TrackPage{FirstKey: t.Keys})
+		}
+		t.Pages[len(t.Pages)-1].Bytes += int64(len(frame.Data))
 		if frame.Key {
 			t.Keys++
 		}
@@ -96,24 +104,13 @@ func readTracks(path string) ([]shm.SourceTrack, error) {
 		}
 		t.LastMS = max(t.LastMS, frame.MS())
 		t.Bytes += int64(len(frame.Data))
-		frames[i]++
-	}
-	for i := range tracks {
-		if t := &tracks[i]; t.FPKS == 0 && ts.IsVideo(t.Codec) {
-			t.FPKS = rate(frames[i], t.LastMS-t.FirstMS)
-		}
 	}
 	return tracks, nil
 }
 
-// rate is frames per 1,000 seconds, measured over a track.
-func rate(frames, ms int64) int {
-	const perKS = 1000 * 1000
-	if frames < 2 || ms <= 0 {
-		return 0
-	}
-	return int(((frames-1)*perKS + ms/2) / ms)
-}
+// flipPage is how many bytes fill a page: the next keyframe begins another
+// (lib/defines.h, FLIP_DATA_PAGE_SIZE).
+const flipPage = 8 << 20
 
 // endInput takes a source offline. The caller holds mu; the returned event, if
 // any, is fired after mu is released.
@@ -126,12 +123,17 @@ func (s *Server) endInput(in *input) []event {
 	for pid := range in.users {
 		s.terminate(pid)
 	}
+	pid := in.pid
+	s.terminate(pid)
 	if !s.upstream() {
 		return nil
 	}
+	if pid == 0 {
+		pid = os.Getpid()
+	}
 	return []event{{
-		name: inputAbort, stream: in.stream, pid: os.Getpid(), streamUUID: in.source.UUID,
-		body: joined(in.stream, in.path, "MistInTS", os.Getpid(), "FORMAT_SPECIFIC", "Could not getNext TS packet!"),
+		name: inputAbort, stream: in.stream, pid: pid, streamUUID: in.source.UUID,
+		body: joined(in.stream, in.path, "MistInTS", pid, "FORMAT_SPECIFIC", "Could not getNext TS packet!"),
 	}}
 }
 

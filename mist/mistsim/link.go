@@ -15,7 +15,9 @@ const maxLink = 1 << 30
 // linkRoutes is what the host's own processes may ask over the socket.
 func (s *Server) linkRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /kickoff", answer(func(a *shm.Attach) (any, error) { return s.kickoff(a.Source), nil }))
+	mux.HandleFunc("POST /kickoff", answer(func(a *shm.Attach) (any, error) { return s.begin(a.Source), nil }))
+	mux.HandleFunc("POST /input", s.serveInput)
+	mux.HandleFunc("POST /inputend", answer(func(a *shm.Attach) (any, error) { s.inputEnded(a); return nil, nil }))
 	mux.HandleFunc("POST /attach", s.serveAttach)
 	mux.HandleFunc("POST /detach", answer(func(a *shm.Attach) (any, error) { s.detach(a.PID, false); return nil, nil }))
 	mux.HandleFunc("POST /ingest", answer(func(in *shm.Ingest) (any, error) { return s.ingest(in) }))

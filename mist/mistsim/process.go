@@ -31,10 +31,14 @@ func (s *Server) attach(a *shm.Attach) {
 	if a.Sink == "" {
 		return // still waiting for its source
 	}
+	s.log.Info("process attached", "pid", a.PID, "sink", a.Sink)
 	if old := s.sinks[a.Sink]; old != nil {
+		if old.lingers && s.resumes(a.Sink) {
+			old.pid, old.detached, old.lingers = a.PID, false, false
+			return
+		}
 		s.endSink(old, goneEnd)
 	}
-	s.log.Info("process attached", "pid", a.PID, "sink", a.Sink)
 	s.sinks[a.Sink] = &sink{name: a.Sink, uuid: newUUID(), pid: a.PID, changed: make(chan struct{})}
 	delete(s.ended, a.Sink)
 }
@@ -54,7 +58,8 @@ func (s *Server) detach(pid int, killed bool) {
 	}
 	if b := s.sinks[p.sink]; b != nil && b.pid == pid {
 		b.detached, b.killed, b.endAt = true, killed, time.Now()
-		if killed && s.upstream() {
+		b.lingers = s.resumeMode(b.name) != wipes
+		if killed && s.upstream() && !b.lingers {
 			b.endAt = b.endAt.Add(s.cfg.Timing.KilledSource)
 		}
 	}

@@ -29,14 +29,15 @@ type push struct {
 	logs           []logLine
 	status         object // nil before the first update
 	exited         bool
-	ended          bool // PUSH_END is being sent
+	ended          bool   // PUSH_END is being sent
+	doom           string // how a fault makes it lose what it has not written
 	done           chan struct{}
 }
 
 // startPush starts a push process and tells nothing, whatever comes of it. The
 // caller holds mu.
 func (s *Server) startPush(stream, target string) {
-	path, _ := cutParameters(target)
+	path, parameters := cutParameters(target)
 	if s.faults.IgnorePushes || !strings.HasPrefix(path, "/") || !strings.HasSuffix(path, ".ts") {
 		return // no output matches
 	}
@@ -51,6 +52,14 @@ func (s *Server) startPush(stream, target string) {
 	if s.upstream() && s.sinks[stream] == nil && s.inputs[stream] == nil {
 		s.run(func() { s.kickoff(stream) })
 	}
+	stopMS, _ := strconv.ParseInt(parameters.Get("recstop"), 10, 64) // none is 0
+	doom := s.dooms(stopMS)
+	if s.resumeMode(stream) != wipes {
+		doom = ""
+	}
+	if doom == LostUnstarted {
+		return
+	}
 	cmd := exec.CommandContext(s.ctx, s.cfg.PushCommand[0], slices.Concat(s.cfg.PushCommand[1:], []string{s.socket()})...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -58,7 +67,7 @@ func (s *Server) startPush(stream, target string) {
 		s.log.Error("start push process", "stream", stream, "error", err)
 		return
 	}
-	p := &push{pid: cmd.Process.Pid, stream: stream, target: target, cmd: cmd, done: make(chan struct{})}
+	p := &push{pid: cmd.Process.Pid, stream: stream, target: target, cmd: cmd, doom: doom, done: make(chan struct{})}
 	s.pushes[p.pid] = p
 	if s.upstream() {
 		p.status = object{"active_ms": 0, "active_seconds": 0, "current_target": "", "media_tx": 0, "mediatime": 0}
@@ -245,13 +254,12 @@ func (s *Server) servePush(w http.ResponseWriter, r *http.Request) {
 		order.Tick = s.cfg.Timing.FirstStats
 	}
 	next := 0
-	if k != nil {
+	if k != nil && s.hold(b) {
+		defer s.leave(b)
 		s.mu.Lock()
 		next = startFrame(k, parameters.Get("recstart"))
 		order.Track, order.StartMS = k.idx, k.frames[next].ms
-		b.readers++
 		s.mu.Unlock()
-		defer s.leave(b)
 		order.AskedMS = order.StartMS
 		if v, err := strconv.ParseInt(parameters.Get("recstart"), 10, 64); err == nil {
 			order.AskedMS = v
@@ -261,10 +269,21 @@ func (s *Server) servePush(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = out.Encode(order)
-	if k == nil {
+	if order.Track < 0 {
 		return // the push sees no track and ends by itself
 	}
-	s.feed(r.Context(), w, b, k, next, order.StopMS)
+	s.feed(r.Context(), w, &reading{sink: b, track: k, next: next, stop: order.StopMS, doom: p.doom})
+}
+
+// hold keeps a buffer's tracks open for a push, if they still are.
+func (s *Server) hold(b *sink) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.gone != "" && b.readers == 0 {
+		return false
+	}
+	b.readers++
+	return true
 }
 
 // leave ends a push's hold on a buffer; the last one closes it.
@@ -275,58 +294,108 @@ func (s *Server) leave(b *sink) {
 	b.closeUnused()
 }
 
+// reading is a push's way through a track.
+type reading struct {
+	sink  *sink
+	track *track
+	next  int    // index of the next frame
+	stop  int64  // recstop
+	doom  string // how the push is lost, if it is
+}
+
 // feed sends a track's frames. It keeps one frame back, because a frame's end
 // is only known when the next one is there: the last one of a stream that ends
-// is never written.
-func (s *Server) feed(ctx context.Context, w http.ResponseWriter, b *sink, k *track, next int, stop int64) {
-	out := json.NewEncoder(w)
+// is never written. When the stream ends, what is not written by then is lost.
+func (s *Server) feed(ctx context.Context, w http.ResponseWriter, r *reading) {
 	flush := func() { _ = http.NewResponseController(w).Flush() }
+	idle := time.NewTimer(s.cfg.Timing.DataWait)
+	defer idle.Stop()
+	s.mu.Lock()
+	limit := len(r.track.frames)
+	s.mu.Unlock()
+	if r.doom != "" {
+		limit = r.next + max(1, (limit-r.next)/2) //nolint:mnd // half
+	}
 	var packets []byte
 	for {
 		s.mu.Lock()
-		frames, gone, changed := k.frames, b.gone, b.changed
+		frames, gone, changed := r.track.frames, r.sink.gone, r.sink.changed
 		s.mu.Unlock()
-		for next+1 < len(frames) {
-			f := frames[next]
-			if stop > 0 && stop <= f.ms {
-				_ = out.Encode(shm.PushChunk{End: "CLEAN_INTENDED_STOP", Text: "planned stopping point reached", LastMS: f.ms})
-				flush()
-				return
-			}
+		if end := r.end(frames, gone, s.cfg.AwaitPushes); end != nil {
+			_ = json.NewEncoder(w).Encode(end)
+			flush()
+			return
+		}
+		if r.next+1 < len(frames) && (r.doom == "" || r.next < limit) {
+			f := frames[r.next]
 			packets = slices.Grow(packets[:0], f.length)[:f.length]
-			if _, err := k.file.ReadAt(packets, f.off); err != nil {
-				s.log.Error("read stream buffer", "stream", b.name, "error", err)
+			if err := s.sendFrame(w, r, f, frames[len(frames)-1].ms, packets); err != nil {
 				return
 			}
-			if out.Encode(shm.PushChunk{MS: f.ms, Bytes: f.length, LastMS: frames[len(frames)-1].ms}) != nil {
-				return // the push is gone
-			}
-			if _, err := w.Write(packets); err != nil {
-				return
-			}
-			s.mu.Lock()
-			b.sent += int64(f.length)
-			s.mu.Unlock()
-			next++
+			r.next++
+			idle.Reset(s.cfg.Timing.DataWait)
+			continue
 		}
 		flush()
-		switch gone {
-		case "":
-		case goneNuked:
-			_ = out.Encode(shm.PushChunk{End: "CLEAN_SIGNAL", Text: fmt.Sprintf("signal Terminated (15) from process %d", os.Getpid())})
-			flush()
-			return
-		default:
-			_ = out.Encode(shm.PushChunk{End: "CLEAN_EOF", Text: gone})
-			flush()
-			return
-		}
 		select {
 		case <-changed:
+		case <-idle.C:
+			if r.doom != "" {
+				continue // it is not data that it waits for
+			}
+			_ = json.NewEncoder(w).Encode(shm.PushChunk{End: "CLEAN_EOF", Text: goneEnd})
+			flush()
+			return
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// end says how the push ends now, if it does. patient lets it have all that a stream
+// which is gone has left.
+func (r *reading) end(frames []buffered, gone string, patient bool) *shm.PushChunk {
+	left := r.next+1 < len(frames)
+	switch {
+	case r.doom == LostShm && gone != "":
+		return &lostShm
+	case r.doom != "" && gone != "":
+		return &shm.PushChunk{End: "UNKNOWN", Text: "set inactive"}
+	case r.doom != "":
+		return nil
+	case left && patient || gone == "":
+		if left && r.stop > 0 && r.stop <= frames[r.next].ms {
+			return &shm.PushChunk{End: "CLEAN_INTENDED_STOP", Text: "planned stopping point reached", LastMS: frames[r.next].ms}
+		}
+		return nil
+	case gone == goneNuked:
+		return &shm.PushChunk{End: "CLEAN_SIGNAL", Text: fmt.Sprintf("signal Terminated (15) from process %d", os.Getpid())}
+	case left:
+		return &lostShm
+	}
+	return &shm.PushChunk{End: "CLEAN_EOF", Text: gone}
+}
+
+// lostShm is the end of a push whose tracks went while it wrote them.
+var lostShm = shm.PushChunk{End: "SHM_LOST", Text: "lost internal connection to stream data"}
+
+// sendFrame announces and sends one frame; an error means that the push is gone, or
+// the buffer.
+func (s *Server) sendFrame(w http.ResponseWriter, r *reading, f buffered, edge int64, packets []byte) error {
+	if _, err := r.track.file.ReadAt(packets, f.off); err != nil {
+		s.log.Error("read stream buffer", "stream", r.sink.name, "error", err)
+		return err
+	}
+	if err := json.NewEncoder(w).Encode(shm.PushChunk{MS: f.ms, Bytes: f.length, LastMS: edge}); err != nil {
+		return err
+	}
+	if _, err := w.Write(packets); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	r.sink.sent += int64(f.length)
+	s.mu.Unlock()
+	return nil
 }
 
 // liveEdge is how far behind the newest keyframe's time a push begins that does
@@ -373,11 +442,11 @@ func (s *Server) selectTrack(r *http.Request, stream string, parameters url.Valu
 			over = b.gone != ""
 		}
 		s.mu.Unlock()
-		if k != nil && (enough || over) {
+		if k != nil && (enough && !over || over && s.cfg.AwaitPushes) {
 			return b, k
 		}
 		if over {
-			return nil, nil
+			return nil, nil // too late: its tracks are gone
 		}
 		select {
 		case <-changed:

@@ -47,6 +47,13 @@ type Config struct {
 	// PushCommand starts a push process, which must call RunPush; default is
 	// the running executable with the argument "push".
 	PushCommand []string
+	// ShmDir is the folder in which inputs keep their pages; default is the one in
+	// the environment's ShmDirEnv, else /dev/shm.
+	ShmDir string
+	// AwaitPushes makes a stream that ends wait until its pushes wrote all that it
+	// holds. It is one outcome of the race that Faults.LosePushes makes sure to lose;
+	// a real host, and the default here, leaves it open.
+	AwaitPushes bool
 	// Faults are the faults to begin with; see Faults for how to change them.
 	Faults Faults
 	// Timing holds the fixed waits; the defaults are the recorded ones.
@@ -84,6 +91,17 @@ type Timing struct {
 	LoginPause time.Duration
 	// ConfigSave is how long after a change the config is written; default 60 s.
 	ConfigSave time.Duration
+	// Turn is the step in which the threads of a process look for work; default 100 ms.
+	Turn time.Duration
+	// InputStop is how long an input takes to end after SIGTERM; default 1 s, seen
+	// were 1.1 to 2.8 s.
+	InputStop time.Duration
+	// DataWait ends a push that gets no data from a stream that lingers (resume);
+	// default 25 s.
+	DataWait time.Duration
+	// Offline is how long Upstream lists an ended stream as Offline; default 25 s,
+	// seen were 20 to 30 s.
+	Offline time.Duration
 	// Poll is the step in which a starting process looks for its source; default 250 ms.
 	Poll time.Duration
 }
@@ -106,6 +124,10 @@ func (t *Timing) setDefaults() {
 		{&t.LoginPause, time.Second},
 		{&t.ConfigSave, 60 * time.Second},
 		{&t.Poll, 250 * time.Millisecond},
+		{&t.Turn, 100 * time.Millisecond},
+		{&t.InputStop, time.Second},
+		{&t.DataWait, 25 * time.Second},
+		{&t.Offline, 25 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -150,12 +172,14 @@ type Server struct {
 	published map[string][]handler
 	dirty     time.Time
 	inputs    map[string]*input
+	booting   map[string]*input // those that met a source that is no media
 	sinks     map[string]*sink
 	ended     map[string]*ended
 	processes map[int]*process
 	pushes    map[int]*push
 	logs      []logLine
 	faults    Faults
+	counted   counted
 	held      *delivery
 }
 
@@ -185,10 +209,18 @@ func New(cfg *Config) (*Server, error) {
 		}
 		c.PushCommand = []string{exe, "push"}
 	}
+	if c.ShmDir == "" {
+		if c.ShmDir = os.Getenv(ShmDirEnv); c.ShmDir == "" {
+			c.ShmDir = defaultShmDir
+		}
+	}
+	if err := c.Faults.check(); err != nil {
+		return nil, fmt.Errorf("mistsim: %w", err)
+	}
 	c.Timing.setDefaults()
 	s := &Server{
 		cfg: c, log: c.Log, iid: rand.Text()[:iidLen], version: lpVersion,
-		published: map[string][]handler{}, inputs: map[string]*input{}, sinks: map[string]*sink{},
+		published: map[string][]handler{}, inputs: map[string]*input{}, booting: map[string]*input{}, sinks: map[string]*sink{},
 		ended: map[string]*ended{}, processes: map[int]*process{}, pushes: map[int]*push{}, faults: c.Faults,
 	}
 	if c.Flavour == Upstream {

@@ -10,8 +10,6 @@ const (
 	// streamEndRepeats is how often Mist repeats STREAM_END, with zeros, while
 	// the sessions of the stream time out.
 	streamEndRepeats = 4
-	// upOffline is how long Upstream lists an ended stream as Offline.
-	upOffline = 10 * time.Second
 )
 
 // sessionTotals is what STREAM_END reports.
@@ -38,7 +36,7 @@ func (s *Server) sessionPass(now time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(s.ended)) {
 		e := s.ended[name]
 		if s.upstream() {
-			if now.Sub(e.at) > upOffline {
+			if now.Sub(e.at) > s.cfg.Timing.Offline {
 				delete(s.ended, name)
 			}
 			continue // no STREAM_END in its recordings

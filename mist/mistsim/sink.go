@@ -28,6 +28,7 @@ type sink struct {
 	detached bool
 	killed   bool
 	endAt    time.Time
+	lingers  bool   // its process is gone, its tracks are kept
 	gone     string // why it is gone, for its pushes; empty while it lives
 	sent     int64  // bytes written by pushes
 	pushed   int    // pushes that ever ran
@@ -44,6 +45,8 @@ const (
 // track is one rendition in a buffer. Its packets lie in an unlinked file.
 type track struct {
 	idx, trackID int
+	pid          int // of the process that feeds it
+	late         bool
 	codec        string
 	valid        bool
 	header       ts.Header
@@ -73,6 +76,39 @@ func (b *sink) signal() {
 }
 
 func (b *sink) online() bool { return b.gone == "" && len(b.tracks) > 0 }
+
+// status is what active_streams says of a stream with tracks.
+func (b *sink) status() string {
+	if b.lingers {
+		return "Waiting for data"
+	}
+	return "Online"
+}
+
+// Modes of a live stream's resume option (src/input/input_buffer.cpp): what its
+// buffer does with the tracks of a process that is gone.
+const (
+	// wipes drops them at its next pass, read or not.
+	wipes = 0
+	// resumes keeps them until nobody has used the stream for a while, and lets the
+	// next process go on. With any higher number Livepeer keeps them too, but starts
+	// afresh with the next process; for Upstream all numbers are the same.
+	resumes = 1
+)
+
+// resumeMode reads the option from the stream's configuration as it is now. The
+// caller holds mu.
+func (s *Server) resumeMode(stream string) int {
+	o, _ := s.streamConfig(stream)
+	mode, _ := number(o["resume"])
+	if on, _ := o["resume"].(bool); on || mode != wipes && s.upstream() {
+		return resumes
+	}
+	return mode
+}
+
+// resumes says whether the next process goes on with a stream's tracks.
+func (s *Server) resumes(stream string) bool { return s.resumeMode(stream) == resumes }
 
 func (b *sink) lastMS() (ms int64) {
 	for _, k := range b.tracks {
@@ -145,7 +181,7 @@ func (s *Server) ingestPart(b *sink, timeMS int64, part shm.Part) error {
 
 func (s *Server) trackOf(b *sink, trackID int, codec string) (*track, error) {
 	for _, k := range b.tracks {
-		if k.trackID == trackID {
+		if k.trackID == trackID && k.pid == b.pid {
 			return k, nil
 		}
 	}
@@ -156,15 +192,21 @@ func (s *Server) trackOf(b *sink, trackID int, codec string) (*track, error) {
 	if err := os.Remove(f.Name()); err != nil { // so that nothing stays behind, whatever happens
 		return nil, err
 	}
-	k := &track{idx: len(b.tracks), trackID: trackID, codec: codec, valid: true, mux: ts.NewMuxer(codec), file: f}
+	k := &track{idx: len(b.tracks), trackID: trackID, pid: b.pid, codec: codec, valid: true, mux: ts.NewMuxer(codec), file: f}
 	b.tracks = append(b.tracks, k)
 	return k, nil
 }
 
+// append takes a frame, unless it is older than the track's last: that one is
+// dropped without a word, be it a keyframe or not (src/io.cpp). Frames are kept
+// from the first keyframe on.
 func (k *track) append(f *ts.Frame, offset int64) error {
 	ms := f.MS() + offset
-	if len(k.frames) > 0 {
-		ms = max(ms, k.lastMS()) // a track never runs backwards
+	if ms < 0 { // times are unsigned: it is later than all others, and ends the track
+		k.late = true
+	}
+	if k.late || len(k.frames) == 0 && !f.Key || len(k.frames) > 0 && ms < k.lastMS() {
+		return nil
 	}
 	packets := k.mux.Append(nil, &ts.Frame{
 		DTS: ms * ts.TicksPerMS, PTS: (ms + f.OffsetMS()) * ts.TicksPerMS, Key: f.Key, Data: f.Data,
@@ -178,10 +220,24 @@ func (k *track) append(f *ts.Frame, offset int64) error {
 	k.media += int64(len(f.Data))
 	k.frames = append(k.frames, buffered{ms: ms, off: k.size, length: len(packets), key: f.Key})
 	k.size += int64(len(packets))
-	if f.Key && !k.headed {
-		k.header, k.headed = ts.ParseHeader(f.Codec, f.Data)
+	if f.Key {
+		k.update(f)
 	}
 	return nil
+}
+
+// update reads a keyframe's header. The first one makes the track; later ones
+// change the size and rate of H.264, of nothing else.
+func (k *track) update(f *ts.Frame) {
+	h, ok := ts.ParseHeader(f.Codec, f.Data)
+	switch {
+	case !ok:
+	case !k.headed:
+		k.header, k.headed = h, true
+	case f.Codec == ts.H264:
+		h.SPS, h.PPS = k.header.SPS, k.header.PPS
+		k.header = h
+	}
 }
 
 // bps is in bytes a second, over complete GOPs: 0 before the second keyframe.
@@ -197,13 +253,6 @@ func (k *track) bps() int64 {
 	return 0
 }
 
-func (k *track) fpks() int {
-	if k.header.FPKS > 0 {
-		return k.header.FPKS
-	}
-	return rate(int64(len(k.frames)), k.lastMS()-k.firstMS())
-}
-
 // Jitter as recorded: a constant of the tree for transcoded tracks.
 const (
 	lpJitter = 200
@@ -212,7 +261,7 @@ const (
 
 // describe is the track's entry in LIVE_TRACK_LIST.
 func (k *track) describe(upstream bool) (key string, entry object) {
-	fpks := k.fpks()
+	fpks := k.header.FPKS
 	fps := float64(fpks) / 1000
 	key = fmt.Sprintf("video_%s_%dx%d_%gfps_%d", k.codec, k.header.Width, k.header.DisplayHeight(), fps, k.idx)
 	entry = object{
@@ -308,6 +357,15 @@ func (s *Server) bufferPass(now time.Time) {
 	s.mu.Lock()
 	for _, name := range slices.Sorted(maps.Keys(s.sinks)) {
 		b := s.sinks[name]
+		if b.lingers {
+			switch {
+			case b.readers > 0:
+				b.endAt = now // it is in use
+			case now.Sub(b.endAt) > s.cfg.Timing.InputTimeout:
+				s.endSink(b, goneEnd) // and nobody is told of its tracks
+			}
+			continue
+		}
 		if b.detached {
 			if now.Before(b.endAt) {
 				continue

@@ -43,7 +43,7 @@ func (s *Server) activeStreams(q any) any {
 	for name, b := range s.sinks {
 		if b.online() {
 			all[name] = object{
-				"status": "Online", "lastms": b.lastMS(), "tracks": len(b.tracks), "inputs": 1,
+				"status": b.status(), "lastms": b.lastMS(), "tracks": len(b.tracks), "inputs": 1,
 				"source": "push://INTERNAL_PUSH:Livepeer", "firstms": 0, "outputs": 0, "viewers": 0,
 			}
 		}
@@ -83,9 +83,14 @@ func (s *Server) activeStreams(q any) any {
 // stream. The caller holds mu.
 func (s *Server) nuke(stream string) {
 	var events []event
-	if in := s.inputs[stream]; in != nil {
+	in := s.inputs[stream]
+	if in == nil {
+		in = s.booting[stream]
+		delete(s.booting, stream)
+	} else {
 		events = s.endInput(in)
 	}
+	s.wipe(stream, in)
 	if b := s.sinks[stream]; b != nil {
 		s.endSink(b, goneNuked)
 		s.terminate(b.pid)

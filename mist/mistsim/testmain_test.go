@@ -1,6 +1,7 @@
 package mistsim_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,11 +133,21 @@ func (h *handler) await(t *testing.T, name string, n int) []trigger {
 type host struct {
 	*mistsim.Server
 	dir     string
+	shm     string // its shared memory
 	handler *handler
 	client  *http.Client
 }
 
+// setup starts a host whose pushes have all that a stream holds when it ends; the
+// race for that is not what most tests are about. See setupRace.
 func setup(t *testing.T, cfg mistsim.Config) *host {
+	t.Helper()
+	cfg.AwaitPushes = true
+	return setupRace(t, cfg)
+}
+
+// setupRace starts a host as it is by itself.
+func setupRace(t *testing.T, cfg mistsim.Config) *host {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "h") //nolint:usetesting // its paths are too long for a socket
 	require.NoError(t, err)
@@ -144,9 +156,15 @@ func setup(t *testing.T, cfg mistsim.Config) *host {
 		cfg.Listen = "127.0.0.1:0"
 	}
 	require.NoError(t, os.Link(filepath.Join(bins, "MistProcLivepeer"), filepath.Join(dir, "MistProcLivepeer")))
+	if cfg.ShmDir == "" {
+		cfg.ShmDir = t.TempDir()
+	}
+	if cfg.Timing.InputStop == 0 {
+		cfg.Timing.InputStop = time.Millisecond
+	}
 	server, err := mistsim.New(&cfg)
 	require.NoError(t, err)
-	h := &host{Server: server, dir: dir, handler: newHandler(t), client: &http.Client{Transport: &http.Transport{}}}
+	h := &host{Server: server, dir: dir, shm: cfg.ShmDir, handler: newHandler(t), client: &http.Client{Transport: &http.Transport{}}}
 	require.NoError(t, server.Start(context.Background()))
 	t.Cleanup(func() {
 		h.client.CloseIdleConnections()
@@ -260,6 +278,7 @@ func (h *host) start(t *testing.T, config object) *process {
 	text, err := json.Marshal(config)
 	require.NoError(t, err)
 	p := &process{Cmd: exec.Command(filepath.Join(h.dir, "MistProcLivepeer"), "-", "--debug", "4", "--kickoff"), done: make(chan struct{}), log: &lockedBuffer{}}
+	p.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.Stdin, p.Stderr = strings.NewReader(string(text)), p.log
 	require.NoError(t, p.Start())
 	go func() {
@@ -299,6 +318,23 @@ func startBroadcaster(t *testing.T) (*broadcaster.Broadcaster, string) {
 	return b, server.URL
 }
 
+// serve serves a handler and returns its address.
+func serve(t *testing.T, handle http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// await waits for an event, or for the end of the request that waits.
+func await(r *http.Request, event <-chan struct{}) {
+	_, _ = io.Copy(io.Discard, r.Body) // else the end of its connection is not seen
+	select {
+	case <-event:
+	case <-r.Context().Done():
+	}
+}
+
 // run runs a tool and returns what it prints.
 func run(t *testing.T, tool string, args ...string) string {
 	t.Helper()
@@ -326,4 +362,31 @@ func probeFile(t *testing.T, path string) probe {
 		n[i] = v
 	}
 	return probe{width: n[0], height: n[1], frames: n[2]}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func atoi(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// Fields of a process as statOf lists them.
+const (
+	statState   = 0
+	statSession = 3
+	statFields  = 50
+)
+
+func isZombie(pid int) bool { return statOf(pid)[statState] == "Z" }
+
+// statOf lists the fields of a process behind its name; they are empty when it is gone.
+func statOf(pid int) []string {
+	data, err := os.ReadFile(filepath.Join("/proc", itoa(pid), "stat"))
+	if err != nil {
+		return make([]string, statFields)
+	}
+	return strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 }

@@ -2,12 +2,13 @@ package mistsim_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -100,7 +101,7 @@ func TestEveryFrame(t *testing.T) {
 			}
 			end := h.handler.await(t, "RECORDING_END", 1)[0]
 			require.Contains(t, end.body, "CLEAN_INTENDED_STOP")
-			require.Equal(t, probe{width: 160, height: 96, frames: probeFile(t, video).frames}, probeFile(t, filepath.Join(w.out, "0.ts")))
+			require.Equal(t, probe{width: 160, height: 90, frames: probeFile(t, video).frames}, probeFile(t, filepath.Join(w.out, "0.ts")))
 		})
 	}
 }
@@ -135,8 +136,19 @@ func TestRefusedSegments(t *testing.T) {
 	t.Parallel()
 	src := setupSources(t)
 	h := setup(t, mistsim.Config{Timing: quick})
-	b, url := startBroadcaster(t)
-	require.NoError(t, b.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeRefuse, Segments: 1, Match: "/1.ts"}))
+	b, _ := startBroadcaster(t)
+	freed := make(chan struct{}) // the third segment is in the first one's slot
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/1.ts"):
+			await(r, freed)
+			http.Error(w, "no", http.StatusUnprocessableEntity)
+			return
+		case strings.HasSuffix(r.URL.Path, "/2.ts"):
+			close(freed)
+		}
+		b.ServeHTTP(w, r)
+	})
 	w := begin(t, h, src.padded, src.stop, object{"hardcoded_broadcasters": url})
 	w.pushAll(t)
 	require.Zero(t, w.process.exitCode(t))
@@ -154,6 +166,39 @@ func TestRefusedSegments(t *testing.T) {
 	require.Equal(t, "N/A", body[4])
 	require.Contains(t, h.handler.await(t, "RECORDING_END", 1)[0].body, "CLEAN_INTENDED_STOP")
 	require.Equal(t, sourceFrames-gopFrames, probeFile(t, filepath.Join(w.out, "0.ts")).frames)
+}
+
+// TestRefusalBeforeItsTurn: a segment that is refused while the one before is under
+// way uses up that one's turn. Nothing is taken over any more, and only a signal
+// ends the process.
+func TestRefusalBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	src := setupSources(t)
+	h := setup(t, mistsim.Config{Timing: quick})
+	b, _ := startBroadcaster(t)
+	refused, answered := make(chan struct{}), make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/0.ts") {
+			http.Error(w, "no", http.StatusUnprocessableEntity)
+			return
+		}
+		defer close(answered)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		await(r, refused)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		b.ServeHTTP(w, r)
+	})
+	w := begin(t, h, src.padded, src.stop, object{"hardcoded_broadcasters": url})
+	h.handler.await(t, "LIVEPEER_SEGMENT_REJECTED", 1)
+	close(refused)
+	<-answered
+	require.NoError(t, w.process.Process.Signal(syscall.SIGTERM))
+	require.Zero(t, w.process.exitCode(t))
+	require.Empty(t, h.handler.all("LIVE_TRACK_LIST"))
+	require.Len(t, h.handler.all("LIVEPEER_SEGMENT_REJECTED"), 1, "nor is anything posted")
 }
 
 // TestWrongContent: an answer that is not multipart is skipped silently.
@@ -186,41 +231,100 @@ func TestSwitchesBroadcaster(t *testing.T) {
 }
 
 // TestGateway: with a token the broadcasters and the id come from the API, and
-// the profiles go there.
+// the profiles go there. The list is asked for without the token.
 func TestGateway(t *testing.T) {
 	t.Parallel()
 	src := setupSources(t)
 	h := setup(t, mistsim.Config{Timing: quick})
-	posted := make(chan string, 1)
+	asked := make(chan string, 10)
 	paths := make(chan string, 10)
-	segments := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	segments := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case paths <- r.URL.Path + "|" + r.Header.Get("Livepeer-Transcode-Configuration"):
 		default:
 		}
 		http.Error(w, "no", http.StatusInternalServerError)
-	}))
-	t.Cleanup(segments.Close)
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer token" {
-			http.Error(w, "no token", http.StatusForbidden)
-			return
-		}
+	})
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- fmt.Sprintf("%s %s %q", r.Method, r.URL.Path, r.Header["Authorization"])
 		switch r.URL.Path {
 		case "/api/broadcaster":
-			_, _ = fmt.Fprintf(w, `[{"address":%q}]`, segments.URL)
+			_, _ = fmt.Fprintf(w, `[{"address":%q}]`, segments)
 		case "/api/stream":
-			posted <- r.URL.RawQuery
+			asked <- r.URL.RawQuery
+			body, _ := io.ReadAll(r.Body)
+			asked <- string(body)
 			_, _ = fmt.Fprint(w, `{"id":"from-the-api"}`)
 		}
-	}))
-	t.Cleanup(api.Close)
-	w := begin(t, h, src.padded, src.stop, object{"access_token": "token", "custom_url": api.URL + "/api"})
+	})
+	w := begin(t, h, src.padded, src.stop, object{"access_token": "token", "custom_url": api + "/api"})
 	require.Zero(t, w.process.exitCode(t), "giving up is no failure")
-	require.Contains(t, <-posted, "sessionId=")
+	require.Equal(t, `GET /api/broadcaster []`, <-asked)
+	require.Equal(t, `POST /api/stream ["Bearer token"]`, <-asked)
+	require.Contains(t, <-asked, "sessionId=")
+	require.JSONEq(t, `{"name":"tr_src_a","profiles":[{"bitrate":200000,"fps":30,"gop":"0.0","height":96,"name":"small","profile":"H264High","width":160}]}`, <-asked)
 	require.Contains(t, []string{"/live/from-the-api/0.ts|", "/live/from-the-api/1.ts|"}, <-paths)
 	require.Contains(t, h.handler.await(t, "INPUT_ABORT", 1)[0].body, "tr_rend_+a\n-\nMistInLivepeer\n")
 	require.NotContains(t, w.process.log.String(), "Bearer")
+}
+
+// TestGatewayAnswers: a 401 hangs the process, until a signal; any other status is
+// an answer like another, whose body is looked at.
+func TestGatewayAnswers(t *testing.T) {
+	t.Parallel()
+	src := setupSources(t)
+	cases := map[string]struct {
+		token       string
+		list, open  func(http.ResponseWriter)
+		wantHeaders []string
+		hangs       bool
+		signal      syscall.Signal
+		log         string
+	}{
+		"401":               {token: "x", list: status(http.StatusUnauthorized, ""), hangs: true, signal: syscall.SIGTERM, log: "Authentication required"},
+		"403":               {token: "x", list: status(http.StatusForbidden, "no"), log: "No Livepeer broadcasters available"},
+		"500 with a list":   {list: status(http.StatusInternalServerError, `[{"address":"http://127.0.0.1:9"}]`), wantHeaders: []string{"Bearer"}, log: "Using broadcaster: http://127.0.0.1:9"},
+		"no address":        {token: "x", list: status(http.StatusOK, `["http://127.0.0.1:9"]`), signal: syscall.SIGFPE, log: "Could not select"},
+		"stream refused":    {token: "x", list: status(http.StatusOK, `[{"address":"http://127.0.0.1:9"}]`), open: status(http.StatusUnauthorized, ""), log: "responded negatively to encode request"},
+		"stream without id": {token: "x", list: status(http.StatusOK, `[{"address":"http://127.0.0.1:9"}]`), open: status(http.StatusOK, `{}`), log: "valid ID"},
+		"stream is no JSON": {token: "x", list: status(http.StatusOK, `[{"address":"http://127.0.0.1:9"}]`), open: status(http.StatusTeapot, `tea`), log: "did not respond with JSON"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := setup(t, mistsim.Config{Timing: quick})
+			headers := make(chan []string, 1)
+			api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/broadcaster" {
+					headers <- r.Header["Authorization"]
+					c.list(w)
+					return
+				}
+				c.open(w)
+			})
+			w := begin(t, h, src.full, 0, object{"access_token": c.token, "custom_url": api})
+			require.Equal(t, c.wantHeaders, <-headers)
+			h.until(t, "a", func(object) bool { return strings.Contains(w.process.log.String(), c.log) })
+			if c.hangs {
+				require.NoError(t, w.process.Process.Signal(c.signal))
+			}
+			code := w.process.exitCode(t)
+			if c.signal != 0 {
+				require.Equal(t, c.signal, w.process.ProcessState.Sys().(syscall.WaitStatus).Signal())
+				return
+			}
+			if c.wantHeaders == nil {
+				require.Equal(t, 1, code)
+			}
+		})
+	}
+}
+
+func status(code int, body string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, body)
+	}
 }
 
 // TestProcList: the first update shows a percentage beyond reason, until the

@@ -1,9 +1,7 @@
 package livepeer
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,12 +25,6 @@ const (
 	exitFailed = 1 // start-up failures only; whatever happens later is a 0
 	// maxOptions bounds the configuration on standard input.
 	maxOptions = 4 << 20
-	// apiWait bounds a request to the gateway's API.
-	apiWait = 10 * time.Second
-	// maxAPI bounds its answer.
-	maxAPI = 4 << 20
-	// randomLen is the length of the random part of a transcode id.
-	randomLen = 8
 	// missingPause is how long a start takes to notice that its input is gone.
 	missingPause = 500 * time.Millisecond
 	// minKeys: a track with one keyframe is never selected, and the process
@@ -49,6 +42,7 @@ type Process struct {
 	Stderr io.Writer
 
 	pid      int
+	dir      string // the host's folder
 	link     *shm.Client
 	opt      *options
 	source   shm.Source
@@ -71,14 +65,19 @@ type Process struct {
 	sinkMS      uint64
 	sourceMS    uint64
 	sinkTrack   []int
+	cookie      string
+	slotMu      sync.Mutex
+	slots       [slotCount]slot
+	insertTurn  int
 }
 
 // Run does the work of the process and returns its exit code. It blocks until
 // the source is through, SIGTERM comes, uploads fail for good, or the host goes
 // away; for a source of one GOP or of no media it blocks until the last of these.
+// Where the real process crashes, it ends by the same signal and does not return.
 func (p *Process) Run(ctx context.Context, args []string) int {
 	p.pid, p.began, p.ordinals, p.initialized = os.Getpid(), time.Now(), map[string]int{}, map[int]bool{}
-	p.link = shm.Dial(p.Socket)
+	p.dir, p.link = filepath.Dir(p.Socket), shm.Dial(p.Socket)
 	defer p.link.Close()
 	p.http = &http.Client{Transport: &http.Transport{}}
 	defer p.http.CloseIdleConnections()
@@ -95,6 +94,9 @@ func (p *Process) Run(ctx context.Context, args []string) int {
 		return exitFailed
 	}
 	p.upstream = p.source.Upstream
+	if p.source.Started {
+		p.startInput()
+	}
 	switch p.source.State {
 	case shm.Missing:
 		pause(ctx, missingPause)
@@ -115,9 +117,18 @@ func (p *Process) Run(ctx context.Context, args []string) int {
 	if p.track.Keys < minKeys {
 		return p.hang(ctx, fmt.Sprintf("Would select no tracks (%d total) for stream!", len(p.source.Tracks)))
 	}
-	if err := p.prepare(ctx); err != nil {
+	switch err := p.prepare(ctx); {
+	case errors.Is(err, errUnanswered):
+		return p.wait(ctx)
+	case errors.Is(err, errDivision):
+		p.log("FAIL", err.Error())
+		return crash(syscall.SIGFPE)
+	case err != nil:
 		p.log("FAIL", err.Error())
 		return exitFailed
+	}
+	if p.source.Hang != nil {
+		return p.hangAtStart(ctx, p.source.Hang)
 	}
 	return p.transcode(ctx)
 }
@@ -138,91 +149,6 @@ func (p *Process) configure(args []string) error {
 	return err
 }
 
-// hang waits without an end and without an ear for SIGTERM, as the real process
-// was seen to do; only a SIGKILL or the end of the host stops it.
-func (p *Process) hang(ctx context.Context, complaint string) int {
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	host, err := p.link.Stream(ctx, "/attach", shm.Attach{PID: p.pid, Source: p.opt.Source})
-	if err != nil {
-		return exitFailed
-	}
-	defer host.Close()
-	p.log("WARN", complaint)
-	_, _ = io.Copy(io.Discard, host)
-	return exitFailed
-}
-
-// prepare completes the profiles and finds a broadcaster.
-func (p *Process) prepare(ctx context.Context) error {
-	for _, prof := range p.opt.Profiles {
-		prof.complete(p.track.Width, p.track.Height, p.track.FPKS)
-		text, err := json.Marshal(prof)
-		if err != nil {
-			return fmt.Errorf("profile: %w", err)
-		}
-		p.log("INFO", "Profile parsed: "+string(text))
-	}
-	p.opt.raw["target_profiles"] = p.opt.Profiles
-	list := p.opt.Hardcoded
-	if list == "" {
-		answer, err := p.gateway(ctx, http.MethodGet, "/broadcaster", nil)
-		if err != nil {
-			return fmt.Errorf("Livepeer API responded negatively to request for broadcaster list: %w", err)
-		}
-		list = string(answer)
-	}
-	var err error
-	if p.opt.broadcasters, err = addresses(list); err != nil {
-		return err
-	}
-	p.bc = p.opt.pick("")
-	p.log("INFO", "Using broadcaster: "+p.bc)
-	p.id = p.opt.Source + "-" + random(randomLen)
-	if p.opt.AccessToken != "" {
-		path := "/stream"
-		if !p.upstream {
-			path += "?sessionId=" + p.source.UUID
-		}
-		body, err := json.Marshal(map[string]any{"name": p.opt.Source, "profiles": p.opt.Profiles})
-		if err != nil {
-			return fmt.Errorf("encode request: %w", err)
-		}
-		answer, err := p.gateway(ctx, http.MethodPost, path, body)
-		if err != nil {
-			return fmt.Errorf("Livepeer API responded negatively to encode request: %w", err)
-		}
-		var stream struct {
-			ID string `json:"id"`
-		}
-		if json.Unmarshal(answer, &stream) != nil || stream.ID == "" {
-			return errors.New("Livepeer API did not respond with a valid ID")
-		}
-		p.id = stream.ID
-	}
-	p.log("INFO", "Livepeer transcode ID: "+p.id)
-	return nil
-}
-
-func (p *Process) gateway(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, apiWait)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, p.opt.CustomURL+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+p.opt.AccessToken)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := p.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return nil, errors.New(resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, maxAPI))
-}
-
 // transcode runs source, uploads and sink to their end.
 func (p *Process) transcode(ctx context.Context) int {
 	terminated := make(chan os.Signal, 1)
@@ -237,15 +163,21 @@ func (p *Process) transcode(ctx context.Context) int {
 	defer host.Close()
 	active, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	for i := range p.slots {
+		p.slots[i].read = true
+	}
 	var all sync.WaitGroup
 	all.Go(func() {
 		defer stop(errSourceEnd)
 		p.log("INFO", "Running source thread...")
-		if err := p.readSource(active, ctx, stop, &all); err != nil && active.Err() == nil {
+		if err := p.readSource(active); err != nil && active.Err() == nil {
 			p.log("FAIL", err.Error())
 		}
 		p.log("INFO", "Stopping source thread...")
 	})
+	for i := range p.slots {
+		all.Go(func() { p.upload(active, ctx, stop, i) })
+	}
 	all.Go(func() {
 		_, _ = io.Copy(io.Discard, host)
 		stop(errHostGone)
@@ -317,12 +249,15 @@ func (p *Process) stats() *shm.Stats {
 }
 
 // log writes a line as the tree's formatter does.
-func (p *Process) log(kind, message string) {
+func (p *Process) log(kind, message string) { p.logAt(kind, "mistsim", message) }
+
+// logAt is log for a line whose place in Mist's source is known.
+func (p *Process) logAt(kind, place, message string) {
 	stream := ""
 	if p.opt != nil {
 		stream = p.opt.Source + "→" + p.opt.Sink
 	}
-	line := fmt.Sprintf("%s|MistProcLivepeer|%d|mistsim|%s|%s\n", kind, p.pid, stream, message)
+	line := fmt.Sprintf("%s|MistProcLivepeer|%d|%s|%s|%s\n", kind, p.pid, place, stream, message)
 	if !p.upstream {
 		if stream != "" {
 			stream = ":" + stream

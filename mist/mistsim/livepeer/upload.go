@@ -4,30 +4,32 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/mist/mistsim/shm"
 )
 
 const (
-	// attempts is how often a segment is uploaded before the process gives up.
-	attempts = 5
+	// maxAttempts is how often a segment is uploaded before the process gives up.
+	maxAttempts = 5
 	// tries is how often one attempt asks the same broadcaster.
 	tries = 2
 	// slack is added to a segment's duration for its timeout.
 	slack = 2 * time.Second
 	// retryPause limits the rate of retries.
 	retryPause = 100 * time.Millisecond
+	// progress is how many bytes must pass to count as a sign of life.
+	progress = 25_600
+	// userAgent is what Mist calls itself.
+	userAgent = "MistServer/3.10"
 	// maxRenditions bounds an answer.
 	maxRenditions = 512 << 20
 )
@@ -39,44 +41,72 @@ type answer struct {
 	body        []byte
 }
 
-// upload has one segment transcoded and gives the renditions to the sink when
-// it is the segment's turn. It reports whether the segment is done with, be it
-// ingested or skipped; after the transcode stopped nothing is done with.
-func (p *Process) upload(active, ctx context.Context, stop context.CancelCauseFunc, seg *segment) bool {
-	refused := ""
-	for attempt := 1; active.Err() == nil; attempt++ {
-		bc := p.broadcaster()
-		target := fmt.Sprintf("%s/live/%s/%d.ts", strings.TrimSuffix(bc, "/"), p.id, seg.number)
-		began := time.Now()
-		got, err := p.post(ctx, target, seg)
-		switch {
-		case err == nil && got.status == http.StatusOK:
-			return p.ingest(active, ctx, seg, got)
-		case err == nil:
-			p.count(&p.non200)
-			p.log("WARN", fmt.Sprintf("Failed to upload %d bytes to %s in %d ms: %d", len(seg.data), target, time.Since(began).Milliseconds(), got.status))
-			if got.status == http.StatusUnprocessableEntity {
+// upload is the life of one slot's uploader: it has each segment transcoded, gives
+// the renditions to the sink when it is the slot's turn, and frees the slot. It ends
+// when the transcode stops.
+func (p *Process) upload(active, ctx context.Context, stop context.CancelCauseFunc, n int) {
+	seg, refused := &p.slots[n], ""
+	for p.until(active, func() bool { return seg.written }) {
+	attempts:
+		for attempt := 1; active.Err() == nil; attempt++ {
+			bc := p.broadcaster()
+			target := fmt.Sprintf("%s/live/%s/%d.ts", strings.TrimSuffix(bc, "/"), p.id, seg.number)
+			began := time.Now()
+			got, err := p.post(ctx, target, seg)
+			switch {
+			case err == nil && got.status == http.StatusOK:
+				refused = ""
+				p.set(&seg.written, false)
+				if !p.until(active, func() bool { return p.insertTurn == n }) {
+					return
+				}
+				p.ingest(active, ctx, seg, got)
+				p.release(seg)
+				break attempts
+			case err == nil && got.status == http.StatusUnprocessableEntity:
+				p.count(&p.non200)
+				p.log("WARN", fmt.Sprintf("Rejected upload of %d bytes to %s after %d ms: %d", len(seg.data), target, time.Since(began).Milliseconds(), got.status))
 				if refused != "" {
-					return p.reject(active, ctx, seg, refused, target)
+					p.reject(ctx, seg, refused, target)
+					refused = ""
+					break attempts
 				}
 				refused = target
+			case err == nil:
+				p.count(&p.non200)
+				p.log("WARN", fmt.Sprintf("Failed to upload %d bytes to %s in %d ms: %d", len(seg.data), target, time.Since(began).Milliseconds(), got.status))
+			case active.Err() != nil:
+				return
+			default:
+				p.count(&p.timeouts)
+				p.log("WARN", fmt.Sprintf("Failed to upload %d bytes to %s in %d ms: %v", len(seg.data), target, time.Since(began).Milliseconds(), err))
 			}
-		case active.Err() != nil:
-			return false
-		default:
-			p.count(&p.timeouts)
-			p.log("WARN", fmt.Sprintf("Failed to upload %d bytes to %s in %d ms: %v", len(seg.data), target, time.Since(began).Milliseconds(), err))
-		}
-		pause(active, retryPause)
-		if attempt >= attempts {
-			stop(errGaveUp)
-			return false
-		}
-		if !p.change(bc) && refused != "" {
-			return p.reject(active, ctx, seg, refused, "N/A")
+			pause(active, retryPause)
+			if attempt >= maxAttempts {
+				stop(errGaveUp)
+				return
+			}
+			if !p.change(bc) && refused != "" {
+				p.reject(ctx, seg, refused, "N/A")
+				refused = ""
+				break attempts
+			}
 		}
 	}
-	return false
+}
+
+func (p *Process) set(flag *bool, v bool) {
+	p.slotMu.Lock()
+	defer p.slotMu.Unlock()
+	*flag = v
+}
+
+// release frees a slot and passes the turn on, be it this slot's turn or not.
+func (p *Process) release(seg *slot) {
+	p.slotMu.Lock()
+	defer p.slotMu.Unlock()
+	seg.written, seg.read = false, true
+	p.insertTurn = (p.insertTurn + 1) % slotCount
 }
 
 func (p *Process) broadcaster() string {
@@ -94,6 +124,7 @@ func (p *Process) count(n *uint64) {
 // change switches to another broadcaster and says whether there was one.
 func (p *Process) change(from string) bool {
 	p.statsMu.Lock()
+	p.cookie = ""
 	next := p.opt.pick(p.bc)
 	changed := next != p.bc
 	if changed {
@@ -109,13 +140,17 @@ func (p *Process) change(from string) bool {
 	return changed
 }
 
-// post makes one attempt: two tries at the same broadcaster. It goes on after
-// the transcode stopped, because the real process joins its uploads.
-func (p *Process) post(ctx context.Context, target string, seg *segment) (*answer, error) {
+// post makes one attempt: two tries at the same broadcaster, but one where it asks
+// for a log-in. It goes on after the transcode stopped, because the real process
+// joins its uploads.
+func (p *Process) post(ctx context.Context, target string, seg *slot) (*answer, error) {
 	var failure error
 	for range tries {
 		got, err := p.try(ctx, target, seg)
 		if err == nil {
+			if isAuthentication(got.status) {
+				return nil, errUnanswered
+			}
 			return got, nil
 		}
 		failure = err
@@ -124,66 +159,109 @@ func (p *Process) post(ctx context.Context, target string, seg *segment) (*answe
 	return nil, failure
 }
 
-func (p *Process) try(ctx context.Context, target string, seg *segment) (*answer, error) {
-	patience := time.Duration(seg.durationMS/1000)*time.Second + slack
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (p *Process) try(ctx context.Context, target string, seg *slot) (*answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(seg.data))
+	alive := listen(seg.patience(), cancel)
+	defer alive.stop()
+	body := func() (io.ReadCloser, error) { return io.NopCloser(alive.reader(bytes.NewReader(seg.data))), nil }
+	upload, err := body()
 	if err != nil {
 		return nil, err
 	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, upload)
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength, req.GetBody = int64(len(seg.data)), body
+	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept", "multipart/mixed")
-	req.Header.Set("Content-Duration", strconv.FormatInt(seg.durationMS, 10))
+	req.Header.Set("Content-Duration", strconv.FormatUint(seg.duration(), 10))
 	req.Header.Set("Content-Resolution", fmt.Sprintf("%dx%d", p.track.Width, p.track.Height))
+	p.statsMu.Lock()
+	if p.cookie != "" {
+		req.Header.Set("Cookie", p.cookie)
+	}
+	p.statsMu.Unlock()
 	if p.opt.AccessToken == "" {
-		text, err := json.Marshal(map[string]any{"profiles": p.opt.Profiles})
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Livepeer-Transcode-Configuration", string(text))
+		req.Header.Set("Livepeer-Transcode-Configuration", compact(map[string]any{"profiles": p.opt.Profiles}))
 	}
 	resp, err := p.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRenditions))
+	data, err := io.ReadAll(io.LimitReader(alive.reader(resp.Body), maxRenditions))
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), body: body}, nil
+	if cookie, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";"); cookie != "" && resp.StatusCode == http.StatusOK {
+		p.statsMu.Lock()
+		p.cookie = cookie
+		p.statsMu.Unlock()
+	}
+	return &answer{status: resp.StatusCode, contentType: resp.Header.Get("Content-Type"), body: data}, nil
 }
 
-// myTurn waits until all segments before this one are done with.
-func (s *segment) myTurn(active context.Context) bool {
-	select {
-	case <-active.Done():
-		return false
-	case <-s.before:
-		return active.Err() == nil
-	}
+// duration is the segment's length in ms; one that runs back has a huge one.
+func (s *slot) duration() uint64 { return uint64(s.durationMS) } // the overflow is the point
+
+// patience is the silence after which a try is given up.
+func (s *slot) patience() time.Duration {
+	return time.Duration(uint32(s.duration()/1000))*time.Second + slack //nolint:mnd // whole seconds in a 32-bit number
 }
 
-func (p *Process) ingest(active, ctx context.Context, seg *segment, got *answer) bool {
-	if !seg.myTurn(active) {
-		return false
+// ear gives up on a request when too little passes for too long.
+type ear struct {
+	mu     sync.Mutex
+	timer  *time.Timer
+	wait   time.Duration
+	passed int
+}
+
+func listen(wait time.Duration, giveUp func()) *ear {
+	return &ear{timer: time.AfterFunc(wait, giveUp), wait: wait}
+}
+
+func (e *ear) stop() { e.timer.Stop() }
+
+func (e *ear) reader(r io.Reader) io.Reader { return &heard{r: r, ear: e} }
+
+// heard counts what is read through it.
+type heard struct {
+	r   io.Reader
+	ear *ear
+}
+
+func (h *heard) Read(b []byte) (int, error) {
+	n, err := h.r.Read(b)
+	h.ear.mu.Lock()
+	defer h.ear.mu.Unlock()
+	if h.ear.passed += n; h.ear.passed > progress {
+		h.ear.passed = 0
+		h.ear.timer.Reset(h.ear.wait)
 	}
-	defer close(seg.after)
+	return n, err
+}
+
+// ingest gives an answer's renditions to the sink. One that is no multipart, or holds
+// no media, leaves a hole in the output, and nobody is told.
+func (p *Process) ingest(active, ctx context.Context, seg *slot, got *answer) {
 	parts, err := p.renditions(got)
 	if err != nil {
 		p.count(&p.parse)
 		p.log("FAIL", fmt.Sprintf("Non-multipart response (%s, %d bytes) received - this version only works with multipart!", got.contentType, len(got.body)))
-		return true // a hole in the output, and nobody is told
+		return
 	}
 	if len(parts) == 0 {
-		return true
+		return
 	}
 	var done shm.Ingested
 	if err := p.link.Call(ctx, "/ingest", shm.Ingest{PID: p.pid, Sink: p.opt.Sink, TimeMS: seg.timeMS, Parts: parts}, &done); err != nil {
 		if active.Err() == nil {
 			p.log("FAIL", err.Error())
 		}
-		return true
+		return
 	}
 	for _, id := range done.TrackIDs {
 		if !p.initialized[id] {
@@ -194,57 +272,61 @@ func (p *Process) ingest(active, ctx context.Context, seg *segment, got *answer)
 	p.statsMu.Lock()
 	p.sinkMS, p.sinkTrack = max(p.sinkMS, uint64(done.SinkMS)), done.Tracks
 	p.statsMu.Unlock()
-	return true
 }
 
 var errNotMultipart = errors.New("not multipart")
 
-// renditions reads the parts that hold media. Their order is the one in which
-// the real sink picks them up: of those waiting, the last by name first.
+// renditions reads the parts that hold media. A part counts only when another
+// boundary follows it, and the boundary is taken as it stands in the header, quotes
+// and further parameters included. The order is the one in which the real sink picks
+// them up: of those waiting, the last by name first.
 func (p *Process) renditions(got *answer) ([]shm.Part, error) {
-	kind, parameters, err := mime.ParseMediaType(got.contentType)
-	if err != nil || !strings.HasPrefix(kind, "multipart/") {
+	if !strings.HasPrefix(got.contentType, "multipart/") {
 		return nil, errNotMultipart
 	}
+	_, boundary, found := strings.Cut(got.contentType, "boundary=")
+	if !found {
+		p.log("FAIL", "Could not parse boundary string from Content-Type header!")
+		return nil, nil
+	}
+	const lineEnd = "\r\n"
+	pieces := bytes.Split(got.body, []byte("--"+boundary))
 	var parts []shm.Part
-	reader := multipart.NewReader(bytes.NewReader(got.body), parameters["boundary"])
-	for {
-		part, err := reader.NextPart()
-		if err != nil {
-			break // what came before counts
-		}
-		data, err := io.ReadAll(part)
-		name := part.Header.Get("Rendition-Name")
-		if err != nil || !strings.HasPrefix(strings.ToLower(part.Header.Get("Content-Type")), "video/mp2t") {
+	for i := 1; i+1 < len(pieces); i++ { // between the first boundary and the last
+		piece := bytes.TrimPrefix(pieces[i], []byte(lineEnd))
+		head, data, found := bytes.Cut(piece, []byte(lineEnd+lineEnd))
+		if !found {
+			p.log("FAIL", "Could not find end of headers for multi-part part; skipping to next part")
 			continue
 		}
+		header := map[string]string{}
+		for line := range strings.SplitSeq(string(head), lineEnd) {
+			if name, value, ok := strings.Cut(line, ": "); ok {
+				header[name] = value
+			}
+		}
+		if !strings.HasPrefix(strings.ToLower(header["Content-Type"]), "video/mp2t") {
+			continue
+		}
+		name := header["Rendition-Name"]
 		if _, known := p.ordinals[name]; !known {
 			p.ordinals[name] = len(p.ordinals)
 		}
-		parts = append(parts, shm.Part{Name: name, Ordinal: p.ordinals[name], Data: data})
+		parts = append(parts, shm.Part{Name: name, Ordinal: p.ordinals[name], Data: bytes.TrimSuffix(data, []byte(lineEnd))})
 	}
-	slices.SortFunc(parts, func(a, b shm.Part) int { return strings.Compare(b.Name, a.Name) })
-	return parts, nil //nolint:nilerr // a part that can't be read is left out, as the real one does
+	slices.SortStableFunc(parts, func(a, b shm.Part) int { return strings.Compare(b.Name, a.Name) })
+	return parts, nil
 }
 
-// reject tells that no broadcaster takes the segment, and skips it.
-func (p *Process) reject(active, ctx context.Context, seg *segment, first, second string) bool {
+// reject tells that no broadcaster takes the segment, and skips it at once: it does
+// not wait for its turn, but uses one up. Where the segment before is not yet taken
+// over, that one's turn is gone for good, and the process with it.
+func (p *Process) reject(ctx context.Context, seg *slot, first, second string) {
 	p.log("FAIL", "Segment could not be transcoded, skipping to next and submitting for analysis")
-	opts, err := json.Marshal(p.opt.raw)
-	if err != nil {
-		opts = []byte("{}")
-	}
-	info, err := json.Marshal(map[string]any{"width": p.track.Width, "height": p.track.Height, "duration": seg.durationMS})
-	if err != nil {
-		info = []byte("{}")
-	}
+	info := compact(map[string]any{"width": p.track.Width, "height": p.track.Height, "duration": seg.duration()})
 	_ = p.link.Call(ctx, "/trigger", shm.Trigger{
 		PID: p.pid, Name: "LIVEPEER_SEGMENT_REJECTED", Stream: p.opt.Sink,
-		Body: fmt.Sprintf("%s\n%s\n%s\n%s\n%s", opts, base64.StdEncoding.EncodeToString(seg.data), info, first, second),
+		Body: fmt.Sprintf("%s\n%s\n%s\n%s\n%s", compact(p.opt.raw), base64.StdEncoding.EncodeToString(seg.data), info, first, second),
 	}, nil)
-	if !seg.myTurn(active) {
-		return false
-	}
-	close(seg.after)
-	return true
+	p.release(seg)
 }

@@ -64,6 +64,24 @@ type Timing struct {
 	Stats     time.Duration
 	TrackWait time.Duration
 	Poll      time.Duration
+	// Turn is the step in which the threads of a process look for work.
+	Turn time.Duration
+}
+
+// Forms of a start that hangs.
+const (
+	// HangSession: no MistSession could be started.
+	HangSession = "session"
+	// HangBoot: the session's page is missing, and the source thread ends at once.
+	HangBoot = "boot"
+)
+
+// Hang tells a process to hang at its start for so long and then to crash.
+type Hang struct {
+	As  string
+	For time.Duration
+	// Boot is how long the process waits for its source thread.
+	Boot time.Duration
 }
 
 // Source is the controller's answer to a kickoff.
@@ -74,6 +92,28 @@ type Source struct {
 	Upstream bool
 	Tracks   []SourceTrack
 	Timing   Timing
+	// Started: this very request started the input, so its process is wanted.
+	Started bool
+	// Hang is set where the process is to hang.
+	Hang *Hang
+}
+
+// InputOrder is what an input process gets to know of its work, in one line.
+type InputOrder struct {
+	// Dir holds the pages, whose names are Meta and those of Pages.
+	Dir   string
+	Meta  string
+	Pages []Page
+	// Stop is how long the input takes to end.
+	Stop time.Duration
+	// Deaf: it met a source that is no media, and does not listen to SIGTERM.
+	Deaf bool
+}
+
+// Page is a page of media data.
+type Page struct {
+	Name  string
+	Bytes int64
 }
 
 // SourceTrack is one track of a source's header. Times are in media ms.
@@ -83,6 +123,13 @@ type SourceTrack struct {
 	Width, Height          int
 	FPKS, Keys             int
 	FirstMS, LastMS, Bytes int64
+	Pages                  []TrackPage
+}
+
+// TrackPage is a part of a track that begins with a keyframe, counted from 0.
+type TrackPage struct {
+	FirstKey int
+	Bytes    int64
 }
 
 // Attach makes a process known to its source and sink.

@@ -43,14 +43,17 @@ var codecOf = map[byte]string{0x01: MPEG2, 0x02: MPEG2, 0x0f: AAC, 0x1b: H264, 0
 // IsVideo says whether the codec is one of a picture track.
 func IsVideo(codec string) bool { return codec == H264 || codec == HEVC || codec == MPEG2 }
 
-// Frame is one PES packet: for video one coded picture.
+// Frame is one packet as Mist sees it: for sound a PES packet, for H.264 and HEVC
+// all neighbouring PES packets of one millisecond.
 type Frame struct {
 	PID   uint16
 	Codec string
 	// PTS and DTS are in 90 kHz ticks and unwrapped; DTS equals PTS where the
-	// stream carries none.
+	// stream carries none, and where it is the later of the two. Both are 0 where
+	// a PES packet carries no time (lib/ts_stream.cpp).
 	PTS, DTS int64
-	// Key is set where decoding can start.
+	// Key is set where Mist takes the frame for a keyframe; the stream's own random
+	// access flags are not asked.
 	Key  bool
 	Data []byte
 }
@@ -66,24 +69,25 @@ type Demuxer struct {
 	r      *bufio.Reader
 	pmtPID int
 	codecs map[uint16]string
+	types  []byte   // of the program map, by the order of pids
+	pids   []uint16 // of the program map
 	open   map[uint16]*pes
 	order  []uint16
-	last   map[uint16]int64
+	last   map[uint16]int64 // time of the last PES packet, in ticks
+	rolls  map[uint16]int64 // how often the time began anew
+	built  map[uint16]*Frame
 	ready  []*Frame
 	taken  int // bytes of the last packet, still in the reader
 	eof    bool
 }
 
-type pes struct {
-	data []byte
-	rai  bool
-}
+type pes struct{ data []byte }
 
 // NewDemuxer reads from r until it ends. Bytes that are no packets are skipped.
 func NewDemuxer(r io.Reader) *Demuxer {
 	return &Demuxer{
 		r: bufio.NewReaderSize(r, readAhead), pmtPID: -1,
-		codecs: map[uint16]string{}, open: map[uint16]*pes{}, last: map[uint16]int64{},
+		codecs: map[uint16]string{}, open: map[uint16]*pes{}, last: map[uint16]int64{}, rolls: map[uint16]int64{}, built: map[uint16]*Frame{},
 	}
 }
 
@@ -99,6 +103,7 @@ func (d *Demuxer) Next() (*Frame, error) {
 			d.eof = true
 			for _, pid := range d.order {
 				d.finish(pid)
+				d.emit(pid)
 			}
 			continue
 		}
@@ -146,12 +151,9 @@ func (d *Demuxer) packet() ([]byte, error) {
 func (d *Demuxer) consume(pkt []byte) {
 	pid := uint16(pkt[1]&0x1f)<<8 | uint16(pkt[2])
 	start := pkt[1]&0x40 != 0
-	payload, rai := pkt[4:], false
+	payload := pkt[4:]
 	if pkt[3]&0x20 != 0 {
 		n := int(pkt[4])
-		if n > 0 {
-			rai = pkt[5]&0x40 != 0
-		}
 		if 5+n > PacketSize {
 			return
 		}
@@ -171,7 +173,7 @@ func (d *Demuxer) consume(pkt []byte) {
 		}
 		if start {
 			d.finish(pid)
-			d.open[pid] = &pes{rai: rai}
+			d.open[pid] = &pes{}
 		}
 		if p := d.open[pid]; p != nil && len(p.data)+len(payload) <= maxPES {
 			p.data = append(p.data, payload...)
@@ -206,22 +208,43 @@ func (d *Demuxer) pat(s []byte) {
 }
 
 func (d *Demuxer) pmt(s []byte) {
-	if len(s) < 12 {
-		return
+	types, pids := programMap(s)
+	if len(pids) > 0 {
+		d.types, d.pids = types, pids
 	}
-	for i := 12 + int(s[10]&0x0f)<<8 + int(s[11]); i+5 <= len(s); {
-		pid := uint16(s[i+1]&0x1f)<<8 | uint16(s[i+2])
-		if codec, ok := codecOf[s[i]]; ok {
+	for i, pid := range pids {
+		if codec, ok := codecOf[types[i]]; ok {
 			if _, known := d.codecs[pid]; !known {
 				d.codecs[pid] = codec
 				d.order = append(d.order, pid)
 			}
 		}
-		i += 5 + int(s[i+3]&0x0f)<<8 + int(s[i+4])
 	}
 }
 
-// finish turns the collected bytes of a PID into a frame.
+// programMap reads a section of a program map table.
+func programMap(s []byte) (types []byte, pids []uint16) {
+	if len(s) < 12 {
+		return nil, nil
+	}
+	for i := 12 + int(s[10]&0x0f)<<8 + int(s[11]); i+5 <= len(s); {
+		types = append(types, s[i])
+		pids = append(pids, uint16(s[i+1]&0x1f)<<8|uint16(s[i+2]))
+		i += 5 + int(s[i+3]&0x0f)<<8 + int(s[i+4])
+	}
+	return types, pids
+}
+
+// Mist counts a new round of the 33-bit clock where the time falls from the last
+// tenth of its range to the first.
+const (
+	rollFrom = wrap / 10 * 9
+	rollTo   = wrap / 10
+)
+
+// finish reads the collected bytes of a PID as a PES packet. A packet without a
+// time, or whose DTS is later than its PTS, is as odd to Mist as it looks: the
+// first gets time 0, the second loses its DTS.
 func (d *Demuxer) finish(pid uint16) {
 	p := d.open[pid]
 	delete(d.open, pid)
@@ -229,27 +252,68 @@ func (d *Demuxer) finish(pid uint16) {
 		return
 	}
 	flags, head := p.data[7]>>6, 9+int(p.data[8])
-	if head > len(p.data) || flags&2 == 0 || head < 14 {
+	if head > len(p.data) {
 		return
 	}
-	f := &Frame{PID: pid, Codec: d.codecs[pid], PTS: stamp(p.data[9:]), Data: p.data[head:]}
-	f.DTS = f.PTS
-	if flags == 3 && head >= 19 {
-		f.DTS = stamp(p.data[14:])
+	dts, shift := int64(0), int64(0)
+	if flags&2 != 0 && head >= 14 {
+		pts := stamp(p.data[9:])
+		dts = pts
+		if flags&1 != 0 && head >= 19 {
+			dts = min(stamp(p.data[14:]), pts)
+		}
+		shift = pts - dts
 	}
-	shift := f.PTS - f.DTS
-	if shift < 0 {
-		shift += wrap
+	last := d.last[pid]
+	dts += d.rolls[pid] * wrap
+	if dts < last && dts%wrap < rollTo && last%wrap > rollFrom {
+		d.rolls[pid]++
+		dts += wrap
 	}
-	if last, ok := d.last[pid]; ok {
-		for f.DTS < last-wrap/2 {
-			f.DTS += wrap
+	d.last[pid] = dts
+	d.build(&Frame{PID: pid, Codec: d.codecs[pid], PTS: dts + shift, DTS: dts, Data: p.data[head:]})
+}
+
+// build makes packets of PES packets as Mist's parser does. Its order of steps is
+// kept: a picture whose first NAL unit is an intra slice marks the packet before it.
+func (d *Demuxer) build(f *Frame) {
+	if !IsVideo(f.Codec) {
+		d.ready = append(d.ready, f)
+		return
+	}
+	units := nals(f.Data)
+	if f.Codec == MPEG2 {
+		f.Key = startsGroup(units)
+		if len(units) > 0 {
+			d.ready = append(d.ready, f)
+		}
+		return
+	}
+	for _, nal := range units {
+		current := d.built[f.PID]
+		key := isIntra(f.Codec, nal)
+		if current == nil {
+			f.Key = key
+			d.built[f.PID] = f
+			continue
+		}
+		current.Key = current.Key || key
+		if current != f && current.MS() != f.MS() {
+			d.emit(f.PID)
+			d.built[f.PID] = f
 		}
 	}
-	f.PTS = f.DTS + shift
-	d.last[pid] = f.DTS
-	f.Key = IsVideo(f.Codec) && (p.rai || startsDecoding(f.Codec, f.Data))
-	d.ready = append(d.ready, f)
+	if current := d.built[f.PID]; current != nil && current != f {
+		current.Data = append(current.Data, f.Data...)
+	}
+}
+
+// emit hands out the packet that is being built.
+func (d *Demuxer) emit(pid uint16) {
+	if f := d.built[pid]; f != nil {
+		d.ready = append(d.ready, f)
+		delete(d.built, pid)
+	}
 }
 
 func stamp(b []byte) int64 {

@@ -1,13 +1,18 @@
 package ts
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Header is what a codec header says about its track.
 type Header struct {
 	Width, Height int
 	// SARWidth and SARHeight give the shape of a pixel; 0 where unknown.
 	SARWidth, SARHeight int
-	// FPKS is frames per 1,000 seconds, 0 where the header names no rate.
+	// FPKS is frames per 1,000 seconds, 0 where the header names no rate: nothing
+	// is ever measured in its place. Mist keeps it in 16 bits (lib/dtsc.cpp), so
+	// 120 frames a second read 54.464.
 	FPKS int
 	// SPS and PPS are the H.264 parameter sets without start codes.
 	SPS, PPS []byte
@@ -59,29 +64,58 @@ func ParseHeader(codec string, data []byte) (h Header, ok bool) {
 		if i := bytes.Index(data, []byte{0, 0, 1, 0xb3}); i >= 0 && i+8 <= len(data) {
 			h.Width = int(data[i+4])<<4 | int(data[i+5])>>4
 			h.Height = int(data[i+5]&0x0f)<<8 | int(data[i+6])
+			if code := int(data[i+7] & 0x0f); code < len(mpegRates) {
+				h.rate(mpegRates[code][0], mpegRates[code][1])
+			}
 			ok = true
 		}
 	}
 	return h, ok && h.Width > 0 && h.Height > 0
 }
 
-// startsDecoding reports an intra picture that needs nothing before it.
-func startsDecoding(codec string, data []byte) bool {
+// isIntra says whether Mist takes a NAL unit for a keyframe's: IDR pictures, and
+// for H.264 every slice of type I or SI, be it in an IDR picture or not. Recovery
+// points are nothing to it.
+func isIntra(codec string, nal []byte) bool {
+	if codec == HEVC {
+		t := nal[0] >> 1 & 0x3f
+		return t >= 16 && t <= 21
+	}
+	switch nal[0] & 0x1f {
+	case 5:
+		return true
+	case 1:
+		const sliceHead = 10 // the slice type lies within
+		r := &bits{b: unescape(nal[1:min(len(nal), sliceHead)])}
+		r.ue() // first_mb_in_slice
+		switch r.ue() {
+		case 2, 4, 7, 9:
+			return true
+		}
+	}
+	return false
+}
+
+// startsGroup looks for a group-of-pictures header among the first units of an
+// MPEG-2 packet.
+func startsGroup(units [][]byte) bool {
+	const looked = 8 // no unit behind the eighth is looked at
+	return slices.ContainsFunc(units[:min(len(units), looked)], func(unit []byte) bool { return unit[0] == 0xb8 })
+}
+
+// StartsWithInit says whether a frame's first NAL unit is a parameter set.
+func StartsWithInit(codec string, data []byte) bool {
+	units := nals(data)
+	if len(units) == 0 {
+		return false
+	}
 	switch codec {
 	case H264:
-		for _, nal := range nals(data) {
-			if nal[0]&0x1f == 5 {
-				return true
-			}
-		}
+		t := units[0][0] & 0x1f
+		return t == 7 || t == 8
 	case HEVC:
-		for _, nal := range nals(data) {
-			if t := nal[0] >> 1 & 0x3f; t >= 16 && t <= 21 {
-				return true
-			}
-		}
-	case MPEG2:
-		return bytes.Contains(data, []byte{0, 0, 1, 0xb3})
+		t := units[0][0] >> 1 & 0x3f
+		return t >= 32 && t <= 34
 	}
 	return false
 }
@@ -110,6 +144,17 @@ func unescape(b []byte) []byte {
 	return bytes.ReplaceAll(b, []byte{0, 0, 3}, []byte{0, 0})
 }
 
+// mpegRates are the frame rates of an MPEG-2 sequence header (ISO/IEC 13818-2,
+// table 6-4) as fractions; its extension is not read.
+var mpegRates = [][2]int{{}, {24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1}, {50, 1}, {60000, 1001}, {60, 1}}
+
+// rate sets the frame rate to a fraction, cut and wrapped as Mist's field is.
+func (h *Header) rate(frames, seconds int) {
+	if seconds > 0 {
+		h.FPKS = int(uint16(int64(float64(frames) / float64(seconds) * 1000))) // the overflow is the point
+	}
+}
+
 // bits reads a bit stream; beyond its end it reads zeros.
 type bits struct {
 	b   []byte
@@ -136,6 +181,13 @@ func (r *bits) ue() int {
 		}
 	}
 	return 1<<zeros - 1 + r.u(zeros)
+}
+
+// ues skips n Exp-Golomb numbers.
+func (r *bits) ues(n int) {
+	for range n {
+		r.ue()
+	}
 }
 
 // maxCount bounds loops whose length a hostile header could choose.
@@ -239,9 +291,7 @@ func (h *Header) vui(r *bits) {
 	}
 	if r.u(1) == 1 {
 		tick, scale := r.u(32), r.u(32)
-		if tick > 0 {
-			h.FPKS = (scale*1000 + tick) / (2 * tick) // two fields a frame
-		}
+		h.rate(scale, 2*tick) // two fields a frame
 	}
 }
 
@@ -262,7 +312,9 @@ func scaling(r *bits, size int) {
 	}
 }
 
-// hevc reads the size in an H.265 sequence parameter set (ITU-T H.265, 7.3.2.2.1).
+// hevc reads an H.265 sequence parameter set (ITU-T H.265, 7.3.2.2.1 and E.2.1) as
+// far as Mist does and with its slips (lib/h265.cpp): the rate is that of the VUI
+// alone, and sets of reference pictures that are predicted from others throw it off.
 func (h *Header) hevc(r *bits) {
 	r.u(4)
 	layers := r.u(3)
@@ -298,8 +350,112 @@ func (h *Header) hevc(r *bits) {
 		if chroma == 1 {
 			unitY = 2
 		}
-		left, right, top, bottom := r.ue(), r.ue(), r.ue(), r.ue()
-		h.Width -= (left + right) * unitX
-		h.Height -= (top + bottom) * unitY
+		r.ue() // what is cut on the left, which Mist skips
+		right := r.ue()
+		r.ue()
+		bottom := r.ue()
+		h.Width -= right * unitX
+		h.Height -= bottom * unitY
+	}
+	r.ues(2)                // bit depths
+	const maxOrderBits = 64 // 16 are allowed; a broken header claims billions
+	orderBits := min(r.ue()+4, maxOrderBits)
+	first := layers
+	if r.u(1) == 1 {
+		first = 0
+	}
+	r.ues(3 * (layers - first + 1))
+	r.ues(6)         // block sizes
+	if r.u(1) == 1 { // scaling lists are in use
+		if r.u(1) == 1 { // and here
+			hevcScaling(r)
+		}
+	}
+	r.u(2)
+	if r.u(1) == 1 { // PCM
+		r.u(8)
+		r.ues(2)
+		r.u(1)
+	}
+	hevcReferences(r)
+	if r.u(1) == 1 {
+		for range min(r.ue(), maxCount) {
+			r.u(orderBits + 1)
+		}
+	}
+	r.u(2)
+	if r.u(1) == 1 {
+		h.hevcVUI(r)
+	}
+}
+
+func hevcScaling(r *bits) {
+	for size := range 4 {
+		matrices := 6
+		if size == 3 {
+			matrices = 2
+		}
+		for range matrices {
+			if r.u(1) == 0 {
+				r.ue()
+				continue
+			}
+			coefficients := min(64, 1<<(4+size<<1))
+			if size > 1 {
+				r.ue()
+			}
+			r.ues(coefficients)
+		}
+	}
+}
+
+// hevcReferences skips the short-term reference picture sets.
+func hevcReferences(r *bits) {
+	pictures := map[int]int{}
+	for i := range min(r.ue(), maxCount) {
+		if i > 0 && r.u(1) == 1 {
+			r.u(1)
+			r.ue()
+			for range pictures[i-1] {
+				if r.u(1) == 0 {
+					r.u(1)
+				}
+			}
+			continue
+		}
+		negative := min(r.ue(), maxCount)
+		positive := min(r.ue(), maxCount)
+		pictures[i] = negative + positive
+		for range pictures[i] {
+			r.ue()
+			r.u(1)
+		}
+	}
+}
+
+func (h *Header) hevcVUI(r *bits) {
+	const extended = 255
+	if r.u(1) == 1 && r.u(8) == extended {
+		r.u(32)
+	}
+	if r.u(1) == 1 {
+		r.u(1)
+	}
+	if r.u(1) == 1 {
+		r.u(4)
+		if r.u(1) == 1 {
+			r.u(24)
+		}
+	}
+	if r.u(1) == 1 {
+		r.ues(2)
+	}
+	r.u(3)
+	if r.u(1) == 1 {
+		r.ues(4)
+	}
+	if r.u(1) == 1 {
+		tick, scale := r.u(32), r.u(32)
+		h.rate(scale, tick)
 	}
 }

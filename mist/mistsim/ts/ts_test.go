@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,8 +61,13 @@ func TestRoundTrip(t *testing.T) {
 		"h264 interlace": {picture + "-c:v libx264 -flags +ilme+ildct", ts.H264, 320, 180, 180, 30_000},
 		"h264 444":       {picture + "-pix_fmt yuv444p -c:v libx264 -preset ultrafast", ts.H264, 320, 180, 180, 30_000},
 		"pixel shape":    {picture + "-vf scale=640:352 -c:v libx264 -preset ultrafast", ts.H264, 640, 352, 360, 30_000},
-		"hevc":           {picture + "-c:v libx265 -preset ultrafast -x265-params log-level=none", ts.HEVC, 320, 180, 180, 0},
-		"mpeg2":          {picture + "-c:v mpeg2video", ts.MPEG2, 320, 180, 180, 0},
+		"hevc":           {picture + "-c:v libx265 -preset ultrafast -x265-params log-level=none", ts.HEVC, 320, 180, 180, 30_000},
+		"hevc slow":      {picture + "-c:v libx265 -preset medium -x265-params log-level=none:keyint=30", ts.HEVC, 320, 180, 180, 30_000},
+		"hevc untimed":   {picture + "-c:v libx265 -preset ultrafast -x265-params log-level=none:vui-timing-info=0", ts.HEVC, 320, 180, 180, 0},
+		"mpeg2":          {picture + "-c:v mpeg2video", ts.MPEG2, 320, 180, 180, 30_000},
+		"h264 29.97":     {picture + "-vf fps=30000/1001 -c:v libx264 -preset ultrafast", ts.H264, 320, 180, 180, 29_970},
+		"mpeg2 23.976":   {picture + "-r 24000/1001 -t 2.5 -c:v mpeg2video", ts.MPEG2, 320, 180, 180, 23_976},
+		"16 bits of 120": {picture + "-vf fps=120 -t 0.5 -c:v libx264 -preset ultrafast", ts.H264, 320, 180, 180, 120_000 - 1<<16},
 		"with audio":     {"-f lavfi -i sine=1000 " + picture + "-c:v libx264 -preset ultrafast -c:a aac", ts.H264, 320, 180, 180, 30_000},
 	}
 	for name, c := range cases {
@@ -89,7 +95,9 @@ func TestRoundTrip(t *testing.T) {
 				video++
 				out = mux.Append(out, f)
 			}
-			require.Equal(t, 60, video)
+			if c.fpks == 30_000 || c.fpks == 0 {
+				require.Equal(t, 60, video)
+			}
 			require.GreaterOrEqual(t, keys, 2)
 			require.Equal(t, [4]int{c.width, c.height, c.display, c.fpks}, [4]int{header.Width, header.Height, header.DisplayHeight(), header.FPKS})
 			if c.codec == ts.H264 {
@@ -114,31 +122,154 @@ func TestDemuxerSkipsWhatIsNoPacket(t *testing.T) {
 	require.Len(t, frames(t, bytes.NewReader(data[:len(data)-100])), 10, "a cut last packet is part of the last frame")
 }
 
+// idr and slice are a keyframe and another frame, as encoders write them: with a
+// delimiter in front. Their second NAL units are slices of type I and P.
+var (
+	delimiter = []byte{0, 0, 1, 9, 0xf0}
+	idr       = append(slices.Clone(delimiter), 0, 0, 1, 0x65, 0xb8, 1, 2)
+	slice     = append(slices.Clone(delimiter), 0, 0, 1, 0x41, 0xe0, 1, 2)
+	// still is a slice of type I outside of an IDR picture.
+	still = append(slices.Clone(delimiter), 0, 0, 1, 0x41, 0xb8, 1, 2)
+)
+
+// stream muxes frames of one codec. The first one is flagged, for only then come
+// the tables.
+func stream(codec string, all ...ts.Frame) io.Reader {
+	mux := ts.NewMuxer(codec)
+	all[0].Key = true
+	var data []byte
+	for i := range all {
+		data = mux.Append(data, &all[i])
+	}
+	return bytes.NewReader(data)
+}
+
+const aWrap = int64(1) << 33 // of a 33-bit clock
+
 func TestDemuxerUnwrapsTimes(t *testing.T) {
 	t.Parallel()
-	const last = 1<<33 - 3000
-	mux := ts.NewMuxer(ts.H264)
-	var data []byte
-	for i := range 4 {
-		data = mux.Append(data, &ts.Frame{DTS: last + int64(i)*3000, PTS: last + int64(i)*3000 + 6000, Key: i == 0, Data: []byte{0, 0, 1, 0x65, 1, 2, 3}})
+	const first = aWrap - 3000
+	var all []ts.Frame
+	for i := range int64(4) {
+		all = append(all, ts.Frame{DTS: first + i*3000, PTS: first + i*3000, Data: slice})
 	}
-	for i, f := range frames(t, bytes.NewReader(data)) {
-		require.Equal(t, last+int64(i)*3000, f.DTS)
-		require.Equal(t, int64(6000), f.PTS-f.DTS)
+	got := frames(t, stream(ts.H264, all...))
+	require.Len(t, got, 4)
+	for i, f := range got {
+		require.Equal(t, first+int64(i)*3000, f.DTS)
 	}
+}
+
+// TestDemuxerOddTimes: what Mist makes of them was read in lib/ts_stream.cpp.
+func TestDemuxerOddTimes(t *testing.T) {
+	t.Parallel()
+	times := func(all []*ts.Frame) (out [][2]int64) {
+		for _, f := range all {
+			out = append(out, [2]int64{f.DTS, f.PTS})
+		}
+		return out
+	}
+	late := frames(t, stream(ts.H264, ts.Frame{DTS: 9000, PTS: 6000, Data: slice}))
+	require.Equal(t, [][2]int64{{6000, 6000}}, times(late), "a DTS behind its PTS is ignored")
+
+	// With B-frames the PTS wraps before the DTS; that DTS is ignored, the wrap
+	// counted, and the frames that follow jump by a whole round.
+	const first = aWrap - 3000
+	jump := frames(t, stream(ts.H264, ts.Frame{DTS: first - 9000, PTS: first - 3000, Data: slice}, ts.Frame{DTS: first - 3000, PTS: first + 3000, Data: slice},
+		ts.Frame{DTS: first, PTS: first, Data: slice}))
+	require.Equal(t, [][2]int64{{first - 9000, first - 3000}, {aWrap, aWrap}, {first + aWrap, first + aWrap}}, times(jump))
+
+	timeless, err := io.ReadAll(stream(ts.H264, ts.Frame{DTS: 9000, PTS: 9000, Data: slice}, ts.Frame{DTS: 12_000, PTS: 12_000, Data: slice},
+		ts.Frame{DTS: 15_000, PTS: 15_000, Data: slice}))
+	require.NoError(t, err)
+	second := timeless[len(timeless)-2*ts.PacketSize:]
+	i := bytes.Index(second, []byte{0, 0, 1, 0xe0})
+	second[i+7] = 0 // neither PTS nor DTS
+	require.Equal(t, [][2]int64{{9000, 9000}, {0, 0}, {15_000, 15_000}}, times(frames(t, bytes.NewReader(timeless))), "no PTS: time 0")
+
+	same := frames(t, stream(ts.H264, ts.Frame{DTS: 9000, PTS: 9000, Data: slice}, ts.Frame{DTS: 9001, PTS: 9001, Data: idr}, ts.Frame{DTS: 9090, PTS: 9090, Data: slice}))
+	require.Len(t, same, 2, "one millisecond is one packet")
+	require.True(t, same[0].Key)
+	require.Equal(t, slices.Concat(slice, idr), same[0].Data)
+	require.False(t, same[1].Key)
+}
+
+// TestDemuxerKeyframes: Mist looks at slices and asks no random access flag, so
+// intra refresh has one keyframe, and an I picture in an open GOP is one.
+func TestDemuxerKeyframes(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		codec string
+		data  []byte
+		want  []bool
+	}{
+		"flagged only":         {ts.H264, slice, []bool{false, false, false}},
+		"IDR":                  {ts.H264, idr, []bool{false, true, false}},
+		"I slice":              {ts.H264, still, []bool{false, true, false}},
+		"IDR without AUD":      {ts.H264, idr[len(delimiter):], []bool{true, false, false}},
+		"HEVC CRA":             {ts.HEVC, []byte{0, 0, 1, 35 << 1, 1, 0x50, 0, 0, 1, 21 << 1, 1, 2}, []bool{false, true, false}},
+		"HEVC trailing":        {ts.HEVC, []byte{0, 0, 1, 35 << 1, 1, 0x50, 0, 0, 1, 1 << 1, 1, 2}, []bool{false, false, false}},
+		"MPEG-2 group":         {ts.MPEG2, []byte{0, 0, 1, 0xb3, 1, 2, 0, 0, 1, 0xb8, 1, 0, 0, 1, 0, 1}, []bool{false, true, false}},
+		"MPEG-2 sequence only": {ts.MPEG2, []byte{0, 0, 1, 0xb3, 1, 2, 0, 0, 1, 0, 1}, []bool{false, false, false}},
+	}
+	other := map[string][]byte{ts.H264: slice, ts.HEVC: {0, 0, 1, 35 << 1, 1, 0x50, 0, 0, 1, 1 << 1, 1, 2}, ts.MPEG2: {0, 0, 1, 0, 1}}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := other[c.codec]
+			var got []bool
+			for _, f := range frames(t, stream(c.codec, ts.Frame{DTS: 9000, PTS: 9000, Data: o}, ts.Frame{DTS: 18_000, PTS: 18_000, Key: true, Data: c.data}, ts.Frame{DTS: 27_000, PTS: 27_000, Data: o})) {
+				got = append(got, f.Key)
+			}
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+// TestRateOfNoVUI: an SPS without VUI names no rate, and none is made up.
+func TestRateOfNoVUI(t *testing.T) {
+	t.Parallel()
+	sps := []byte{0, 0, 1, 0x67, 66, 0, 30, 0xda, 0x0a, 0x0b, 0x73, 0x20}
+	h, ok := ts.ParseHeader(ts.H264, sps)
+	require.True(t, ok)
+	require.Zero(t, h.FPKS)
+	require.Positive(t, h.Width)
+}
+
+func TestStartsWithInit(t *testing.T) {
+	t.Parallel()
+	require.True(t, ts.StartsWithInit(ts.H264, []byte{0, 0, 1, 0x67, 1, 2}))
+	require.True(t, ts.StartsWithInit(ts.H264, []byte{0, 0, 0, 1, 0x68, 1, 2}))
+	require.False(t, ts.StartsWithInit(ts.H264, append(slices.Clone(delimiter), 0, 0, 1, 0x67, 1, 2)), "a delimiter is first")
+	require.True(t, ts.StartsWithInit(ts.HEVC, []byte{0, 0, 1, 32 << 1, 1, 2}))
+	require.False(t, ts.StartsWithInit(ts.HEVC, []byte{0, 0, 1, 19 << 1, 1, 2}))
+	require.False(t, ts.StartsWithInit(ts.MPEG2, []byte{0, 0, 1, 0xb3, 1}))
+	require.False(t, ts.StartsWithInit(ts.H264, nil))
 }
 
 func TestMuxerStuffsEverySize(t *testing.T) {
 	t.Parallel()
 	for size := range 600 {
-		want := bytes.Repeat([]byte{0xaa}, size)
+		want := append(slices.Clone(idr), bytes.Repeat([]byte{0xaa}, size)...)
 		data := ts.NewMuxer(ts.H264).Append(nil, &ts.Frame{DTS: 9000, PTS: 9000, Key: true, Data: want})
 		require.Zero(t, len(data)%ts.PacketSize)
 		got := frames(t, bytes.NewReader(data))
 		require.Len(t, got, 1)
-		require.Equal(t, want, append([]byte{}, got[0].Data...), "size %d", size)
+		require.Equal(t, want, got[0].Data, "size %d", size)
 		require.True(t, got[0].Key)
 	}
+}
+
+// TestCodecs: a program map names also what a Demuxer gives no frames of.
+func TestCodecs(t *testing.T) {
+	t.Parallel()
+	const media = "-f lavfi -i testsrc2=size=160x90:rate=10 -f lavfi -i sine=1000 -t 1 -pix_fmt yuv420p -c:v libx264 -preset ultrafast -c:a "
+	for encoder, codec := range map[string]string{"aac": ts.AAC, "mp2": ts.MP2, "libmp3lame": ts.MP3, "ac3": ts.AC3, "libopus": ts.Opus} {
+		data, err := os.ReadFile(source(t, media+encoder))
+		require.NoError(t, err)
+		require.Equal(t, []string{ts.H264, codec}, ts.Codecs(data))
+	}
+	require.Empty(t, ts.Codecs([]byte("this is no transport stream")))
 }
 
 func FuzzDemuxer(f *testing.F) {
@@ -146,6 +277,7 @@ func FuzzDemuxer(f *testing.F) {
 	f.Add(mux.Append(nil, &ts.Frame{DTS: 1, PTS: 2, Key: true, Data: []byte{0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0xda}}))
 	f.Add([]byte{0x47, 0x40, 0, 0x30, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
+		_ = ts.Codecs(data)
 		for d := ts.NewDemuxer(bytes.NewReader(data)); ; {
 			frame, err := d.Next()
 			if err != nil {

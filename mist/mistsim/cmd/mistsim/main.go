@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&cfg.Faults.DoubleTriggers, "double-triggers", false, "send every trigger twice")
 	flags.BoolVar(&cfg.Faults.ReorderTriggers, "reorder-triggers", false, "swap triggers pairwise")
 	flags.IntVar(&cfg.Faults.DelayTriggersMS, "delay-triggers-ms", 0, "hold every trigger back")
+	flags.DurationVar(&cfg.Timing.Offline, "offline", 0, "how long -flavour up lists an ended stream as Offline; default 25s")
 	verbose := flags.Bool("v", false, "log to standard error")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
