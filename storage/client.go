@@ -2,21 +2,14 @@ package storage
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // The defaults of Config.
 const (
-	defaultRegion = "us-east-1"
 	// defaultStall is above the pause of a server that assembles a large upload.
 	defaultStall = 60 * time.Second
 	// With 6 attempts and 5 s at most between them a call is given up after
@@ -28,13 +21,14 @@ const (
 // maxRedirects is more than any source seen needs (CDN, then region).
 const maxRedirects = 5
 
-// Config sets up a Client. Its zero value reaches AWS in us-east-1 without
-// credentials.
+// Config sets up a Client. Its zero value reaches AWS without credentials.
 type Config struct {
 	// Endpoint is the base URL of the server behind s3://bucket/key, for
 	// example "https://s3.example.com:9000"; "" is AWS.
 	Endpoint string
-	// Region signs the requests to every S3 server; "" is us-east-1.
+	// Region signs the first request to a server whose region neither its location nor
+	// its host's name tells; "" is us-east-1. A server that names another in its refusal
+	// is asked again. For s3:// it is stronger than the name of Endpoint's host.
 	Region string
 	// AccessKey and SecretKey are for s3://bucket/key. Both empty is anonymous.
 	// Locations with a host carry their own, and never get these.
@@ -45,9 +39,6 @@ type Config struct {
 	PathStyle bool
 	// AllowHTTP permits http:// sources; https:// is always permitted.
 	AllowHTTP bool
-	// PlainUploads sends no checksums, for servers that refuse them. An upload
-	// is then verified by reading the object back.
-	PlainUploads bool
 	// StallTimeout ends a request that moved no byte for so long; 0 is 60 s.
 	StallTimeout time.Duration
 	// MaxAttempts is how often a request, or a part of one, is tried; 0 is 6.
@@ -58,16 +49,16 @@ type Config struct {
 
 // Client moves files. It is safe for concurrent use.
 type Client struct {
-	config *Config
-	keys   *hidden // the credentials of config, which has them no more
-	s3HTTP *http.Client
-	web    *http.Client
+	config  *Config
+	keys    *hidden // the credentials of config, which has them no more
+	lessons *lessons
+	s3HTTP  *http.Client
+	web     *http.Client
 }
 
 // New checks cfg and returns a Client. It opens no connection.
 func New(cfg *Config) (*Client, error) {
 	config := *cfg
-	config.Region = cmp.Or(config.Region, defaultRegion)
 	config.StallTimeout = cmp.Or(config.StallTimeout, defaultStall)
 	config.MaxAttempts = cmp.Or(config.MaxAttempts, defaultAttempts)
 	config.MaxBackoff = cmp.Or(config.MaxBackoff, defaultBackoff)
@@ -77,6 +68,9 @@ func New(cfg *Config) (*Client, error) {
 		if err != nil || u.Host == "" || u.User != nil || u.Scheme != schemeHTTP && u.Scheme != schemeHTTPS {
 			return nil, errors.New("storage: the S3 endpoint is not of the form https://host[:port]; credentials are set apart from it")
 		}
+	}
+	if config.Region != "" && !regionPattern.MatchString(config.Region) {
+		return nil, errors.New("storage: the S3 region is no name of letters, digits and dashes")
 	}
 	if (config.AccessKey == "") != (config.SecretKey == "") {
 		return nil, errors.New("storage: of S3 access key and secret key only one is set; set both, or none for anonymous access")
@@ -91,8 +85,9 @@ func New(cfg *Config) (*Client, error) {
 	}
 	transport := newTransport(config.StallTimeout)
 	return &Client{
-		config: &config,
-		keys:   keys,
+		config:  &config,
+		keys:    keys,
+		lessons: newLessons(),
 		s3HTTP: &http.Client{
 			Transport: brief{transport},
 			// What is signed for one host is not for another.
@@ -133,60 +128,19 @@ func (c *Client) CheckOutput(loc Location) error {
 
 // checkObject makes sure that loc names one object; Join may have built it.
 func checkObject(op string, loc Location) error {
-	err := checkKey(loc.Key())
+	err, code := checkKey(loc.Key()), CodeLocationInvalid
 	switch {
+	case errors.Is(err, errKeyTooLong):
+		code = CodeKeyTooLong
 	case !loc.IsS3():
 		err = errors.New("it is no S3 location")
 	case loc.Key() == "":
 		err = errors.New("it names a bucket and no object")
 	}
 	if err != nil {
-		return &Error{Op: op, Location: loc, Code: CodeLocationInvalid, Err: err}
+		return &Error{Op: op, Location: loc, Code: code, Err: err}
 	}
 	return nil
-}
-
-// s3 returns a client of the SDK for the server and the credentials of loc.
-func (c *Client) s3(loc Location) *s3.Client {
-	keys, endpoint, pathStyle := loc.hidden, loc.endpoint(), true
-	if endpoint == "" {
-		keys, endpoint, pathStyle = c.keys, c.config.Endpoint, c.config.PathStyle
-	}
-	options := s3.Options{
-		Region:       c.config.Region,
-		Credentials:  aws.AnonymousCredentials{},
-		UsePathStyle: pathStyle,
-		HTTPClient:   c.s3HTTP,
-		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = c.config.MaxAttempts
-			o.MaxBackoff = c.config.MaxBackoff
-		}),
-	}
-	if key, secret, ok := keys.credentials(); ok {
-		options.Credentials = credentials.NewStaticCredentialsProvider(key, secret, "")
-	}
-	if endpoint != "" {
-		options.BaseEndpoint = &endpoint
-	}
-	if c.config.PlainUploads {
-		options.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-	}
-	return s3.New(options)
-}
-
-// missing turns the 404 of a HEAD on loc into an error that says what is
-// missing: a HEAD has no body in which S3 could say that it was the bucket, or
-// (versitygw) the access key. A request with a body tells.
-func (c *Client) missing(ctx context.Context, client *s3.Client, loc Location, err error) error {
-	if code, _ := classify(loc, err); code != CodeObjectMissing {
-		return err
-	}
-	bucket, key, one := loc.Bucket(), loc.Key(), int32(1)
-	_, listErr := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key, MaxKeys: &one})
-	if listErr == nil || httpStatus(listErr) == http.StatusForbidden { // a key may read and not list
-		return err
-	}
-	return listErr
 }
 
 // checkRedirect follows a few redirects within one scheme, and tells the next

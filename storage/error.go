@@ -30,7 +30,8 @@ const (
 	CodeObjectMissing Code = "object_missing"
 	// CodeS3Unavailable: no connection, a stall, throttling or 5xx, after all retries.
 	CodeS3Unavailable Code = "s3_unavailable"
-	// CodeS3Refused: any other refusal by S3, for example a wrong region.
+	// CodeS3Refused: any other refusal by S3, for example a wrong region, or a request that the
+	// server does not know in any of the forms it was sent in.
 	CodeS3Refused Code = "s3_refused"
 	// CodeSourceTooLarge: the source exceeds FetchOptions.MaxBytes.
 	CodeSourceTooLarge Code = "source_too_large"
@@ -48,8 +49,10 @@ const (
 	CodeSpoolFailed Code = "spool_failed"
 	// CodeChecksumMismatch: S3 holds, or received, other bytes than were sent.
 	CodeChecksumMismatch Code = "checksum_mismatch"
-	// CodeUploadUnverified: the upload ended well but the object could not be confirmed.
+	// CodeUploadUnverified: the upload ended well but S3 does not show the object.
 	CodeUploadUnverified Code = "upload_unverified"
+	// CodeKeyTooLong: an object's key is longer than S3, or this server, takes.
+	CodeKeyTooLong Code = "key_too_long"
 	// CodeLocationInvalid: the location can't be used for this.
 	CodeLocationInvalid Code = "location_invalid"
 )
@@ -85,7 +88,9 @@ func (c Code) Advice() string {
 	case CodeChecksumMismatch:
 		return "upload again; if it repeats, check the network and the S3 server"
 	case CodeUploadUnverified:
-		return "allow the key to read what it writes, then upload again"
+		return "upload again; if it repeats, check what else writes to or removes from the bucket"
+	case CodeKeyTooLong:
+		return "use a shorter folder or shorter names"
 	case CodeLocationInvalid:
 		return "correct the location"
 	default:
@@ -96,7 +101,7 @@ func (c Code) Advice() string {
 // Error is a failure of storage. Its text, and all that it wraps, shows no
 // secret.
 type Error struct {
-	// Op is what was tried: "fetch", "upload", "verify", "delete", "abort uploads".
+	// Op is what was tried: "fetch", "upload", "verify", "delete", "abort uploads", "try to write".
 	Op string
 	// Location is where; it prints redacted.
 	Location Location
@@ -196,7 +201,10 @@ func classify(loc Location, err error) (Code, error) {
 		code = CodeBucketMissing
 	case word == "NoSuchKey":
 		code = CodeObjectMissing
-	case word == "BadDigest", word == "XAmzContentChecksumMismatch", word == "XAmzContentSHA256Mismatch":
+	// Google says KeyTooLong.
+	case word == "KeyTooLongError", word == "KeyTooLong":
+		code = CodeKeyTooLong
+	case word == "BadDigest", word == "XAmzContentChecksumMismatch":
 		code = CodeChecksumMismatch
 	// These come with 400; the last one is versitygw's, with 404.
 	case word == "ExpiredToken", word == "InvalidToken", word == "XAdminUserNotFound":
@@ -213,6 +221,13 @@ func classify(loc Location, err error) (Code, error) {
 	// The object no longer has the ETag of its HEAD, or is shorter than it was.
 	case status == http.StatusPreconditionFailed, status == http.StatusRequestedRangeNotSatisfiable:
 		code = CodeSourceChanged
+	// Something else changes the same place at the moment (OperationAborted of AWS,
+	// ExistingObjectIsDirectory of versitygw, which removes folders that get empty).
+	case status == http.StatusConflict && loc.IsS3():
+		code = unavailable
+	// Waiting makes no server learn it; XAmzContentSHA256Mismatch comes with 400 and is
+	// also Ceph's word for it.
+	case status == http.StatusNotImplemented:
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
 		code = unavailable
 	}
@@ -281,6 +296,6 @@ func Codes() []Code {
 	return []Code{
 		CodeCredentialsRefused, CodeBucketMissing, CodeObjectMissing, CodeS3Unavailable, CodeS3Refused,
 		CodeSourceTooLarge, CodeSourceChanged, CodeSourceUnreachable, CodeSourceRefused, CodeSpoolFull,
-		CodeSpoolReadonly, CodeSpoolFailed, CodeChecksumMismatch, CodeUploadUnverified, CodeLocationInvalid,
+		CodeSpoolReadonly, CodeSpoolFailed, CodeChecksumMismatch, CodeUploadUnverified, CodeKeyTooLong, CodeLocationInvalid,
 	}
 }

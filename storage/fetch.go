@@ -39,23 +39,26 @@ func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt Fetch
 	if err := c.CheckSource(loc); err != nil {
 		return Fetched{}, err
 	}
-	fetch := c.fetchWeb
+	var fetched Fetched
+	var err error
 	if loc.IsS3() {
-		fetch = c.fetchS3
+		err = c.serve(loc, func(s *server) error {
+			fetched, err = c.fetchS3(ctx, s, loc.Key(), path, opt)
+			return err
+		})
+	} else {
+		fetched, err = c.fetchWeb(ctx, loc, path, opt)
 	}
-	fetched, err := fetch(ctx, loc, path, opt)
 	if err != nil {
 		return Fetched{}, failure(ctx, "fetch", loc, err)
 	}
 	return fetched, nil
 }
 
-func (c *Client) fetchS3(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
-	client := c.s3(loc)
-	bucket, key := loc.Bucket(), loc.Key()
-	head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+func (c *Client) fetchS3(ctx context.Context, s *server, key, path string, opt FetchOptions) (Fetched, error) {
+	head, err := s.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
-		return Fetched{}, c.missing(ctx, client, loc, err)
+		return Fetched{}, s.ask(ctx, key, err)
 	}
 	size, etag := aws.ToInt64(head.ContentLength), aws.ToString(head.ETag)
 
@@ -68,9 +71,9 @@ func (c *Client) fetchS3(ctx context.Context, loc Location, path string, opt Fet
 	defer file.discard()
 	// No range lies in an empty object.
 	if size > 0 {
-		manager := c.transfer(client, &progress{tell: opt.OnProgress, total: size})
+		manager := c.transfer(s, &progress{tell: opt.OnProgress, total: size})
 		out, err := manager.DownloadObject(ctx, &transfermanager.DownloadObjectInput{
-			Bucket: &bucket, Key: &key, IfMatch: head.ETag, WriterAt: file,
+			Bucket: &s.bucket, Key: &key, IfMatch: head.ETag, WriterAt: file,
 		})
 		if err := cmp.Or(file.failed(), err); err != nil {
 			return Fetched{}, err

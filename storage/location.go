@@ -40,6 +40,7 @@ const (
 //
 //	s3://bucket/key                              endpoint, region and keys are the client's
 //	s3+https://KEY:SECRET@host[:port]/bucket/key  also s3+http; anonymous without KEY:SECRET@
+//	...?region=eu-central-1                      after either, where it can't be found out
 //	https://host/path                            a source; http:// where the client allows it
 //
 // Key and path are percent-encoded, as in any URL. KEY and SECRET are too, but
@@ -49,6 +50,7 @@ type Location struct {
 	host   string
 	bucket string
 	path   string // the key of an S3 object, else the escaped path of the URL
+	region string // what signs for S3, "" when it is to be found out
 	hidden *hidden
 }
 
@@ -134,11 +136,17 @@ func parseEndpoint(scheme, rest string) (Location, error) {
 	return parseBucketKey(loc, path)
 }
 
-// parseBucketKey reads bucket[/key] into loc.
+// parseBucketKey reads bucket[/key][?region=R] into loc.
 func parseBucketKey(loc Location, rest string) (Location, error) {
-	if strings.ContainsAny(rest, "?#") {
-		return Location{}, errors.New("an S3 location has no query and no fragment; write ? as %3F and # as %23")
+	rest, query, asked := strings.Cut(rest, "?")
+	region, named := strings.CutPrefix(query, "region=")
+	if asked && !named || strings.Contains(rest, "#") {
+		return Location{}, errors.New("an S3 location has no query but ?region= and no fragment; write ? as %3F and # as %23")
 	}
+	if asked && !regionPattern.MatchString(region) {
+		return Location{}, errors.New("its region is no name of letters, digits and dashes")
+	}
+	loc.region = region
 	bucket, key, _ := strings.Cut(rest, "/")
 	if err := checkBucket(bucket); err != nil {
 		return Location{}, err
@@ -215,9 +223,12 @@ func checkBucket(bucket string) error {
 	return nil
 }
 
+// errKeyTooLong is about the object, and not about how its location is written.
+var errKeyTooLong = fmt.Errorf("its key is longer than %d bytes", maxKeyBytes)
+
 func checkKey(key string) error {
 	if len(key) > maxKeyBytes {
-		return fmt.Errorf("its key is longer than %d bytes", maxKeyBytes)
+		return errKeyTooLong
 	}
 	if !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return errors.New("its key holds a control character or is no UTF-8")
@@ -267,6 +278,15 @@ func (l Location) Join(elem ...string) Location {
 	return l
 }
 
+// Folder returns the location above l: its key without what follows the last "/". Only
+// for S3; another location is returned unchanged.
+func (l Location) Folder() Location {
+	if l.IsS3() {
+		l.path = l.path[:max(strings.LastIndexByte(l.path, '/'), 0)]
+	}
+	return l
+}
+
 // Secret returns the whole location, credentials and query included, in a form
 // that ParseLocation takes. It is for sealing; string(...) reveals it.
 func (l Location) Secret() Secret {
@@ -300,6 +320,9 @@ func (l Location) url(withSecrets bool) string {
 			// net/url leaves an "@", which here ends the credentials.
 			escaped := (&url.URL{Path: "/" + l.path}).EscapedPath()
 			b.WriteString(strings.ReplaceAll(escaped, "@", "%40"))
+		}
+		if withSecrets && l.region != "" {
+			b.WriteString("?region=" + l.region)
 		}
 		return b.String()
 	}

@@ -14,6 +14,7 @@ func TestParseLocation(t *testing.T) {
 		prints, secret         string
 		bucket, key            string
 		access, password, base string
+		region                 string
 	}{
 		{
 			name: "s3", raw: "s3://media/a/b%20c.mp4",
@@ -39,6 +40,15 @@ func TestParseLocation(t *testing.T) {
 			name: "at in the key", raw: "s3+https://K:S@host/media/a@b",
 			prints: "s3+https://host/media/a%40b", secret: "s3+https://K:S@host/media/a%40b",
 			bucket: "media", key: "a@b", access: "K", password: "S", base: "https://host",
+		},
+		{
+			name: "region", raw: "s3+https://K:S?S@host/media/a?region=eu-central-1",
+			prints: "s3+https://host/media/a", secret: "s3+https://K:S%3FS@host/media/a?region=eu-central-1",
+			bucket: "media", key: "a", access: "K", password: "S?S", base: "https://host", region: "eu-central-1",
+		},
+		{
+			name: "region of a bucket", raw: "s3://media?region=RegionOne",
+			prints: "s3://media", secret: "s3://media?region=RegionOne", bucket: "media", region: "RegionOne",
 		},
 		{
 			name: "anonymous", raw: "S3+HTTPS://[::1]:9000/media/a",
@@ -70,6 +80,7 @@ func TestParseLocation(t *testing.T) {
 			require.Equal(t, test.access, access)
 			require.Equal(t, test.password, password)
 			require.Equal(t, test.base, loc.endpoint())
+			require.Equal(t, test.region, loc.region)
 		})
 	}
 }
@@ -96,6 +107,10 @@ func TestParseLocationRefuses(t *testing.T) {
 		{"bad host", "s3+https://K:S@ho" + secret + "!st/media/a", "no valid host"},
 		{"bad port", "s3+https://K:S@host:99999/media/" + secret, "port"},
 		{"query", "s3+https://K:S@host/media/a?" + secret, "no query"},
+		{"another query", "s3+https://K:S@host/media/a?region=x&" + secret, "region"},
+		{"empty region", "s3://media/a?region=", "region"},
+		{"a region that is a place", "s3://media/a?region=" + secret + ".example/", "region"},
+		{"fragment", "s3://media/a#" + secret, "no fragment"},
 		{"dots", "s3://media/a/../" + secret, `".."`},
 		{"control in key", "s3://media/a%00" + secret, "control character"},
 		{"web without host", "https:///" + secret, "no valid host"},
@@ -128,6 +143,20 @@ func TestLocationJoin(t *testing.T) {
 	}
 }
 
+func TestLocationFolder(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"s3://media/in/a%20b/c.mp4":                    "s3://media/in/a%20b",
+		"s3://media/c.mp4":                             "s3://media",
+		"s3://media":                                   "s3://media",
+		"s3+https://K:S@host/media/in/c?region=nyc3":   "s3+https://K:S@host/media/in?region=nyc3",
+		"s3+https://K:S@host/media/in/c%3F/d?region=a": "s3+https://K:S@host/media/in/c%3F?region=a",
+		"https://host/in/c.mp4?x=1":                    "https://host/in/c.mp4?x=1",
+	} {
+		require.Equal(t, want, string(parsed(t, raw).Folder().Secret()))
+	}
+}
+
 func TestLocationHidesSecrets(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -152,7 +181,7 @@ func FuzzParseLocation(f *testing.F) {
 	for _, seed := range []string{
 		"s3://bucket/key", "s3+https://KEY:SECRET@host/bucket/key", "s3+http://KEY:SE/C+R=@127.0.0.1:9000/bucket/a/b",
 		"https://host/path?X-Amz-Signature=1", "https://u:p@host", "s3+https://[::1]:1/abc/%41%2F%3f", "s3://abc//x//",
-		"s3+https://[::1]:1/abc/%40%2F%3f",
+		"s3+https://[::1]:1/abc/%40%2F%3f", "s3+https://K:S@host/bucket/a?region=eu-central-1",
 	} {
 		f.Add(seed)
 	}
@@ -167,6 +196,7 @@ func FuzzParseLocation(f *testing.F) {
 		require.Equal(t, string(loc.Secret()), string(again.Secret()))
 		require.Equal(t, loc.String(), again.String())
 		require.Equal(t, loc.Key(), again.Key())
+		require.Equal(t, loc.region, again.region)
 		if loc.IsS3() {
 			_, secret, ok := loc.hidden.credentials()
 			_, secretAgain, okAgain := again.hidden.credentials()

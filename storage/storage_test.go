@@ -40,7 +40,7 @@ const (
 // testServer is the real S3 server that the tests share.
 type testServer struct{ endpoint, access, secret string }
 
-func server(t *testing.T) testServer {
+func realServer(t *testing.T) testServer {
 	t.Helper()
 	s := testServer{
 		endpoint: os.Getenv("WEIR_TEST_S3_ENDPOINT"),
@@ -64,10 +64,10 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	s := server(t)
+	s := realServer(t)
 	b := &bundle{testServer: s, ctx: t.Context(), bucket: "weir-" + uuid.NewString(), dir: t.TempDir()}
 	b.client = b.newClient(t, &Config{})
-	b.sdk = b.client.s3(b.at(t, ""))
+	b.sdk = b.client.server(b.at(t, ""), "", 0).Client
 	_, err := b.sdk.CreateBucket(b.ctx, &s3.CreateBucketInput{Bucket: &b.bucket})
 	require.NoError(t, err)
 	return b
@@ -169,6 +169,30 @@ func (b *bundle) front(t *testing.T, config *Config, handler func(w http.Respons
 // frontTo is front for a handler that keeps what the server answered.
 func (b *bundle) frontTo(t *testing.T, config *Config, handler func(w http.ResponseWriter, r *http.Request, passTo func(http.ResponseWriter))) *Client {
 	t.Helper()
+	server := httptest.NewServer(b.proxy(t, handler))
+	t.Cleanup(server.Close)
+	config.Endpoint = server.URL
+	return b.newClient(t, config)
+}
+
+// frontTLS is front over https, as a server of the world has it.
+func (b *bundle) frontTLS(t *testing.T, config *Config, handler func(w http.ResponseWriter, r *http.Request, passTo func(http.ResponseWriter))) *Client {
+	t.Helper()
+	server := httptest.NewTLSServer(b.proxy(t, handler))
+	t.Cleanup(server.Close)
+	config.Endpoint = server.URL
+	client := b.newClient(t, config)
+	transport, ok := client.s3HTTP.Transport.(brief)
+	require.True(t, ok)
+	trusting, ok := server.Client().Transport.(*http.Transport)
+	require.True(t, ok)
+	transport.TLSClientConfig = trusting.TLSClientConfig
+	return client
+}
+
+// proxy is the way to the S3 server behind handler.
+func (b *bundle) proxy(t *testing.T, handler func(w http.ResponseWriter, r *http.Request, passTo func(http.ResponseWriter))) http.Handler {
+	t.Helper()
 	target, err := url.Parse(b.endpoint)
 	require.NoError(t, err)
 	transport := &http.Transport{DisableCompression: true}
@@ -180,13 +204,10 @@ func (b *bundle) frontTo(t *testing.T, config *Config, handler func(w http.Respo
 		},
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler(w, r, func(to http.ResponseWriter) { proxy.ServeHTTP(to, r) })
-	}))
 	t.Cleanup(transport.CloseIdleConnections)
-	t.Cleanup(server.Close)
-	config.Endpoint = server.URL
-	return b.newClient(t, config)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler(w, r, func(to http.ResponseWriter) { proxy.ServeHTTP(to, r) })
+	})
 }
 
 // gone takes the body of r and returns when its client hung up.

@@ -12,8 +12,11 @@ func (c *Client) Delete(ctx context.Context, loc Location) error {
 	if err := checkObject("delete", loc); err != nil {
 		return err
 	}
-	bucket, key := loc.Bucket(), loc.Key()
-	_, err := c.s3(loc).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+	key := loc.Key()
+	err := c.serve(loc, func(s *server) error {
+		_, err := s.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key})
+		return err
+	})
 	if err != nil {
 		return failure(ctx, "delete", loc, err)
 	}
@@ -28,24 +31,35 @@ func (c *Client) AbortUploads(ctx context.Context, prefix Location) (int, error)
 	if !prefix.IsS3() {
 		return 0, &Error{Op: op, Location: prefix, Code: CodeLocationInvalid, Err: errors.New("it is no S3 location")}
 	}
-	client := c.s3(prefix)
-	bucket, key := prefix.Bucket(), prefix.Key()
 	aborted := 0
-	pages := s3.NewListMultipartUploadsPaginator(client, &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &key})
+	err := c.serve(prefix, func(s *server) error {
+		n, err := s.abortUploads(ctx, prefix.Key())
+		aborted += n
+		return err
+	})
+	if err != nil {
+		return aborted, failure(ctx, op, prefix, err)
+	}
+	return aborted, nil
+}
+
+func (s *server) abortUploads(ctx context.Context, prefix string) (int, error) {
+	aborted := 0
+	pages := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return aborted, failure(ctx, op, prefix, err)
+			return aborted, err
 		}
 		for _, upload := range page.Uploads {
-			_, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-				Bucket: &bucket, Key: upload.Key, UploadId: upload.UploadId,
+			_, err := s.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+				Bucket: &s.bucket, Key: upload.Key, UploadId: upload.UploadId,
 			})
 			switch {
 			case err == nil:
 				aborted++
 			case apiCode(err) != codeNoSuchUpload: // else somebody was faster
-				return aborted, failure(ctx, op, prefix, err)
+				return aborted, err
 			}
 		}
 	}

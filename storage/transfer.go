@@ -1,13 +1,11 @@
 package storage
 
 import (
-	"context"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // How a transfer is cut. Memory is bounded by these: a fetch streams, an
@@ -23,9 +21,9 @@ const (
 // abortTimeout is what cleaning up may take after the caller's context ended.
 const abortTimeout = 15 * time.Second
 
-// transfer returns a transfer manager over client.
-func (c *Client) transfer(client *s3.Client, p *progress) *transfermanager.Client {
-	return transfermanager.New(quiet{client}, func(o *transfermanager.Options) {
+// transfer returns a transfer manager for a server.
+func (c *Client) transfer(s *server, p *progress) *transfermanager.Client {
+	return transfermanager.New(sender{s.Client, s.form}, func(o *transfermanager.Options) {
 		o.PartSizeBytes = partBytes
 		o.MultipartUploadThreshold = partBytes
 		o.Concurrency = partConcurrency
@@ -34,32 +32,9 @@ func (c *Client) transfer(client *s3.Client, p *progress) *transfermanager.Clien
 		// A range carries no checksum of its own; length and ETag are checked.
 		o.DisableChecksumValidation = true
 		o.FailTimeout = abortTimeout
-		if c.config.PlainUploads {
+		if s.form != formChecksum {
 			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		}
 		o.ObjectProgressListeners.Register(p)
 	})
 }
-
-// quiet keeps a server's words out of the line that the transfer manager
-// writes with package log when a completion fails.
-type quiet struct{ *s3.Client }
-
-var _ transfermanager.S3APIClient = quiet{}
-
-// CompleteMultipartUpload implements transfermanager.S3APIClient.
-func (q quiet) CompleteMultipartUpload(
-	ctx context.Context, in *s3.CompleteMultipartUploadInput, options ...func(*s3.Options),
-) (*s3.CompleteMultipartUploadOutput, error) {
-	out, err := q.Client.CompleteMultipartUpload(ctx, in, options...)
-	if err != nil {
-		return nil, &unspoken{err}
-	}
-	return out, nil
-}
-
-// unspoken is an error for errors.As only.
-type unspoken struct{ err error }
-
-func (u *unspoken) Error() string { return "not completed" }
-func (u *unspoken) Unwrap() error { return u.err }

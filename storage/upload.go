@@ -49,14 +49,19 @@ func (c *Client) Upload(ctx context.Context, loc Location, path string, opt Uplo
 	if err := checkObject("upload", loc); err != nil {
 		return Object{}, err
 	}
-	object, err := c.upload(ctx, loc, path, opt)
+	var object Object
+	sent := &progress{tell: opt.OnProgress}
+	err := c.serve(loc, func(s *server) (err error) {
+		object, err = c.upload(ctx, s, loc, path, opt.ContentType, sent)
+		return err
+	})
 	if err != nil {
 		return Object{}, failure(ctx, "upload", loc, err)
 	}
 	return object, nil
 }
 
-func (c *Client) upload(ctx context.Context, loc Location, path string, opt UploadOptions) (Object, error) {
+func (c *Client) upload(ctx context.Context, s *server, loc Location, path, contentType string, sent *progress) (Object, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Object{}, spoolFailure(path, err)
@@ -69,19 +74,18 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 	if !info.Mode().IsRegular() {
 		return Object{}, verdictf(CodeSpoolFailed, "file %s is no regular file", path)
 	}
-	size := info.Size()
-	bucket, key := loc.Bucket(), loc.Key()
+	size, key := info.Size(), loc.Key()
+	sent.total = size
 	body := &reader{path: path, file: file, left: size, crc: newCRC()}
-	input := &transfermanager.UploadObjectInput{Bucket: &bucket, Key: &key, Body: body, ContentLength: &size}
-	if opt.ContentType != "" {
-		input.ContentType = &opt.ContentType
+	input := &transfermanager.UploadObjectInput{Bucket: &s.bucket, Key: &key, Body: body, ContentLength: &size}
+	if contentType != "" {
+		input.ContentType = &contentType
 	}
-	if !c.config.PlainUploads {
+	if s.form == formChecksum {
 		input.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
 		input.ChecksumType = types.ChecksumTypeFullObject
 	}
-	client := c.s3(loc)
-	out, err := c.transfer(client, &progress{tell: opt.OnProgress, total: size}).UploadObject(ctx, input)
+	out, err := c.transfer(s, sent).UploadObject(ctx, input)
 	object := Object{Bytes: size, Checksum: checksumText(body.crc)}
 	switch {
 	case err == nil:
@@ -91,7 +95,7 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 	case apiCode(err) != codeNoSuchUpload:
 		return Object{}, err
 	}
-	verified, verifyErr := c.verify(ctx, client, loc, object)
+	verified, verifyErr := c.verify(ctx, s, key, object)
 	if verifyErr == nil {
 		return verified, nil
 	}
@@ -101,17 +105,21 @@ func (c *Client) upload(ctx context.Context, loc Location, path string, opt Uplo
 	return Object{}, unverified(loc, verifyErr)
 }
 
-// unverified turns a failed check into the verdict on the upload. What can
-// pass, and wrong bytes, keep their own code.
+// unverified turns a failed check into the verdict on the upload. Wrong bytes, what
+// can pass and what is refused for good keep their own code.
 func unverified(loc Location, err error) error {
 	if known, ok := errors.AsType[*verdict](err); ok && known.code == CodeChecksumMismatch {
 		return err
 	}
 	code, cause := classify(loc, err)
-	if code == CodeS3Unavailable {
+	switch code {
+	case CodeS3Unavailable:
 		return err
+	case CodeCredentialsRefused, CodeBucketMissing, CodeS3Refused:
+		return verdictf(code, "stored, but reading it back was refused: %w", cause)
+	default:
+		return verdictf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
 	}
-	return verdictf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
 }
 
 // reader reads a local file once, from start to end, and sums it up. It fails
