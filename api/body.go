@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// maxBody is many times the largest sensible request: 16 profiles and three
+// maxBody is many times the largest sensible request: 10 profiles and three
 // presigned URLs are under 40 KiB.
 const maxBody = 1 << 20
 

@@ -111,8 +111,8 @@ func (c *checker) text(s *huma.Schema, text, at string) {
 		c.refuse(at, "has %d characters; send at most %d", length, *s.MaxLength)
 	case s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text):
 		c.refuse(at, "must be %s", s.PatternDescription)
-	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any(text)):
-		c.refuse(at, "must be one of %s", strings.Trim(fmt.Sprint(s.Enum), "[] "))
+	case len(s.Enum) > 0 && !slices.ContainsFunc(s.Enum, func(word any) bool { return strings.EqualFold(fmt.Sprint(word), text) }):
+		c.refuse(at, "must be one of %s", plainWords(s.Enum))
 	}
 }
 
@@ -128,9 +128,14 @@ func (c *checker) number(s *huma.Schema, number json.Number, at string) {
 			return
 		}
 	}
+	if len(s.Enum) > 0 && !slices.ContainsFunc(s.Enum, func(word any) bool { return fmt.Sprint(word) == plainNumber(value) }) {
+		c.refuse(at, "must be one of %s", plainWords(s.Enum))
+	}
 	if s.Minimum != nil && value < *s.Minimum || s.Maximum != nil && value > *s.Maximum {
 		c.refuse(at, "must be from %s to %s", plainNumber(*s.Minimum), plainNumber(*s.Maximum))
 	}
 }
+
+func plainWords(words []any) string { return strings.Trim(fmt.Sprint(words), "[] ") }
 
 func plainNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

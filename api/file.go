@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -16,7 +15,7 @@ import (
 type FileSubmission struct {
 	SourceLocation  SecretURL      `json:"source_location" doc:"The video, an S3 form; renditions go to its folder." example:"s3://media/in/1.mp4"`
 	CallbackURL     SecretURL      `json:"callback_url" doc:"Where status and outcome are posted." example:"https://studio.example/hooks/4711"`
-	Profiles        []FileProfile  `json:"profiles" nullable:"false" doc:"The renditions, 1 to 16."`
+	Profiles        []FileProfile  `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
 	AccessToken     storage.Secret `json:"accessToken,omitempty" doc:"For Livepeer's API; without it the daemon's own way is taken."`
 	TranscodeAPIURL SecretURL      `json:"transcodeAPIUrl,omitempty" doc:"Livepeer's API; read with accessToken only."`
 
@@ -45,19 +44,19 @@ func (FileSubmission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Sch
 	return s
 }
 
-// FileProfile is a Profile of the old form.
+// FileProfile is a Profile of the old form, in Studio's spelling.
 type FileProfile struct {
-	Profile
+	ProfileFields
 
-	FPSDen       Ignored `json:"fpsDen,omitzero" doc:"Ignored."`
-	Encoder      Ignored `json:"encoder,omitzero" doc:"Ignored."`
-	ColorDepth   Ignored `json:"colorDepth,omitzero" doc:"Ignored."`
-	ChromaFormat Ignored `json:"chromaFormat,omitzero" doc:"Ignored."`
+	FPSDen       int    `json:"fpsDen,omitempty" doc:"The seconds that fps counts its frames in, as 1001 of 30000; 0 stands for 1."`
+	Encoder      string `json:"encoder,omitempty" doc:"H.264, in any case; there is no other."`
+	ColorDepth   int    `json:"colorDepth,omitempty" doc:"8, or 0 for it; there is no other."`
+	ChromaFormat int    `json:"chromaFormat,omitempty" doc:"0, which is 4:2:0; there is no other."`
 }
 
 // TransformSchema implements huma.SchemaTransformer.
 func (FileProfile) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	limitProfile(s)
+	limitProfile(s, "fpsDen", "encoder", "colorDepth", "chromaFormat")
 	return s
 }
 
@@ -85,8 +84,10 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
 	})
 	for i := range submission.Profiles {
-		wanted.Profiles = append(wanted.Profiles, submission.Profiles[i].wanted())
+		p := &submission.Profiles[i]
+		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
 	}
+	errs = append(errs, checkRates(wanted.Profiles)...)
 	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
 	if submission.AccessToken != "" {
 		errs = append(errs, checkWeb(submission.TranscodeAPIURL, "body.transcodeAPIUrl")...)
@@ -110,8 +111,7 @@ func folder(file SecretURL) SecretURL {
 	if err != nil || !location.IsS3() || location.Key() == "" {
 		return file
 	}
-	whole := string(location.Secret())
-	return SecretURL(whole[:strings.LastIndexByte(whole, '/')])
+	return SecretURL(location.Folder().Secret())
 }
 
 // once leaves out what is said of a field twice: source and output share one here.

@@ -44,6 +44,7 @@ func FuzzSubmit(f *testing.F) {
 	for _, text := range []string{
 		"", "null", "[]", `{"profiles":[{"name":"a","width":1e3}]}`, `{"source":{"url":"s3+https://K:S@h/b/k"},"source":{}}`,
 		`{"external_id":"\ud800","profiles":[[]]}`, `{"profiles":[{"bitrate":1e400}]}`,
+		`{"profiles":[{"name":"a","width":1,"height":1,"bitrate":1000,"quality":44,"fps":30000,"fps_den":1001,"gop":"9999.5","profile":"None","encoder":"h264","color_depth":8.0,"chroma_format":0e9}]}`,
 	} {
 		f.Add(text)
 	}

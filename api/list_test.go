@@ -31,8 +31,8 @@ func (b *bundle) fill(t *testing.T, tenant string, n int) {
 		SELECT gen_random_uuid(), $1, 'n-' || i, 'v1', '{}', '', 's3://media/in', '', 's3://media/out', '', 'https://h', '', 3,
 			timestamptz '2020-01-01 00:00:00Z' + interval '1 minute' * (i / 10)
 		FROM generate_series(1, $2) AS i RETURNING id)
-		INSERT INTO weir.renditions (transcode_id, name, ordinal, width, height, bitrate, planned_width, planned_height)
-		SELECT id, '720p', 0, 1280, 720, 3000000, 1280, 720 FROM t`, tenant, n)
+		INSERT INTO weir.renditions (transcode_id, name, ordinal, width, height, bitrate)
+		SELECT id, '720p', 0, 1280, 720, 3000000 FROM t`, tenant, n)
 	require.NoError(t, err)
 }
 

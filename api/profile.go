@@ -11,38 +11,77 @@ import (
 
 // Profile is one requested rendition.
 type Profile struct {
-	Name    string `json:"name" doc:"The rendition's name, part of its file's name; unique, also without regard to case." example:"720p"`
-	Width   int    `json:"width" doc:"Pixels; the rendition's are floored to a multiple of 16." example:"1280"`
-	Height  int    `json:"height" doc:"Pixels; the rendition's are floored to a multiple of 16." example:"720"`
-	Bitrate int64  `json:"bitrate" doc:"Bits a second." example:"3000000"`
-	FPS     int    `json:"fps,omitempty" doc:"Whole frames a second; 0 is the source's."`
-	GOP     string `json:"gop,omitempty" doc:"Seconds between keyframes, or intra; empty is the Broadcaster's." example:"2.0"`
-	Profile string `json:"profile,omitempty" doc:"The codec's profile; H264High where it is not given."`
+	ProfileFields
+
+	FPSDen       int    `json:"fps_den,omitempty" doc:"The seconds that fps counts its frames in, as 1001 of 30000; 0 stands for 1."`
+	Encoder      string `json:"encoder,omitempty" doc:"H.264, in any case; there is no other."`
+	ColorDepth   int    `json:"color_depth,omitempty" doc:"8, or 0 for it; there is no other."`
+	ChromaFormat int    `json:"chroma_format,omitempty" doc:"0, which is 4:2:0; there is no other."`
 }
 
 // TransformSchema implements huma.SchemaTransformer.
 func (Profile) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	limitProfile(s)
+	limitProfile(s, "fps_den", "encoder", "color_depth", "chroma_format")
 	return s
 }
 
-func limitProfile(s *huma.Schema) {
+// ProfileFields are those that both forms of a request spell alike.
+type ProfileFields struct {
+	Name    string `json:"name" doc:"The rendition's name, part of its file's name; unique, also without regard to case." example:"720p"`
+	Width   int    `json:"width" doc:"Of the box, in pixels, that the rendition lies in: it keeps the source's aspect." example:"1280"`
+	Height  int    `json:"height" doc:"Of the box, in pixels, that the rendition lies in: it keeps the source's aspect." example:"720"`
+	Bitrate int64  `json:"bitrate" doc:"Bits a second; with a quality, the most." example:"3000000"`
+	Quality int    `json:"quality,omitempty" doc:"Constant quality as x264's CRF, less is better; 0: bitrate alone counts."`
+	FPS     int    `json:"fps,omitempty" doc:"Whole frames a second; 0 is the source's."`
+	GOP     string `json:"gop,omitempty" doc:"Seconds between keyframes, or intra; empty or 0 is the Broadcaster's." example:"2.0"`
+	Profile string `json:"profile,omitempty" doc:"The codec's profile, in any case; H264High where it is not given."`
+}
+
+// limitProfile sets the limits of a profile's schema; the last four fields have a
+// name of their own in each form.
+func limitProfile(s *huma.Schema, fpsDen, encoder, colorDepth, chromaFormat string) {
 	upTo(s.Properties["name"], maxName)
 	matching(s.Properties["name"], namePattern, namePatternDescription)
 	between(s.Properties["width"], minSide, maxSide)
 	between(s.Properties["height"], minSide, maxSide)
 	between(s.Properties["bitrate"], minBitrate, maxBitrate)
-	between(s.Properties["fps"], 0, maxFPS)
+	between(s.Properties["quality"], 0, maxQuality)
+	between(s.Properties["fps"], 0, maxRate*maxFPSDen)
+	between(s.Properties[fpsDen], 0, maxFPSDen)
 	s.Properties["gop"].MaxLength = new(maxGOP)
 	matching(s.Properties["gop"], gopPattern, gopPatternDescription)
 	s.Properties["profile"].Enum = codecProfiles()
+	s.Properties[encoder].Enum = encoders()
+	s.Properties[colorDepth].Enum = colorDepths()
+	s.Properties[chromaFormat].Enum = chromaFormats()
 }
 
-func (p Profile) wanted() jobs.Profile {
+// wanted is the profile for jobs. What else a form has can only be what there is.
+func (p *ProfileFields) wanted(fpsDen int) jobs.Profile {
 	return jobs.Profile{
-		Name: p.Name, Width: p.Width, Height: p.Height, Bitrate: p.Bitrate,
-		FPS: p.FPS, GOP: p.GOP, CodecProfile: p.Profile,
+		Name: p.Name, Width: p.Width, Height: p.Height, Bitrate: p.Bitrate, Quality: p.Quality,
+		FPS: p.FPS, FPSDen: fpsDen, GOP: p.GOP, CodecProfile: codecProfile(p.Profile),
 	}
+}
+
+// codecProfile is a name as it is spelled.
+func codecProfile(name string) string {
+	for _, word := range codecProfiles() {
+		if known := fmt.Sprint(word); strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return name
+}
+
+// checkRates refuses more frames a second than anything shows.
+func checkRates(profiles []jobs.Profile) (errs []error) {
+	for i, p := range profiles {
+		if p.FPS > maxRate*max(p.FPSDen, 1) {
+			errs = append(errs, refusal(fmt.Sprintf("body.profiles[%d].fps", i), fmt.Sprintf("is more than %d frames a second", maxRate)))
+		}
+	}
+	return errs
 }
 
 // checkNames refuses profiles whose files could not lie beside each other, or would

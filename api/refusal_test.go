@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestRefusals(t *testing.T) {
 		{"no profiles", func(o object) { delete(o, "profiles") }, "body.profiles", "missing"},
 		{"empty profiles", func(o object) { o["profiles"] = []any{} }, "body.profiles", "at least 1"},
 		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array"},
-		{"too many profiles", func(o object) { o["profiles"] = make([]any, 17) }, "body.profiles", "at most 16"},
+		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10"},
 		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object"},
 		{"no name", func(o object) { delete(first(o), "name") }, "body.profiles[0].name", "missing"},
 		{"name with a slash", func(o object) { first(o)["name"] = "a/b" }, "body.profiles[0].name", "letters"},
@@ -62,17 +63,35 @@ func TestRefusals(t *testing.T) {
 		}, "body.profiles[0].name", "source"},
 		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing"},
 		{"width no number", func(o object) { first(o)["width"] = "640" }, "body.profiles[0].width", "number"},
-		{"width below 16", func(o object) { first(o)["width"] = 15 }, "body.profiles[0].width", "16 to 7680"},
-		{"width above 8K", func(o object) { first(o)["width"] = 7681 }, "body.profiles[0].width", "16 to 7680"},
+		{"no width at all", func(o object) { first(o)["width"] = 0 }, "body.profiles[0].width", "1 to 8192"},
+		{"width above 8K", func(o object) { first(o)["width"] = 8193 }, "body.profiles[0].width", "1 to 8192"},
 		{"width no whole number", func(o object) { first(o)["width"] = 640.5 }, "body.profiles[0].width", "whole"},
-		{"height below 16", func(o object) { first(o)["height"] = -720 }, "body.profiles[0].height", "16 to 7680"},
-		{"bitrate too low", func(o object) { first(o)["bitrate"] = 9999 }, "body.profiles[0].bitrate", "10000 to 100000000"},
-		{"bitrate too high", func(o object) { first(o)["bitrate"] = 100_000_001 }, "body.profiles[0].bitrate", "10000 to 100000000"},
-		{"fps negative", func(o object) { first(o)["fps"] = -1 }, "body.profiles[0].fps", "0 to 240"},
-		{"fps too high", func(o object) { first(o)["fps"] = 241 }, "body.profiles[0].fps", "0 to 240"},
-		{"gop", func(o object) { first(o)["gop"] = "two" }, "body.profiles[0].gop", "seconds"},
-		{"codec profile", func(o object) { first(o)["profile"] = "VP9" }, "body.profiles[0].profile", "one of H264Baseline"},
-		{"second profile", func(o object) { o["profiles"].([]any)[1].(object)["height"] = 1 }, "body.profiles[1].height", "16"},
+		{"height negative", func(o object) { first(o)["height"] = -720 }, "body.profiles[0].height", "1 to 8192"},
+		{"bitrate of 1", func(o object) { first(o)["bitrate"] = 1 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
+		{"bitrate of 100", func(o object) { first(o)["bitrate"] = 100 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
+		{"bitrate none", func(o object) { first(o)["bitrate"] = 0 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
+		{"bitrate negative", func(o object) { first(o)["bitrate"] = -5 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
+		{"bitrate too high", func(o object) { first(o)["bitrate"] = 3_000_000_000 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
+		{"quality too high", func(o object) { first(o)["quality"] = 45 }, "body.profiles[0].quality", "0 to 44"},
+		{"quality negative", func(o object) { first(o)["quality"] = -1 }, "body.profiles[0].quality", "0 to 44"},
+		{"fps negative", func(o object) { first(o)["fps"] = -1 }, "body.profiles[0].fps", "0 to"},
+		{"fps no whole number", func(o object) { first(o)["fps"] = 29.97 }, "body.profiles[0].fps", "whole"},
+		{"fps too high", func(o object) { first(o)["fps"] = 241 }, "body.profiles[0].fps", "240"},
+		{"fps too high over fps_den", func(o object) { first(o)["fps"], first(o)["fps_den"] = 481, 2 }, "body.profiles[0].fps", "240"},
+		{"fps_den negative", func(o object) { first(o)["fps_den"] = -1 }, "body.profiles[0].fps_den", "0 to 1001"},
+		{"fps_den too high", func(o object) { first(o)["fps_den"] = 1002 }, "body.profiles[0].fps_den", "0 to 1001"},
+		{"gop no number", func(o object) { first(o)["gop"] = "abc" }, "body.profiles[0].gop", "seconds"},
+		{"gop negative", func(o object) { first(o)["gop"] = "-1" }, "body.profiles[0].gop", "seconds"},
+		{"gop of years", func(o object) { first(o)["gop"] = "1e9" }, "body.profiles[0].gop", "seconds"},
+		{"gop of years in digits", func(o object) { first(o)["gop"] = "1000000000" }, "body.profiles[0].gop", "9999"},
+		{"gop no string", func(o object) { first(o)["gop"] = 2 }, "body.profiles[0].gop", "string"},
+		{"codec profile", func(o object) { first(o)["profile"] = "VP9" }, "body.profiles[0].profile", "one of None H264Baseline"},
+		{"encoder HEVC", func(o object) { first(o)["encoder"] = "HEVC" }, "body.profiles[0].encoder", "one of H.264"},
+		{"encoder unknown", func(o object) { first(o)["encoder"] = "libx264" }, "body.profiles[0].encoder", "one of H.264"},
+		{"color depth of 10", func(o object) { first(o)["color_depth"] = 10 }, "body.profiles[0].color_depth", "one of 0 8"},
+		{"color depth of 10 as a Broadcaster counts", func(o object) { first(o)["color_depth"] = 2 }, "body.profiles[0].color_depth", "one of 0 8"},
+		{"chroma 4:2:2", func(o object) { first(o)["chroma_format"] = 1 }, "body.profiles[0].chroma_format", "one of 0"},
+		{"second profile", func(o object) { o["profiles"].([]any)[1].(object)["height"] = 0 }, "body.profiles[1].height", "1 to"},
 		{"profile unknown field", func(o object) { first(o)["codec"] = "hevc" }, "body.profiles[0].codec", "no field"},
 		{"unknown field", func(o object) { o["priority"] = 1 }, "body.priority", "no field"},
 		{"field in another case", func(o object) { o["Callback_URL"] = "https://h" }, "body.Callback_URL", "no field"},
@@ -94,10 +113,41 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestProfilesTaken: what a Broadcaster takes is taken.
+func TestProfilesTaken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, fields := range map[string]object{
+		"tiny":            {"width": 1, "height": 1},
+		"huge":            {"width": 8192, "height": 8192},
+		"least bitrate":   {"bitrate": 1000},
+		"most bitrate":    {"bitrate": 1_000_000_000},
+		"rate of NTSC":    {"fps": 30000, "fps_den": 1001},
+		"fastest":         {"fps": 240},
+		"no gop":          {"gop": ""},
+		"gop 0":           {"gop": "0.0"},
+		"gop intra":       {"gop": "intra"},
+		"gop of an hour":  {"gop": "3600"},
+		"profile in case": {"profile": "h264main"},
+		"profile none":    {"profile": "none"},
+		"codec":           {"encoder": "h.264", "color_depth": 0, "chroma_format": 0},
+		"codec's words":   {"encoder": "H264", "color_depth": 8},
+		"quality":         {"quality": 44},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := submission()
+			maps.Copy(body["profiles"].([]any)[0].(object), fields)
+			b.submit(t, body)
+		})
+	}
+}
+
 // TestRefusalsOfFile are those that only the old form has.
 func TestRefusalsOfFile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	first := func(o object) object { return o["profiles"].([]any)[0].(object) }
 	for _, test := range []struct {
 		name   string
 		change func(o object)
@@ -114,7 +164,14 @@ func TestRefusalsOfFile(t *testing.T) {
 		{"name is the source's", func(o object) { o["profiles"].([]any)[0].(object)["name"] = "clip" }, "body.profiles[0].name", "source"},
 		{"unknown field", func(o object) { o["external_id"] = "x" }, "body.external_id", "no field"},
 		{"profile unknown field", func(o object) { o["profiles"].([]any)[0].(object)["codec"] = "x" }, "body.profiles[0].codec", "no field"},
-		{"profile too small", func(o object) { o["profiles"].([]any)[0].(object)["width"] = 1 }, "body.profiles[0].width", "16"},
+		{"profile too small", func(o object) { o["profiles"].([]any)[0].(object)["width"] = 0 }, "body.profiles[0].width", "1 to"},
+		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10"},
+		{"fps too high", func(o object) { first(o)["fps"], first(o)["fpsDen"] = 481, 2 }, "body.profiles[0].fps", "240"},
+		{"fpsDen too high", func(o object) { first(o)["fpsDen"] = 1002 }, "body.profiles[0].fpsDen", "0 to 1001"},
+		{"v1's spelling", func(o object) { first(o)["fps_den"] = 1 }, "body.profiles[0].fps_den", "no field"},
+		{"encoder HEVC", func(o object) { first(o)["encoder"] = "HEVC" }, "body.profiles[0].encoder", "one of H.264"},
+		{"color depth of 10", func(o object) { first(o)["colorDepth"] = 10 }, "body.profiles[0].colorDepth", "one of 0 8"},
+		{"chroma 4:4:4", func(o object) { first(o)["chromaFormat"] = 2 }, "body.profiles[0].chromaFormat", "one of 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

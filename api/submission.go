@@ -14,7 +14,7 @@ type Submission struct {
 	Source      Place     `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
 	Output      Place     `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
 	CallbackURL SecretURL `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
-	Profiles    []Profile `json:"profiles" nullable:"false" doc:"The renditions, 1 to 16."`
+	Profiles    []Profile `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
 	Livepeer    *Livepeer `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
 }
 

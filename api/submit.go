@@ -39,8 +39,10 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
 	})
 	for i := range submission.Profiles {
-		wanted.Profiles = append(wanted.Profiles, submission.Profiles[i].wanted())
+		p := &submission.Profiles[i]
+		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
 	}
+	errs = append(errs, checkRates(wanted.Profiles)...)
 	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
 	if lp := submission.Livepeer; lp != nil {
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)

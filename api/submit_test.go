@@ -29,7 +29,8 @@ func TestSubmit(t *testing.T) {
 	require.Equal(t, "s3+https://s3.example:9000/media/in/clip.mp4", got.Source.Location)
 	require.Equal(t, "s3://media/out/clip", got.Output.Location)
 	require.Len(t, got.Renditions, 2)
-	require.Equal(t, api.Rendition{Name: "360p", State: "expected", Width: 640, Height: 352, Bitrate: 1_000_000}, got.Renditions[1])
+	require.Equal(t, api.Rendition{Name: "360p", State: "expected", AskedWidth: 640, AskedHeight: 360, Bitrate: 1_000_000}, got.Renditions[1])
+	require.Empty(t, got.Warnings)
 	require.Nil(t, got.Error)
 	require.Nil(t, got.Callback)
 
@@ -107,7 +108,8 @@ func TestSubmitFile(t *testing.T) {
 	body["accessToken"], body["transcodeAPIUrl"] = "hush", "https://livepeer.example/api"
 	body["streamKey"], body["presets"], body["detection"] = "hush", []any{"P720p"}, object{"freq": 1}
 	p := body["profiles"].([]any)[0].(object)
-	p["fpsDen"], p["encoder"], p["colorDepth"], p["chromaFormat"], p["gop"], p["profile"] = 1, "h264", 8, 1, "", ""
+	p["fpsDen"], p["encoder"], p["colorDepth"], p["chromaFormat"], p["gop"], p["profile"] = 1001, "h264", 8, 0, "", ""
+	p["fps"], p["quality"] = 30000, 27
 	a := b.do(t, studio, http.MethodPost, "/api/transcode/file", body)
 	require.Equal(t, http.StatusOK, a.status, a.text)
 	var got api.FileAnswer
@@ -116,6 +118,8 @@ func TestSubmitFile(t *testing.T) {
 	shown := b.do(t, studio, http.MethodGet, "/v1/transcodes/"+got.RequestID.String(), nil).transcode(t)
 	require.Equal(t, "s3+http://127.0.0.1:9000/media/in/clip.mp4", shown.Source.Location)
 	require.Equal(t, "s3+http://127.0.0.1:9000/media/in", shown.Output.Location)
+	require.Equal(t, []int32{30000, 1001}, []int32{shown.Renditions[0].FPS, shown.Renditions[0].FPSDen})
+	require.Equal(t, 1, b.count(t, "renditions WHERE fps_den = 1001 AND quality = 27"))
 
 	// In the bucket's root.
 	body["source_location"] = "s3://media/clip.mp4"

@@ -27,6 +27,7 @@ type Transcode struct {
 	Source     Source      `json:"source"`
 	Output     Output      `json:"output"`
 	Renditions []Rendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
+	Warnings   []Warning   `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
 	Error      *Failure    `json:"error" doc:"Why it failed; before the end, why its last attempt did."`
 	Callback   *Callback   `json:"callback" doc:"The terminal callback; null before the end."`
 	CreatedAt  time.Time   `json:"created_at" doc:"When it was accepted."`
@@ -53,18 +54,28 @@ type Output struct {
 
 // Rendition is one requested output.
 type Rendition struct {
-	Name       string   `json:"name"`
-	State      string   `json:"state" enum:"expected,pushing,pushed,ok,failed" doc:"ok: its object is verified."`
-	Ratio      float64  `json:"ratio" doc:"Media time done over the source's, 0 to 1."`
-	Width      int32    `json:"width" doc:"Of its file: what was asked for, floored to a multiple of 16."`
-	Height     int32    `json:"height" doc:"Of its file: what was asked for, floored to a multiple of 16."`
-	Bitrate    int64    `json:"bitrate" doc:"Bits a second, as asked for."`
-	FPS        int32    `json:"fps" doc:"As asked for; 0 is the source's."`
-	Frames     *int64   `json:"frames" doc:"Counted in its file."`
-	DurationMS *int64   `json:"duration_ms" doc:"By its frames."`
-	Bytes      *int64   `json:"bytes" doc:"The object's size."`
-	Location   *string  `json:"location" doc:"The object, without credentials."`
-	Error      *Failure `json:"error"`
+	Name        string   `json:"name"`
+	State       string   `json:"state" enum:"expected,pushing,pushed,ok,failed" doc:"ok: its object is verified."`
+	Ratio       float64  `json:"ratio" doc:"Media time done over the source's, 0 to 1."`
+	Width       *int32   `json:"width" doc:"Of its file, in the source's aspect; null until the source is prepared."`
+	Height      *int32   `json:"height" doc:"Of its file, in the source's aspect; null until the source is prepared."`
+	AskedWidth  int32    `json:"asked_width" doc:"As asked for."`
+	AskedHeight int32    `json:"asked_height" doc:"As asked for."`
+	Bitrate     int64    `json:"bitrate" doc:"Bits a second, as asked for."`
+	FPS         int32    `json:"fps" doc:"As asked for; 0 is the source's."`
+	FPSDen      int32    `json:"fps_den" doc:"The seconds that fps counts its frames in, as asked for; 0 stands for 1."`
+	Frames      *int64   `json:"frames" doc:"Counted in its file."`
+	DurationMS  *int64   `json:"duration_ms" doc:"By its frames."`
+	Bytes       *int64   `json:"bytes" doc:"The object's size."`
+	Location    *string  `json:"location" doc:"The object, without credentials."`
+	Error       *Failure `json:"error"`
+}
+
+// Warning is something that was done otherwise than asked.
+type Warning struct {
+	Code      string `json:"code" doc:"From the table of warnings." example:"size_aspect"`
+	Text      string `json:"text" doc:"For people."`
+	Rendition string `json:"rendition,omitempty" doc:"The rendition that it is about; not there: all."`
 }
 
 // Failure is why something failed.
@@ -108,7 +119,7 @@ func View(d *jobs.Detail) Transcode {
 	v := Transcode{
 		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Ratio: t.Ratio,
 		Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
-		Renditions: []Rendition{}, Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
+		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
 	}
 	for i := range d.Renditions {
@@ -166,8 +177,8 @@ func source(t *dbsqlc.Transcode) Source {
 
 func rendition(r *dbsqlc.Rendition, sourceMS *int64) Rendition {
 	v := Rendition{
-		Name: r.Name, State: r.State, Width: r.PlannedWidth, Height: r.PlannedHeight, Bitrate: r.Bitrate, FPS: r.FPS,
-		Frames: r.Frames, DurationMS: r.DurationMs, Bytes: r.ObjectBytes, Location: r.ObjectURL,
+		Name: r.Name, State: r.State, Width: r.PlannedWidth, Height: r.PlannedHeight, AskedWidth: r.Width, AskedHeight: r.Height,
+		Bitrate: r.Bitrate, FPS: r.FPS, FPSDen: r.FPSDen, Frames: r.Frames, DurationMS: r.DurationMs, Bytes: r.ObjectBytes, Location: r.ObjectURL,
 		Error: failure(r.ErrorCode, r.ErrorStage, r.ErrorMessage),
 	}
 	switch {
@@ -178,6 +189,19 @@ func rendition(r *dbsqlc.Rendition, sourceMS *int64) Rendition {
 		v.Ratio = min(float64(r.PushedMs)/float64(*sourceMS), 1)
 	}
 	return v
+}
+
+// warnings are none where the row can't be read: the daemon that wrote it tests them.
+func warnings(t *dbsqlc.Transcode) []Warning {
+	list := []Warning{}
+	known, err := jobs.WarningsOf(t)
+	if err != nil {
+		return list
+	}
+	for _, w := range known {
+		list = append(list, Warning(w))
+	}
+	return list
 }
 
 func failure(code, stage, message *string) *Failure {

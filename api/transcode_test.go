@@ -47,7 +47,11 @@ func TestTranscode(t *testing.T) {
 	exec(`UPDATE weir.renditions SET state = 'pushing', pushed_ms = 5000 WHERE transcode_id = $1 AND name = '720p'`, id)
 	exec(`UPDATE weir.renditions SET state = 'failed', pushed_ms = 21000, error_code = 'push_failed', error_stage = 'push', error_message = 'Mist could not.'
 		WHERE transcode_id = $1 AND name = '360p'`, id)
+	exec(`UPDATE weir.renditions SET planned_width = 640, planned_height = 360 WHERE transcode_id = $1`, id)
+	exec(`UPDATE weir.transcodes SET warnings = '[{"code": "size_aspect", "text": "so", "rendition": "720p"}]' WHERE id = $1`, id)
 	got := get()
+	require.Equal(t, []api.Warning{{Code: "size_aspect", Text: "so", Rendition: "720p"}}, got.Warnings)
+	require.Equal(t, []int32{640, 360, 1280, 720}, []int32{*got.Renditions[0].Width, *got.Renditions[0].Height, got.Renditions[0].AskedWidth, got.Renditions[0].AskedHeight})
 	require.InDelta(t, 0.4, got.Ratio, 1e-9)
 	require.Equal(t, api.Source{
 		Location: "s3://media/in/clip.mp4", DurationMS: new(int64(20000)), Frames: new(int64(600)),

@@ -43,12 +43,13 @@ type Config struct {
 	MistUsername  string   `env:"WEIR_MIST_USERNAME" desc:"Account of MistServer, where it asks for one."`
 	MistPassword  Secret   `env:"WEIR_MIST_PASSWORD" desc:"Its password."`
 	MistBinDir    string   `env:"WEIR_MIST_BIN_DIR" envDefault:"/usr/bin" desc:"Folder of MistProcLivepeer."`
+	ShmDir        string   `env:"WEIR_SHM_DIR" envDefault:"/dev/shm" desc:"Where MistServer keeps its shared memory; what killed inputs leave there is removed."`
 	Broadcasters  []string `env:"WEIR_BROADCASTERS" envSeparator:"," desc:"Livepeer Broadcasters as URLs, separated by commas. Or give WEIR_LIVEPEER_TOKEN."`
 	LivepeerAPI   string   `env:"WEIR_LIVEPEER_API" envDefault:"https://livepeer.live/api" desc:"Livepeer's API, asked for Broadcasters where WEIR_LIVEPEER_TOKEN is used."`
 	LivepeerToken Secret   `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
 	S3Endpoint     string `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
-	S3Region       string `env:"WEIR_S3_REGION" envDefault:"us-east-1" desc:"Its region."`
+	S3Region       string `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
 	S3AccessKey    string `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
 	S3SecretKey    Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
 	S3PathStyle    bool   `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
@@ -57,6 +58,9 @@ type Config struct {
 
 	CallbackToken Secret   `env:"WEIR_CALLBACK_TOKEN" desc:"Sent as Authorization: Bearer with callbacks to the hosts of WEIR_CALLBACK_TOKEN_HOSTS: Studio's task runner asks for one."`
 	CallbackHosts []string `env:"WEIR_CALLBACK_TOKEN_HOSTS" envSeparator:"," desc:"Hosts, or HOST:PORTs, that WEIR_CALLBACK_TOKEN is meant for, separated by commas."`
+
+	HEVC      bool `env:"WEIR_TRANSCODERS_HEVC" envDefault:"false" desc:"The Broadcasters' transcoders take HEVC: such sources pass as they are instead of being encoded."`
+	HighDepth bool `env:"WEIR_TRANSCODERS_HIGH_DEPTH" envDefault:"false" desc:"The Broadcasters' transcoders take H264 of more than 8 bits, or with more colour than 4:2:0: it passes as it is."`
 
 	FFmpeg    string `env:"WEIR_FFMPEG" envDefault:"ffmpeg" desc:"The ffmpeg program."`
 	FFprobe   string `env:"WEIR_FFPROBE" envDefault:"ffprobe" desc:"The ffprobe program."`
@@ -219,6 +223,7 @@ func (c *Config) workerProblems() []error {
 	check(c.HostSlots >= 1 && c.HostSlots <= maxSlots, "WEIR_HOST_SLOTS is %d: give 1 to %d", c.HostSlots, maxSlots)
 	check(c.StoreWorkers >= 1 && c.StoreWorkers <= maxStores, "WEIR_STORE_WORKERS is %d: give 1 to %d", c.StoreWorkers, maxStores)
 	check(filepath.IsAbs(c.SpoolDir), "WEIR_SPOOL_DIR is %q: give a path from /", c.SpoolDir)
+	check(filepath.IsAbs(c.ShmDir), "WEIR_SHM_DIR is %q: give a path from /", c.ShmDir)
 	// Mist reads ? as the begin of parameters and $ as a variable.
 	check(!strings.ContainsAny(c.SpoolDir, "?$ "), "WEIR_SPOOL_DIR is %q: Mist can't take ?, $ or spaces in it", c.SpoolDir)
 	check(c.SpoolReserve >= 0, "WEIR_SPOOL_RESERVE is %d: give bytes", c.SpoolReserve)

@@ -55,6 +55,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"not a number", map[string]string{"WEIR_HOST_SLOTS": "many"}, []string{"WEIR_HOST_SLOTS can't be read as int"}},
 		{"host id", map[string]string{"WEIR_HOST_ID": "Mist.1"}, []string{"WEIR_HOST_ID", "Mist.1"}},
 		{"open listener", map[string]string{"WEIR_TRIGGER_LISTEN": "0.0.0.0:8938"}, []string{"WEIR_TRIGGER_LISTEN", "loopback"}},
+		{"shared memory", map[string]string{"WEIR_SHM_DIR": "shm"}, []string{"WEIR_SHM_DIR", "from /"}},
 		{"spool", map[string]string{"WEIR_SPOOL_DIR": "/a?b"}, []string{"WEIR_SPOOL_DIR", "Mist"}},
 		{"nothing to do", map[string]string{"WEIR_CONTROL": "false", "WEIR_WORKER": "false"}, []string{"do nothing"}},
 		{"no broadcaster", map[string]string{"WEIR_BROADCASTERS": ""}, []string{"WEIR_BROADCASTERS", "WEIR_LIVEPEER_TOKEN"}},

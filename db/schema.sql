@@ -44,7 +44,7 @@ BEGIN
     END IF;
     IF NEW.state = OLD.state OR (OLD.state, NEW.state) IN (
         ('expected', 'pushing'), ('expected', 'pushed'), ('expected', 'failed'),
-        ('pushing', 'pushed'), ('pushing', 'failed'),
+        ('pushing', 'pushed'), ('pushing', 'failed'), ('pushing', 'expected'),
         ('pushed', 'ok'), ('pushed', 'failed'))
     OR (NEW.state = 'expected' AND OLD.state <> 'ok' AND NEW.attempt > OLD.attempt) THEN
         RETURN NEW;
@@ -153,10 +153,15 @@ CREATE TABLE weir.attempts (
     transcoded_at timestamp with time zone,
     ended_at timestamp with time zone,
     cleaned_at timestamp with time zone,
+    error_detail text,
+    hung_starts integer DEFAULT 0 NOT NULL,
+    reruns integer DEFAULT 0 NOT NULL,
     CONSTRAINT attempts_ended_with_outcome CHECK (((outcome IS NULL) = (ended_at IS NULL))),
     CONSTRAINT attempts_failed_has_code CHECK (((outcome <> 'failed'::text) OR (error_code IS NOT NULL))),
+    CONSTRAINT attempts_hung_starts_check CHECK ((hung_starts >= 0)),
     CONSTRAINT attempts_number_check CHECK ((number >= 1)),
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text]))),
+    CONSTRAINT attempts_reruns_check CHECK ((reruns >= 0)),
     CONSTRAINT attempts_stage_check CHECK ((stage = ANY (ARRAY['placed'::text, 'fetched'::text, 'prepared'::text, 'started'::text, 'transcoded'::text, 'cleaned'::text])))
 );
 
@@ -255,8 +260,8 @@ CREATE TABLE weir.renditions (
     fps integer DEFAULT 0 NOT NULL,
     gop text DEFAULT ''::text NOT NULL,
     codec_profile text DEFAULT ''::text NOT NULL,
-    planned_width integer NOT NULL,
-    planned_height integer NOT NULL,
+    planned_width integer,
+    planned_height integer,
     state text DEFAULT 'expected'::text NOT NULL,
     attempt integer DEFAULT 0 NOT NULL,
     track_index integer,
@@ -280,13 +285,19 @@ CREATE TABLE weir.renditions (
     error_code text,
     error_stage text,
     error_message text,
+    fps_den integer DEFAULT 0 NOT NULL,
+    quality integer DEFAULT 0 NOT NULL,
+    error_detail text,
     CONSTRAINT renditions_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT renditions_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL)))),
+    CONSTRAINT renditions_fps_den_check CHECK ((fps_den >= 0)),
     CONSTRAINT renditions_name_check CHECK ((name ~ '^[a-z0-9A-Z][a-zA-Z0-9_.-]{0,63}$'::text)),
+    CONSTRAINT renditions_ok_has_size CHECK (((state <> 'ok'::text) OR (planned_width IS NOT NULL))),
     CONSTRAINT renditions_ok_is_evidence CHECK (((state <> 'ok'::text) OR ((object_url IS NOT NULL) AND (object_bytes > 0) AND (object_checksum IS NOT NULL) AND (frames > 0) AND (duration_ms > 0) AND (stored_at IS NOT NULL)))),
     CONSTRAINT renditions_ordinal_check CHECK (((ordinal >= 0) AND (ordinal <= 15))),
-    CONSTRAINT renditions_planned_height_check CHECK ((((planned_height % 16) = 0) AND (planned_height > 0))),
-    CONSTRAINT renditions_planned_width_check CHECK ((((planned_width % 16) = 0) AND (planned_width > 0))),
+    CONSTRAINT renditions_planned_even CHECK (((planned_width > 0) AND ((planned_width % 2) = 0) AND (planned_height > 0) AND ((planned_height % 2) = 0))),
+    CONSTRAINT renditions_planned_whole CHECK (((planned_width IS NULL) = (planned_height IS NULL))),
+    CONSTRAINT renditions_quality_check CHECK ((quality >= 0)),
     CONSTRAINT renditions_state_check CHECK ((state = ANY (ARRAY['expected'::text, 'pushing'::text, 'pushed'::text, 'ok'::text, 'failed'::text])))
 );
 
@@ -416,20 +427,145 @@ CREATE TABLE weir.transcodes (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    free_tries integer DEFAULT 0 NOT NULL,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
     CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
     CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
     CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
+    CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
     CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
     CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
     CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
     CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
     CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
     CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text))
+    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text)),
+    CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
 );
+
+-- Name: v_attempts; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_attempts AS
+ SELECT a.transcode_id,
+    t.tenant,
+    t.external_id,
+    a.number,
+    a.host_id,
+    a.stage,
+    a.outcome,
+    a.hung_starts,
+    a.reruns,
+    a.broadcaster,
+    a.error_code,
+    a.error_stage,
+    a.error_message,
+    a.error_detail,
+    a.created_at,
+    a.started_at,
+    a.fetched_at,
+    a.prepared_at,
+    a.process_started_at,
+    a.transcoded_at,
+    a.ended_at,
+    a.cleaned_at
+   FROM (weir.attempts a
+     JOIN weir.transcodes t ON ((t.id = a.transcode_id)));
+
+-- Name: VIEW v_attempts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_attempts IS 'One row per attempt: which host tried, how far it came, how it ended.';
+
+-- Name: COLUMN v_attempts.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.transcode_id IS 'The transcode that was tried.';
+
+-- Name: COLUMN v_attempts.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_attempts.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.external_id IS 'The caller''s own id.';
+
+-- Name: COLUMN v_attempts.number; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.number IS 'Counts from 1, over all runs.';
+
+-- Name: COLUMN v_attempts.host_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.host_id IS 'The host that tried.';
+
+-- Name: COLUMN v_attempts.stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.stage IS 'Its last finished step: placed, fetched, prepared, started, transcoded or cleaned.';
+
+-- Name: COLUMN v_attempts.outcome; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.outcome IS 'succeeded, failed, cancelled or lost; null while it runs.';
+
+-- Name: COLUMN v_attempts.hung_starts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.hung_starts IS 'How often MistProcLivepeer hung at its start and was started anew.';
+
+-- Name: COLUMN v_attempts.reruns; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.reruns IS 'How often it was started anew for renditions whose push was lost at its end.';
+
+-- Name: COLUMN v_attempts.broadcaster; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.broadcaster IS 'The Broadcaster that it was last seen with.';
+
+-- Name: COLUMN v_attempts.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.error_code IS 'Why it failed: a code of the failure table.';
+
+-- Name: COLUMN v_attempts.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN v_attempts.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.error_message IS 'Why it failed, as the tenant is told.';
+
+-- Name: COLUMN v_attempts.error_detail; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.error_detail IS 'Why it failed, with what is for operators alone: processes, paths, ends of logs.';
+
+-- Name: COLUMN v_attempts.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.created_at IS 'When it was placed.';
+
+-- Name: COLUMN v_attempts.started_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.started_at IS 'When its host took it up.';
+
+-- Name: COLUMN v_attempts.fetched_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.fetched_at IS 'When the source was on the host.';
+
+-- Name: COLUMN v_attempts.prepared_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.prepared_at IS 'When the source was ready for Mist.';
+
+-- Name: COLUMN v_attempts.process_started_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.process_started_at IS 'When MistProcLivepeer was last started.';
+
+-- Name: COLUMN v_attempts.transcoded_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.transcoded_at IS 'When Mist was done.';
+
+-- Name: COLUMN v_attempts.ended_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.ended_at IS 'When its outcome was decided.';
+
+-- Name: COLUMN v_attempts.cleaned_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.cleaned_at IS 'When nothing of it was left in Mist.';
 
 -- Name: v_callbacks; Type: VIEW; Schema: weir; Owner: -
 
@@ -524,12 +660,16 @@ CREATE VIEW weir.v_renditions AS
     r.name,
     r.state,
     r.attempt,
-    r.width,
-    r.height,
-    r.planned_width,
-    r.planned_height,
+    r.planned_width AS width,
+    r.planned_height AS height,
+    r.width AS asked_width,
+    r.height AS asked_height,
     r.bitrate,
+    r.quality,
     r.fps,
+    r.fps_den,
+    r.gop,
+    r.codec_profile,
     r.track_index,
     r.pushed_ms,
     r.recorded_reason,
@@ -573,27 +713,43 @@ COMMENT ON COLUMN weir.v_renditions.attempt IS 'The attempt that the row speaks 
 
 -- Name: COLUMN v_renditions.width; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.width IS 'Width asked for.';
+COMMENT ON COLUMN weir.v_renditions.width IS 'Width of its file: planned by the source, judged to be so when ok; null before the probe.';
 
 -- Name: COLUMN v_renditions.height; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.height IS 'Height asked for.';
+COMMENT ON COLUMN weir.v_renditions.height IS 'Height of its file: planned by the source, judged to be so when ok; null before the probe.';
 
--- Name: COLUMN v_renditions.planned_width; Type: COMMENT; Schema: weir; Owner: -
+-- Name: COLUMN v_renditions.asked_width; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.planned_width IS 'Width that the file must have: floored to a multiple of 16.';
+COMMENT ON COLUMN weir.v_renditions.asked_width IS 'Width asked for.';
 
--- Name: COLUMN v_renditions.planned_height; Type: COMMENT; Schema: weir; Owner: -
+-- Name: COLUMN v_renditions.asked_height; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.planned_height IS 'Height that the file must have: floored to a multiple of 16.';
+COMMENT ON COLUMN weir.v_renditions.asked_height IS 'Height asked for.';
 
 -- Name: COLUMN v_renditions.bitrate; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_renditions.bitrate IS 'Bits a second asked for.';
 
+-- Name: COLUMN v_renditions.quality; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.quality IS 'Constant quality asked for, with bitrate as its limit; 0: none.';
+
 -- Name: COLUMN v_renditions.fps; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.fps IS 'Frames a second asked for; 0 is the source''s.';
+COMMENT ON COLUMN weir.v_renditions.fps IS 'Frames asked for in fps_den seconds; 0 is the source''s rate.';
+
+-- Name: COLUMN v_renditions.fps_den; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.fps_den IS 'The seconds that fps counts its frames in; 0 stands for 1.';
+
+-- Name: COLUMN v_renditions.gop; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.gop IS 'Seconds between keyframes asked for, or intra; empty: none asked for.';
+
+-- Name: COLUMN v_renditions.codec_profile; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.codec_profile IS 'The codec''s profile asked for; empty is H264High.';
 
 -- Name: COLUMN v_renditions.track_index; Type: COMMENT; Schema: weir; Owner: -
 
@@ -682,7 +838,8 @@ CREATE VIEW weir.v_transcodes AS
     t.started_at,
     t.finished_at,
     (EXTRACT(epoch FROM (COALESCE(t.placed_at, now()) - t.created_at)))::double precision AS waited_seconds,
-    (EXTRACT(epoch FROM (COALESCE(t.finished_at, now()) - t.created_at)))::double precision AS took_seconds
+    (EXTRACT(epoch FROM (COALESCE(t.finished_at, now()) - t.created_at)))::double precision AS took_seconds,
+    t.warnings
    FROM ((weir.transcodes t
      LEFT JOIN weir.attempts a ON (((a.transcode_id = t.id) AND (a.number = t.attempt))))
      LEFT JOIN weir.callbacks c ON (((c.transcode_id = t.id) AND (c.run = t.run))));
@@ -790,6 +947,10 @@ COMMENT ON COLUMN weir.v_transcodes.waited_seconds IS 'From the acceptance to th
 -- Name: COLUMN v_transcodes.took_seconds; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_transcodes.took_seconds IS 'From the acceptance to the end, or until now.';
+
+-- Name: COLUMN v_transcodes.warnings; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.warnings IS 'What was done otherwise than asked: a list of code, text and, where it is about one, rendition.';
 
 -- Name: river_job id; Type: DEFAULT; Schema: weir; Owner: -
 

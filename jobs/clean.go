@@ -52,9 +52,12 @@ func (s *supervisor) finish(ctx context.Context) error {
 }
 
 // clean removes what the attempt left in Mist and on the machine, and then the
-// spool folder if nothing of it is still to be stored. It may run again.
+// spool folder if nothing of it is still to be stored. It may run again. The process and
+// its inputs are asked to go; then Mist ends what is left of the streams; what outlives
+// that is killed. The outcome and the slot are not waiting for it.
 func (s *supervisor) clean(ctx context.Context) error {
-	if err := s.stopProcess(ctx); err != nil {
+	gone, err := s.stopProcess(ctx)
+	if err != nil {
 		return err
 	}
 	crash(CrashProcessStopped)
@@ -71,6 +74,11 @@ func (s *supervisor) clean(ctx context.Context) error {
 	}
 	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	if !gone {
+		if err := s.process.Stop(ctx, nukePatience); err != nil {
+			return fmt.Errorf("clean %s: %w", s.name, err)
+		}
 	}
 	crash(CrashStreamsRemoved)
 	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
@@ -93,29 +101,30 @@ func (s *supervisor) clean(ctx context.Context) error {
 	return nil
 }
 
-// stopProcess ends the attempt's process, recorded or not.
-func (s *supervisor) stopProcess(ctx context.Context) error {
+// stopProcess asks the attempt's process, recorded or not, and its inputs to end, and
+// says whether they did.
+func (s *supervisor) stopProcess(ctx context.Context) (gone bool, err error) {
 	a, err := dbsqlc.New().AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: s.number()})
 	if err != nil {
-		return fmt.Errorf("clean %s: %w", s.name, err)
+		return false, fmt.Errorf("clean %s: %w", s.name, err)
 	}
 	if s.process == nil && a.Process != nil {
 		ref, err := mist.ParseProcessRef(*a.Process)
 		if err != nil {
-			return fmt.Errorf("clean %s: %w", s.name, err)
+			return false, fmt.Errorf("clean %s: %w", s.name, err)
 		}
 		s.process = mist.Attach(ref)
 	}
 	if s.process == nil {
 		if s.process, err = s.unrecorded(); err != nil {
-			return fmt.Errorf("clean %s: %w", s.name, err)
+			return false, fmt.Errorf("clean %s: %w", s.name, err)
 		}
 	}
 	if s.process == nil {
-		return nil
+		return true, nil
 	}
-	if err := s.process.Stop(ctx, stopGrace); err != nil {
-		return fmt.Errorf("clean %s: %w", s.name, err)
+	if gone, err = s.process.Terminate(ctx, inputPatience); err != nil {
+		return false, fmt.Errorf("clean %s: %w", s.name, err)
 	}
-	return nil
+	return gone, nil
 }

@@ -132,10 +132,19 @@ func (c *Control) reapTranscode(ctx context.Context, host string, id uuid.UUID) 
 			}
 			return settle(ctx, tx, c.River, id, t.Attempt)
 		}
-		f := failed(CodeHostLost, stageOf(t.State), host)
-		if t.AttemptsLeft == 0 {
+		stage, err := stageOf(ctx, tx, &t)
+		if err != nil {
+			return err
+		}
+		age, err := runAge(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		f := failed(CodeHostLost, stage, "the lease of host "+host+" has ended")
+		v := outcome(&t, f, age)
+		if v.state == StateFailed {
 			if err := q.RenditionFailOpen(ctx, tx, dbsqlc.RenditionFailOpenParams{
-				TranscodeID: id, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+				TranscodeID: id, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
 			}); err != nil {
 				return err
 			}
@@ -144,7 +153,7 @@ func (c *Control) reapTranscode(ctx context.Context, host string, id uuid.UUID) 
 		if err := endAttempt(ctx, tx, &t, OutcomeLost, f); err != nil {
 			return err
 		}
-		return requeue(ctx, tx, c.River, &t, verdict{failure: f})
+		return requeue(ctx, tx, c.River, &t, v)
 	})
 	if err != nil {
 		return fmt.Errorf("take %s from host %s: %w", id, host, err)

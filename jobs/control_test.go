@@ -51,19 +51,6 @@ func TestReap(t *testing.T) {
 	renditions, err := dbsqlc.New().RenditionList(t.Context(), b.pool, lost.ID)
 	require.NoError(t, err)
 	require.Equal(t, []string{RenditionOK, RenditionExpected}, []string{renditions[0].State, renditions[1].State})
-
-	// The budget counts lost attempts too: a source that kills hosts must end.
-	for _, host := range []string{"mist-3", "mist-4"} {
-		b.boot(t, host, 1)
-		held := *b.get(t, lost.ID).HostID
-		b.dies(t, held)
-		require.NoError(t, b.control().reap(t.Context(), held))
-		if b.get(t, lost.ID).State == StateQueued {
-			b.place(t, lost.ID, host)
-		}
-	}
-	require.Equal(t, StateFailed, b.get(t, lost.ID).State)
-	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM weir.callbacks"))
 }
 
 // A store that a reaped host still finishes counts: the object is verified.

@@ -18,6 +18,8 @@ const (
 	CrashStreamsAdded    CrashPoint = "streams-added"    // Mist knows the streams
 	CrashStarted         CrashPoint = "started"          // MistProcLivepeer runs, its row does not say so
 	CrashStartRecorded   CrashPoint = "start-recorded"   // its row does
+	CrashStoppedAgain    CrashPoint = "stopped-again"    // a process is ended for the next one, its row does not say so
+	CrashAgainRecorded   CrashPoint = "again-recorded"   // its row does
 	CrashPushStarted     CrashPoint = "push-started"     // Mist pushes, its row does not say so
 	CrashPushRecorded    CrashPoint = "push-recorded"    // its row does
 	CrashPushed          CrashPoint = "pushed"           // a file is complete, before the commit
@@ -33,7 +35,8 @@ const (
 	CrashDeliveryKept    CrashPoint = "delivery-kept"    // its row does
 )
 
-// CrashPoints lists all of them.
+// CrashPoints lists those that every transcode meets: all but CrashStoppedAgain and
+// CrashAgainRecorded.
 func CrashPoints() []CrashPoint {
 	return []CrashPoint{
 		CrashAccepting, CrashAccepted, CrashPlacing, CrashPlaced, CrashTakenUp, CrashFetched, CrashFetchRecorded,

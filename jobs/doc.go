@@ -16,9 +16,11 @@
 // callback of its own. The schema refuses every other way.
 //
 // A rendition: expected -> pushing -> pushed -> ok | failed, and back to expected
-// with a new attempt unless it is ok. An attempt's stage is the last step whose
+// with a new attempt unless it is ok; from pushing also within its attempt, when the
+// process is started again. An attempt's stage is the last step whose
 // effect is on disk or in Mist: placed, fetched, prepared, started, transcoded,
-// cleaned. A callback: pending -> delivered | refused | expired.
+// cleaned; from started back to prepared, when its process starts again: because its
+// start hung, or because it ended before all that it returned was pushed. A callback: pending -> delivered | refused | expired.
 //
 // # Who writes what
 //
@@ -40,6 +42,7 @@
 //	probe, prepare                attempt.stage prepared            both again
 //	add streams                   (nothing)                         added again: an upsert
 //	start MistProcLivepeer        attempt.stage started, process    found by its working folder and taken up
+//	stop a process for the next   attempt.stage prepared again     found ended or hung, and stopped again
 //	start a push                  rendition pushing                 Mist ignores the same push; taken as it is
 //	push ends                     rendition pushed, store job       seen in Mist's list and the file's size
 //	finish, judge                 (nothing)                         again, from the pushed file
@@ -51,8 +54,13 @@
 //	residue removed from S3       the job's completion              again: all of it may be repeated
 //
 // Mist keeps renditions no longer than its process runs: one that is through before
-// the next boot has begun its pushes has worked in vain, and the next attempt does it
-// again.
+// the next boot has begun its pushes has worked in vain, and is started again within
+// its attempt.
+//
+// # What an attempt costs
+//
+// A run has three attempts for failures that eat one ([Kind]); others give theirs back
+// and are bounded by the run's age, a day. What the source decides is final at once.
 //
 // A soft stop ends none of it: the supervisor sees that the pushes have begun, leaves
 // MistProcLivepeer running, and the host's next boot takes the attempt up at its stage. After kill -9 the next

@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"regexp"
 
 	"weir/media"
 	"weir/mist"
@@ -38,12 +39,18 @@ const (
 )
 
 // Kind is a line of the failure table: all that is known of a failure by its code.
+// docs/errors.md shows the table, with what each side can do; a test compares them.
 type Kind struct {
 	Code  string
 	Blame Blame
 	// Retriable: another attempt, on another host where there is one, may help.
 	Retriable bool
-	// Words for people.
+	// Eats: the attempt is one of the transcode's three. What does not eat is a fault of
+	// ours, of the host's, or a wait for room: it is tried again until the run is a day old.
+	Eats bool
+	// Stages are those that it can arise in.
+	Stages []Stage
+	// Words for everybody.
 	Words string
 }
 
@@ -52,73 +59,131 @@ type Kind struct {
 const (
 	CodeCancelled        = "cancelled"
 	CodeProcessFailed    = "process_failed"
+	CodeStartHung        = "start_hung"
 	CodeNothingReturned  = "nothing_returned"
 	CodeRenditionMissing = "rendition_missing"
+	CodeGatewayFull      = "gateway_full"
+	CodeSegmentRejected  = "segment_rejected"
 	CodeNoProgress       = "no_progress"
 	CodePushFailed       = "push_failed"
 	CodeMistUnavailable  = "mist_unavailable"
 	CodeSecretUnreadable = "secret_unreadable"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
+	CodeFetchSlow        = "fetch_too_slow"
+	CodePrepareSlow      = "prepare_too_slow"
 	CodeDeadline         = "deadline_exceeded"
 	CodeInternal         = "internal"
 )
 
-// kinds is the failure table. A code that is not in it is a defect (a test looks).
-var kinds = []Kind{
-	{string(media.CodeSourceUnreadable), BlameInput, false, "The source is no video file that can be read: send MPEG-TS, MP4, MOV or MKV."},
-	{string(media.CodeSourceNoVideo), BlameInput, false, "The source holds no video."},
-	{string(media.CodeSourceUnsupportedCodec), BlameInput, false, "The source's video codec is not supported: send H.264, HEVC or MPEG-2."},
-	{string(media.CodeSourceZeroDuration), BlameInput, false, "The source's video has no frames."},
-	{string(media.CodeSourceTruncated), BlameInput, false, "The source ends before its header says: upload it again."},
-	{string(media.CodeSourceUndecodable), BlameInput, false, "The source can't be decoded: it is damaged."},
-	{string(media.CodeSourceEncrypted), BlameInput, false, "The source is encrypted."},
-	{string(media.CodeSourceTooLong), BlameInput, false, "The source is too long."},
-	{string(media.CodePrepareFailed), BlameInput, true, "The source could not be made ready for transcoding."},
-	{string(media.CodePushEmpty), BlameLivepeer, true, "A rendition came back without a frame of the source."},
-	{string(media.CodeFinishFailed), BlameWeir, true, "A rendition's video and audio could not be put together."},
-	{string(media.CodeSpoolUnreadable), BlameHost, true, "A file on the host's spool was not there."},
-	{string(media.CodeToolMissing), BlameHost, true, "ffmpeg or ffprobe is missing on the host: install ffmpeg."},
-	{string(media.CodeToolKilled), BlameHost, true, "ffmpeg was killed on the host, most likely for want of memory."},
+// What a kind's Retriable and Eats are called in one word.
+const (
+	final   = "never"
+	counted = "three attempts"
+	free    = "for a day"
+)
 
-	{media.ProblemFramesMissing, BlameLivepeer, true, "A rendition came back without all frames of the source."},
-	{media.ProblemTooShort, BlameLivepeer, true, "A rendition came back shorter than the source."},
-	{media.ProblemWrongSize, BlameLivepeer, true, "A rendition came back with another size than asked for."},
-	{media.ProblemAudioMissing, BlameWeir, true, "A rendition is without the source's audio."},
-	{media.ProblemFramesExtra, BlameLivepeer, true, "A rendition came back with more frames than the source."},
-	{media.ProblemTooLong, BlameLivepeer, true, "A rendition came back longer than the source."},
-	{media.ProblemAudioShort, BlameWeir, true, "A rendition's audio is shorter than the source's."},
-	{media.ProblemUnplayable, BlameLivepeer, true, "A rendition came back that does not play."},
-
-	{string(storage.CodeCredentialsRefused), BlameStorage, false, "The storage refused the credentials: check key, secret and their rights."},
-	{string(storage.CodeBucketMissing), BlameStorage, false, "The bucket does not exist."},
-	{string(storage.CodeObjectMissing), BlameInput, false, "The source object does not exist, or was removed."},
-	{string(storage.CodeS3Unavailable), BlameNetwork, true, "The storage did not answer, or not in time."},
-	{string(storage.CodeS3Refused), BlameStorage, false, "The storage refused the request: check region and endpoint."},
-	{string(storage.CodeSourceTooLarge), BlameInput, false, "The source is larger than allowed."},
-	{string(storage.CodeSourceChanged), BlameInput, true, "The source changed while it was read."},
-	{string(storage.CodeSourceUnreachable), BlameNetwork, true, "The source's server did not answer, or not in time."},
-	{string(storage.CodeSourceRefused), BlameInput, false, "The source's server refused: check the URL and whether it has expired."},
-	{string(storage.CodeSpoolFull), BlameHost, true, "The host's spool disk is full."},
-	{string(storage.CodeSpoolReadonly), BlameHost, true, "The host's spool can't be written."},
-	{string(storage.CodeSpoolFailed), BlameHost, true, "The host's spool disk failed."},
-	{string(storage.CodeChecksumMismatch), BlameNetwork, true, "The storage received other bytes than were sent."},
-	{string(storage.CodeUploadUnverified), BlameStorage, true, "An upload could not be confirmed."},
-	{string(storage.CodeLocationInvalid), BlameInput, false, "A location can't be used for this."},
-
-	{CodeCancelled, BlameStudio, false, "The transcode was cancelled."},
-	{CodeProcessFailed, BlameHost, true, "MistProcLivepeer could not start with this source."},
-	{CodeNothingReturned, BlameLivepeer, true, "No Broadcaster returned a rendition."},
-	{CodeRenditionMissing, BlameLivepeer, true, "The Broadcaster did not return this rendition."},
-	{CodeNoProgress, BlameLivepeer, true, "The transcode stood still."},
-	{CodePushFailed, BlameHost, true, "Mist could not write the rendition to the spool."},
-	{CodeMistUnavailable, BlameHost, true, "MistServer on the host did not answer."},
-	{CodeSecretUnreadable, BlameWeir, false, "The stored credentials can't be opened: WEIR_SECRET_KEY is not the one they were sealed with."},
-	{CodeSpoolReserve, BlameHost, true, "The host's spool has no room for this source."},
-	{CodeDeadline, BlameLivepeer, true, "It took longer than a source of this size may take."},
-	{CodeHostLost, BlameHost, true, "The host that worked on it was lost."},
-	{CodeInternal, BlameWeir, true, "Weir failed; its log has more."},
+// Retry says in a word whether, and how long, a failure is tried again.
+func (k Kind) Retry() string {
+	switch {
+	case !k.Retriable:
+		return final
+	case k.Eats:
+		return counted
+	default:
+		return free
+	}
 }
+
+// kind makes a line of the table.
+func kind(code string, blame Blame, retry string, stages []Stage, words string) Kind {
+	return Kind{Code: code, Blame: blame, Retriable: retry != final, Eats: retry == counted, Stages: stages, Words: words}
+}
+
+// kinds is the failure table. A code that is not in it is a defect (a test looks).
+var kinds = func() []Kind {
+	var (
+		probe   = []Stage{StageProbe}
+		prepare = []Stage{StagePrepare}
+		work    = []Stage{StageTranscode}
+		push    = []Stage{StagePush}
+		store   = []Stage{StageStore}
+		fetch   = []Stage{StageFetch}
+		s3      = []Stage{StageFetch, StageStore}
+		read    = []Stage{StageProbe, StagePrepare}
+		disk    = []Stage{StageFetch, StageProbe, StagePrepare, StageStore}
+		tools   = []Stage{StageProbe, StagePrepare, StageStore}
+		held    = []Stage{StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore}
+		all     = []Stage{StageQueue, StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore}
+	)
+	return []Kind{
+		kind(string(media.CodeSourceUnreadable), BlameInput, final, read, "The source is no video file that can be read: send MP4, MOV, MKV, WebM, MPEG-TS or AVI."),
+		kind(string(media.CodeSourceNoVideo), BlameInput, final, probe, "The source holds no video."),
+		kind(string(media.CodeSourceUnsupportedCodec), BlameInput, final, probe, "The source's video codec is not known."),
+		kind(string(media.CodeSourceZeroDuration), BlameInput, final, read, "The source's video has no frames."),
+		kind(string(media.CodeSourceTruncated), BlameInput, final, read, "The source ends before its header says: upload it again."),
+		kind(string(media.CodeSourceUndecodable), BlameInput, final, read, "The source can't be decoded: it is damaged."),
+		kind(string(media.CodeSourceEncrypted), BlameInput, final, read, "The source is encrypted."),
+		kind(string(media.CodeSourceTooLong), BlameInput, final, read, "The source is too long."),
+		kind(string(media.CodeSourceBomb), BlameInput, final, read, "The source unpacks to far more than it is: make the file anew."),
+		kind(string(media.CodeSourcePictureTooLarge), BlameInput, final, probe, "The source's picture is larger than 8192x4608."),
+		kind(string(media.CodePicturesDamaged), BlameInput, counted, store, "Pictures of the source don't decode: it is encoded without them."),
+		kind(string(media.CodePrepareFailed), BlameInput, final, prepare, "The source could not be made ready for transcoding."),
+		kind(string(media.CodePushEmpty), BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),
+		kind(string(media.CodeFinishFailed), BlameInput, final, store, "A rendition's video and the source's audio could not be put together."),
+		kind(string(media.CodeSpoolUnreadable), BlameHost, free, tools, "A file on the host's spool was not there."),
+		kind(string(media.CodeToolMissing), BlameHost, free, tools, "A program that the host needs is not installed on it."),
+		kind(string(media.CodeToolKilled), BlameHost, free, tools, "A program was killed on the host, most likely for want of memory."),
+
+		kind(media.ProblemFramesMissing, BlameLivepeer, counted, store, "A rendition came back without all frames of the source."),
+		kind(media.ProblemFramesMoved, BlameLivepeer, counted, store, "A rendition came back with frames at other times than the source's."),
+		kind(media.ProblemKeysMissing, BlameLivepeer, counted, store, "A rendition came back without a keyframe where a segment begins."),
+		kind(media.ProblemBitRate, BlameLivepeer, counted, store, "A rendition came back with far more bits than were asked for."),
+		kind(media.ProblemAudioMoved, BlameWeir, final, store, "A rendition's sound is not where it was beside the picture."),
+		kind(media.ProblemTooShort, BlameLivepeer, counted, store, "A rendition came back shorter than the source."),
+		kind(media.ProblemWrongSize, BlameLivepeer, counted, store, "A rendition came back with another size than asked for."),
+		kind(media.ProblemAudioMissing, BlameWeir, final, store, "A rendition is without the source's audio."),
+		kind(media.ProblemFramesExtra, BlameLivepeer, counted, store, "A rendition came back with more frames than the source."),
+		kind(media.ProblemTooLong, BlameLivepeer, counted, store, "A rendition came back longer than the source."),
+		kind(media.ProblemAudioShort, BlameWeir, final, store, "A rendition's audio is shorter than the source's."),
+		kind(media.ProblemUnplayable, BlameLivepeer, counted, store, "A rendition came back that does not play."),
+
+		kind(string(storage.CodeCredentialsRefused), BlameStorage, final, s3, "The storage refused the credentials: check key, secret and their rights."),
+		kind(string(storage.CodeBucketMissing), BlameStorage, final, s3, "The bucket does not exist."),
+		kind(string(storage.CodeObjectMissing), BlameInput, final, s3, "The source object does not exist, or was removed."),
+		kind(string(storage.CodeS3Unavailable), BlameNetwork, counted, s3, "The storage did not answer, or not in time."),
+		kind(string(storage.CodeS3Refused), BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
+		kind(string(storage.CodeSourceTooLarge), BlameInput, final, fetch, "The source is larger than allowed."),
+		kind(string(storage.CodeSourceChanged), BlameInput, counted, fetch, "The source changed while it was read."),
+		kind(string(storage.CodeSourceUnreachable), BlameNetwork, counted, fetch, "The source's server did not answer, or not in time."),
+		kind(string(storage.CodeSourceRefused), BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
+		kind(string(storage.CodeSpoolFull), BlameHost, free, disk, "The host's spool disk is full."),
+		kind(string(storage.CodeSpoolReadonly), BlameHost, free, disk, "The host's spool can't be written."),
+		kind(string(storage.CodeSpoolFailed), BlameHost, free, disk, "The host's spool disk failed."),
+		kind(string(storage.CodeChecksumMismatch), BlameNetwork, counted, s3, "The storage received other bytes than were sent."),
+		kind(string(storage.CodeUploadUnverified), BlameStorage, counted, store, "An upload could not be confirmed."),
+		kind(string(storage.CodeKeyTooLong), BlameInput, final, s3, "The name of an output's object is too long: use a shorter folder or shorter names."),
+		kind(string(storage.CodeLocationInvalid), BlameInput, final, s3, "A location can't be used for this."),
+
+		kind(CodeCancelled, BlameStudio, final, all, "The transcode was cancelled."),
+		kind(CodeProcessFailed, BlameHost, free, work, "The host could not start the transcode."),
+		kind(CodeStartHung, BlameHost, free, work, "The transcode hung at its start, several times over."),
+		kind(CodeNothingReturned, BlameLivepeer, counted, work, "No Broadcaster returned a rendition."),
+		kind(CodeRenditionMissing, BlameLivepeer, counted, work, "The Broadcaster did not return this rendition."),
+		kind(CodeGatewayFull, BlameLivepeer, free, []Stage{StageTranscode, StageStore}, "The Broadcaster has no room for another stream now."),
+		kind(CodeSegmentRejected, BlameLivepeer, counted, []Stage{StageTranscode, StageStore}, "The Broadcaster refused a part of the source."),
+		kind(CodeNoProgress, BlameLivepeer, counted, work, "The transcode stood still."),
+		kind(CodePushFailed, BlameHost, free, push, "The host could not write the rendition to its spool."),
+		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
+		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
+		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
+		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),
+		kind(CodePrepareSlow, BlameHost, counted, read, "The host took too long to make the source ready."),
+		kind(CodeDeadline, BlameLivepeer, counted, work, "Transcoding took longer than a source of this length may take."),
+		kind(CodeHostLost, BlameHost, free, held, "The host that worked on it was lost."),
+		kind(CodeInternal, BlameWeir, free, all, "Weir failed; its operators see why."),
+	}
+}()
 
 // Kinds is the failure table.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }
@@ -137,28 +202,48 @@ func KindOf(code string) Kind {
 	return internal
 }
 
-// Failure is why something of a transcode failed. It is an error; Text may be shown
-// to operators and to Studio and holds no secret.
+// Failure is why something of a transcode failed. It is an error.
 type Failure struct {
 	Code  string
 	Stage Stage
-	Text  string
+	// Text is for everybody: it holds no process, stream, path or log of a host.
+	Text string
+	// Detail is for operators alone; it holds no secret. It may be empty.
+	Detail string
 }
 
-// failed makes a failure: the table's words for code, and the detail behind them.
+// failed makes a failure: the table's words for code, and a detail for operators.
 func failed(code string, stage Stage, detail string) *Failure {
-	text := KindOf(code).Words
-	if detail != "" {
-		text += " (" + detail + ")"
-	}
-	return &Failure{Code: code, Stage: stage, Text: text}
+	return &Failure{Code: code, Stage: stage, Text: KindOf(code).Words, Detail: detail}
 }
 
-// Error implements error.
-func (f *Failure) Error() string { return fmt.Sprintf("%s at %s: %s", f.Code, f.Stage, f.Text) }
+// inside is what of a host's inside may get into a text for everybody: paths, stream
+// names, processes, several lines. URLs are no paths.
+var inside = regexp.MustCompile(`(^|[\s"'(=:\[])/[\w.]|tr_(src|rend)_|[0-9a-f]{32}|\b(pid|process)\b|Mist[A-Z]|\n`)
+
+// telling adds a text for everybody, if it is fit for that.
+func (f *Failure) telling(text string) *Failure {
+	const longest = 300 // in bytes; more is a log
+	if text != "" && len(text) <= longest && !inside.MatchString(text) {
+		f.Text += " (" + text + ")"
+	}
+	return f
+}
+
+// Error implements error. It is for operators.
+func (f *Failure) Error() string {
+	text := fmt.Sprintf("%s at %s: %s", f.Code, f.Stage, f.Text)
+	if f.Detail != "" {
+		text += ": " + f.Detail
+	}
+	return text
+}
 
 // Retriable says whether another attempt may help.
 func (f *Failure) Retriable() bool { return KindOf(f.Code).Retriable }
+
+// Eats says whether the attempt counts.
+func (f *Failure) Eats() bool { return KindOf(f.Code).Eats }
 
 // failureOf finds the failure in an error of a step.
 func failureOf(err error, stage Stage) *Failure {
@@ -166,10 +251,15 @@ func failureOf(err error, stage Stage) *Failure {
 		return failure
 	}
 	if ofMedia, ok := errors.AsType[*media.Error](err); ok {
-		return failed(string(ofMedia.Code), stage, ofMedia.Text)
+		return failed(string(ofMedia.Code), stage, ofMedia.Error()).telling(ofMedia.Text)
 	}
 	if ofStorage, ok := errors.AsType[*storage.Error](err); ok {
-		return failed(string(ofStorage.Code), stage, ofStorage.Error())
+		f := failed(string(ofStorage.Code), stage, ofStorage.Error())
+		// What the tenant can mend it is told; an address of ours is nobody's business.
+		if blame := KindOf(f.Code).Blame; ofStorage.Err != nil && (blame == BlameInput || blame == BlameStorage) {
+			return f.telling(ofStorage.Err.Error())
+		}
+		return f
 	}
 	if ofMist, ok := errors.AsType[*mist.Error](err); ok {
 		return failed(CodeMistUnavailable, stage, ofMist.Error())

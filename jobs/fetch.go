@@ -12,6 +12,10 @@ import (
 	"weir/storage"
 )
 
+// outputLimit is how long an output may take to show that it works; one that takes
+// longer is left to the stores.
+const outputLimit = 10 * time.Second
+
 // errLate: the source has had its time.
 var errLate = errors.New("the source has had its time")
 
@@ -40,6 +44,16 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 	defer cancel(nil)
 	late := time.AfterFunc(fetchFloor, func() { cancel(errLate) })
 	defer late.Stop()
+	// Beside the fetch, as it costs a round trip or three: an output that can't work is
+	// told before anything is transcoded.
+	tried := make(chan error, 1)
+	go func() {
+		err := s.tryOutput(limited, rows)
+		if err != nil {
+			cancel(err)
+		}
+		tried <- err
+	}()
 	sized := false
 	fetched, err := h.Storage.Fetch(limited, location, h.sourcePath(s.name), storage.FetchOptions{
 		MaxBytes: h.SourceMax,
@@ -50,8 +64,11 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 			sized = true
 		},
 	})
+	if refused := <-tried; refused != nil && ctx.Err() == nil {
+		return refused
+	}
 	if err != nil && errors.Is(context.Cause(limited), errLate) {
-		return failed(CodeDeadline, StageFetch, "its server is too slow")
+		return failed(CodeFetchSlow, StageFetch, "its server is too slow")
 	}
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
@@ -63,4 +80,29 @@ func (s *supervisor) fetch(ctx context.Context, rows *Rows) error {
 	})
 	crash(CrashFetchRecorded)
 	return fenced("record the fetch", changed, err)
+}
+
+// tryOutput finds out whether the renditions can be stored where they are to go. A
+// storage that is only out of reach now is no reason to wait: stores are patient.
+func (s *supervisor) tryOutput(ctx context.Context, rows *Rows) error {
+	var objects []storage.Location
+	for i := range rows.Renditions {
+		location, err := s.host.objectLocation(&rows.Transcode, rows.Renditions[i].Name, s.number())
+		if err != nil {
+			return failureOf(err, StageStore)
+		}
+		objects = append(objects, location)
+	}
+	ctx, cancel := context.WithTimeout(ctx, outputLimit)
+	defer cancel()
+	err := s.host.Storage.TryWrite(ctx, objects[0].Folder(), objects...)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	failure := failureOf(err, StageStore)
+	if failure.Retriable() {
+		s.log.WarnContext(ctx, "output not tried", "code", failure.Code, "error", err)
+		return nil
+	}
+	return failure
 }

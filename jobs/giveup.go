@@ -27,7 +27,7 @@ func (s *supervisor) own(ctx context.Context, tx pgx.Tx) error {
 // giveUp fails all that is not pushed. What is pushed may still be stored; the last
 // of them settles the attempt.
 func (s *supervisor) giveUp(ctx context.Context, f *Failure) error {
-	s.log.WarnContext(ctx, "attempt failed", "code", f.Code, "stage", f.Stage, "why", f.Text)
+	s.log.WarnContext(ctx, "attempt failed", "code", f.Code, "stage", f.Stage, "why", f.Text, "detail", f.Detail)
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
@@ -38,7 +38,7 @@ func (s *supervisor) giveUp(ctx context.Context, f *Failure) error {
 		}
 		if err := q.RenditionFailUnpushed(ctx, tx, dbsqlc.RenditionFailUnpushedParams{
 			TranscodeID: s.name.Transcode, Attempt: s.number(),
-			ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+			ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
 		}); err != nil {
 			return err
 		}

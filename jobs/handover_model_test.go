@@ -120,6 +120,7 @@ const (
 	idle        act = iota
 	takeUp          // AttemptTakeUp, TranscodeStart
 	look            // nothing: it loads and plans
+	startAgain      // AttemptStartAgain, RenditionExpectAgain
 	work            // AttemptSetFetched, AttemptSetPrepared, AttemptSetStarted; or it gives up
 	handOver        // RenditionSetPushed and the store job
 	failOne         // RenditionFail
@@ -131,7 +132,7 @@ const (
 )
 
 func (a act) String() string {
-	return []string{"", "take up", "look", "work", "hand over", "fail the rendition", "give up", "settle", "finish", "clean", "store"}[a]
+	return []string{"", "take up", "look", "start again", "work", "hand over", "fail the rendition", "give up", "settle", "finish", "clean", "store"}[a]
 }
 
 // turn is how an act goes where the rows don't say.
@@ -500,12 +501,16 @@ func (m *model) reaped(s *system, t int) bool {
 			row.state = running // TranscodeStart
 		}
 		return m.settle(s, t, row.attempt)
-	case row.left == 0:
+	case int(row.attempt) >= m.attempts: // the day is over
 		m.failOpen(s, t)
 		return m.end(s, t, gaveUp)
 	}
 	m.endAttempt(s, t, lost)
-	return m.requeue(s, t)
+	if !m.requeue(s, t) {
+		return false
+	}
+	row.left++ // it eats no attempt
+	return true
 }
 
 // endJobs ends the jobs of the newest attempt: RiverJobFinalize, or River's cancel.
@@ -562,12 +567,16 @@ func (m *model) settle(s *system, t int, attempt uint8) bool {
 	if row.attempt != attempt || row.state == queued || !m.on("settle: ended", !row.state.ended()) {
 		return true
 	}
-	code, stage, text := CodePushFailed, string(StageStore), ""
+	code, stage, text := CodeNothingReturned, string(StageStore), ""
 	if row.rendition == hopeless {
 		code = CodeSecretUnreadable
 	}
 	rendition := dbsqlc.Rendition{State: row.rendition.String(), ErrorCode: &code, ErrorStage: &stage, ErrorMessage: &text}
-	switch decide(&dbsqlc.Transcode{AttemptsLeft: int32(row.left)}, []dbsqlc.Rendition{rendition}).state {
+	left := int32(row.left)
+	if int(row.attempt) >= m.attempts {
+		left = 0 // the model's world ends here
+	}
+	switch decide(&dbsqlc.Transcode{AttemptsLeft: left}, []dbsqlc.Rendition{rendition}, 0).state {
 	case StateSucceeded:
 		return m.end(s, t, succeeded)
 	case StateFailed:
@@ -793,6 +802,7 @@ func (m *model) plan(s *system, t, n int) []act {
 	for _, seen := range []Seen{
 		{At: now, ProgressAt: now, FileBytes: map[string]int64{"a": 1}},
 		{At: now, ProgressAt: now},
+		{At: now, ProgressAt: now, ProcessAlive: true},
 		{At: now, ProcessAlive: true, Pushing: pushing}, // and has stood still for ever
 	} {
 		rows.Seen = seen
@@ -808,6 +818,8 @@ func actOf(do Do) act {
 	switch do {
 	case DoFetch, DoPrepare, DoStart:
 		return work
+	case DoStartAgain:
+		return startAgain
 	case DoPushed:
 		return handOver
 	case DoFailRendition:
@@ -843,6 +855,12 @@ func (m *model) write(s *system, h, b int, w worker, turn turn) bool {
 		if m.on("advance: boot", owned) && a.stage == placed {
 			a.stage = started
 		}
+		return true
+	case w.act == startAgain:
+		if !m.on("start again: boot", owned) || a.stage != started || a.outcome != none {
+			return false
+		}
+		a.stage = placed // and prepared, which is the same here
 		return true
 	case w.act == finish:
 		if m.on("finish: attempt", row.attempt == n) && m.on("finish: running", row.state == running) {

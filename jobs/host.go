@@ -63,7 +63,11 @@ type Host struct {
 	Spool        string
 	SpoolReserve int64
 	SourceMax    int64
-	BinDir       string
+	// HEVC and HighDepth: sources that are such pass as they are (media.Options).
+	HEVC, HighDepth bool
+	BinDir          string
+	// ShmDir is where Mist keeps its shared memory; "": mist.ShmDir.
+	ShmDir string
 	// Broadcasters, or LivepeerToken and LivepeerAPI, say how to reach Livepeer.
 	Broadcasters  []string
 	LivepeerToken string
@@ -74,6 +78,7 @@ type Host struct {
 	stopping chan struct{}
 	lease    lease
 	hand     hand
+	follows  follows
 	clock    clock
 }
 
@@ -227,6 +232,7 @@ func (h *Host) renew(ctx context.Context) error {
 // boot takes it up. Nothing new is placed here until then.
 func (h *Host) Stop(ctx context.Context) error {
 	close(h.stopping)
+	h.follows.stop()
 	asked := time.Now()
 	if err := dbsqlc.New().HostStop(ctx, h.DB, dbsqlc.HostStopParams{
 		ID: h.ID, BootID: h.BootID, LeaseSeconds: upgradeLease.Seconds(),

@@ -28,6 +28,13 @@ func writeCallback(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx],
 	if err != nil {
 		return err
 	}
+	warnings, err := WarningsOf(t)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		message.Warnings = append(message.Warnings, studio.Warning(w))
+	}
 	body, err := message.Body()
 	if err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
@@ -106,6 +113,8 @@ func statusOf(t *dbsqlc.Transcode, stage string) studio.Status {
 	switch {
 	case t.State == StateStoring, t.State == StateRunning && (stage == AttemptStarted || stage == AttemptTranscoded):
 		return studio.StatusTranscoding
+	case t.State == StateRunning && stage == AttemptPrepared && t.Ratio > sharePrepared:
+		return studio.StatusTranscoding // its process starts again
 	case t.State == StateRunning && stage == AttemptPrepared:
 		return studio.StatusPreparingComplete
 	default:

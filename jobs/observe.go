@@ -29,7 +29,10 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 	}
 	now := s.host.clock.now()
 	seen := Seen{At: now, ProcessAlive: s.process.Alive(), EndedAt: s.seen.EndedAt, ProgressAt: s.seen.ProgressAt,
-		ProcessText: s.seen.ProcessText, Pushing: map[string]bool{}, FileBytes: map[string]int64{}}
+		ProcessText: s.seen.ProcessText, Killed: s.seen.Killed, Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}}
+	if err := s.readLog(&seen, status.Processes[s.process.PID]); err != nil {
+		return err
+	}
 	pushedMS := map[string]int64{}
 	for _, push := range status.Pushes {
 		if push.Stream == s.name.Rendition() {
@@ -40,15 +43,28 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 		}
 	}
 	for _, r := range rows.Renditions {
-		if bytes := fileBytes(s.host.pushedPath(s.name, r.Name)); bytes > 0 {
+		path := s.host.pushedPath(s.name, r.Name)
+		if bytes := fileBytes(path); bytes > 0 {
 			seen.FileBytes[r.Name] = bytes
+			if r.State == RenditionPushing {
+				s.host.follows.begin(ctx, s.host.Media, path)
+			}
+		}
+		if r.State == RenditionPushing && !seen.Pushing[r.Name] {
+			seen.Gone[r.Name] = now
+			if since, known := s.seen.Gone[r.Name]; known {
+				seen.Gone[r.Name] = since
+			}
 		}
 	}
 	if !seen.ProcessAlive && seen.EndedAt.IsZero() {
 		seen.EndedAt = now
 		seen.ProcessText = s.processText(ctx)
+		if exit, err := s.process.Wait(ctx); err == nil {
+			seen.Killed = exit.Known && exit.Signal != 0
+		}
 	}
-	if seen.ProgressAt.IsZero() || seen.ProcessAlive != s.seen.ProcessAlive ||
+	if seen.ProgressAt.IsZero() || seen.ProcessAlive != s.seen.ProcessAlive || seen.MediaMS != s.seen.MediaMS ||
 		!maps.Equal(seen.FileBytes, s.seen.FileBytes) || !maps.Equal(seen.Pushing, s.seen.Pushing) {
 		seen.ProgressAt = now
 	}
@@ -63,6 +79,21 @@ func (s *supervisor) observe(ctx context.Context, rows *Rows) error {
 		return err
 	}
 	return s.recordPushed(ctx, rows, pushedMS)
+}
+
+// readLog adds what the process's log and its own report say of how it goes. What it
+// said once holds: a report comes every five seconds, and none any more at the end.
+func (s *supervisor) readLog(seen *Seen, status mist.ProcessStatus) error {
+	log, err := mist.ReadProcessLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	if err != nil {
+		return fmt.Errorf("observe: %w", err)
+	}
+	was := s.seen
+	seen.MediaMS = max(was.MediaMS, status.SourceMS+status.SinkMS)
+	seen.Posted = was.Posted || log.Posted || status.SinkMS > 0
+	seen.Hung, seen.Reading = was.Hung || log.Hung, was.Reading || log.Reading || status.SourceMS > 0
+	seen.GaveUp, seen.Full, seen.Rejected = log.GaveUp, log.Full, log.Rejected
+	return nil
 }
 
 // recordBroadcaster writes down which Broadcaster the process speaks to; it says so
@@ -130,25 +161,31 @@ func (s *supervisor) newTracks() []mist.Track {
 
 // processText is how the process ended and its last words.
 func (s *supervisor) processText(ctx context.Context) string {
-	text := ""
-	if exit, err := s.process.Wait(ctx); err == nil {
+	text := "MistProcLivepeer runs"
+	if s.process == nil {
+		return "no process"
+	}
+	if s.process.Alive() {
+		// Waiting for its end would take as long.
+	} else if exit, err := s.process.Wait(ctx); err == nil {
 		text = "MistProcLivepeer: " + exit.String()
 	}
-	log, err := mist.TailLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logShown)
+	log, err := mist.TailLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logShown, mist.Secret(s.host.LivepeerToken))
 	if err == nil && strings.TrimSpace(log) != "" {
 		text += "; its log ends: " + strings.TrimSpace(log)
 	}
 	return text
 }
 
-// recordPushed writes down how much media was pushed.
+// recordPushed writes down how much of the source was pushed; pushedMS is on Mist's clock.
 func (s *supervisor) recordPushed(ctx context.Context, rows *Rows, pushedMS map[string]int64) error {
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return err
+	}
 	for i := range rows.Renditions {
 		r := &rows.Renditions[i]
-		pushed := pushedMS[r.Name]
-		if rows.Transcode.SourceDurationMs != nil {
-			pushed = min(pushed, *rows.Transcode.SourceDurationMs)
-		}
+		pushed := prepared.TrueMS(pushedMS[r.Name])
 		if r.State != RenditionPushing || pushed <= r.PushedMs {
 			continue
 		}

@@ -8,14 +8,20 @@ import (
 )
 
 const (
-	// noProgressAfter is how long a started process may show nothing new. Mist's own
-	// report comes every 5 s, a Broadcaster may take its segment's length plus 2 s,
-	// twice, five times over; a garbage source hangs for ever.
-	noProgressAfter = 60 * time.Second
 	// pushGrace is how long after the process's end, with the rest at hand, a push or a
 	// track may still come: Mist tells of both within a second.
 	pushGrace = 3 * time.Second
+	// hintPatience is how long after a push is gone its RECORDING_END may still be on its
+	// way into the rows: Mist posts it before the push ends.
+	hintPatience = time.Second
 )
+
+// lostReasons are those of a push that had not got all when the stream under it ended.
+var lostReasons = []string{"SHM_LOST", "UNKNOWN"}
+
+// wroteAll is the reason of a push that has written all that its stream had, or got nothing
+// more for 25 s (output.cpp). That is not all if the process was killed, or still runs.
+const wroteAll = "CLEAN_EOF"
 
 // Rows is all that a supervisor knows when it decides: rows, and what it saw of
 // Mist and the spool just now.
@@ -37,8 +43,20 @@ type Seen struct {
 	EndedAt      time.Time
 	// ProcessText says how it ended, for people: exit codes prove nothing.
 	ProcessText string
-	// Pushing holds the renditions whose push Mist lists.
+	// Killed: a signal ended it, and it is known.
+	Killed bool
+	// Hung, Reading, Posted, GaveUp, Full and Rejected are what the process's log and
+	// Mist's report say of how it goes: its start hangs; it reads its source; a segment
+	// went out; it gave up posting; on a Broadcaster that has no room; the status of a
+	// segment that was refused.
+	Hung, Reading, Posted, GaveUp, Full bool
+	Rejected                            string
+	// MediaMS is media sent and received; it grows while all is well.
+	MediaMS int64
+	// Pushing holds the renditions whose push Mist lists, Gone since when one that was
+	// is not any more.
 	Pushing map[string]bool
+	Gone    map[string]time.Time
 	// FileBytes holds the sizes of the renditions' files; one without a file is not in it.
 	FileBytes map[string]int64
 	// ProgressAt is when any of this last changed.
@@ -56,6 +74,9 @@ const (
 	DoPrepare Do = "prepare"
 	// DoStart adds the streams and starts MistProcLivepeer.
 	DoStart Do = "start"
+	// DoStartAgain stops the process, for another one to start in the same attempt: its
+	// start hung, or (Rerun) it was killed, or ended before all that it returned was pushed.
+	DoStartAgain Do = "start again"
 	// DoPush starts the pushes of all renditions whose track is there.
 	DoPush Do = "push"
 	// DoPushed hands Rendition's file to its store job.
@@ -81,6 +102,8 @@ type Action struct {
 	Do        Do
 	Rendition *dbsqlc.Rendition
 	Failure   *Failure
+	// Rerun says why it starts again.
+	Rerun bool
 }
 
 // plan decides what a supervisor does next. It is pure: the same rows at the same
@@ -104,6 +127,9 @@ func plan(rows Rows, now time.Time) Action {
 	case AttemptFetched:
 		return Action{Do: DoPrepare}
 	case AttemptPrepared:
+		if nothingOpen(rows) {
+			return Action{Do: DoFinish} // given up between two starts; stores still work on the rest
+		}
 		return Action{Do: DoStart}
 	case AttemptStarted:
 		return planStarted(rows, now)
@@ -116,9 +142,19 @@ func allOK(renditions []dbsqlc.Rendition) bool {
 	return len(renditions) > 0 && !slices.ContainsFunc(renditions, func(r dbsqlc.Rendition) bool { return r.State != RenditionOK })
 }
 
+// nothingOpen says whether the attempt has no rendition left for Mist to do.
+func nothingOpen(rows Rows) bool {
+	return len(rows.Renditions) > 0 && !slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool {
+		return r.Attempt == rows.Attempt.Number && (r.State == RenditionExpected || r.State == RenditionPushing)
+	})
+}
+
 func planStarted(rows Rows, now time.Time) Action {
 	open := 0
 	track := false // a rendition waits for its push
+	lost := false  // a rendition came back, and its push did not get it
+	seen := rows.Seen
+	looked := !seen.At.IsZero()
 	for i := range rows.Renditions {
 		r := &rows.Renditions[i]
 		if r.Attempt != rows.Attempt.Number {
@@ -130,26 +166,55 @@ func planStarted(rows Rows, now time.Time) Action {
 			track = track || pushable(r, rows.Attempt.Number)
 		case RenditionPushing:
 			open++
-			if action := planPushing(r, rows.Seen); action.Do != DoWait {
+			action := planPushing(rows, r, now)
+			switch action.Do {
+			case DoWait:
+			case DoStartAgain:
+				lost = true
+			default:
 				return action
 			}
 		}
 	}
-	looked := !rows.Seen.At.IsZero()
+	ended := looked && !seen.ProcessAlive
 	switch {
 	case open == 0:
 		return Action{Do: DoFinish}
+	case looked && startHangs(rows, now):
+		if rows.Attempt.HungStarts < hungStartsMost {
+			return Action{Do: DoStartAgain}
+		}
+		return Action{Do: DoFail, Failure: failed(CodeStartHung, StageTranscode, seen.ProcessText)}
 	case looked && late(rows, now):
-		return Action{Do: DoFail, Failure: failed(CodeDeadline, StageTranscode, rows.Seen.ProcessText)}
-	case looked && now.Sub(rows.Seen.ProgressAt) >= noProgressAfter:
-		return Action{Do: DoFail, Failure: failed(CodeNoProgress, StageTranscode, rows.Seen.ProcessText)}
-	case track:
+		return Action{Do: DoFail, Failure: failed(CodeDeadline, StageTranscode, seen.ProcessText)}
+	case looked && now.Sub(seen.ProgressAt) >= progressPatience(&rows.Attempt):
+		return Action{Do: DoFail, Failure: failed(CodeNoProgress, StageTranscode, seen.ProcessText)}
+	case track && (!ended || rows.Attempt.Reruns >= rerunsMost):
 		// Behind the watchdogs: Mist may not take it, again and again.
 		return Action{Do: DoPush}
-	case looked && !rows.Seen.ProcessAlive && now.Sub(rows.Seen.EndedAt) >= pushGrace && len(rows.Seen.Pushing) == 0:
+	case ended && now.Sub(seen.EndedAt) >= pushGrace && len(seen.Pushing) == 0:
+		if (lost || track || seen.Killed) && !seen.GaveUp && rows.Attempt.Reruns < rerunsMost {
+			return Action{Do: DoStartAgain, Rerun: true}
+		}
 		return Action{Do: DoFail, Failure: endedEarly(rows)}
 	}
 	return Action{Do: DoWait}
+}
+
+// startHangs says whether nothing will ever come of a process: it says so itself, or has
+// posted nothing for too long. One that gave up posting does not hang.
+func startHangs(rows Rows, now time.Time) bool {
+	seen := rows.Seen
+	if seen.Posted || seen.GaveUp || slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool {
+		return r.Attempt == rows.Attempt.Number && r.State == RenditionExpected && r.TrackIndex != nil || r.State == RenditionPushing
+	}) {
+		return false
+	}
+	if seen.Hung {
+		return true
+	}
+	started := rows.Attempt.ProcessStartedAt
+	return seen.ProcessAlive && started != nil && now.Sub(*started) >= startPatience(&rows.Attempt, seen.Reading)
 }
 
 // pushable says whether an attempt can start a rendition's push.
@@ -165,16 +230,26 @@ func late(rows Rows, now time.Time) bool {
 
 // planPushing tells whether a push is over. RECORDING_END comes a second before
 // PUSH_END, and is believed where the file is as large as it says; else Mist's own
-// list decides. Whether the file is whole is judged by what is in it, later.
-func planPushing(r *dbsqlc.Rendition, seen Seen) Action {
+// list decides. Whether the file is whole is judged by what is in it, later; but one
+// whose stream ended under it is pushed again, from another run of the process, as
+// long as there may be one ([DoStartAgain]).
+func planPushing(rows Rows, r *dbsqlc.Rendition, now time.Time) Action {
+	seen := rows.Seen
 	bytes := seen.FileBytes[r.Name]
-	if r.RecordedBytes != nil && *r.RecordedBytes > 0 && bytes == *r.RecordedBytes {
+	again := rows.Attempt.Reruns < rerunsMost && !seen.GaveUp
+	lost := r.RecordedReason != nil && (slices.Contains(lostReasons, *r.RecordedReason) ||
+		*r.RecordedReason == wroteAll && (seen.Killed || seen.ProcessAlive))
+	if !lost && r.RecordedBytes != nil && *r.RecordedBytes > 0 && bytes == *r.RecordedBytes {
 		return Action{Do: DoPushed, Rendition: r}
 	}
-	if seen.At.IsZero() || seen.Pushing[r.Name] {
+	switch {
+	case seen.At.IsZero(), seen.Pushing[r.Name]:
 		return Action{Do: DoWait}
-	}
-	if bytes > 0 {
+	case bytes == 0 && (lost || !seen.ProcessAlive) && again, bytes > 0 && lost && again:
+		return Action{Do: DoStartAgain, Rendition: r}
+	case bytes > 0 && r.RecordedReason == nil && now.Sub(seen.Gone[r.Name]) < hintPatience:
+		return Action{Do: DoWait}
+	case bytes > 0:
 		return Action{Do: DoPushed, Rendition: r}
 	}
 	reason := "no file"
@@ -186,14 +261,20 @@ func planPushing(r *dbsqlc.Rendition, seen Seen) Action {
 
 // endedEarly says why a process is gone with renditions still open.
 func endedEarly(rows Rows) *Failure {
-	returned := 0
+	seen, returned := rows.Seen, 0
 	for _, r := range rows.Renditions {
 		if r.State == RenditionOK || r.Attempt == rows.Attempt.Number && r.TrackIndex != nil {
 			returned++
 		}
 	}
-	if returned > 0 {
-		return failed(CodeRenditionMissing, StageTranscode, rows.Seen.ProcessText)
+	switch {
+	case seen.Full:
+		return failed(CodeGatewayFull, StageTranscode, seen.ProcessText)
+	case seen.Rejected != "":
+		return failed(CodeSegmentRejected, StageTranscode, seen.ProcessText).telling(seen.Rejected)
+	case returned > 0:
+		return failed(CodeRenditionMissing, StageTranscode, seen.ProcessText)
+	default:
+		return failed(CodeNothingReturned, StageTranscode, seen.ProcessText)
 	}
-	return failed(CodeNothingReturned, StageTranscode, rows.Seen.ProcessText)
 }

@@ -28,9 +28,9 @@ const (
 	propertyRuns = 4000
 	// trouble is how long a run's faults go on; then it has to come to its end.
 	trouble = 3 * time.Minute
-	// endsWithin is what the slowest run needs from there: Mist is silent, a process
-	// stands still, and then there are two more attempts.
-	endsWithin = 5 * time.Minute
+	// endsWithin is what the slowest run needs from there: a wait that has grown with
+	// trouble, a silent Mist, a process that stands still, and then two more attempts.
+	endsWithin = 15 * time.Minute
 	// purityEvery: comparing all rows at each step would be most of the time.
 	purityEvery = 64
 	// logShownLines: a run that does not end says the same for long.
@@ -59,7 +59,7 @@ func TestPropertyEnds(t *testing.T) {
 	t.Logf("%d runs: %v; %v", propertyRuns, ends, did)
 	// The seeds reach every end and every action, or they would prove little.
 	require.Len(t, ends, 3)
-	require.Len(t, did, 12)
+	require.Len(t, did, 13)
 }
 
 // TestPropertyTriggersAreHints: triggers that are lost, doubled, late or in another
@@ -117,8 +117,9 @@ type broken string
 type chaos struct {
 	// Triggers.
 	lost, doubled, late, forged float64
-	// MistProcLivepeer, pushes, Mist.
-	dies, hangs, missing, cut, empty, refuses, silent float64
+	// MistProcLivepeer, pushes, Mist. A start hangs; a push loses the race against the
+	// process's end.
+	startHangs, loses, dies, hangs, missing, cut, empty, refuses, silent float64
 	// The daemon: it restarts, also between an effect and its row; it can't renew its
 	// lease; it dies with its host, and may come back.
 	restarts, crashes, unrenewed, dead float64
@@ -146,6 +147,7 @@ type sim struct {
 	transcode  dbsqlc.Transcode
 	renditions []dbsqlc.Rendition
 	machines   []*machine
+	eaten      map[int32]int // attempts that counted, by run
 	callbacks  map[int32]int // by run
 	mail       []trigger
 	judged     map[string]bool // renditions whose whole file a store has judged
@@ -168,6 +170,8 @@ type machine struct {
 	dead               bool
 	leaseUntil, backAt time.Time
 	started, hung      bool
+	hungAt             time.Time // its start did; zero: it did not
+	says               bool      // and its log says so
 	alive              bool
 	refuses            bool // pushes, for ever
 	media              time.Duration
@@ -192,7 +196,7 @@ type listed struct{ cut, empty bool }
 func newSim(seed uint64, logged bool) *sim {
 	s := &sim{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), did: map[Do]int{},
-		callbacks: map[int32]int{}, judged: map[string]bool{},
+		callbacks: map[int32]int{}, eaten: map[int32]int{}, judged: map[string]bool{},
 		began: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 	}
 	if logged {
@@ -223,7 +227,7 @@ func (s *sim) anyChaos() chaos {
 	long := func() float64 { return []float64{0, 0, 0.5, 0.98}[s.rng.IntN(4)] }
 	return chaos{
 		lost: often(), doubled: often(), late: often(), forged: seldom(),
-		dies: seldom(), hangs: seldom(), missing: often(), cut: seldom(), empty: often(), refuses: often(), silent: seldom(),
+		startHangs: often(), loses: often(), dies: seldom(), hangs: seldom(), missing: often(), cut: seldom(), empty: often(), refuses: often(), silent: seldom(),
 		restarts: often(), crashes: often(), unrenewed: seldom(), dead: often() / 5,
 		full:  []float64{0, 0, 0.9, 0.99}[s.rng.IntN(4)],
 		steps: often(), stepsForGood: seldom(), stores: long(), storesForGood: seldom(), storesCrash: often(),
@@ -313,6 +317,10 @@ func (s *sim) pass(pause time.Duration) {
 
 // move is Mist's side of an attempt: tracks come, files grow, pushes and the process end.
 func (s *sim) move(m *machine, pause time.Duration) {
+	const crashes = 45 * time.Second // what a hung start does in the end
+	if !m.hungAt.IsZero() && s.now.Sub(m.hungAt) > crashes {
+		m.alive = false
+	}
 	if m.alive && !m.hung {
 		m.ran += pause
 		m.hung = s.is(s.chaos.hangs)
@@ -341,8 +349,11 @@ func (s *sim) move(m *machine, pause time.Duration) {
 			continue
 		}
 		written.whole = !push.cut && m.ran >= m.media
-		m.files[name] = written
 		reason := "CLEAN_INTENDED_STOP"
+		if !m.alive && s.is(s.chaos.loses) {
+			written.whole, reason = false, lostReasons[s.rng.IntN(len(lostReasons))]
+		}
+		m.files[name] = written
 		s.send("RECORDING_END", func() { s.setRecorded(m.row.Number, name, written.bytes, reason) })
 		s.send("PUSH_END", func() { s.setPushEnded(m.row.Number, name) })
 	}
@@ -419,13 +430,14 @@ func (s *sim) reap() {
 	}
 	s.tell("reaped")
 	f := failed(CodeHostLost, StageTranscode, "")
-	if s.transcode.AttemptsLeft == 0 {
+	v := outcome(&s.transcode, f, s.now.Sub(s.began))
+	if v.state == StateFailed {
 		s.failRenditions(f, RenditionExpected, RenditionPushing, RenditionPushed)
 		s.end(StateFailed, OutcomeFailed)
 		return
 	}
 	s.endAttempt(OutcomeLost)
-	s.requeue(verdict{failure: f})
+	s.requeue(v)
 }
 
 // supervise is a round of [supervisor.supervise]; false: it waits.
@@ -500,12 +512,21 @@ func (s *sim) observe(m *machine) bool {
 	}
 	m.troubleFrom = time.Time{}
 	seen := Seen{At: s.now, ProcessAlive: m.alive, EndedAt: m.seen.EndedAt, ProgressAt: m.seen.ProgressAt,
-		Pushing: map[string]bool{}, FileBytes: map[string]int64{}}
+		Reading: m.hungAt.IsZero(), Posted: m.seen.Posted || len(m.tracks) > 0, Hung: m.says,
+		Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}}
 	for name := range m.pushes {
 		seen.Pushing[name] = true
 	}
 	for name, file := range m.files {
 		seen.FileBytes[name] = file.bytes
+	}
+	for _, r := range s.renditions {
+		if r.State == RenditionPushing && !seen.Pushing[r.Name] {
+			seen.Gone[r.Name] = s.now
+			if since, known := m.seen.Gone[r.Name]; known {
+				seen.Gone[r.Name] = since
+			}
+		}
 	}
 	if !m.alive && seen.EndedAt.IsZero() {
 		seen.EndedAt = s.now
@@ -560,6 +581,8 @@ func (s *sim) do(m *machine, action Action) (moves bool) {
 		return false
 	case DoFetch, DoPrepare, DoStart:
 		return s.advance(m, action.Do)
+	case DoStartAgain:
+		return s.startAgain(m, action.Rerun)
 	case DoPush:
 		return s.pushAll(m)
 	case DoPushed:
@@ -606,6 +629,9 @@ func (s *sim) advance(m *machine, do Do) bool {
 	}
 	if do == DoStart && !m.started {
 		m.started, m.alive = true, true
+		if s.is(s.chaos.startHangs) {
+			m.hung, m.hungAt, m.says = true, s.now, s.is(0.5)
+		}
 	}
 	if s.is(s.chaos.crashes) {
 		s.restart(m)
@@ -622,6 +648,44 @@ func (s *sim) advance(m *machine, do Do) bool {
 		now := s.now
 		m.row.Stage, m.row.ProcessStartedAt = AttemptStarted, &now
 	}
+	return true
+}
+
+// startAgain is [supervisor.startAgain]: nothing of the process is left, and what is
+// pushed stays.
+func (s *sim) startAgain(m *machine, rerun bool) bool {
+	m.started, m.alive, m.hung, m.hungAt, m.says, m.ran = false, false, false, time.Time{}, false, 0
+	clear(m.pushes)
+	clear(m.tracks)
+	open := func(r *dbsqlc.Rendition) bool {
+		return r.Attempt == m.row.Number && (r.State == RenditionExpected || r.State == RenditionPushing)
+	}
+	for i := range s.renditions {
+		if r := &s.renditions[i]; open(r) {
+			delete(m.files, r.Name)
+		}
+	}
+	if s.is(s.chaos.crashes) {
+		s.restart(m)
+		return false
+	}
+	if m.row.Stage != AttemptStarted || m.row.Outcome != nil {
+		return false // fenced
+	}
+	s.writes++
+	m.row.Stage = AttemptPrepared
+	if rerun {
+		m.row.Reruns++
+	} else {
+		m.row.HungStarts++
+	}
+	s.check(m.row.Reruns <= rerunsMost && m.row.HungStarts <= hungStartsMost, "%d reruns, %d hung starts", m.row.Reruns, m.row.HungStarts)
+	for i := range s.renditions {
+		if r := &s.renditions[i]; open(r) {
+			*r = dbsqlc.Rendition{Name: r.Name, Ordinal: r.Ordinal, State: RenditionExpected, Attempt: r.Attempt, PushedMs: r.PushedMs}
+		}
+	}
+	m.seen = Seen{}
 	return true
 }
 
@@ -757,7 +821,7 @@ func (s *sim) settle(attempt int32) {
 	if t.Attempt != attempt || terminal(t.State) || t.State == StateQueued {
 		return
 	}
-	switch v := decide(t, s.renditions); v.state {
+	switch v := decide(t, s.renditions, s.now.Sub(s.began)); v.state {
 	case StateSucceeded:
 		s.end(StateSucceeded, OutcomeSucceeded)
 	case StateFailed:
@@ -770,6 +834,16 @@ func (s *sim) settle(attempt int32) {
 func (s *sim) requeue(v verdict) {
 	s.check(v.failure != nil && v.failure.Retriable(), "again after what no attempt mends")
 	s.transcode.NotBefore = s.now.Add(v.wait)
+	switch {
+	case !v.free:
+		s.eaten[s.transcode.Run]++
+		s.check(v.failure.Eats() && s.eaten[s.transcode.Run] < maxAttempts, "%d attempts that count", s.eaten[s.transcode.Run])
+	case v.failure.Code != CodeHostLost:
+		s.transcode.FreeTries++
+		fallthrough
+	default:
+		s.transcode.AttemptsLeft++
+	}
 	s.become(StateQueued)
 	s.endAttempt(OutcomeFailed)
 }
@@ -780,7 +854,6 @@ func (s *sim) end(state, outcome string) {
 	s.callbacks[s.transcode.Run]++
 	s.endAttempt(outcome)
 	s.check(s.callbacks[s.transcode.Run] == 1, "two ends of one run")
-	s.check(s.transcode.Attempt <= maxAttempts*s.transcode.Run, "%d attempts", s.transcode.Attempt)
 	for _, r := range s.renditions {
 		s.check(r.State == RenditionOK || r.State == RenditionFailed, "%s with %s %s", state, r.Name, r.State)
 		s.check(r.State != RenditionOK || s.judged[r.Name], "%s is ok, and nobody judged it", r.Name)

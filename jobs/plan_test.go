@@ -26,7 +26,23 @@ func TestPlan(t *testing.T) {
 	tracked := func(r *dbsqlc.Rendition) { r.TrackIndex = &track }
 	recorded := func(r *dbsqlc.Rendition) { r.TrackIndex, r.RecordedBytes = &track, &bytes }
 	alive := Seen{At: now, ProcessAlive: true, ProgressAt: now}
-	gone := Seen{At: now, EndedAt: now.Add(-pushGrace), ProgressAt: now}
+	gone := Seen{At: now, EndedAt: now.Add(-pushGrace), ProgressAt: now, Posted: true}
+	began := func(ago time.Duration, change func(*dbsqlc.Attempt)) dbsqlc.Attempt {
+		at := now.Add(-ago)
+		a := dbsqlc.Attempt{Number: 2, Stage: AttemptStarted, ProcessStartedAt: &at, Prepared: []byte(`{"bytes":100000000}`)}
+		if change != nil {
+			change(&a)
+		}
+		return a
+	}
+	patience := startFloor + 100*startPerMB
+	shmLost := "SHM_LOST"
+	raced := func(r *dbsqlc.Rendition) { r.TrackIndex, r.RecordedBytes, r.RecordedReason = &track, &bytes, &shmLost }
+	eof := wroteAll
+	wrote := func(r *dbsqlc.Rendition) { raced(r); r.RecordedReason = &eof }
+	killed := func(s *Seen) { s.Killed = true }
+	hundred := func(s *Seen) { s.FileBytes = map[string]int64{"a": 100} }
+	rerunsUsed := func(a *dbsqlc.Attempt) { a.Reruns = rerunsMost }
 	with := func(seen Seen, change func(*Seen)) Seen { change(&seen); return seen }
 	pushing := func(s *Seen) { s.Pushing = map[string]bool{"a": true} }
 
@@ -42,6 +58,10 @@ func TestPlan(t *testing.T) {
 		{"begin", running, attempt(AttemptPlaced), nil, Seen{}, DoFetch, ""},
 		{"fetched", running, attempt(AttemptFetched), nil, Seen{}, DoPrepare, ""},
 		{"prepared", running, attempt(AttemptPrepared), nil, Seen{}, DoStart, ""},
+		{"prepared again, with one pushed", running, attempt(AttemptPrepared),
+			[]dbsqlc.Rendition{rendition(RenditionPushed, nil), rendition(RenditionExpected, nil)}, Seen{}, DoStart, ""},
+		{"given up between two starts, with one pushed", running, attempt(AttemptPrepared),
+			[]dbsqlc.Rendition{rendition(RenditionPushed, nil), rendition(RenditionFailed, nil)}, Seen{}, DoFinish, ""},
 		{"transcoded", running, attempt(AttemptTranscoded), nil, Seen{}, DoClean, ""},
 		{"cleaned up", running, dbsqlc.Attempt{Number: 2, CleanedAt: &now}, nil, Seen{}, DoNothing, ""},
 		{"cancelled", dbsqlc.Transcode{State: StateCancelled, Attempt: 2}, attempt(AttemptStarted), nil, alive, DoClean, ""},
@@ -72,11 +92,72 @@ func TestPlan(t *testing.T) {
 			[]dbsqlc.Rendition{rendition(RenditionPushed, tracked), rendition(RenditionExpected, nil)}, gone, DoFail, CodeRenditionMissing},
 		{"the process is gone, a push still writes", running, attempt(AttemptStarted),
 			[]dbsqlc.Rendition{rendition(RenditionPushing, tracked), rendition(RenditionExpected, nil)}, with(gone, pushing), DoWait, ""},
+		{"the push is gone, and its end may be on its way", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)},
+			with(alive, func(s *Seen) { hundred(s); s.Gone = map[string]time.Time{"a": now.Add(-hintPatience / 2)} }), DoWait, ""},
+		{"the push is gone for longer than that", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)},
+			with(alive, func(s *Seen) { hundred(s); s.Gone = map[string]time.Time{"a": now.Add(-hintPatience)} }), DoPushed, ""},
+
+		{"a start that says it hangs", running, began(0, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.Hung = true }), DoStartAgain, ""},
+		{"and is gone by itself", running, began(0, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(gone, func(s *Seen) { s.Hung, s.Posted = true, false }), DoStartAgain, ""},
+		{"a start that posts nothing", running, began(patience, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)}, alive, DoStartAgain, ""},
+		{"a start that may still read", running, began(patience-1, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)}, alive, DoWait, ""},
+		{"a start that reads, slowly", running, began(patience, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.Reading = true }), DoWait, ""},
+		{"a start that reads for ever", running, began(readingFactor*patience, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.Reading = true }), DoStartAgain, ""},
+		{"a start that has posted", running, began(patience, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.Posted = true }), DoWait, ""},
+		{"a session that fails later on", running, began(0, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.Posted, s.Hung = true, true }), DoWait, ""},
+		{"a start that found no Broadcaster", running, began(patience, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.GaveUp = true }), DoWait, ""},
+		{"nobody has looked at the start", running, began(patience, nil), []dbsqlc.Rendition{rendition(RenditionExpected, nil)}, Seen{}, DoWait, ""},
+		{"a start that hangs again and again", running, began(0, func(a *dbsqlc.Attempt) { a.HungStarts = hungStartsMost }),
+			[]dbsqlc.Rendition{rendition(RenditionExpected, nil)}, with(alive, func(s *Seen) { s.Hung = true }), DoFail, CodeStartHung},
+
+		{"the stream ended under a push", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, raced)},
+			with(gone, hundred), DoStartAgain, ""},
+		{"and the process is not through", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, raced)},
+			with(alive, hundred), DoWait, ""},
+		{"and another push still writes", running, attempt(AttemptStarted),
+			[]dbsqlc.Rendition{rendition(RenditionPushing, raced), rendition(RenditionPushing, func(r *dbsqlc.Rendition) { tracked(r); r.Name = "b" })},
+			with(gone, func(s *Seen) { hundred(s); s.Pushing = map[string]bool{"b": true} }), DoWait, ""},
+		{"the process ended before the push had written", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)}, gone, DoStartAgain, ""},
+		{"the process ended before the push was begun", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)}, gone, DoStartAgain, ""},
+		{"a moment ago", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(gone, func(s *Seen) { s.EndedAt = now }), DoWait, ""},
+		{"it gave up", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(gone, func(s *Seen) { s.GaveUp = true }), DoFail, CodeRenditionMissing},
+		{"the last rerun lost it too, and the judge sees what is there", running, began(0, rerunsUsed), []dbsqlc.Rendition{rendition(RenditionPushing, raced)},
+			with(gone, hundred), DoPushed, ""},
+		{"the last rerun left nothing", running, began(0, rerunsUsed), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)}, gone, DoFailRendition, CodePushFailed},
+
+		{"the process was killed, nothing had come", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(gone, killed), DoStartAgain, ""},
+		{"again and again", running, began(0, rerunsUsed), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(gone, killed), DoFail, CodeNothingReturned},
+		{"and a push has all that its stream had", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, wrote)},
+			with(gone, func(s *Seen) { hundred(s); killed(s) }), DoStartAgain, ""},
+		{"the process runs, and a push got nothing for too long", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, wrote)},
+			with(alive, hundred), DoWait, ""},
+		{"it was through, and a push has all that its stream had", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, wrote)},
+			with(gone, hundred), DoPushed, ""},
+		{"it was killed, and a push has all that it wanted", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, recorded)},
+			with(gone, func(s *Seen) { hundred(s); killed(s) }), DoPushed, ""},
+
+		{"the gateway is full", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(gone, func(s *Seen) { s.GaveUp, s.Full = true, true }), DoFail, CodeGatewayFull},
+		{"the Broadcaster refuses all", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(gone, func(s *Seen) { s.Rejected = "422 Unprocessable Entity" }), DoFail, CodeSegmentRejected},
+
 		{"past its time, though it moves", dbsqlc.Transcode{State: StateRunning, Attempt: 2, SourceDurationMs: &duration},
-			dbsqlc.Attempt{Number: 2, Stage: AttemptStarted, ProcessStartedAt: &longAgo}, []dbsqlc.Rendition{rendition(RenditionExpected, nil)}, alive, DoFail, CodeDeadline},
+			dbsqlc.Attempt{Number: 2, Stage: AttemptStarted, ProcessStartedAt: &longAgo}, []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.Posted = true }), DoFail, CodeDeadline},
 		{"ok through an earlier attempt's stores", running, attempt(AttemptPlaced), []dbsqlc.Rendition{rendition(RenditionOK, nil)}, Seen{}, DoSettle, ""},
 		{"standing still", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
-			with(alive, func(s *Seen) { s.ProgressAt = now.Add(-noProgressAfter) }), DoFail, CodeNoProgress},
+			with(alive, func(s *Seen) { s.ProgressAt = now.Add(-progressPatience(&dbsqlc.Attempt{})) }), DoFail, CodeNoProgress},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -87,6 +168,14 @@ func TestPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A segment may take its length and two seconds, twice, five times over.
+func TestProgressPatience(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, time.Minute, progressPatience(&dbsqlc.Attempt{}))
+	require.Equal(t, time.Minute, progressPatience(&dbsqlc.Attempt{Prepared: []byte(`{"segment_ms":2000}`)}))
+	require.Equal(t, 140*time.Second, progressPatience(&dbsqlc.Attempt{Prepared: []byte(`{"segment_ms":10000}`)}))
 }
 
 func TestRatioOf(t *testing.T) {

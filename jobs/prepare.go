@@ -6,25 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/media"
 )
 
-// prepare probes the source and makes the padded file that Mist reads.
-func (s *supervisor) prepare(ctx context.Context, _ *Rows) error {
+// prepare probes the source, makes the padded file that Mist reads, and plans the
+// renditions by it.
+func (s *supervisor) prepare(ctx context.Context, rows *Rows) error {
 	h := s.host
 	path := h.sourcePath(s.name)
-	source, err := h.Media.Probe(ctx, path)
+	began := time.Now()
+	source, err := s.probe(ctx, path, *rows.Attempt.SourceBytes)
 	if err != nil {
-		return failureAt(err, StageProbe)
+		return err
 	}
-	prepared, err := h.Media.Prepare(ctx, source, path, filepath.Dir(path))
+	probed := time.Now()
+	prepared, err := s.prepareSource(ctx, rows, source, path)
 	if err != nil {
-		return failureAt(err, StagePrepare)
+		return err
+	}
+	s.log.InfoContext(ctx, "source prepared", "frames", prepared.Frames, "reencoded", prepared.Reencoded,
+		"probe", probed.Sub(began), "prepare", time.Since(probed))
+	if size := pictures(&prepared); min(size.Width, size.Height) < 1 {
+		return failed(string(media.CodeSourceUndecodable), StageProbe, "its pictures have no size")
 	}
 	sourceJSON, err := json.Marshal(source)
 	if err != nil {
@@ -34,6 +44,10 @@ func (s *supervisor) prepare(ctx context.Context, _ *Rows) error {
 	if err != nil {
 		return fmt.Errorf("write down the preparation: %w", err)
 	}
+	warnings, err := json.Marshal(warningsOf(rows.Renditions, &prepared))
+	if err != nil {
+		return fmt.Errorf("write down the warnings: %w", err)
+	}
 	crash(CrashPrepared)
 	durationMS := max(source.DurationUS/int64(time.Millisecond/time.Microsecond), 1)
 	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
@@ -42,6 +56,14 @@ func (s *supervisor) prepare(ctx context.Context, _ *Rows) error {
 			ID: s.name.Transcode, Attempt: s.number(), Source: sourceJSON, SourceDurationMs: &durationMS,
 		})
 		if err := fenced("record the probe", changed, err); err != nil {
+			return err
+		}
+		if err := q.TranscodeSetWarnings(ctx, tx, dbsqlc.TranscodeSetWarningsParams{
+			ID: s.name.Transcode, Attempt: s.number(), Warnings: warnings,
+		}); err != nil {
+			return err
+		}
+		if err := planSizes(ctx, tx, s.number(), rows.Renditions, &prepared); err != nil {
 			return err
 		}
 		changed, err = q.AttemptSetPrepared(ctx, tx, dbsqlc.AttemptSetPreparedParams{
@@ -54,6 +76,61 @@ func (s *supervisor) prepare(ctx context.Context, _ *Rows) error {
 	}
 	crash(CrashPrepareRecorded)
 	return nil
+}
+
+// probe looks at the source, in a time that grows with its bytes.
+func (s *supervisor) probe(ctx context.Context, path string, bytes int64) (media.Source, error) {
+	limited, cancel := context.WithTimeout(ctx, probeLimit(bytes))
+	defer cancel()
+	source, err := s.host.Media.Probe(limited, path)
+	if err != nil {
+		return source, slowAt(ctx, limited, err, StageProbe)
+	}
+	return source, nil
+}
+
+// prepareSource makes the prepared file, in a time that grows with the media's, and
+// shows how far it is.
+func (s *supervisor) prepareSource(ctx context.Context, rows *Rows, source media.Source, path string) (media.Prepared, error) {
+	limited, cancel := context.WithTimeout(ctx, prepareLimit(time.Duration(source.DurationUS)*time.Microsecond))
+	defer cancel()
+	damaged, err := dbsqlc.New().AttemptFailedBy(ctx, s.host.DB, dbsqlc.AttemptFailedByParams{
+		TranscodeID: s.name.Transcode, ErrorCode: string(media.CodePicturesDamaged),
+	})
+	if err != nil {
+		return media.Prepared{}, &rowError{"look for damage that was found", err}
+	}
+	prepared, err := s.host.Media.Prepare(limited, source, path, filepath.Dir(path), media.Options{
+		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
+		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
+		Progress: func(part float64) { s.tellPreparing(ctx, part) },
+	})
+	if err != nil {
+		return prepared, slowAt(ctx, limited, err, StagePrepare)
+	}
+	return prepared, nil
+}
+
+// slowAt is the failure in err, or that a part of the step had its time.
+func slowAt(ctx, limited context.Context, err error, stage Stage) error {
+	if ctx.Err() == nil && limited.Err() != nil {
+		return failed(CodePrepareSlow, stage, "")
+	}
+	return failureAt(err, stage)
+}
+
+// tellPreparing writes down how far an encode is, once in a while. Nothing depends on it.
+func (s *supervisor) tellPreparing(ctx context.Context, part float64) {
+	now := time.Now()
+	if now.Sub(s.toldPreparing) < pollEvery {
+		return
+	}
+	s.toldPreparing = now
+	if err := dbsqlc.New().TranscodeSetRatio(ctx, s.host.DB, dbsqlc.TranscodeSetRatioParams{
+		ID: s.name.Transcode, Attempt: s.number(), Ratio: shareFetched + part*(sharePrepared-shareFetched),
+	}); err != nil {
+		s.log.InfoContext(ctx, "progress not recorded", "error", err)
+	}
 }
 
 // failureAt is the failure in err, at stage; a context's end passes through.

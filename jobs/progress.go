@@ -8,7 +8,7 @@ import (
 // rest is short beside it.
 const (
 	shareFetched  = 0.02
-	sharePrepared = 0.05
+	sharePrepared = 0.10 // more than a copy takes, and less than an encode
 	shareStored   = 0.10
 	sharePushed   = 1 - sharePrepared - shareStored
 )

@@ -59,6 +59,7 @@ func (s *supervisor) push(ctx context.Context, rows *Rows, r *dbsqlc.Rendition) 
 
 // pushed hands a file over to its store job, in one transaction.
 func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
+	s.host.follows.over(s.host.pushedPath(s.name, r.Name))
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		if err := s.own(ctx, tx); err != nil {
 			return err
@@ -83,7 +84,7 @@ func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 }
 
 func (s *supervisor) failRendition(ctx context.Context, name string, f *Failure) error {
-	s.log.WarnContext(ctx, "rendition failed", "rendition", name, "code", f.Code, "why", f.Text)
+	s.log.WarnContext(ctx, "rendition failed", "rendition", name, "code", f.Code, "why", f.Text, "detail", f.Detail)
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
 			return err

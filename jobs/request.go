@@ -23,7 +23,7 @@ type Request struct {
 	SourceShown, OutputShown, CallbackShown string
 	// Livepeer overrides the daemon's way to Livepeer; nil: none.
 	Livepeer *Livepeer
-	// Profiles are 1 to 16, their names unique.
+	// Profiles are 1 to 10, their names unique.
 	Profiles []Profile
 	// Shown is the body without its secrets, as JSON for people.
 	Shown json.RawMessage
@@ -34,12 +34,16 @@ type Request struct {
 
 // Profile is one requested rendition.
 type Profile struct {
-	Name          string
+	Name string
+	// Width and Height are a box: the rendition keeps the source's aspect inside of it.
 	Width, Height int
-	// Bitrate in bits a second.
+	// Bitrate in bits a second; with a Quality it is the most.
 	Bitrate int64
-	// FPS in whole frames a second, as MistProcLivepeer takes them; 0 is the source's.
-	FPS int
+	// Quality is constant, as x264's CRF; 0: none.
+	Quality int
+	// FPS are whole frames in FPSDen seconds, as a Broadcaster takes them: 0 is the
+	// source's, and 0 seconds are 1.
+	FPS, FPSDen int
 	// GOP and CodecProfile are MistProcLivepeer's, empty for its defaults.
 	GOP, CodecProfile string
 }

@@ -28,6 +28,8 @@ const (
 	fetchPoll = time.Second
 	// softStop lets stores and callbacks in hand end before their contexts do.
 	softStop = 10 * time.Second
+	// cleanersMost is how many attempts may be cleaned up beside those that hold a slot.
+	cleanersMost = 16
 	// rescueAfter is for the short kinds; a longer kind's own timeout counts for it.
 	// River's hour would keep a dead daemon's callback for as long.
 	rescueAfter = 2 * time.Minute
@@ -98,7 +100,8 @@ func NewClient(cfg *Config) (*river.Client[pgx.Tx], error) {
 		periodic = []*river.PeriodicJob{every(placeEvery, PlaceArgs{}), every(statusEvery, StatusArgs{})}
 	}
 	if cfg.Host != nil {
-		queues[hostQueue(host.ID)] = river.QueueConfig{MaxWorkers: host.Slots}
+		// A slot is free when Mist is done; cleaning up behind it holds up nobody.
+		queues[hostQueue(host.ID)] = river.QueueConfig{MaxWorkers: host.Slots + min(host.Slots, cleanersMost)}
 		queues[storeQueue(host.ID)] = river.QueueConfig{MaxWorkers: host.Stores}
 		queues[residueQueue] = river.QueueConfig{MaxWorkers: residueWorkers, FetchPollInterval: residuePoll}
 	}

@@ -20,6 +20,17 @@ const (
 	// longer each one after it: what failed a host a moment ago may fail the next too.
 	retryAfter  = 2 * time.Second
 	retryFactor = 5
+	// freeFor bounds what eats no attempt.
+	freeFor = 24 * time.Hour
+	// freeFactor and freeMax: such a wait grows to about as long as what it waits for,
+	// and a fault that stays costs some fifty attempts in a day.
+	freeFactor = 2
+	freeMax    = 30 * time.Minute
+	// gatewayMax is the longest wait for room at a gateway: a stream's place is free
+	// again a minute past its last segment.
+	gatewayMax = time.Minute
+	// lostMax: a dead host's transcodes start elsewhere within 30 s.
+	lostMax = 4 * time.Second
 )
 
 // verdict is what the renditions of an attempt come to.
@@ -29,33 +40,68 @@ type verdict struct {
 	state   string
 	failure *Failure
 	wait    time.Duration
+	// free: the attempt does not count.
+	free bool
 }
 
-// decide is the outcome of an attempt, from rows alone. Success is every rendition
-// ok. A failure that no retry can mend is final, whatever else failed.
-func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) verdict {
+// decide is the outcome of an attempt, from rows alone; age is the run's. Success is
+// every rendition ok. A failure that no retry can mend is final, whatever else failed;
+// one that eats the attempt comes before one that does not.
+func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duration) verdict {
 	var worst *Failure
 	for _, r := range renditions {
 		switch r.State {
 		case RenditionOK:
 		case RenditionFailed:
-			f := renditionFailure(r)
-			if worst == nil || worst.Retriable() && !f.Retriable() {
+			if f := renditionFailure(r); worst == nil || weight(f) > weight(worst) {
 				worst = f
 			}
 		default:
 			return verdict{}
 		}
 	}
-	switch {
-	case worst == nil:
+	if worst == nil {
 		return verdict{state: StateSucceeded}
-	case worst.Retriable() && t.AttemptsLeft > 0:
+	}
+	return outcome(t, worst, age)
+}
+
+// outcome is what follows a failed attempt.
+func outcome(t *dbsqlc.Transcode, f *Failure, age time.Duration) verdict {
+	switch {
+	case f.Retriable() && f.Eats() && t.AttemptsLeft > 0:
 		tries := maxAttempts - t.AttemptsLeft // made so far
 		wait := float64(retryAfter) * math.Pow(retryFactor, float64(tries-1))
-		return verdict{state: StateQueued, failure: worst, wait: time.Duration(wait)}
+		return verdict{state: StateQueued, failure: f, wait: time.Duration(wait)}
+	case f.Retriable() && !f.Eats() && age < freeFor:
+		return verdict{state: StateQueued, failure: f, wait: freeWait(f, t.FreeTries), free: true}
 	default:
-		return verdict{state: StateFailed, failure: worst}
+		return verdict{state: StateFailed, failure: f}
+	}
+}
+
+// freeWait is how long the next attempt waits after so many free ones.
+func freeWait(f *Failure, before int32) time.Duration {
+	longest := freeMax
+	switch f.Code {
+	case CodeGatewayFull:
+		longest = gatewayMax
+	case CodeHostLost:
+		longest = lostMax
+	}
+	wait := float64(retryAfter) * math.Pow(freeFactor, float64(before))
+	return time.Duration(min(wait, float64(longest)))
+}
+
+// weight orders failures by how much they decide.
+func weight(f *Failure) int {
+	switch {
+	case !f.Retriable():
+		return 2 //nolint:mnd // the heaviest of three
+	case f.Eats():
+		return 1
+	default:
+		return 0
 	}
 }
 
@@ -63,7 +109,11 @@ func renditionFailure(r dbsqlc.Rendition) *Failure {
 	if r.ErrorCode == nil || r.ErrorStage == nil || r.ErrorMessage == nil {
 		return failed(CodeInternal, StageTranscode, "rendition "+r.Name+" failed without saying why")
 	}
-	return &Failure{Code: *r.ErrorCode, Stage: Stage(*r.ErrorStage), Text: *r.ErrorMessage}
+	f := &Failure{Code: *r.ErrorCode, Stage: Stage(*r.ErrorStage), Text: *r.ErrorMessage}
+	if r.ErrorDetail != nil {
+		f.Detail = *r.ErrorDetail
+	}
+	return f
 }
 
 // settle decides a transcode's outcome if its attempt has no open rendition left,
@@ -84,7 +134,11 @@ func settle(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], id uui
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	v := decide(&t, renditions)
+	age, err := runAge(ctx, tx, id)
+	if err != nil {
+		return fmt.Errorf("settle %s: %w", id, err)
+	}
+	v := decide(&t, renditions, age)
 	switch v.state {
 	case StateSucceeded:
 		err = succeed(ctx, tx, client, &t, renditions)
@@ -97,6 +151,12 @@ func settle(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], id uui
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
 	return nil
+}
+
+// runAge is how old a transcode's run is, by the database's clock.
+func runAge(ctx context.Context, tx pgx.Tx, id uuid.UUID) (time.Duration, error) {
+	seconds, err := dbsqlc.New().TranscodeRunSeconds(ctx, tx, id)
+	return time.Duration(seconds * float64(time.Second)), err
 }
 
 func succeed(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
@@ -124,8 +184,15 @@ func fail(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsql
 }
 
 func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, v verdict) error {
+	free, grows := 0, 0
+	if v.free {
+		free = 1
+	}
+	if v.free && v.failure.Code != CodeHostLost { // those don't wait
+		grows = 1
+	}
 	queued, err := dbsqlc.New().TranscodeRequeue(ctx, tx, dbsqlc.TranscodeRequeueParams{
-		ID: t.ID, Attempt: t.Attempt, WaitSeconds: v.wait.Seconds(),
+		ID: t.ID, Attempt: t.Attempt, WaitSeconds: v.wait.Seconds(), Free: int32(free), Grows: int32(grows),
 		ErrorCode: v.failure.Code, ErrorStage: string(v.failure.Stage), ErrorMessage: v.failure.Text,
 	})
 	if err != nil {
@@ -141,13 +208,17 @@ func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *db
 // cancel ends a transcode that the caller has locked in tx.
 func cancel(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode) error {
 	q := dbsqlc.New()
-	f := failed(CodeCancelled, stageOf(t.State), "")
+	stage, err := stageOf(ctx, tx, t)
+	if err != nil {
+		return err
+	}
+	f := failed(CodeCancelled, stage, "")
 	renditions, err := q.RenditionList(ctx, tx, t.ID)
 	if err != nil {
 		return err
 	}
 	if err := q.RenditionFailOpen(ctx, tx, dbsqlc.RenditionFailOpenParams{
-		TranscodeID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+		TranscodeID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
 	}); err != nil {
 		return err
 	}
@@ -176,15 +247,36 @@ func end(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc
 	return insertResidue(ctx, tx, client, t)
 }
 
-// stageOf says where a transcode in this state is.
-func stageOf(state string) Stage {
-	switch state {
-	case StateStoring:
+// stageOf says where a transcode is.
+func stageOf(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) (Stage, error) {
+	if t.Attempt == 0 {
+		return StageQueue, nil
+	}
+	a, err := dbsqlc.New().AttemptGet(ctx, tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
+	if err != nil {
+		return "", err
+	}
+	return StageAt(t, a.Stage), nil
+}
+
+// StageAt says what is being done to a transcode whose newest attempt has done this
+// step last: the state's word, refined.
+func StageAt(t *dbsqlc.Transcode, done string) Stage {
+	switch {
+	case t.State == StateQueued, terminal(t.State):
+		return StageQueue
+	case t.State == StateStoring:
 		return StageStore
-	case StatePlaced, StateRunning:
+	case t.State == StatePlaced, done == AttemptPlaced:
+		return StageFetch
+	case done == AttemptFetched && t.SourceDurationMs == nil:
+		return StageProbe
+	case done == AttemptFetched:
+		return StagePrepare
+	case done == AttemptPrepared, done == AttemptStarted:
 		return StageTranscode
 	default:
-		return StageQueue
+		return StageStore
 	}
 }
 
@@ -228,6 +320,9 @@ func endAttempt(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, outcome str
 	if f != nil {
 		stage := string(f.Stage)
 		params.ErrorCode, params.ErrorStage, params.ErrorMessage = &f.Code, &stage, &f.Text
+		if f.Detail != "" {
+			params.ErrorDetail = &f.Detail
+		}
 	}
 	_, err := dbsqlc.New().AttemptEnd(ctx, tx, params)
 	return err

@@ -114,6 +114,11 @@ func (b *testBundle) runRequest(t *testing.T, req *Request) dbsqlc.Transcode {
 		ID: transcode.ID, Attempt: transcode.Attempt, Source: source, SourceDurationMs: &duration,
 	})
 	require.NoError(t, err)
+	renditions, err := q.RenditionList(t.Context(), b.pool, transcode.ID)
+	require.NoError(t, err)
+	b.tx(t, func(ctx context.Context, tx pgx.Tx) error {
+		return planSizes(ctx, tx, transcode.Attempt, renditions, &media.Prepared{Width: 1280, Height: 720})
+	})
 	for _, profile := range req.Profiles {
 		_, err := q.RenditionSetPushed(t.Context(), b.pool, dbsqlc.RenditionSetPushedParams{
 			TranscodeID: transcode.ID, Name: profile.Name, Attempt: transcode.Attempt,
@@ -152,6 +157,21 @@ func (b *testBundle) get(t *testing.T, id uuid.UUID) dbsqlc.Transcode {
 	transcode, err := dbsqlc.New().TranscodeGet(t.Context(), b.pool, id)
 	require.NoError(t, err)
 	return transcode
+}
+
+// start places a transcode on the test's host, and takes it up.
+func (b *testBundle) start(t *testing.T, id uuid.UUID) dbsqlc.Transcode {
+	t.Helper()
+	placed := b.place(t, id, testHost)
+	_, err := dbsqlc.New().TranscodeStart(t.Context(), b.pool, dbsqlc.TranscodeStartParams{ID: id, Attempt: placed.Attempt})
+	require.NoError(t, err)
+	return b.get(t, id)
+}
+
+func (b *testBundle) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), query, args...)
+	require.NoError(t, err)
 }
 
 func (b *testBundle) count(t *testing.T, query string, args ...any) int {

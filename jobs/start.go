@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"weir/db/dbsqlc"
+	"weir/media"
 	"weir/mist"
 )
 
@@ -32,6 +34,10 @@ func (s *supervisor) start(ctx context.Context, rows *Rows) error {
 		spec, err := s.processSpec(ctx, rows)
 		if err != nil {
 			return err
+		}
+		// Only here: until the row says that it starts again, its log says why.
+		if err := mist.SetLogAside(filepath.Join(h.folder(s.name), mist.ProcessLogName)); err != nil {
+			return failed(CodeProcessFailed, StageTranscode, err.Error())
 		}
 		if s.process, err = mist.StartProcess(ctx, spec); err != nil {
 			return failureAt(failed(CodeProcessFailed, StageTranscode, err.Error()), StageTranscode)
@@ -66,7 +72,15 @@ func (s *supervisor) unrecorded() (*mist.Process, error) {
 // broadcasters are the configured ones without those that failed this transcode,
 // as long as there are others.
 func (s *supervisor) broadcasters(ctx context.Context) ([]string, error) {
-	bad, err := dbsqlc.New().AttemptListFailedBroadcasters(ctx, s.host.DB, s.name.Transcode)
+	var codes []string // a fault of the host is none of theirs
+	for _, kind := range kinds {
+		if kind.Blame == BlameLivepeer {
+			codes = append(codes, kind.Code)
+		}
+	}
+	bad, err := dbsqlc.New().AttemptListFailedBroadcasters(ctx, s.host.DB, dbsqlc.AttemptListFailedBroadcastersParams{
+		TranscodeID: s.name.Transcode, Codes: codes,
+	})
 	if err != nil {
 		return nil, &rowError{"list the Broadcasters that failed", err}
 	}
@@ -101,13 +115,37 @@ func (s *supervisor) processSpec(ctx context.Context, rows *Rows) (mist.ProcessS
 			spec.CustomURL = own.APIURL
 		}
 	}
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return spec, err
+	}
 	// All of them, also those that are ok from an earlier attempt: a profile's place
 	// is its rendition's ordinal.
-	for _, r := range rows.Renditions {
-		spec.Profiles = append(spec.Profiles, mist.Profile{
-			Name: r.Name, Bitrate: int(r.Bitrate), Width: int(r.Width), Height: int(r.Height),
-			FPS: int(r.FPS), GOP: r.GOP, Profile: r.CodecProfile,
-		})
+	for i := range rows.Renditions {
+		r := &rows.Renditions[i]
+		ask := sizePlan(r, &prepared).Ask
+		fps, den := prepared.Ask(frameRate(r))
+		profile := mist.Profile{
+			Name: r.Name, Bitrate: clockBitrate(r.Bitrate, &prepared), Quality: int(r.Quality), Width: ask.Width, Height: ask.Height,
+			FPS: int(fps), GOP: r.GOP, Profile: r.CodecProfile,
+		}
+		if den > 1 {
+			profile.FPSDen = int(den)
+		}
+		spec.Profiles = append(spec.Profiles, profile)
 	}
 	return spec, nil
+}
+
+const (
+	// A Broadcaster closes the connection on bit rates below and far above these
+	// (go-livepeer, tried).
+	leastBitrate = 1000
+	mostBitrate  = 1_000_000_000
+)
+
+// clockBitrate is what to ask for so that a rendition holds so many bits in a second of
+// true time: a transcoder counts seconds of the clock.
+func clockBitrate(bitrate int64, prepared *media.Prepared) int {
+	return int(min(max(float64(bitrate)*prepared.RateScale, leastBitrate), mostBitrate))
 }

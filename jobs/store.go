@@ -89,14 +89,15 @@ func (w *storeWorker) Work(ctx context.Context, job *river.Job[StoreArgs]) error
 			if err := s.commit(ctx, client, job, stored); err != nil {
 				return err
 			}
-			log.InfoContext(ctx, "rendition stored", "bytes", stored.object.Bytes, "frames", stored.verdict.Frames)
+			log.InfoContext(ctx, "rendition stored", "bytes", stored.object.Bytes, "frames", stored.verdict.Frames,
+				"finish", stored.finish, "judge", stored.judge, "upload", stored.upload)
 		case ctx.Err() != nil:
 			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, context.Cause(ctx))
 		case (errors.Is(err, context.DeadlineExceeded) || patientWith(err)) && job.Attempt < job.MaxAttempts:
 			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, err)
 		default:
-			f := failureOf(err, StageStore)
-			log.WarnContext(ctx, "rendition failed", "code", f.Code, "why", f.Text)
+			f := s.rejected(failureOf(err, StageStore))
+			log.WarnContext(ctx, "rendition failed", "code", f.Code, "why", f.Text, "detail", f.Detail)
 			if err := failRendition(ctx, h.DB, client, name, s.rendition.Name, f); err != nil {
 				return err
 			}
@@ -133,6 +134,8 @@ type stored struct {
 	location storage.Location
 	object   storage.Object
 	verdict  media.Verdict
+	// How long its steps took.
+	finish, judge, upload time.Duration
 }
 
 // load reads the rows; open is false when there is nothing to store any more.
@@ -174,20 +177,28 @@ func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
 	}
 	path := filepath.Join(folder, s.rendition.Name+pushedExt)
 	again := fileBytes(path) > 0
-	if err := h.Media.Finish(ctx, h.pushedPath(s.name, s.rendition.Name), h.sourcePath(s.name), source, prepared, path); err != nil {
+	began := time.Now()
+	if err := h.Media.Finish(ctx, media.Pushed{
+		Path: h.pushedPath(s.name, s.rendition.Name), From: h.sourcePath(s.name), Source: source, Prepared: prepared,
+		FPS: frameRate(&s.rendition),
+	}, path); err != nil {
 		return stored{}, fmt.Errorf("finish: %w", err)
 	}
 	crash(CrashFinished)
+	planned := plannedSize(&s.rendition)
+	finished := time.Now()
 	verdict, err := h.Media.Judge(ctx, path, media.Want{
-		Width: int(s.rendition.PlannedWidth), Height: int(s.rendition.PlannedHeight), FPS: float64(s.rendition.FPS),
-		Source: source, Prepared: prepared,
+		Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
+		BitRate: s.rendition.Bitrate, Source: source, Prepared: prepared,
+		Followed: h.follows.over(h.pushedPath(s.name, s.rendition.Name)),
 	})
 	if err != nil {
 		return stored{}, fmt.Errorf("judge: %w", err)
 	}
 	if !verdict.OK {
-		return stored{}, notOK(verdict)
+		return stored{}, s.behind(ctx, notOK(verdict), &prepared)
 	}
+	judged := time.Now()
 	location, err := h.objectLocation(&s.transcode, s.rendition.Name, s.rendition.Attempt)
 	if err != nil {
 		return stored{}, err
@@ -203,7 +214,10 @@ func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
 		return stored{}, fmt.Errorf("upload: %w", err)
 	}
 	crash(CrashUploaded)
-	return stored{location, object, verdict}, nil
+	return stored{
+		location: location, object: object, verdict: verdict,
+		finish: finished.Sub(began), judge: judged.Sub(finished), upload: time.Since(judged),
+	}, nil
 }
 
 func notOK(verdict media.Verdict) *Failure {
@@ -211,7 +225,41 @@ func notOK(verdict media.Verdict) *Failure {
 	for _, problem := range verdict.Problems {
 		texts = append(texts, problem.Text)
 	}
-	return failed(verdict.Problems[0].Code, StageStore, strings.Join(texts, "; "))
+	text := strings.Join(texts, "; ")
+	return failed(verdict.Problems[0].Code, StageStore, text).telling(text)
+}
+
+// behind is f, or what is behind it: where the source's own pictures don't decode, no
+// Broadcaster can return them. It is looked for only then, as it takes a decode.
+func (s *store) behind(ctx context.Context, f *Failure, prepared *media.Prepared) error {
+	if prepared.Reencoded != "" {
+		return f
+	}
+	err := s.host.Media.CheckPictures(ctx, *prepared)
+	var damaged *media.Error
+	if errors.As(err, &damaged) && damaged.Code == media.CodePicturesDamaged || ctx.Err() != nil {
+		return fmt.Errorf("look for damage: %w", err)
+	}
+	return f
+}
+
+// rejected is f, or what is behind it: a segment that a Broadcaster refuses is left out,
+// and the rendition has a hole; one without room any more ends it early. Only the
+// process's log knows.
+func (s *store) rejected(f *Failure) *Failure {
+	if f.Code != media.ProblemFramesMissing && f.Code != media.ProblemTooShort {
+		return f
+	}
+	log, err := mist.ReadProcessLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	switch {
+	case err != nil:
+		return f
+	case log.Full:
+		return failed(CodeGatewayFull, StageStore, f.Error())
+	case log.Rejected != "":
+		return failed(CodeSegmentRejected, StageStore, f.Error()).telling(log.Rejected)
+	}
+	return f
 }
 
 // objectLocation is where the object of a rendition in an attempt goes. The attempt is
@@ -305,7 +353,7 @@ func failLocked(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], na
 	number := int32(name.Attempt)
 	if _, err := dbsqlc.New().RenditionFail(ctx, tx, dbsqlc.RenditionFailParams{
 		TranscodeID: name.Transcode, Name: rendition, Attempt: number,
-		ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
+		ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
 	}); err != nil {
 		return err
 	}

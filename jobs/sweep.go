@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -20,7 +21,7 @@ import (
 // belongs to no open attempt, and gives a job to what has none. It looks first and
 // asks the rows then: an attempt is in the rows before anything of it is elsewhere.
 func (h *Host) sweep(ctx context.Context, client *river.Client[pgx.Tx]) error {
-	for _, part := range []func(context.Context) error{h.sweepProcesses, h.sweepMist, h.sweepSpool} {
+	for _, part := range []func(context.Context) error{h.sweepProcesses, h.sweepMist, h.sweepSpool, h.sweepShm} {
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("sweep host %s: %w", h.ID, err)
 		}
@@ -41,22 +42,31 @@ const (
 )
 
 func (h *Host) look(ctx context.Context, name mist.Name) (attemptIs, error) {
+	is, _, err := h.lookWhen(ctx, name)
+	return is, err
+}
+
+// lookWhen says since when a cleaned attempt is one, too.
+func (h *Host) lookWhen(ctx context.Context, name mist.Name) (is attemptIs, since time.Time, err error) {
 	a, err := dbsqlc.New().AttemptGet(ctx, h.DB, dbsqlc.AttemptGetParams{
 		TranscodeID: name.Transcode, Number: int32(name.Attempt),
 	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return attemptUnknown, nil
+		return attemptUnknown, since, nil
 	case err != nil:
-		return attemptUnknown, fmt.Errorf("look for attempt %s: %w", name, err)
+		return attemptUnknown, since, fmt.Errorf("look for attempt %s: %w", name, err)
 	case a.CleanedAt == nil:
-		return attemptOpen, nil
+		return attemptOpen, since, nil
 	default:
-		return attemptCleaned, nil
+		return attemptCleaned, *a.CleanedAt, nil
 	}
 }
 
-// sweepProcesses kills every MistProcLivepeer in our spool without an open attempt.
+// orphanGrace leaves the rest of a sweep (renewEvery) to kill what does not go.
+const orphanGrace = 3 * time.Second
+
+// sweepProcesses ends every MistProcLivepeer in our spool without an open attempt.
 func (h *Host) sweepProcesses(ctx context.Context) error {
 	running, err := mist.FindProcesses(h.BinDir)
 	if err != nil {
@@ -74,9 +84,9 @@ func (h *Host) sweepProcesses(ctx context.Context) error {
 		if is == attemptOpen {
 			continue
 		}
-		h.Log.WarnContext(ctx, "orphan process killed", "pid", process.PID, "attempt", name)
-		if err := mist.Attach(process.ProcessRef).Kill(ctx); err != nil {
-			return fmt.Errorf("kill orphan %d: %w", process.PID, err)
+		h.Log.WarnContext(ctx, "orphan process ended", "pid", process.PID, "attempt", name)
+		if err := mist.Attach(process.ProcessRef).Stop(ctx, orphanGrace); err != nil {
+			return fmt.Errorf("end orphan %d: %w", process.PID, err)
 		}
 	}
 	return nil
@@ -94,7 +104,9 @@ func (h *Host) sweepMist(ctx context.Context) error {
 		return fmt.Errorf("list streams: %w", err)
 	}
 	for stream := range status.Streams {
-		found = append(found, stream)
+		if runs(status, stream) { // what has ended is no orphan
+			found = append(found, stream)
+		}
 	}
 	cleaned := map[mist.Name]bool{}
 	for _, stream := range found {

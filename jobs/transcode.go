@@ -42,11 +42,18 @@ const (
 	trackEvery = 100 * time.Millisecond
 	// startLimit is for two calls to Mist and a fork.
 	startLimit = 30 * time.Second
-	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled.
-	cleanTimeout = 30 * time.Second
-	// stopGrace is what MistProcLivepeer gets between SIGTERM and SIGKILL once its
-	// results are in: a hung one ignores SIGTERM for ever.
+	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled:
+	// inputPatience, nukePatience and calls to Mist.
+	cleanTimeout = 90 * time.Second
+	// stopGrace is what MistProcLivepeer gets between SIGTERM and SIGKILL where there is
+	// no time: another host may begin once the lease has ended.
 	stopGrace = 2 * time.Second
+	// inputPatience is what the inputs get to go by themselves once the results are in:
+	// the real one takes 1.1 to 2.8 s to give its memory back, and never does if killed.
+	inputPatience = 30 * time.Second
+	// nukePatience is how long Mist takes to end what is left of a stream that it is told
+	// to nuke: it asks, waits for 10 s in livepeer's tree, and kills.
+	nukePatience = 12 * time.Second
 	// stopHold is how long a soft stop waits for pushes that can't wait for the next boot:
 	// most of River's softStop, and longer than Mist takes from its start to a first track.
 	stopHold = 8 * time.Second
@@ -123,10 +130,12 @@ type supervisor struct {
 	name   mist.Name
 	log    *slog.Logger
 
-	process     *mist.Process
-	seen        Seen
-	troubleFrom time.Time
-	ratio       float64
+	process *mist.Process
+	seen    Seen
+	// toldPreparing is when an encode's progress was last written down.
+	toldPreparing time.Time
+	troubleFrom   time.Time
+	ratio         float64
 	// trackless holds the ordinals of renditions without a track, tracksFrom is since
 	// when the process's log has one for them.
 	trackless  []int32
@@ -252,11 +261,13 @@ func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, 
 	}
 	switch action.Do {
 	case DoFetch:
-		err = s.attemptStep(ctx, StageFetch, stageCeiling, &rows, s.fetch)
+		err = s.attemptStep(ctx, StageFetch, CodeFetchSlow, stageCeiling, &rows, s.fetch)
 	case DoPrepare:
-		err = s.attemptStep(ctx, StagePrepare, prepareLimit(*rows.Attempt.SourceBytes), &rows, s.prepare)
+		err = s.attemptStep(ctx, StagePrepare, CodePrepareSlow, stageCeiling, &rows, s.prepare)
 	case DoStart:
-		err = s.attemptStep(ctx, StageTranscode, startLimit, &rows, s.start)
+		err = s.attemptStep(ctx, StageTranscode, CodeMistUnavailable, startLimit, &rows, s.start)
+	case DoStartAgain:
+		err = s.startAgain(ctx, &rows, action.Rerun)
 	case DoPush:
 		pause, err = s.pushAll(ctx, &rows)
 	case DoPushed:
@@ -302,9 +313,10 @@ func (s *supervisor) patient(now time.Time) bool {
 	return now.Sub(s.troubleFrom) < mistPatience
 }
 
-// attemptStep runs a step whose failure fails the attempt, for limit at the most.
+// attemptStep runs a step whose failure fails the attempt, for limit at the most: longer
+// is a failure with the code slow.
 // Trouble with Postgres does not: it is no *Failure of ours and is met again.
-func (s *supervisor) attemptStep(ctx context.Context, stage Stage, limit time.Duration, rows *Rows, step func(context.Context, *Rows) error) error {
+func (s *supervisor) attemptStep(ctx context.Context, stage Stage, slow string, limit time.Duration, rows *Rows, step func(context.Context, *Rows) error) error {
 	stepCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := step(stepCtx, rows)
@@ -313,7 +325,7 @@ func (s *supervisor) attemptStep(ctx context.Context, stage Stage, limit time.Du
 	case err == nil, ctx.Err() != nil:
 		return err
 	case stepCtx.Err() != nil:
-		return s.giveUp(ctx, failed(CodeDeadline, stage, fmt.Sprintf("it was given %s", limit)))
+		return s.giveUp(ctx, failed(slow, stage, fmt.Sprintf("it was given %s", limit)).telling(fmt.Sprintf("more than %s", limit)))
 	case errors.As(err, &ofRows):
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
-	"weir/mist"
 	"weir/storage"
 )
 
@@ -126,11 +125,10 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 
 func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []Profile) error {
 	for i, p := range profiles {
-		width, height := mist.PlannedSize(p.Width, p.Height)
 		if err := dbsqlc.New().RenditionInsert(ctx, tx, dbsqlc.RenditionInsertParams{
 			TranscodeID: id, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
-			Bitrate: p.Bitrate, FPS: int32(p.FPS), GOP: p.GOP, CodecProfile: p.CodecProfile,
-			PlannedWidth: int32(width), PlannedHeight: int32(height),
+			Bitrate: p.Bitrate, Quality: int32(p.Quality), FPS: int32(p.FPS), FPSDen: int32(p.FPSDen),
+			GOP: p.GOP, CodecProfile: p.CodecProfile,
 		}); err != nil {
 			return fmt.Errorf("rendition %s: %w", p.Name, err)
 		}

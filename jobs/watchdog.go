@@ -10,10 +10,14 @@ const (
 	// fetchPerMB: a source that comes at less than 8 Mbit/s is not worth its slot.
 	fetchPerMB = time.Second
 
+	probeFloor = 2 * time.Minute
+	// probePerMB: every packet is read, at some milliseconds a megabyte.
+	probePerMB = time.Second
+
 	prepareFloor = 2 * time.Minute
-	// preparePerMB: a copy reads and writes a megabyte in milliseconds; a source that
-	// has to be encoded again takes some hundred times that.
-	preparePerMB = time.Second
+	// preparePerMedia: a source that has to be encoded on a host that has no more than a
+	// tenth of what its real time takes is better off on another.
+	preparePerMedia = 10
 
 	transcodeFloor = 5 * time.Minute
 	// transcodePerMedia: a Broadcaster that is slower than a sixth of real time is not
@@ -42,8 +46,12 @@ func storeLimit(fileBytes int64) time.Duration {
 	return min(storeFloor+time.Duration(fileBytes/megabyte)*storePerMB, stageCeiling)
 }
 
-func prepareLimit(sourceBytes int64) time.Duration {
-	return min(prepareFloor+time.Duration(sourceBytes/megabyte)*preparePerMB, stageCeiling)
+func probeLimit(sourceBytes int64) time.Duration {
+	return min(probeFloor+time.Duration(sourceBytes/megabyte)*probePerMB, stageCeiling)
+}
+
+func prepareLimit(media time.Duration) time.Duration {
+	return min(prepareFloor+preparePerMedia*media, stageCeiling)
 }
 
 func transcodeLimit(sourceDurationMS int64) time.Duration {

@@ -9,9 +9,12 @@ import (
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
+	require.Equal(t, probeFloor, probeLimit(0))
+	require.Equal(t, probeFloor+10*time.Second, probeLimit(10_000_000))
+	require.Equal(t, stageCeiling, probeLimit(1<<40))
 	require.Equal(t, prepareFloor, prepareLimit(0))
-	require.Equal(t, prepareFloor+10*time.Second, prepareLimit(10_000_000))
-	require.Equal(t, stageCeiling, prepareLimit(1<<40))
+	require.Equal(t, prepareFloor+10*time.Minute, prepareLimit(time.Minute))
+	require.Equal(t, stageCeiling, prepareLimit(24*time.Hour))
 	require.Equal(t, transcodeFloor+2*time.Minute, transcodeLimit(20_000))
 	require.Equal(t, stageCeiling, transcodeLimit(int64(100*time.Hour/time.Millisecond)))
 	require.Equal(t, fetchFloor+10*time.Second, fetchLimit(10_000_000))

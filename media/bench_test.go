@@ -16,7 +16,7 @@ func BenchmarkPrepare(b *testing.B) {
 	for b.Loop() {
 		src, err := tools.Probe(b.Context(), in)
 		require.NoError(b, err)
-		_, err = tools.Prepare(b.Context(), src, in, b.TempDir())
+		_, err = tools.Prepare(b.Context(), src, in, b.TempDir(), Options{})
 		require.NoError(b, err)
 	}
 }
@@ -28,7 +28,7 @@ func BenchmarkStore(b *testing.B) {
 	tools := &Tools{}
 	src, err := tools.Probe(b.Context(), in)
 	require.NoError(b, err)
-	prep, err := tools.Prepare(b.Context(), src, in, b.TempDir())
+	prep, err := tools.Prepare(b.Context(), src, in, b.TempDir(), Options{})
 	require.NoError(b, err)
 	want := Want{Width: 1280, Height: 720, Source: src, Prepared: prep}
 	for b.Loop() {
@@ -37,7 +37,7 @@ func BenchmarkStore(b *testing.B) {
 		for _, name := range []string{"a.ts", "b.ts", "c.ts"} {
 			group.Go(func() error {
 				out := filepath.Join(dir, name)
-				if err := tools.Finish(b.Context(), prep.Path, in, src, prep, out); err != nil {
+				if err := tools.Finish(b.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, out); err != nil {
 					return err
 				}
 				verdict, err := tools.Judge(b.Context(), out, want)
@@ -53,5 +53,5 @@ func BenchmarkStore(b *testing.B) {
 
 func benchSource() []string {
 	const seconds = 20
-	return join(picture("1280x720", "30", seconds), sound(440, seconds), words("-c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -c:a aac"))
+	return join(pictures("1280x720", "30", seconds), sound(440, seconds), words("-c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -c:a aac"))
 }

@@ -1,24 +1,26 @@
 // Package media is all that Weir does with ffmpeg and ffprobe: it probes a source, prepares it for
 // MistProcLivepeer, finishes the file that a Mist push left, and judges the result.
 //
-//	Probe    what the source holds: best video, best audio, frames counted, not read from a header
-//	Prepare  source.ts: the video alone, with padding behind it that Mist may lose
-//	Finish   the pushed file without the padding, with the source's audio, from timestamp 0
+//	Probe    what the source holds: best video, best audio, every packet counted, not read from a header
+//	Prepare  source.ts: the video alone, on an even clock, with padding behind it that Mist may lose
+//	Follow   decodes what a push writes while it does, so that Judge need not when it is over
+//	Finish   the pushed file without the padding, every frame at its own time, with the source's audio
 //	Judge    the evidence that a finished file is the whole rendition
 //
 // # Time
 //
-// Every media time is in microseconds (fields ending in US) or, where Mist is told, in
-// milliseconds (MS). The prepared file starts at DTS 0, and Mist keeps its time: media ms = DTS/90.
+// Times of files are in microseconds (fields ending in US), those of the clock and of frames in 90 kHz
+// ticks, and where Mist is told in milliseconds (MS). A source's frames have true times ([timeline]);
+// in the prepared file they lie on an even clock ([clock]), which is all that Mist and a Broadcaster
+// ever see; Finish turns the clock's times back into true ones. Progress, speed and durations speak of
+// true time, StopMS and TotalMS of the clock.
 //
-// # The hole before the padding
+// # Segments
 //
-// MistProcLivepeer sends no part after its last cut and drops what is in flight at the end of its
-// source, so the source is followed by copies of the start of its last GOP. The copies begin after
-// a hole in the timeline, for two reasons. Mist cuts only at a keyframe at least 1 s after the last
-// cut; the hole makes the first padding keyframe such a one whatever the GOP, so source and padding
-// never share a segment. And a transcoder may reorder frames, so its DTS differ from the source's by
-// some frames; a hole wider than that lets the push stop, and Finish trim, by time alone.
+// MistProcLivepeer cuts at a keyframe at least 1 s after the last cut. Every place where it will cut is
+// planned: there a segment begins, on a whole second of the clock, behind a hole in which nothing
+// lies. Mist starts each part that comes back at its source's DTS, so a frame that came back is found by
+// the segment that its DTS falls into and by its place in it. The padding is twelve more segments.
 //
 // # Safety
 //

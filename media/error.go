@@ -10,12 +10,18 @@ type Code string
 const (
 	CodeSourceUnreadable       Code = "source_unreadable"        // no container that we open
 	CodeSourceNoVideo          Code = "source_no_video"          // audio only, or cover art only
-	CodeSourceUnsupportedCodec Code = "source_unsupported_codec" // MistProcLivepeer takes H264, HEVC, MPEG2
+	CodeSourceUnsupportedCodec Code = "source_unsupported_codec" // a codec that ffmpeg does not know
 	CodeSourceZeroDuration     Code = "source_zero_duration"     // a video track without frames
 	CodeSourceTruncated        Code = "source_truncated"         // ends long before its header says
 	CodeSourceEncrypted        Code = "source_encrypted"         // its packets need a key
 	CodeSourceUndecodable      Code = "source_undecodable"       // broken: no picture decodes
 	CodeSourceTooLong          Code = "source_too_long"          // more than MPEG-TS timestamps can count
+	CodeSourceBomb             Code = "source_bomb"              // unpacks to far more than it is
+	CodeSourcePictureTooLarge  Code = "source_picture_too_large" // takes gigabytes to decode
+
+	// CodePicturesDamaged: pictures that were copied don't decode. Encoded (Options.Encode) the
+	// others go out.
+	CodePicturesDamaged Code = "pictures_damaged"
 
 	CodePrepareFailed Code = "prepare_failed" // the prepared file is not what was promised
 	CodePushEmpty     Code = "push_empty"     // the pushed file holds no source frame
@@ -26,17 +32,6 @@ const (
 	CodeToolMissing     Code = "tool_missing"     // ffmpeg or ffprobe cannot be started
 	CodeToolKilled      Code = "tool_killed"      // ffmpeg or ffprobe died by a signal that was not ours
 )
-
-// InputFault reports whether the source itself is to blame, so that no retry on any host can help.
-func (c Code) InputFault() bool {
-	switch c {
-	case CodeSourceUnreadable, CodeSourceNoVideo, CodeSourceUnsupportedCodec, CodeSourceZeroDuration,
-		CodeSourceTruncated, CodeSourceEncrypted, CodeSourceUndecodable, CodeSourceTooLong:
-		return true
-	default:
-		return false
-	}
-}
 
 // An Error is what every function of this package returns when it fails, except when its context
 // ended first (then errors.Is finds the context's error). Find it with errors.As.
@@ -62,7 +57,8 @@ func (e *Error) Unwrap() error { return e.Err }
 func Codes() []Code {
 	return []Code{
 		CodeSourceUnreadable, CodeSourceNoVideo, CodeSourceUnsupportedCodec, CodeSourceZeroDuration,
-		CodeSourceTruncated, CodeSourceEncrypted, CodeSourceUndecodable, CodeSourceTooLong, CodePrepareFailed,
+		CodeSourceTruncated, CodeSourceEncrypted, CodeSourceUndecodable, CodeSourceTooLong, CodeSourceBomb,
+		CodeSourcePictureTooLarge, CodePicturesDamaged, CodePrepareFailed,
 		CodePushEmpty, CodeFinishFailed, CodeSpoolFull, CodeSpoolUnreadable, CodeToolMissing, CodeToolKilled,
 	}
 }
@@ -70,7 +66,7 @@ func Codes() []Code {
 // Problems lists the codes of what can be wrong with a rendition.
 func Problems() []string {
 	return []string{
-		ProblemUnplayable, ProblemFramesMissing, ProblemFramesExtra, ProblemTooShort, ProblemTooLong,
-		ProblemWrongSize, ProblemAudioMissing, ProblemAudioShort,
+		ProblemUnplayable, ProblemFramesMissing, ProblemFramesExtra, ProblemFramesMoved, ProblemKeysMissing, ProblemTooShort,
+		ProblemTooLong, ProblemWrongSize, ProblemBitRate, ProblemAudioMissing, ProblemAudioShort, ProblemAudioMoved,
 	}
 }

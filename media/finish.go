@@ -6,12 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 )
 
-// audioBitsPerChannel is AAC's rate where audio has to be encoded: transparent to most ears.
-const audioBitsPerChannel = 96_000
+const (
+	// audioBitsPerChannel is AAC's rate where audio has to be encoded: transparent to most ears.
+	audioBitsPerChannel = 96_000
+
+	// sameRate is how near two frame rates are when they are one: nobody sees the frame that 30 has
+	// more than 29.97 in half a minute.
+	sameRate = 0.002
+)
 
 // tsAudio reports whether MPEG-TS carries an audio codec so that players understand it. The others
 // (PCM, Opus, Vorbis, FLAC, ALAC) become AAC.
@@ -24,40 +33,78 @@ func tsAudio(codec string) bool {
 	}
 }
 
-// Finish makes the rendition's file from the one that a push left: without the padding that
-// slipped in, with the best audio track of the source as far from the video as it was there, from
-// timestamp 0. Nothing is encoded but audio that MPEG-TS cannot carry, which becomes AAC.
+// A Pushed is a file that a push left, and what it belongs to.
+type Pushed struct {
+	Path     string
+	From     string // the file that Source was probed from
+	Source   Source
+	Prepared Prepared
+	FPS      float64 // the profile's; 0: the source's
+}
+
+// own reports whether the rendition has the source's own rate.
+func (p *Pushed) own() bool { return ownRate(p.FPS, p.Prepared) }
+
+func ownRate(fps float64, prep Prepared) bool {
+	return fps == 0 || !prep.Variable && near(fps, prep.Rate.FPS(), sameRate)
+}
+
+// Ask is what MistProcLivepeer has to be asked for so that a rendition of fps frames a second (0:
+// the source's) comes back: the prepared file runs on a clock of its own.
+func (p *Prepared) Ask(fps float64) (num, den int64) {
+	if ownRate(fps, *p) {
+		return p.ClockFPS, 1
+	}
+	ask := fps * float64(p.ClockFPS) / max(p.Rate.FPS(), 1)
+	if whole := math.Round(ask); near(ask, whole, sameRate) {
+		return int64(whole), 1
+	}
+	const thousandths = 1000
+	return int64(math.Round(ask * thousandths)), thousandths
+}
+
+// Finish makes the rendition's file from the one that a push left: without the padding, every frame
+// at its true time again, with the best audio track of the source as far from the picture as it
+// was there, from timestamp 0. The picture is not touched; audio is encoded (AAC) only where MPEG-TS
+// cannot carry it or where it has gaps.
 //
 // pushed and source stay as they are; out appears whole or not at all, and is replaced when Finish
 // is repeated. A pushed file without a frame of the source is CodePushEmpty; what misses only some
 // frames is finished all the same, and Judge says so.
-func (t *Tools) Finish(ctx context.Context, pushed, source string, src Source, prep Prepared, out string) error {
+func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) error {
 	empty := &Error{
-		Code: CodePushEmpty, Op: "finish", Path: pushed,
+		Code: CodePushEmpty, Op: "finish", Path: pushed.Path,
 		Text: "Mist pushed no frame of this rendition",
 	}
-	file, err := os.Open(pushed)
+	c, err := loadClock(clockPath(pushed.Prepared))
+	if err != nil {
+		return blame(err, empty)
+	}
+	file, err := os.Open(pushed.Path)
 	if err != nil {
 		return blame(err, empty)
 	}
 	defer file.Close()
-	kept, err := trim(file, prep)
+	times, err := retime(file, c, pushed.own())
+	if errors.Is(err, errNotTS) {
+		empty.Err = err
+		return empty
+	}
 	if err != nil {
-		if errors.Is(err, errNotTS) {
-			empty.Err = err
-			return empty
-		}
 		return blame(err, empty)
 	}
-	if kept.frames == 0 {
+	if times.frames == 0 {
 		return empty
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return blame(err, empty)
 	}
 
 	failed := &Error{
-		Code: CodeFinishFailed, Op: "finish", Path: pushed,
+		Code: CodeFinishFailed, Op: "finish", Path: pushed.Path,
 		Text: "the rendition's video and the source's audio could not be put into one file",
 	}
-	args, err := finishArgs(source, src, kept.start*second/tsClock-prep.StartUS)
+	args, err := finishArgs(pushed, toUS(times.base)-pushed.Prepared.StartUS)
 	if err != nil {
 		return blame(err, failed)
 	}
@@ -70,8 +117,11 @@ func (t *Tools) Finish(ctx context.Context, pushed, source string, src Source, p
 		_ = os.Remove(part.Name()) // renamed away when all went well
 	}()
 	w := bufio.NewWriterSize(part, writeBuffer)
-	video := io.NewSectionReader(file, 0, kept.bytes)
-	if err := run(ctx, t.ffmpeg(), video, w, args...); err != nil {
+	video, feed := io.Pipe()
+	go func() { feed.CloseWithError(times.write(file, feed)) }()
+	err = run(ctx, t.ffmpeg(), video, w, args...)
+	_ = video.Close() // so that the writer ends, whatever ffmpeg read
+	if err != nil {
 		return blame(err, failed)
 	}
 	if err := errors.Join(w.Flush(), part.Close()); err != nil {
@@ -83,60 +133,174 @@ func (t *Tools) Finish(ctx context.Context, pushed, source string, src Source, p
 	return nil
 }
 
-// A trimmed file is the part of a pushed one that comes from the source.
-type trimmed struct {
-	bytes  int64
-	frames int64
-	start  int64 // first PTS, 90 kHz ticks
+func clockPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), clockName) }
+
+// A retimed file is a pushed one with the true times of its pictures. Times are ticks.
+type retimed struct {
+	pts, dts []int64 // of each picture in the file's order; noTime: it is left out
+	frames   int64   // that are kept
+	base     int64   // what the true times were moved by, so that none is below 0
 }
 
-// trim finds the first frame behind the hole that Prepare left. Frames before it are the source's,
-// whatever is missing among them: to count them instead would let padding take the place of a hole.
-func trim(file io.Reader, prep Prepared) (trimmed, error) {
-	kept := trimmed{bytes: -1}
-	stop := prep.StopMS * ticksPerMS
-	demux := demuxer{each: func(f frame, _ []byte) {
-		switch {
-		case kept.bytes >= 0:
-		case f.dts > stop:
-			kept.bytes = f.pos
-		default:
-			if kept.frames == 0 || f.pts < kept.start {
-				kept.start = f.pts
-			}
-			kept.frames++
+// retime finds, for each picture of a pushed file, which frame it is and when it is shown.
+func retime(file io.Reader, c *clock, own bool) (*retimed, error) {
+	r := &retimed{}
+	at, origin := -1, int64(0)
+	over := false
+	taken := map[int64]bool{}
+	demux := &demuxer{each: func(p picture) error {
+		over = over || p.dts > c.stop
+		if over {
+			r.pts = append(r.pts, noTime)
+			return nil
 		}
+		if k := c.find(p.dts); k != at {
+			at, origin = k, p.pts
+			clear(taken)
+		}
+		place := float64(p.pts-origin) / float64(c.grid())
+		if !own {
+			r.pts = append(r.pts, r.between(c, at, place))
+			return nil
+		}
+		n := int64(math.Round(place))
+		if n < 0 || n >= c.frames(at) || taken[n] {
+			r.pts = append(r.pts, noTime) // no frame of the source; Judge counts what is left
+			return nil
+		}
+		taken[n] = true
+		r.pts = append(r.pts, c.ticks[c.segments[at].first+n])
+		return nil
 	}}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{&demux}, file, make([]byte, writeBuffer)); err != nil {
-		return trimmed{}, fmt.Errorf("read frames: %w", err)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{demux}, file, make([]byte, writeBuffer)); err != nil {
+		return nil, fmt.Errorf("read pictures: %w", err)
 	}
-	if kept.bytes < 0 {
-		kept.bytes = demux.pos
+	if err := demux.end(); err != nil {
+		return nil, err
 	}
-	return kept, nil
+	r.order()
+	return r, nil
+}
+
+// between is the true time of a frame at a rate of the rendition's own, noTime for one that the next
+// segment begins with.
+func (r *retimed) between(c *clock, segment int, place float64) int64 {
+	const nearly = 0.5
+	if place > float64(c.frames(segment))-nearly && segment+1 < len(c.segments) {
+		return noTime
+	}
+	return c.at(float64(c.segments[segment].first) + place)
+}
+
+// order finds a DTS for every picture: by as many frames before the PTS as they are out of order,
+// but no earlier than it need be, or a decoder would hold a picture through a still of minutes.
+func (r *retimed) order() {
+	var kept []int // places in the file
+	for i, pts := range r.pts {
+		if pts != noTime {
+			kept = append(kept, i)
+		}
+	}
+	r.frames = int64(len(kept))
+	r.dts = make([]int64, len(r.pts))
+	if len(kept) == 0 {
+		return
+	}
+	shown := make([]int64, len(kept))
+	for i, at := range kept {
+		shown[i] = r.pts[at]
+	}
+	slices.Sort(shown)
+	delay := 0
+	for i, at := range kept {
+		rank, _ := slices.BinarySearch(shown, r.pts[at])
+		delay = max(delay, i-rank)
+	}
+	gap := int64(tsClock / 25)
+	if len(shown) > 1 {
+		gap = max(1, (shown[len(shown)-1]-shown[0])/int64(len(shown)-1))
+	}
+	latest, next := int64(math.MaxInt64), int64(math.MaxInt64)
+	for i, at := range slices.Backward(kept) {
+		latest = min(latest, r.pts[at])
+		even := shown[0] - int64(delay-i)*gap
+		if i >= delay {
+			even = shown[i-delay]
+		}
+		next = min(max(even, latest-int64(delay)*gap), latest, next-1)
+		r.dts[at] = next
+	}
+	r.base = max(0, -next)
+}
+
+// write copies a pushed file's pictures with their new times.
+func (r *retimed) write(file io.Reader, w io.Writer) error {
+	out := bufio.NewWriterSize(w, writeBuffer)
+	mux := newMuxer(out, "h264")
+	i := 0
+	demux := &demuxer{each: func(p picture) error {
+		pts, dts := r.pts[i], r.dts[i]
+		i++
+		if pts == noTime {
+			return nil
+		}
+		p.pts, p.dts = pts+r.base, dts+r.base
+		return mux.write(p, lookAt("h264", p.data).idr)
+	}}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{demux}, file, make([]byte, writeBuffer)); err != nil {
+		return err
+	}
+	return errors.Join(demux.end(), out.Flush())
 }
 
 // finishArgs reads video from stdin and audio from the source, both with the times they have
 // (-copyts) but the source's moved so that its first frame and the rendition's coincide.
-func finishArgs(source string, src Source, laterUS int64) ([]string, error) {
+func finishArgs(pushed Pushed, laterUS int64) ([]string, error) {
+	audio := pushed.Source.Audio
 	args := []string{
 		"-hide_banner", "-loglevel", "error", "-copyts",
 		"-protocol_whitelist", "pipe", "-f", "mpegts", "-i", "pipe:0",
 	}
-	if src.Audio != nil {
-		in, err := input(source)
+	if audio != nil {
+		from := pushed.From
+		if pushed.Source.Mended {
+			from = mendedPath(from)
+		}
+		in, err := input(from)
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, "-itsoffset", fmt.Sprintf("%dus", laterUS))
 		args = append(args, in...)
 	}
-	args = append(args, "-map", "0:v:0", "-c", "copy")
-	if src.Audio != nil {
-		args = append(args, "-map", "1:"+strconv.Itoa(src.Audio.Index))
-		if !tsAudio(src.Audio.Codec) {
-			args = append(args, "-c:a", "aac", "-b:a", strconv.Itoa(audioBitsPerChannel*max(1, src.Audio.Channels)))
+	args = append(args, "-map", "0:v:0", "-c", "copy", "-bsf:v", pushed.statedRate())
+	if audio != nil {
+		args = append(args, "-map", "1:"+strconv.Itoa(audio.Index))
+		if !tsAudio(audio.Codec) || audio.Loose {
+			args = append(args, "-c:a", "aac", "-b:a", strconv.Itoa(audioBitsPerChannel*max(1, audio.Channels)))
+		}
+		if audio.Loose { // gaps become silence, overlaps go
+			args = append(args, "-af", "aresample=async=1:min_hard_comp=0.01")
 		}
 	}
 	return append(args, "-muxdelay", "0", "-muxpreload", "0", "-avoid_negative_ts", "make_zero", "-f", "mpegts", "pipe:1"), nil
+}
+
+// statedRate makes the picture state its true rate instead of the clock's.
+func (p *Pushed) statedRate() string {
+	if p.own() {
+		return tickRate(p.Prepared.Rate.bounded())
+	}
+	const thousandths = 1000
+	return tickRate(Rate{int64(math.Round(p.FPS * thousandths)), thousandths})
+}
+
+// bounded is the rate in numbers that a stream's 32 bits hold.
+func (r Rate) bounded() Rate {
+	const most = 1 << 24
+	if r.Num < most && r.Den < most {
+		return r
+	}
+	const thousandths = 1000
+	return Rate{int64(math.Round(r.FPS() * thousandths)), thousandths}
 }

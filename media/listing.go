@@ -3,6 +3,8 @@ package media
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -14,11 +16,24 @@ const (
 	maxLine = 64 << 10
 
 	// entries is what ffprobe is asked for. Packets are listed, not believed from a header.
-	entries = "format=format_name,duration,size:" +
-		"stream=index,codec_name,codec_type,width,height,has_b_frames,pix_fmt,field_order," +
-		"r_frame_rate,duration,channels,sample_rate:" +
+	entries = "format=format_name,duration,size:program=program_id,nb_streams:" +
+		"stream=index,codec_name,codec_type,width,height,has_b_frames,pix_fmt,field_order,sample_aspect_ratio," +
+		"color_transfer,r_frame_rate,duration,duration_ts,channels,sample_rate:" +
 		"stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=rotate:" +
 		"packet=stream_index,pts_time,dts_time,duration_time,size,flags:packet_side_data=side_data_type"
+
+	// lookAhead lets ffmpeg's programs read on until they know every track: a picture may start
+	// long after the sound.
+	lookAheadUS    = 60 * second
+	lookAheadBytes = 256 << 20
+
+	// The packets of a file may add up to more than the file only by what a container can leave out
+	// of each of them.
+	bombPart  = 8
+	bombFloor = 1 << 20
+
+	// maxPackets is a day of 200 frames a second, of one track.
+	maxPackets = 24 * 3600 * 200
 
 	// encryptionInfo is what ffprobe calls the side data of packets that need a key (CENC).
 	encryptionInfo = "Encryption info"
@@ -27,16 +42,26 @@ const (
 	noTime = math.MinInt64
 )
 
-// A listing is one file as ffprobe sees it, added up while it is read: its cost in memory does not
-// grow with the file. It is the io.Writer that ffprobe's compact output goes to.
+// A listing is one file as ffprobe sees it, added up while it is read: of each packet nine bytes
+// stay, and of a file whose tables say more than it can hold nothing is read on. It is the io.Writer
+// that ffprobe's compact output goes to.
 type listing struct {
 	container  string
 	durationUS int64 // by the header
 	streams    []stream
+	fileBytes  int64 // 0: unknown, so no bound
 
 	tracks  map[int]*track
+	bytes   int64
+	program programs
 	line    []byte
 	tooLong bool
+}
+
+// programs follows which streams are listed within a program.
+type programs struct {
+	id, left int
+	of       map[int]int // stream index to program
 }
 
 // A stream is what the header says of one track.
@@ -44,47 +69,65 @@ type stream struct {
 	index               int
 	kind, codec, pixFmt string
 	fieldOrder          string
+	transfer            string
 	width, height       int
+	aspect              Rate // of a pixel; zero: square
 	rotation            int
 	rate                Rate
 	bFrames, picture    bool
 	channels, hertz     int
 	durationUS          int64
+	unknownLength       bool
 }
 
-// A track is what the packets of one stream add up to. Times are microseconds.
+// A track is what the packets of one stream are. Times are microseconds.
 type track struct {
-	packets, bytes       int64
-	frames               int64 // from the first keyframe on; nobody can decode those before it
-	startUS, endUS       int64 // first presented, end of last presented
-	lastPTS, firstDTS    int64
-	firstKeyUS           int64
-	lastUS               int64 // DTS of the last packet
-	minGapUS, maxGapUS   int64 // between one DTS and the next
-	lastKeyUS, keyGapUS  int64 // DTS of the last keyframe; longest distance between two
-	keyPTS               int64
-	minShift, maxShift   int64 // of keyframes, from DTS to PTS
-	encrypted            bool
-	leading, openLeading int64 // frames shown before the keyframe they follow: all, and of the first GOP
+	packets, bytes int64
+	// pts and flags are of the packets from the first keyframe on; nobody can decode those before.
+	pts   []int64
+	flags []byte
+
+	startUS, endUS int64 // of what is shown: first presented, end of last presented
+	firstUS        int64 // the same of all
+	encrypted      bool
+	hidden         int64 // packets that an edit list hides
+	nextUS         int64 // where the next packet should begin
+	uneven         bool  // the packets leave gaps, or overlap
 }
 
-// list runs ffprobe over every packet of a file.
-func (t *Tools) list(ctx context.Context, path string) (*listing, error) {
+const (
+	flagKey = 1 << iota
+	flagHidden
+)
+
+// unevenUS is from which gap between two packets of sound on it has to be filled: sound that runs on
+// would be as far from its picture.
+const unevenUS = 15_000
+
+var (
+	errBomb    = errors.New("the packets add up to more than the file")
+	errPackets = fmt.Errorf("a track has more than %d packets", maxPackets)
+)
+
+// list runs ffprobe over every packet of a file. fileBytes bounds what its tables may promise.
+func (t *Tools) list(ctx context.Context, path string, fileBytes int64) (*listing, error) {
 	in, err := input(path)
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{}
+	l := &listing{fileBytes: fileBytes}
 	args := append([]string{"-hide_banner", "-loglevel", "error", "-of", "compact", "-show_entries", entries}, in...)
 	if err := run(ctx, t.ffprobe(), nil, l, args...); err != nil {
 		return nil, err
 	}
-	l.end()
+	if err := l.end(); err != nil {
+		return nil, err
+	}
 	return l, nil
 }
 
-// Write takes the listing in pieces of any size. It never fails: a line that makes no sense is
-// passed over, and the file is judged by what is left.
+// Write takes the listing in pieces of any size. A line that makes no sense is passed over, and the
+// file is judged by what is left; it fails with errBomb and errPackets.
 func (l *listing) Write(p []byte) (int, error) {
 	n := len(p)
 	for {
@@ -93,7 +136,9 @@ func (l *listing) Write(p []byte) (int, error) {
 			break
 		}
 		l.add(p[:i])
-		l.end()
+		if err := l.end(); err != nil {
+			return 0, err
+		}
 		p = p[i+1:]
 	}
 	l.add(p)
@@ -110,94 +155,115 @@ func (l *listing) add(part []byte) {
 }
 
 // end takes the line that has been gathered.
-func (l *listing) end() {
+func (l *listing) end() error {
 	line, tooLong := l.line, l.tooLong
 	l.line, l.tooLong = l.line[:0], false
 	if tooLong {
-		return
+		return nil
 	}
 	section, rest, _ := strings.Cut(string(line), "|")
-	fields := fields{}
-	for pair := range strings.SplitSeq(rest, "|") {
-		if key, value, ok := strings.Cut(pair, "="); ok {
-			fields[key] = value
-		}
-	}
 	switch section {
 	case "packet":
-		l.packet(fields)
+		return l.packet(parseFields(rest))
+	case "program": // its first stream is on the same line, the others on lines of their own
+		head, first, nested := strings.Cut(rest, "|stream|")
+		f := parseFields(head)
+		l.program.id, _ = f.number("program_id")
+		l.program.left, _ = f.number("nb_streams")
+		if nested {
+			l.stream(parseFields(first))
+		}
 	case "stream":
-		l.streams = append(l.streams, fields.stream())
+		l.stream(parseFields(rest))
 	case "format":
-		l.container = fields["format_name"]
-		l.durationUS = fields.us("duration")
+		f := parseFields(rest)
+		l.container = f["format_name"]
+		l.durationUS = f.us("duration")
 	}
+	return nil
 }
 
-func (l *listing) packet(f fields) {
+func (l *listing) stream(f fields) {
+	s := f.stream()
+	if l.program.left > 0 { // told again outside of its program
+		l.program.left--
+		if l.program.of == nil {
+			l.program.of = map[int]int{}
+		}
+		if _, known := l.program.of[s.index]; !known {
+			l.program.of[s.index] = l.program.id
+		}
+		return
+	}
+	l.streams = append(l.streams, s)
+}
+
+func (l *listing) packet(f fields) error {
 	index, ok := f.number("stream_index")
 	if !ok {
-		return
+		return nil
 	}
 	if l.tracks == nil {
 		l.tracks = map[int]*track{}
 	}
 	t := l.tracks[index]
 	if t == nil {
-		t = &track{startUS: noTime, endUS: noTime, firstKeyUS: noTime, lastUS: noTime, lastKeyUS: noTime, lastPTS: noTime}
+		t = &track{startUS: noTime, endUS: noTime, firstUS: noTime, nextUS: noTime}
 		l.tracks[index] = t
 	}
 	t.encrypted = t.encrypted || f["side_data_type"] == encryptionInfo
 	size, _ := f.number("size")
-	t.add(f.us("pts_time"), f.us("dts_time"), max(0, f.us("duration_time")), int64(size), strings.HasPrefix(f["flags"], "K"))
+	l.bytes += int64(max(0, size))
+	if l.fileBytes > 0 && l.bytes > l.fileBytes+l.fileBytes/bombPart+bombFloor {
+		return errBomb
+	}
+	var flags byte
+	if strings.HasPrefix(f["flags"], "K") {
+		flags |= flagKey
+	}
+	if strings.Contains(f["flags"], "D") {
+		flags |= flagHidden
+	}
+	t.add(f.us("pts_time"), f.us("dts_time"), max(0, f.us("duration_time")), int64(max(0, size)), flags)
+	if len(t.pts) > maxPackets {
+		return errPackets
+	}
+	return nil
 }
 
-func (t *track) add(pts, dts, duration, size int64, key bool) {
+func (t *track) add(pts, dts, duration, size int64, flags byte) {
 	t.packets++
-	t.bytes += max(0, size)
+	t.bytes += size
+	if len(t.pts) == 0 && flags&flagKey == 0 {
+		return
+	}
 	if pts == noTime { // AVI has no PTS
 		pts = dts
 	}
-	if dts == noTime {
-		dts = pts
+	t.pts = append(t.pts, pts)
+	t.flags = append(t.flags, flags)
+	if pts != noTime && (t.firstUS == noTime || pts < t.firstUS) {
+		t.firstUS = pts
 	}
-	if pts == noTime || (t.frames == 0 && !key) {
+	if flags&flagHidden != 0 {
+		t.hidden++
 		return
 	}
-	t.frames++
-	if key {
-		if t.lastKeyUS == noTime {
-			t.firstKeyUS, t.minShift, t.maxShift = pts, pts-dts, pts-dts
-		} else {
-			t.keyGapUS = max(t.keyGapUS, dts-t.lastKeyUS)
-			t.minShift, t.maxShift = min(t.minShift, pts-dts), max(t.maxShift, pts-dts)
-		}
-		t.lastKeyUS, t.keyPTS = dts, pts
-	} else if pts < t.keyPTS {
-		t.leading++
-		if t.keyPTS == t.firstKeyUS {
-			t.openLeading++
-		}
+	if pts == noTime {
+		return
 	}
 	if t.startUS == noTime || pts < t.startUS {
 		t.startUS = pts
 	}
-	t.lastPTS = max(t.lastPTS, pts)
 	t.endUS = max(t.endUS, pts+duration)
-	if t.lastUS == noTime {
-		t.firstDTS = dts
-	} else if dts > t.lastUS {
-		gap := dts - t.lastUS
-		t.maxGapUS = max(t.maxGapUS, gap)
-		if t.minGapUS == 0 || gap < t.minGapUS {
-			t.minGapUS = gap
-		}
+	if t.nextUS != noTime && duration > 0 && (pts-t.nextUS > unevenUS || t.nextUS-pts > unevenUS) {
+		t.uneven = true
 	}
-	t.lastUS = dts
+	t.nextUS = pts + duration
 }
 
 func (t *track) durationUS() int64 {
-	if t == nil || t.frames == 0 {
+	if t == nil || t.startUS == noTime {
 		return 0
 	}
 	return t.endUS - t.startUS
@@ -215,6 +281,16 @@ const second = 1_000_000
 
 // fields are one line of the listing.
 type fields map[string]string
+
+func parseFields(rest string) fields {
+	f := fields{}
+	for pair := range strings.SplitSeq(rest, "|") {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			f[key] = value
+		}
+	}
+	return f
+}
 
 func (f fields) number(key string) (int, bool) {
 	n, err := strconv.ParseInt(f[key], 10, 32)
@@ -235,7 +311,15 @@ func (f fields) stream() stream {
 	s := stream{
 		kind: f["codec_type"], codec: f["codec_name"], pixFmt: f["pix_fmt"], fieldOrder: f["field_order"],
 		rate: parseRate(f["r_frame_rate"]), picture: f["disposition:attached_pic"] == "1",
-		durationUS: f.us("duration"),
+		durationUS: f.us("duration"), transfer: f["color_transfer"],
+		aspect: parseRate(strings.Replace(f["sample_aspect_ratio"], ":", "/", 1)),
+	}
+	switch f["duration_ts"] { // all ones, in 4 or 8 bytes: unknown (ISO 14496-12)
+	case "4294967295", "18446744073709551615", "9223372036854775807", "-1":
+		s.unknownLength = true
+	}
+	if s.codec == "unknown" || s.codec == "none" {
+		s.codec = ""
 	}
 	s.index, _ = f.number("index")
 	s.width, _ = f.number("width")

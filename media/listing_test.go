@@ -21,10 +21,9 @@ func TestListing(t *testing.T) {
 		{"sample", sample, ""},
 		{"no streams", "format|format_name=mpegts\n", CodeSourceNoVideo},
 		{"a track without frames", "stream|index=0|codec_name=h264|codec_type=video|width=16|height=16\n", CodeSourceZeroDuration},
-		{"no keyframe", "packet|stream_index=0|pts_time=0|dts_time=0|flags=__\nstream|index=0|codec_name=h264|codec_type=video\n", CodeSourceUndecodable},
-		{"no time", "packet|stream_index=0|pts_time=N/A|dts_time=N/A|flags=K_\nstream|index=0|codec_name=h264|codec_type=video\n", CodeSourceUndecodable},
-		{"one moment", "packet|stream_index=0|pts_time=0|dts_time=0|flags=K_\nstream|index=0|codec_name=h264|codec_type=video\n", CodeSourceZeroDuration},
-		{"days", "packet|stream_index=0|pts_time=0|duration_time=90000|flags=K_\nstream|index=0|codec_name=h264|codec_type=video\n", CodeSourceTooLong},
+		{"no keyframe", "packet|stream_index=0|pts_time=0|dts_time=0|flags=__\nstream|index=0|codec_name=h264|codec_type=video|width=16|height=16\n", CodeSourceUndecodable},
+		{"no time", "packet|stream_index=0|pts_time=N/A|dts_time=N/A|flags=K_\nstream|index=0|codec_name=h264|codec_type=video|width=16|height=16\n", CodeSourceZeroDuration},
+		{"days", "packet|stream_index=0|pts_time=0|flags=K_\npacket|stream_index=0|pts_time=90000|flags=__\nstream|index=0|codec_name=h264|codec_type=video|width=16|height=16\n", CodeSourceTooLong},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -35,8 +34,8 @@ func TestListing(t *testing.T) {
 					_, err := l.Write(rest[:min(size, len(rest))])
 					require.NoError(t, err)
 				}
-				l.end()
-				src, err := l.source("x")
+				require.NoError(t, l.end())
+				src, err := l.only("x")
 				if c.code != "" {
 					require.Equal(t, c.code, code(t, err))
 					continue
@@ -58,59 +57,46 @@ func FuzzListing(f *testing.F) {
 	f.Add([]byte("packet|stream_index=99999999999|pts_time=1e300|dts_time=NaN|size=-1|flags=K\nstream|index=-1|codec_type=video|codec_name=h264|r_frame_rate=1/0"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l := &listing{}
-		_, err := l.Write(data)
-		require.NoError(t, err)
-		l.end()
-		src, err := l.source("x")
+		if _, err := l.Write(data); err != nil {
+			return
+		}
+		if err := l.end(); err != nil {
+			return
+		}
+		src, err := l.only("x")
 		if err != nil {
 			require.NotEmpty(t, code(t, err))
 			return
 		}
 		require.Positive(t, src.DurationUS)
 		require.Positive(t, src.Video.Frames)
+		src.line = nil
 		again(t, src)
 	})
 }
 
-func TestDemuxer(t *testing.T) {
+// A file whose tables promise more than it can hold is not listed to its end.
+func TestListingOfABomb(t *testing.T) {
 	t.Parallel()
-	packet := make([]byte, tsPacket)
-	// A keyframe: payload start, PID 256, adaptation field with random access and program clock.
-	copy(packet, []byte{tsSync, 0x41, 0x00, 0x30, 7, 0x50, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xe0, 0, 0, 0x80, 0xc0, 10})
-	pes := videoPES(append([]byte{}, packet...))
-	require.NotNil(t, pes)
-	pes = videoPES(packet)
-	copy(pes[9:], []byte{0x31, 0, 1, 0, 1, 0x11, 0, 1, 0, 1})
-	const later = tsWrap - 90
-	setTimestamp(pes[9:], 180)
-	setTimestamp(pes[14:], 90)
-	var seen []frame
-	demux := &demuxer{each: func(f frame, _ []byte) { seen = append(seen, f) }}
-	for _, b := range packet { // in pieces of one byte
-		_, err := demux.Write([]byte{b})
-		require.NoError(t, err)
+	const line = "packet|stream_index=0|pts_time=1|dts_time=1|duration_time=1|size=1000|flags=K_\n"
+	l := &listing{fileBytes: 1_000_000}
+	wrote := 0
+	var err error
+	for ; err == nil; wrote++ {
+		require.Less(t, wrote, 10_000)
+		_, err = l.Write([]byte(line))
 	}
-	shift(packet, later)
-	_, err := demux.Write(packet)
-	require.NoError(t, err)
-	require.Equal(t, []frame{{pos: 0, pts: 180, dts: 90, key: true}, {pos: tsPacket, pts: 90, dts: 0, key: true}}, seen)
-	_, err = demux.Write(make([]byte, tsPacket))
-	require.ErrorIs(t, err, errNotTS)
+	require.ErrorIs(t, err, errBomb)
+	require.Greater(t, wrote, 1000, "what the file holds is listed")
 }
 
-func FuzzDemuxer(f *testing.F) {
-	f.Add([]byte{tsSync, 0x41, 0x00, 0x30, 7, 0x50})
-	f.Add([]byte{tsSync, 0x41, 0x00, 0x30, 255, 0x50})
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		line := newTimeline("h264")
-		packet := make([]byte, tsPacket)
-		copy(packet, data)
-		packet[0] = tsSync
-		_, _ = line.Write(packet) // an error is an answer
-		shift(packet, tsClock)
-		line.demux.counters.number(packet)
-		_, _ = line.Write(packet)
-		_, _ = line.Write(data)
-		_ = line.plan(1)
-	})
+// A stream in a program is told of twice, and counted once.
+func TestListingOfPrograms(t *testing.T) {
+	t.Parallel()
+	l := &listing{}
+	_, err := l.Write([]byte("program|program_id=1|nb_streams=2|stream|index=0|codec_type=video\nstream|index=1|codec_type=audio\n\n" +
+		"program|program_id=2|nb_streams=0\n\nstream|index=0|codec_type=video\nstream|index=1|codec_type=audio\nstream|index=2|codec_type=audio\n"))
+	require.NoError(t, err)
+	require.Len(t, l.streams, 3)
+	require.Equal(t, map[int]int{0: 1, 1: 1}, l.program.of)
 }

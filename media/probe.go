@@ -1,14 +1,14 @@
 package media
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -23,12 +23,15 @@ const (
 	// maxDurationUS keeps clear of 26.5 hours, where the 33 bits of an MPEG-TS timestamp wrap.
 	maxDurationUS = 24 * 3600 * second
 
-	// unevenRatio is how far the distance of two frames may be from the mean before the rate counts
-	// as variable: clocks of milliseconds make 33 and 34 of 33.37.
-	unevenRatio = 1.5
+	// maxPixels is a picture of 8K with a margin. A larger one takes gigabytes to decode.
+	maxPixels = 8192 * 4608
 
-	// rateTolerance is how near the header's frame rate has to be to the counted one to be believed.
-	rateTolerance = 0.005
+	// squareEnough is how far a pixel may be from square and still be taken for it: rounding.
+	squareEnough = 0.004
+
+	// wholeProbePixels is up to which size a source is decoded whole when it is probed: 20 s of
+	// 640x360, an eighth of a second on two cores.
+	wholeProbePixels = 20 * 30 * 640 * 360
 )
 
 // A Rate is frames per second as a fraction, as in 30000/1001. The zero Rate is unknown.
@@ -54,39 +57,37 @@ type Source struct {
 	Audio       *Audio `json:"audio"` // nil: the source is silent
 	VideoTracks int    `json:"video_tracks"`
 	AudioTracks int    `json:"audio_tracks"`
+	// Mended: the file's timestamps jump where parts were joined, and a copy without the jumps,
+	// beside it, stands for it.
+	Mended bool `json:"mended"`
+
+	line *timeline
 }
 
-// Video is the best video track, by bit rate, of those that can be transcoded.
+// Video is the best video track, by bit rate, of those that decode.
 type Video struct {
-	Index      int    `json:"index"` // ffmpeg's stream index
-	Codec      string `json:"codec"` // h264, hevc or mpeg2video
-	PixFmt     string `json:"pix_fmt"`
-	Width      int    `json:"width"`  // as shown: after rotation
-	Height     int    `json:"height"` // as shown: after rotation
-	Rotation   int    `json:"rotation"`
-	Interlaced bool   `json:"interlaced"`
-	Rate       Rate   `json:"rate"`
-	Variable   bool   `json:"variable"` // frames are not evenly spaced
-	BFrames    bool   `json:"b_frames"`
-	// Frames are the packets from the first keyframe on. Frames that a container's edit list hides
-	// are among them: a copy carries them.
-	Frames     int64 `json:"frames"`
-	BitRate    int64 `json:"bit_rate"` // bits a second, counted
-	StartUS    int64 `json:"start_us"` // PTS of the first frame shown
-	FirstKeyUS int64 `json:"first_key_us"`
-	MaxGapUS   int64 `json:"max_gap_us"` // longest distance between two frames
-	KeyGapUS   int64 `json:"key_gap_us"` // longest distance between two keyframes, the end counted as one
-	// KeyShiftUS is by how much the distance from DTS to PTS differs between keyframes: 0 in a
-	// source with an even rate.
-	KeyShiftUS int64 `json:"key_shift_us"`
-	// Leading frames follow a keyframe and are shown before it, so that they need the GOP before
-	// theirs (open GOPs).
-	Leading int64 `json:"leading"`
-	// OpenLeading are those of the first GOP, which nobody can decode.
-	OpenLeading int64 `json:"open_leading"`
+	Index       int    `json:"index"` // ffmpeg's stream index
+	Codec       string `json:"codec"` // ffmpeg's name
+	PixFmt      string `json:"pix_fmt"`
+	Width       int    `json:"width"`  // as shown: after rotation, in square pixels
+	Height      int    `json:"height"` // as shown: after rotation, in square pixels
+	CodedWidth  int    `json:"coded_width"`
+	CodedHeight int    `json:"coded_height"`
+	Rotation    int    `json:"rotation"`
+	Interlaced  bool   `json:"interlaced"`
+	HDR         bool   `json:"hdr"`
+	Rate        Rate   `json:"rate"`     // where it varies: the mean
+	Variable    bool   `json:"variable"` // frames are not evenly spaced
+	Frames      int64  `json:"frames"`   // that a player shows
+	Hidden      int64  `json:"hidden"`   // that an edit list hides
+	BitRate     int64  `json:"bit_rate"` // bits a second, counted
+	StartUS     int64  `json:"start_us"` // PTS of the first frame shown
+	// Undecodable pictures make no frame. They are among Frames until the source is encoded. Only
+	// small sources are looked at for them here.
+	Undecodable int64 `json:"undecodable"`
 }
 
-// Audio is the best audio track, by bit rate.
+// Audio is the best audio track of the video's program, by bit rate, of those that ffmpeg knows.
 type Audio struct {
 	Index      int    `json:"index"` // ffmpeg's stream index
 	Codec      string `json:"codec"`
@@ -95,145 +96,177 @@ type Audio struct {
 	BitRate    int64  `json:"bit_rate"` // bits a second, counted
 	StartUS    int64  `json:"start_us"`
 	DurationUS int64  `json:"duration_us"`
+	// Loose sound has gaps, overlaps or parts that an edit list hides: it can't be copied.
+	Loose bool `json:"loose"`
 }
 
-// transcodable reports whether MistProcLivepeer takes a codec.
-func transcodable(codec string) bool {
-	return codec == "h264" || codec == "hevc" || codec == "mpeg2video"
-}
-
-// Probe reads a whole file, counting every packet, and decodes one picture of it. A file that
-// cannot become renditions is an *Error with a source_ code.
+// Probe reads a whole file, counting every packet, and decodes pictures of it: all of a small one,
+// else the first. A file that cannot become renditions is an *Error with a source_ code. A
+// transport stream whose timestamps jump gets a copy beside it (see Source.Mended).
 func (t *Tools) Probe(ctx context.Context, path string) (Source, error) {
 	unreadable := &Error{
 		Code: CodeSourceUnreadable, Op: "probe", Path: path,
-		Text: "the source is no video file that can be read; send MPEG-TS, MP4, MOV or MKV",
+		Text: "the source is no video file that can be read; send MP4, MOV, MKV, WebM, MPEG-TS or AVI",
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return Source{}, blame(err, unreadable)
 	}
-
-	var l *listing
-	var plays bool
-	var decodeErr error
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		l, err = t.list(groupCtx, path)
-		return err
-	})
-	group.Go(func() error { // a failure of this one says something only if the listing worked
-		plays, decodeErr = t.decodes(groupCtx, path, 0)
-		return nil
-	})
-	if err := group.Wait(); err != nil {
+	mended, err := mend(ctx, path)
+	if err != nil {
 		return Source{}, blame(err, unreadable)
 	}
-
-	src, err := l.source(path)
+	file := path
+	if mended {
+		file = mendedPath(path)
+	}
+	l, err := t.list(ctx, file, info.Size())
+	if errors.Is(err, errBomb) || errors.Is(err, errPackets) {
+		return Source{}, &Error{
+			Code: CodeSourceBomb, Op: "probe", Path: path, Err: err,
+			Text: "the source's tables promise more than the file holds; make the file anew",
+		}
+	}
+	if err != nil {
+		return Source{}, blame(err, unreadable)
+	}
+	src, err := t.choose(ctx, l, file)
 	if err != nil {
 		return Source{}, err
 	}
-	src.Bytes = info.Size()
-	if src.VideoTracks > 1 && decodeErr == nil { // the first video track was tried, the best may be another
-		plays, decodeErr = t.decodes(ctx, path, l.place(src.Video.Index))
+	src.Bytes, src.Mended = info.Size(), mended
+	return src, nil
+}
+
+// choose takes the best video track that decodes.
+func (t *Tools) choose(ctx context.Context, l *listing, path string) (Source, error) {
+	candidates, err := l.videos(path)
+	if err != nil {
+		return Source{}, err
 	}
 	undecodable := &Error{
 		Code: CodeSourceUndecodable, Op: "probe", Path: path,
 		Text: "no picture of the source's video can be decoded; it is broken",
 	}
-	if decodeErr != nil {
-		return Source{}, blame(decodeErr, undecodable)
+	for _, s := range candidates {
+		src, err := l.source(path, s)
+		if err != nil {
+			if len(candidates) > 1 {
+				continue
+			}
+			return Source{}, err
+		}
+		whole := src.Video.Frames*int64(s.width)*int64(s.height) <= wholeProbePixels
+		pictures, err := t.decodes(ctx, path, s.index, whole)
+		if err != nil {
+			return Source{}, blame(err, undecodable)
+		}
+		if pictures == 0 {
+			continue
+		}
+		if whole {
+			src.Video.Undecodable = max(0, src.Video.Frames-pictures)
+		}
+		return src, nil
 	}
-	if !plays {
-		return Source{}, undecodable
-	}
-	return src, nil
+	return Source{}, undecodable
 }
 
-// decodes tries to decode one picture of the nth video track. A wrong or truncated stream
-// makes it false, not an error.
-func (t *Tools) decodes(ctx context.Context, path string, nth int) (bool, error) {
+// decodes counts the pictures of a track that can be decoded: all, or up to one. What is wrong with
+// a stream makes them fewer, and is no error.
+func (t *Tools) decodes(ctx context.Context, path string, index int, whole bool) (int64, error) {
 	in, err := input(path)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	args := []string{"-nostdin", "-hide_banner", "-loglevel", "error", "-t", firstPicture}
+	args := []string{"-nostdin", "-hide_banner", "-loglevel", "error", "-copyts"}
+	if !whole {
+		args = append(args, "-t", firstPicture)
+	}
 	args = append(args, in...)
-	args = append(args, "-map", fmt.Sprintf("0:V:%d", nth), "-frames:v", "1", "-f", "framecrc", "pipe:1")
-	var out bytes.Buffer
-	err = run(ctx, t.ffmpeg(), nil, &out, args...)
+	args = append(args, "-map", fmt.Sprintf("0:%d", index))
+	if !whole {
+		args = append(args, "-frames:v", "1")
+	}
+	var out frameList
+	err = run(ctx, t.ffmpeg(), nil, &out, append(args, out.arguments("pipe:1")...)...)
 	var ran *failure
 	if err != nil && !errors.As(err, &ran) {
-		return false, err
+		return 0, err
 	}
-	for line := range strings.Lines(out.String()) {
-		if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
-			return true, nil
-		}
-	}
-	return false, nil
+	return int64(len(out.times())), nil
 }
 
-// place is which of the file's video tracks, cover art not counted, a stream index is.
-func (l *listing) place(index int) int {
-	nth := 0
-	for _, s := range l.streams {
-		if s.index == index {
-			break
+// videos are the tracks that may be the source's video, best first.
+func (l *listing) videos(path string) ([]*stream, error) {
+	refuse := func(code Code, text string) ([]*stream, error) {
+		return nil, &Error{Code: code, Op: "probe", Path: path, Text: text}
+	}
+	var all, known, shown []*stream
+	encrypted := false
+	for i := range l.streams {
+		s := &l.streams[i]
+		if s.kind != "video" || s.picture {
+			continue
 		}
-		if s.kind == "video" && !s.picture {
-			nth++
+		all = append(all, s)
+		t := l.tracks[s.index]
+		encrypted = encrypted || t != nil && t.encrypted
+		if s.codec == "" {
+			continue
+		}
+		known = append(known, s)
+		if t != nil && len(t.pts) > 0 && !t.encrypted && s.width > 0 && s.height > 0 {
+			shown = append(shown, s)
 		}
 	}
-	return nth
+	packets := int64(0)
+	for _, s := range all {
+		if t := l.tracks[s.index]; t != nil {
+			packets += t.packets
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return refuse(CodeSourceNoVideo, "the source holds no video track; send a file with video")
+	case len(known) == 0:
+		return refuse(CodeSourceUnsupportedCodec, "the source's video codec is not known; send H264, HEVC, VP9, AV1, ProRes or MPEG-2")
+	case packets == 0:
+		return refuse(CodeSourceZeroDuration, "the source's video track holds no frames")
+	case len(shown) == 0 && encrypted:
+		return refuse(CodeSourceEncrypted, "the source's video is encrypted; send it without DRM")
+	case len(shown) == 0:
+		return refuse(CodeSourceUndecodable, "the source's video holds no keyframe, so that no player can show it")
+	}
+	slices.SortStableFunc(shown, func(a, b *stream) int { return cmp.Compare(l.rate(b), l.rate(a)) })
+	return shown, nil
 }
 
-// source chooses the best tracks of a listing.
-func (l *listing) source(path string) (Source, error) {
+// source describes the file with one of its video tracks.
+func (l *listing) source(path string, video *stream) (Source, error) {
 	refuse := func(code Code, format string, args ...any) (Source, error) {
 		return Source{}, &Error{Code: code, Op: "probe", Path: path, Text: fmt.Sprintf(format, args...)}
 	}
 	src := Source{Container: l.container}
-	var video, audio *stream
-	var refused string
-	for i := range l.streams {
-		s := &l.streams[i]
+	for _, s := range l.streams {
 		switch {
 		case s.kind == "audio":
 			src.AudioTracks++
-			if l.rate(s) > 0 && (audio == nil || l.rate(s) > l.rate(audio)) {
-				audio = s
-			}
-		case s.kind != "video" || s.picture:
-		case !transcodable(s.codec):
+		case s.kind == "video" && !s.picture:
 			src.VideoTracks++
-			refused = s.codec
-		default:
-			src.VideoTracks++
-			if video == nil || l.rate(s) > l.rate(video) {
-				video = s
-			}
 		}
 	}
-	switch {
-	case src.VideoTracks == 0:
-		return refuse(CodeSourceNoVideo, "the source holds no video track; send a file with H264, HEVC or MPEG-2 video")
-	case video == nil:
-		return refuse(CodeSourceUnsupportedCodec, "the source's video codec is %s; H264, HEVC and MPEG-2 can be transcoded", refused)
+	if video.width*video.height > maxPixels {
+		return refuse(CodeSourcePictureTooLarge, "the source's picture is %dx%d; up to 8192x4608 can be transcoded", video.width, video.height)
 	}
 	t := l.tracks[video.index]
-	if t == nil || t.packets == 0 {
-		return refuse(CodeSourceZeroDuration, "the source's video track holds no frames")
+	line := t.timeline(video.rate)
+	if len(line.ticks) == 0 {
+		return refuse(CodeSourceZeroDuration, "the source's video has no frame with a time, so that no player can show it")
 	}
-	if t.encrypted {
-		return refuse(CodeSourceEncrypted, "the source's video is encrypted; send it without DRM")
-	}
-	if t.frames == 0 {
-		return refuse(CodeSourceUndecodable, "the source's video holds no keyframe, so that no player can show it")
-	}
-	src.Video = l.video(video, t)
-	src.DurationUS = t.endUS - t.startUS
+	src.line = line
+	src.Video = video.describe(t, line)
+	src.DurationUS = toUS(line.end())
 	if src.DurationUS <= 0 {
 		return refuse(CodeSourceZeroDuration, "the source's video lasts no time at all")
 	}
@@ -246,14 +279,42 @@ func (l *listing) source(path string) (Source, error) {
 		return refuse(CodeSourceTruncated, "the source should last %.1f s and ends after %.1f s; send the whole file",
 			float64(declared)/second, float64(seen)/second)
 	}
-	if audio != nil {
+	if audio := l.audio(video); audio != nil {
 		t := l.tracks[audio.index]
 		src.Audio = &Audio{
 			Index: audio.index, Codec: audio.codec, Channels: audio.channels, SampleRate: audio.hertz,
-			BitRate: t.bitRate(), StartUS: t.startUS, DurationUS: t.durationUS(),
+			BitRate: t.bitRate(), StartUS: t.startUS, DurationUS: t.durationUS(), Loose: t.uneven || t.hidden > primingPackets,
+		}
+		if !src.Audio.Loose { // it is copied, priming and all
+			src.Audio.StartUS, src.Audio.DurationUS = t.firstUS, t.endUS-t.firstUS
 		}
 	}
 	return src, nil
+}
+
+// primingPackets are hidden at the start of a track by encoders that need some samples to get going.
+const primingPackets = 3
+
+// audio is the best track of sound that belongs to a video: of its program, where there are such.
+func (l *listing) audio(video *stream) *stream {
+	var best *stream
+	within := false
+	program, programmed := l.program.of[video.index]
+	for i := range l.streams {
+		s := &l.streams[i]
+		if s.kind != "audio" || s.codec == "" || s.channels == 0 || l.rate(s) == 0 {
+			continue
+		}
+		of, known := l.program.of[s.index]
+		same := programmed && known && of == program
+		if programmed && known && !same {
+			continue // another program's
+		}
+		if best == nil || same && !within || same == within && l.rate(s) > l.rate(best) {
+			best, within = s, same
+		}
+	}
+	return best
 }
 
 func (l *listing) rate(s *stream) int64 {
@@ -263,47 +324,48 @@ func (l *listing) rate(s *stream) int64 {
 	return 0
 }
 
-func (l *listing) video(s *stream, t *track) Video {
-	// A container that gives packets no duration (or a wrong one) gets the mean distance.
-	mean := int64(0)
-	if t.frames > 1 {
-		mean = (t.lastUS - t.firstDTS) / (t.frames - 1)
-	} else if fps := s.rate.FPS(); fps > 0 {
-		mean = int64(second / fps)
-	}
-	if t.endUS == t.lastPTS {
-		t.endUS += mean
-	}
+func (s *stream) describe(t *track, line *timeline) Video {
 	v := Video{
-		Index: s.index, Codec: s.codec, PixFmt: s.pixFmt, Width: s.width, Height: s.height, Rotation: s.rotation,
+		Index: s.index, Codec: s.codec, PixFmt: s.pixFmt, Rotation: s.rotation, CodedWidth: s.width, CodedHeight: s.height,
 		Interlaced: s.fieldOrder != "" && s.fieldOrder != "progressive" && s.fieldOrder != "unknown",
-		BFrames:    s.bFrames, Frames: t.frames, BitRate: t.bitRate(), StartUS: t.startUS, FirstKeyUS: t.firstKeyUS,
-		MaxGapUS: t.maxGapUS, KeyShiftUS: t.maxShift - t.minShift, Leading: t.leading, OpenLeading: t.openLeading,
+		HDR:        s.transfer == "smpte2084" || s.transfer == "arib-std-b67",
+		Rate:       line.rate, Variable: !line.even, Frames: int64(len(line.ticks)), Hidden: t.hidden,
+		BitRate: t.bitRate(), StartUS: line.startUS,
 	}
-	v.KeyGapUS = max(t.keyGapUS, t.endUS-t.keyPTS)
-	if quarter := s.rotation % 180; quarter != 0 {
+	v.Width, v.Height = s.square()
+	if s.rotation%180 != 0 {
 		v.Width, v.Height = v.Height, v.Width
 	}
-	if t.frames > 1 {
-		v.Variable = float64(t.maxGapUS) > unevenRatio*float64(mean) || float64(mean) > unevenRatio*float64(t.minGapUS)
-	}
-	v.Rate = s.rate
-	// Over the whole length: Matroska's DTS are ffmpeg's guess, and crowd at the start.
-	if length := t.endUS - t.startUS; length > 0 && !near(s.rate.FPS(), float64(t.frames*second)/float64(length), rateTolerance) {
-		v.Rate = Rate{Num: t.frames * second, Den: length}
-	}
 	return v
+}
+
+// square is the size of a picture in square pixels: nothing of it is lost, one side grows.
+func (s *stream) square() (w, h int) {
+	aspect := s.aspect.FPS()
+	if aspect == 0 || math.Abs(aspect-1) < squareEnough {
+		return s.width, s.height
+	}
+	even := func(n float64) int { return max(2, 2*int(math.Round(n/2))) }
+	if aspect > 1 {
+		return even(float64(s.width) * aspect), even(float64(s.height))
+	}
+	return even(float64(s.width)), even(float64(s.height) / aspect)
 }
 
 // lengths are how long the file says it is and how long it was seen to be. Where a track has a
 // length of its own in the header that one is compared, else the whole file's.
 func (l *listing) lengths(video *stream, t *track) (declared, seen int64) {
+	for _, s := range l.streams {
+		if s.unknownLength {
+			return 0, 0
+		}
+	}
 	if video.durationUS > 0 {
-		return video.durationUS, t.endUS - t.startUS
+		return video.durationUS, max(t.endUS, t.endUS-t.firstUS)
 	}
 	start, end := t.startUS, t.endUS
 	for _, other := range l.tracks {
-		if other.frames > 0 {
+		if other.startUS != noTime {
 			start, end = min(start, other.startUS), max(end, other.endUS)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,7 +25,7 @@ const (
 
 	// formats are the demuxers that hold their media themselves. Playlists (hls, dash, concat) are
 	// left out: they make ffmpeg open whatever file or address an attacker names.
-	formats = "mpegts,mov,matroska,webm,flv,mpeg,avi,mxf,ogg,asf,wav,mp3,aac,h264,hevc,mpegvideo"
+	formats = "mpegts,mov,matroska,webm,flv,live_flv,mpeg,avi,mxf,ogg,asf,wav,mp3,aac,h264,hevc,mpegvideo,m4v,ivf,obu,av1,nut,gxf,rm,dv,wtv,y4m,yuv4mpegpipe"
 )
 
 // Tools are the two programs that this package runs. The zero value finds them in PATH. A Tools is
@@ -75,7 +76,10 @@ func input(path string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
-	return []string{"-protocol_whitelist", "file", "-format_whitelist", formats, "-i", "file:" + abs}, nil
+	return []string{
+		"-protocol_whitelist", "file", "-format_whitelist", formats,
+		"-analyzeduration", strconv.Itoa(lookAheadUS), "-probesize", strconv.Itoa(lookAheadBytes), "-i", "file:" + abs,
+	}, nil
 }
 
 // A failure is a tool that ran and ended with an exit code of its own. Whose fault it is, its
@@ -93,12 +97,18 @@ func (f *failure) Error() string {
 // run runs one tool to its end. Its error is a *failure, an *Error where the machine is to blame,
 // or the context's.
 func run(ctx context.Context, tool string, stdin io.Reader, stdout io.Writer, args ...string) error {
+	return runWith(ctx, tool, stdout, func(cmd *exec.Cmd) { cmd.Stdin = stdin }, args...)
+}
+
+// runWith is run with something more of the command set.
+func runWith(ctx context.Context, tool string, stdout io.Writer, set func(*exec.Cmd), args ...string) error {
 	out := &sink{w: stdout}
 	complaints := &tail{limit: stderrTail}
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Env = environment()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, out, complaints
+	cmd.Stdout, cmd.Stderr = out, complaints
 	cmd.WaitDelay = killGrace
+	set(cmd)
 	err := cmd.Run()
 
 	var exit *exec.ExitError

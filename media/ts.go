@@ -4,15 +4,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 )
 
 const (
 	tsPacket = 188  // bytes of an MPEG-TS packet
 	tsSync   = 0x47 // its first byte
 
-	// tick is the unit of MPEG-TS timestamps: 90 of them are a millisecond, which is how Mist counts.
-	ticksPerMS = 90
+	// tsClock is the unit of MPEG-TS timestamps; ticksPerMS of them are a millisecond, which is how
+	// Mist counts.
 	tsClock    = 1000 * ticksPerMS
+	ticksPerMS = 90
 
 	// tsWrap is where timestamps start again from 0.
 	tsWrap = 1 << 33
@@ -20,27 +22,34 @@ const (
 	// pesTimes is how much of a PES packet is needed: start code, length and flags (9),
 	// PTS (5), DTS (5).
 	pesTimes = 19
+
+	// maxPicture bounds one coded picture. H264's largest level allows some 30 MB of raw macroblocks.
+	maxPicture = 64 << 20
 )
 
-var errNotTS = errors.New("not MPEG-TS: a packet without its sync byte")
+var (
+	errNotTS       = errors.New("not MPEG-TS: a packet without its sync byte")
+	errHugePicture = fmt.Errorf("a picture of more than %d bytes", maxPicture)
+)
 
-// A frame is one PES packet of the video track.
-type frame struct {
-	pos      int64 // byte where its first TS packet starts
+// A picture is one PES packet of the video track: one coded picture.
+type picture struct {
 	pts, dts int64 // 90 kHz ticks
-	key      bool  // the muxer marked it as a random access point
+	data     []byte
 }
 
-// A demuxer finds the video frames in MPEG-TS with one video track, as ffmpeg and Mist write it,
-// while it passes by. It is the io.Writer that the file goes through and keeps less than one packet.
+// A demuxer gathers the pictures of MPEG-TS with one video track, as ffmpeg and Mist write it,
+// while it passes by. It is the io.Writer that the file goes through, and holds one picture.
 type demuxer struct {
-	// each is called for every frame, in file order, with as much of the picture as lies in its
-	// first packet.
-	each     func(f frame, head []byte)
-	counters counters // the last of every PID, where wanted
+	// each is called for every picture, in file order; its data is valid during the call. An error
+	// ends the reading.
+	each func(p picture) error
 
 	pos  int64
 	rest []byte
+	open bool // a picture has begun
+	now  picture
+	pid  uint16
 }
 
 // Write takes the file in pieces of any size.
@@ -66,22 +75,40 @@ func (d *demuxer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// end hands over the last picture: nothing in MPEG-TS says that it is over.
+func (d *demuxer) end() error {
+	if !d.open {
+		return nil
+	}
+	d.open = false
+	return d.each(d.now)
+}
+
 func (d *demuxer) packet(p []byte) error {
 	if p[0] != tsSync {
 		return fmt.Errorf("%w at byte %d", errNotTS, d.pos)
 	}
-	if pes := videoPES(p); pes != nil {
-		f := frame{pos: d.pos, pts: timestamp(pes[9:]), key: randomAccess(p)}
-		f.dts = f.pts
-		if pes[7]&0x40 != 0 {
-			f.dts = timestamp(pes[14:])
-		}
-		d.each(f, pes[min(len(pes), 9+int(pes[8])):])
-	}
-	if d.counters != nil {
-		d.counters[pid(p)] = p[3] & 0x0f
-	}
 	d.pos += tsPacket
+	if pes := videoPES(p); pes != nil {
+		if err := d.end(); err != nil {
+			return err
+		}
+		d.open, d.pid = true, pid(p)
+		d.now.pts = timestamp(pes[9:])
+		d.now.dts = d.now.pts
+		if pes[7]&0x40 != 0 {
+			d.now.dts = timestamp(pes[14:])
+		}
+		d.now.data = append(d.now.data[:0], pes[min(len(pes), 9+int(pes[8])):]...)
+		return nil
+	}
+	if !d.open || pid(p) != d.pid || p[1]&0x40 != 0 {
+		return nil
+	}
+	if len(d.now.data) > maxPicture {
+		return errHugePicture
+	}
+	d.now.data = append(d.now.data, payload(p)...)
 	return nil
 }
 
@@ -97,21 +124,28 @@ func payload(p []byte) []byte {
 	return p[start:]
 }
 
-// videoPES is the payload of a packet that starts a video frame with a timestamp, else nil.
+// videoPES is the payload of a packet that starts a video picture with a timestamp, else nil.
 func videoPES(p []byte) []byte {
-	if p[1]&0x40 == 0 {
-		return nil
-	}
-	pes := payload(p)
-	if len(pes) < pesTimes || pes[0] != 0 || pes[1] != 0 || pes[2] != 1 || pes[3]&0xf0 != 0xe0 || pes[7]&0x80 == 0 {
+	pes := timedPES(p)
+	if pes == nil || pes[3]&0xf0 != 0xe0 {
 		return nil
 	}
 	return pes
 }
 
-func randomAccess(p []byte) bool {
-	return p[3]&0x20 != 0 && p[4] > 0 && p[5]&0x40 != 0
+// timedPES is the payload of a packet that starts a PES packet with a timestamp, else nil.
+func timedPES(p []byte) []byte {
+	if p[1]&0x40 == 0 {
+		return nil
+	}
+	pes := payload(p)
+	if len(pes) < pesTimes || pes[0] != 0 || pes[1] != 0 || pes[2] != 1 || pes[6]&0xc0 != 0x80 || pes[7]&0x80 == 0 {
+		return nil
+	}
+	return pes
 }
+
+func pid(p []byte) uint16 { return binary.BigEndian.Uint16(p[1:]) & 0x1fff }
 
 // timestamp reads the 33 bits of a PTS or DTS from its five bytes.
 func timestamp(b []byte) int64 {
@@ -119,41 +153,159 @@ func timestamp(b []byte) int64 {
 }
 
 func setTimestamp(b []byte, t int64) {
-	b[0] = b[0]&0xf1 | byte(t>>30&7)<<1
+	b[0] = b[0]&0xf0 | byte(t>>30&7)<<1 | 1
 	binary.BigEndian.PutUint16(b[1:], uint16(t>>15&0x7fff)<<1|1)
 	binary.BigEndian.PutUint16(b[3:], uint16(t&0x7fff)<<1|1)
 }
 
-// shift moves every time in a packet (PTS, DTS, the program clock) later by some ticks, of which
-// there may be as many as a timestamp holds.
-func shift(p []byte, ticks int64) {
-	// The program clock: 33 bits of ticks and an extension that stays.
-	if p[3]&0x20 != 0 && p[4] >= 7 && p[5]&0x10 != 0 {
-		clock := int64(binary.BigEndian.Uint32(p[6:]))<<1 | int64(p[10]>>7)
-		clock = (clock + ticks) % tsWrap
-		binary.BigEndian.PutUint32(p[6:], uint32(clock>>1))
-		p[10] = p[10]&0x7f | byte(clock&1)<<7
-	}
-	if pes := videoPES(p); pes != nil {
-		setTimestamp(pes[9:], (timestamp(pes[9:])+ticks)%tsWrap)
-		if pes[7]&0x40 != 0 {
-			setTimestamp(pes[14:], (timestamp(pes[14:])+ticks)%tsWrap)
-		}
-	}
+// The tables of a muxer's file.
+const (
+	patPID    = 0
+	pmtPID    = 0x1000
+	videoPID  = 0x100
+	program   = 1
+	videoID   = 0xe0
+	typeH264  = 0x1b
+	typeHEVC  = 0x24
+	pesHeader = 19 // start code to DTS
+	pcrBytes  = 8  // an adaptation field with a program clock: length, flags, 6 bytes of clock
+)
+
+// A muxer writes pictures as MPEG-TS with one video track. Its times are those that it is given,
+// which ffmpeg's muxer would mend.
+type muxer struct {
+	w        io.Writer
+	kind     byte // stream type
+	counters map[uint16]byte
+	packet   [tsPacket]byte
+	bytes    int64
 }
 
-// counters are the continuity counters of a file that is written piece by piece, by PID: without
-// them a reader takes the copies for damage.
-type counters map[uint16]byte
-
-func pid(p []byte) uint16 { return binary.BigEndian.Uint16(p[1:]) & 0x1fff }
-
-// number gives a packet the counter that comes next. A packet without payload repeats the last one.
-func (c counters) number(p []byte) {
-	next := c[pid(p)]
-	if p[3]&0x10 != 0 {
-		next = (next + 1) & 0x0f
+func newMuxer(w io.Writer, codec string) *muxer {
+	kind := byte(typeH264)
+	if codec == "hevc" {
+		kind = typeHEVC
 	}
-	c[pid(p)] = next
-	p[3] = p[3]&0xf0 | next
+	return &muxer{w: w, kind: kind, counters: map[uint16]byte{}}
+}
+
+// write adds one picture. A keyframe has the tables before it.
+func (m *muxer) write(p picture, key bool) error {
+	if key {
+		if err := m.tables(); err != nil {
+			return err
+		}
+	}
+	var header [pesHeader]byte
+	copy(header[:], []byte{0, 0, 1, videoID, 0, 0, 0x80, 0xc0, pesHeader - 9})
+	header[9], header[14] = 0x30, 0x10
+	setTimestamp(header[9:], p.pts%tsWrap)
+	setTimestamp(header[14:], p.dts%tsWrap)
+	data := p.data
+	for first := true; first || len(data) > 0; first = false {
+		head := header[:0]
+		if first {
+			head = header[:]
+		}
+		n, err := m.payload(head, data, first, key, p.dts)
+		if err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// payload writes one packet with as much of data as goes in, and says how much that was.
+func (m *muxer) payload(head, data []byte, first, key bool, dts int64) (int, error) {
+	b := m.packet[:]
+	m.header(videoPID, first)
+	adaptation := 0
+	if first {
+		adaptation = pcrBytes
+	}
+	room := tsPacket - 4 - adaptation - len(head)
+	n := min(room, len(data))
+	if stuff := room - n; stuff > 0 {
+		adaptation += stuff
+	}
+	if adaptation > 0 {
+		b[3] |= 0x20
+		field := b[4 : 4+adaptation]
+		field[0] = byte(adaptation - 1)
+		if len(field) > 1 {
+			field[1] = 0
+			for i := range field[2:] {
+				field[2+i] = 0xff
+			}
+		}
+		if first {
+			field[1] = 0x10
+			if key {
+				field[1] |= 0x40
+			}
+			clock := dts % tsWrap
+			binary.BigEndian.PutUint32(field[2:], uint32(clock>>1))
+			field[6], field[7] = byte(clock&1)<<7|0x7e, 0
+		}
+	}
+	copy(b[4+adaptation:], head)
+	copy(b[4+adaptation+len(head):], data[:n])
+	return n, m.flush()
+}
+
+// header begins a packet with a payload.
+func (m *muxer) header(pid uint16, first bool) {
+	b := m.packet[:]
+	b[0] = tsSync
+	binary.BigEndian.PutUint16(b[1:], pid)
+	if first {
+		b[1] |= 0x40
+	}
+	b[3] = 0x10 | m.counters[pid]
+	m.counters[pid] = (m.counters[pid] + 1) & 0x0f
+}
+
+func (m *muxer) flush() error {
+	n, err := m.w.Write(m.packet[:])
+	m.bytes += int64(n)
+	return err
+}
+
+func (m *muxer) tables() error {
+	pat := []byte{0, 0xb0, 0, 0, program, 0xc1, 0, 0, 0, program, 0xe0 | pmtPID>>8, pmtPID & 0xff}
+	if err := m.table(patPID, pat); err != nil {
+		return err
+	}
+	return m.table(pmtPID, []byte{2, 0xb0, 0, 0, program, 0xc1, 0, 0, 0xe0 | videoPID>>8, videoPID & 0xff, 0xf0, 0,
+		m.kind, 0xe0 | videoPID>>8, videoPID & 0xff, 0xf0, 0})
+}
+
+// table writes a section: its length and check sum are filled in.
+func (m *muxer) table(pid uint16, section []byte) error {
+	const crc = 4
+	section[2] = byte(len(section) - 3 + crc)
+	section = binary.BigEndian.AppendUint32(section, crc32MPEG(section))
+	m.header(pid, true)
+	b := m.packet[4:]
+	b[0] = 0 // the section starts at once
+	n := 1 + copy(b[1:], section)
+	for i := range b[n:] {
+		b[n+i] = 0xff
+	}
+	return m.flush()
+}
+
+// crc32MPEG is the check sum of MPEG-TS sections: CRC-32 without reflection, which hash/crc32 has not.
+func crc32MPEG(data []byte) uint32 {
+	const polynomial = 0x04c11db7
+	crc := ^uint32(0)
+	for _, b := range data {
+		crc ^= uint32(b) << 24
+		for range 8 {
+			top := crc >> 31
+			crc = crc<<1 ^ polynomial*top
+		}
+	}
+	return crc
 }

@@ -48,13 +48,3 @@ func FuzzParseName(f *testing.F) {
 		}
 	})
 }
-
-func TestPlannedSize(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[[2]int][2]int{
-		{640, 360}: {640, 352}, {320, 180}: {320, 176}, {1280, 720}: {1280, 720}, {1920, 1080}: {1920, 1072}, {15, 1}: {16, 16}, {0, -4}: {16, 16},
-	} {
-		w, h := PlannedSize(in[0], in[1])
-		require.Equal(t, want, [2]int{w, h})
-	}
-}

@@ -27,6 +27,10 @@ const (
 	// still lives; looking costs one small read.
 	pollInterval = 100 * time.Millisecond
 
+	// inputsAfter is how long a process that is asked to end may keep its inputs: they
+	// are what holds memory.
+	inputsAfter = 2 * time.Second
+
 	// killTimeout is how long SIGKILL may take: more than a moment means that the
 	// process hangs in the kernel, on a dead disk say, and nothing helps.
 	killTimeout = 5 * time.Second
@@ -43,9 +47,11 @@ var (
 type Profile struct {
 	Name    string `json:"name"` // unique among the profiles
 	Bitrate int    `json:"bitrate"`
-	Width   int    `json:"width"` // see PlannedSize for what comes of it
+	Width   int    `json:"width"` // see PlanSize for what comes of it
 	Height  int    `json:"height"`
 	FPS     int    `json:"fps,omitempty"`     // 0 means the source's
+	FPSDen  int    `json:"fpsDen,omitempty"`  // FPS counts the frames of so many seconds; 0 means 1
+	Quality int    `json:"quality,omitempty"` // constant quality, as x264's CRF, below Bitrate as the most; 0 means Bitrate
 	GOP     string `json:"gop,omitempty"`     // seconds, or "intra"; "" means that of the segments
 	Profile string `json:"profile,omitempty"` // H264Baseline, H264Main, H264High, H264ConstrainedHigh; "" means H264High
 }
@@ -236,30 +242,61 @@ func (p *Process) Wait(ctx context.Context) (Exit, error) {
 	return Exit{}, nil
 }
 
-// Stop asks the process to end (SIGTERM; it finishes uploads in hand) and after
-// grace kills its whole session: one that met a bad source ignores SIGTERM for
-// ever. Stopping one that is gone does nothing; another process that got its
-// PID since is never touched.
-//
-// The input that it started for its source stream is left to Mist, which ends
-// it on [Client.RemoveStreams], unless the session had to be killed.
+// Stop ends the process and the inputs of its session, by Terminate if they go within
+// grace, else by Kill: one that met a bad source ignores SIGTERM for ever.
 func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
-	if !p.Alive() {
-		return nil
-	}
-	if err := sendSignal(p.PID, syscall.SIGTERM, p.isLeader); err != nil {
-		return fmt.Errorf("mist: stop process %d: %w", p.PID, err)
-	}
-	patient, cancel := context.WithTimeout(ctx, grace)
-	defer cancel()
-	if _, err := p.Wait(patient); err == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("mist: stop process %d: %w", p.PID, ctx.Err())
+	gone, err := p.Terminate(ctx, grace)
+	if err != nil || gone {
+		return err
 	}
 	return p.Kill(ctx)
 }
+
+// Terminate asks the process to end (SIGTERM), and once it is gone, or after a moment,
+// the inputs of its session, and waits for patience at the most. It says whether they
+// are all gone. An input that is killed leaves its pages in /dev/shm: the real one takes
+// up to 3 s to give them back. Another process that got the PID since is never touched.
+func (p *Process) Terminate(ctx context.Context, patience time.Duration) (gone bool, err error) {
+	began, told := time.Now(), false
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	alive := p.Alive()
+	if alive {
+		if err := sendSignal(p.PID, syscall.SIGTERM, p.isLeader); err != nil {
+			return false, fmt.Errorf("mist: stop process %d: %w", p.PID, err)
+		}
+	}
+	for {
+		alive = alive && p.Alive()
+		inputs, member, err := p.members(isInput)
+		if err != nil {
+			return false, fmt.Errorf("mist: stop the inputs of process %d: %w", p.PID, err)
+		}
+		if !alive && len(inputs) == 0 {
+			return true, nil
+		}
+		if !told && (!alive || time.Since(began) >= inputsAfter) {
+			told = true
+			for _, pid := range inputs {
+				if err := sendSignal(pid, syscall.SIGTERM, member); err != nil {
+					return false, fmt.Errorf("mist: stop input %d of process %d: %w", pid, p.PID, err)
+				}
+			}
+		}
+		if time.Since(began) >= patience {
+			return false, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false, fmt.Errorf("mist: stop process %d: %w", p.PID, ctx.Err())
+		}
+	}
+}
+
+// isInput tells what reads a source, or feeds a stream, from the sessions beside it,
+// which end by themselves.
+func isInput(s stat) bool { return strings.HasPrefix(s.comm, "MistIn") }
 
 // Kill ends the process and all of Mist that it started, at once. It also
 // works when the process itself is gone and something of it hangs on. What
@@ -291,39 +328,49 @@ func (p *Process) Kill(ctx context.Context) error {
 
 // killSession kills all members once, and counts those that were there.
 func (p *Process) killSession() (int, error) {
-	if boot, err := bootID(); err != nil || boot != p.BootID {
+	pids, member, err := p.members(func(stat) bool { return true })
+	if err != nil {
 		return 0, err
+	}
+	for _, pid := range pids {
+		if err := sendSignal(pid, syscall.SIGKILL, member); err != nil {
+			return len(pids), err
+		}
+	}
+	return len(pids), nil
+}
+
+// members lists those of the process's session that fit, itself among them, and gives
+// what tells them from others that get their PIDs.
+func (p *Process) members(fits func(stat) bool) (members []int, member func(stat) bool, err error) {
+	if boot, err := bootID(); err != nil || boot != p.BootID {
+		return nil, nil, err
 	}
 	leader, err := readStat(p.PID)
 	switch {
 	case isGone(err):
 	case err != nil:
-		return 0, err
+		return nil, nil, err
 	case leader.startTicks != p.StartTicks:
-		return 0, nil // the PID is somebody else's, so the session is over
+		return nil, nil, nil // the PID is somebody else's, so the session is over
 	}
 	leads := err == nil
 	pids, err := listPIDs()
 	if err != nil {
-		return 0, err
+		return nil, nil, err
 	}
 	// A session keeps its number after its leader. The kernel gives it to nobody
 	// else meanwhile; the names guard against all being over and begun anew.
-	member := func(s stat) bool {
+	member = func(s stat) bool {
 		return s.session == p.PID && s.startTicks >= p.StartTicks && !s.zombie() &&
-			(leads || strings.HasPrefix(s.comm, "Mist"))
+			(leads || strings.HasPrefix(s.comm, "Mist")) && fits(s)
 	}
-	left := 0
 	for _, pid := range pids {
-		if s, err := readStat(pid); err != nil || !member(s) {
-			continue
-		}
-		left++
-		if err := sendSignal(pid, syscall.SIGKILL, member); err != nil {
-			return left, err
+		if s, err := readStat(pid); err == nil && member(s) {
+			members = append(members, pid)
 		}
 	}
-	return left, nil
+	return members, member, nil
 }
 
 // isLeader tells our process from another with its PID.

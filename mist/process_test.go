@@ -25,7 +25,8 @@ const patience = 30 * time.Second
 // What this test binary does when it runs under another name.
 var stands = map[string]func() int{
 	processProgram: standProcess,
-	"MistInTS":     standHang,
+	"MistInTS":     standInput,
+	sessionProgram: standInput,
 	"starter":      standStarter,
 }
 
@@ -36,6 +37,7 @@ const (
 	stdinFile     = "stdin.json"
 	envFile       = "env"
 	inputPIDFile  = "input.pid"
+	pageFile      = "page"
 )
 
 // standProcess stands in for MistProcLivepeer; the file "behaviour" says how.
@@ -60,7 +62,7 @@ func standProcess() int {
 	switch string(behaviour) {
 	case "exit":
 		return 3
-	case "hang", "leave input":
+	case "hang", "leave input", "hang over a polite input", "leave a polite input":
 		input := exec.Command(filepath.Join(filepath.Dir(os.Args[0]), "MistInTS"))
 		if err := input.Start(); err != nil {
 			return 93
@@ -74,16 +76,33 @@ func standProcess() int {
 	}
 	for {
 		<-terminate
-		if string(behaviour) != "hang" {
+		if !strings.HasPrefix(string(behaviour), "hang") {
 			return 0
 		}
 	}
 }
 
-// standHang ignores SIGTERM for ever, as Mist's input of a bad source does.
-func standHang() int {
-	signal.Ignore(syscall.SIGTERM)
-	select {}
+// standInput holds a page of memory and gives it back on SIGTERM; or it ignores SIGTERM
+// for ever, as Mist's input of a bad source does.
+func standInput() int {
+	behaviour, err := os.ReadFile(behaviourFile)
+	if err != nil {
+		return 90
+	}
+	if !strings.HasSuffix(string(behaviour), "a polite input") {
+		signal.Ignore(syscall.SIGTERM)
+		select {}
+	}
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	if err := os.WriteFile(pageFile, nil, 0o600); err != nil {
+		return 91
+	}
+	<-terminate
+	if err := os.Remove(pageFile); err != nil {
+		return 92
+	}
+	return 0
 }
 
 // standStarter is an earlier run of the daemon: it starts a process, says which, and is gone.
@@ -105,7 +124,7 @@ func spec(binDir, dir string) ProcessSpec {
 		Broadcasters: []string{"http://127.0.0.1:8935"},
 		AccessToken:  "hunter2-token",
 		CustomURL:    "http://127.0.0.1:3004/api?a=1&b=2",
-		Profiles:     []Profile{{Name: "360p", Bitrate: 800000, Width: 640, Height: 360, FPS: 30}, {Name: "180p", Bitrate: 300000, Width: 320, Height: 180}},
+		Profiles:     []Profile{{Name: "360p", Bitrate: 800000, Width: 640, Height: 360, FPS: 30000, FPSDen: 1001, Quality: 27}, {Name: "180p", Bitrate: 300000, Width: 320, Height: 180}},
 	}
 }
 
@@ -173,7 +192,7 @@ func TestProcessGetsItsConfiguration(t *testing.T) {
 		"leastlive": true, "audio_select": "none",
 		"hardcoded_broadcasters": "[{\"address\":\"http://127.0.0.1:8935\"}]",
 		"access_token": "hunter2-token", "custom_url": "http://127.0.0.1:3004/api?a=1&b=2",
-		"target_profiles": [{"name": "360p", "bitrate": 800000, "width": 640, "height": 360, "fps": 30}, {"name": "180p", "bitrate": 300000, "width": 320, "height": 180}]
+		"target_profiles": [{"name": "360p", "bitrate": 800000, "width": 640, "height": 360, "fps": 30000, "fpsDen": 1001, "quality": 27}, {"name": "180p", "bitrate": 300000, "width": 320, "height": 180}]
 	}`, string(stdin))
 	require.Contains(t, string(stdin), "a=1&b=2", "not escaped")
 
@@ -240,14 +259,46 @@ func TestProcessThatHangsIsKilledWithItsInput(t *testing.T) {
 	require.Equal(t, "ended by signal: killed", exit.String())
 }
 
+// An input that is killed leaves its pages; it is asked, and has the time to go.
+func TestTerminateLetsInputsGiveTheirPagesBack(t *testing.T) {
+	t.Parallel()
+	for _, behaviour := range []string{"leave a polite input", "hang over a polite input"} {
+		t.Run(behaviour, func(t *testing.T) {
+			t.Parallel()
+			binDir, dir := setupProcess(t, behaviour)
+			p := start(t, binDir, dir)
+			waitReady(t, dir)
+			input, page := inputPID(t, dir), filepath.Join(dir, pageFile)
+			require.Eventually(t, func() bool { _, err := os.Stat(page); return err == nil }, patience, time.Millisecond)
+
+			hangs := behaviour != "leave a polite input"
+			wait := patience
+			if hangs {
+				wait = inputsAfter + time.Second
+			}
+			left, err := p.Terminate(t.Context(), wait)
+			require.NoError(t, err)
+			require.Equal(t, !hangs, left)
+			require.Equal(t, hangs, p.Alive(), "nothing is killed")
+			require.True(t, gone(input))
+			require.NoFileExists(t, page)
+			require.NoError(t, p.Stop(t.Context(), 0))
+			require.False(t, p.Alive())
+		})
+	}
+}
+
 func TestKillFindsWhatALeaderLeftBehind(t *testing.T) {
 	t.Parallel()
 	binDir, dir := setupProcess(t, "leave input")
 	p := start(t, binDir, dir)
 	waitReady(t, dir)
 	input := inputPID(t, dir)
-	require.NoError(t, p.Stop(t.Context(), patience))
-	require.False(t, gone(input), "a clean stop leaves the input to Mist")
+	left, err := p.Terminate(t.Context(), 100*time.Millisecond)
+	require.NoError(t, err)
+	require.False(t, left)
+	require.False(t, p.Alive())
+	require.False(t, gone(input), "it ignores SIGTERM, and Mist has its turn first")
 	require.NoError(t, p.Kill(t.Context()))
 	require.True(t, gone(input))
 	require.NoError(t, p.Kill(t.Context()))

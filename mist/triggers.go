@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 )
@@ -46,8 +47,9 @@ type trigger struct {
 //
 // Mist keeps one list for everybody and replaces it whole, so the entries of
 // others are read and written back as they are. Ours are known by the handler's
-// host and path: those under other names or on another port are replaced. The
-// path must therefore be one that only we use.
+// path, which must therefore be one that only we use: its last part is who we are.
+// Those under other trigger names or on another port are replaced, and so is what
+// an earlier version of us, or one of another name, registered for our very address.
 func (c *Client) RegisterTriggers(ctx context.Context, handler string, names []TriggerName, streams []string) (changed bool, err error) {
 	want, err := newRegistration(handler, names, streams)
 	if err != nil {
@@ -157,10 +159,15 @@ func (g *registration) ours(raw json.RawMessage) (trigger, bool) {
 		return trigger{}, false // of another form, so somebody else's
 	}
 	u, err := url.Parse(t.Handler)
-	if err != nil || u.Scheme != g.handler.Scheme || u.Hostname() != g.handler.Hostname() || u.Path != g.handler.Path {
+	if err != nil || u.Scheme != g.handler.Scheme || u.Hostname() != g.handler.Hostname() {
 		return trigger{}, false
 	}
-	return t, true
+	if u.Path == g.handler.Path {
+		return t, true
+	}
+	// Nobody but us listens at our address.
+	parent := path.Dir(g.handler.Path)
+	return t, u.Host == g.handler.Host && parent != "/" && (u.Path == parent || path.Dir(u.Path) == parent)
 }
 
 // in tells whether exactly our wanted entries, and none of our stale ones, are in list.

@@ -148,6 +148,50 @@ func TestRegisterTriggersKeepsThoseOfOthers(t *testing.T) {
 	require.False(t, changed)
 }
 
+// Two daemons on one Mist, told apart by the end of their path, leave each other alone.
+func TestRegisterTriggersOfTwoDaemons(t *testing.T) {
+	t.Parallel()
+	c, store := setupTriggers(t, "")
+	one, two := "http://127.0.0.1:7979/weir/triggers/one", "http://127.0.0.1:7980/weir/triggers/two"
+	for _, handler := range []string{one, two} {
+		changed, err := c.RegisterTriggers(t.Context(), handler, allTriggers(), nil)
+		require.NoError(t, err)
+		require.True(t, changed)
+	}
+	for _, handler := range []string{one, two} {
+		changed, err := c.RegisterTriggers(t.Context(), handler, allTriggers(), nil)
+		require.NoError(t, err)
+		require.False(t, changed, "%s was evicted", handler)
+	}
+	require.Len(t, store.list(t)["PUSH_END"], 2)
+
+	// One of them is moved to another port.
+	moved := "http://127.0.0.1:7981/weir/triggers/one"
+	_, err := c.RegisterTriggers(t.Context(), moved, allTriggers(), nil)
+	require.NoError(t, err)
+	require.Equal(t, []map[string]any{
+		{"handler": two, "sync": false, "streams": []any{}}, {"handler": moved, "sync": false, "streams": []any{}},
+	}, store.list(t)["PUSH_END"])
+}
+
+// What an earlier version, or we under another name, registered for our address is ours;
+// what another daemon of that version did is not.
+func TestRegisterTriggersAfterAnUpgrade(t *testing.T) {
+	t.Parallel()
+	c, store := setupTriggers(t, `{"PUSH_END":[
+		{"handler":"http://127.0.0.1:7979/weir/triggers","sync":false,"streams":[]},
+		{"handler":"http://127.0.0.1:7979/weir/triggers/renamed","sync":false,"streams":[]},
+		{"handler":"http://127.0.0.1:7980/weir/triggers","sync":false,"streams":[]}]}`)
+	ours := "http://127.0.0.1:7979/weir/triggers/one"
+	changed, err := c.RegisterTriggers(t.Context(), ours, allTriggers(), nil)
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.Equal(t, []map[string]any{
+		{"handler": "http://127.0.0.1:7980/weir/triggers", "sync": false, "streams": []any{}},
+		{"handler": ours, "sync": false, "streams": []any{}},
+	}, store.list(t)["PUSH_END"])
+}
+
 func TestRegisterTriggersNotTaken(t *testing.T) {
 	t.Parallel()
 	c, store := setupTriggers(t, "")

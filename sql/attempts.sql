@@ -34,6 +34,13 @@ UPDATE weir.attempts
    SET stage = 'started', process = @process, process_started_at = now()
  WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'prepared';
 
+-- name: AttemptStartAgain :execrows
+-- Its process is stopped; the next one is started from what is prepared.
+UPDATE weir.attempts
+   SET stage = 'prepared', process = NULL,
+       hung_starts = hung_starts + @hung_starts::int, reruns = reruns + @reruns::int
+ WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'started' AND outcome IS NULL;
+
 -- name: AttemptSetTranscoded :execrows
 UPDATE weir.attempts SET stage = 'transcoded', transcoded_at = now()
  WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage <> 'cleaned';
@@ -45,7 +52,8 @@ UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now()
 -- name: AttemptEnd :execrows
 UPDATE weir.attempts
    SET outcome = @outcome::text, ended_at = now(),
-       error_code = sqlc.narg('error_code'), error_stage = sqlc.narg('error_stage'), error_message = sqlc.narg('error_message')
+       error_code = sqlc.narg('error_code'), error_stage = sqlc.narg('error_stage'),
+       error_message = sqlc.narg('error_message'), error_detail = sqlc.narg('error_detail')
  WHERE transcode_id = @transcode_id AND number = @number AND outcome IS NULL;
 
 -- name: AttemptListNewest :many
@@ -67,5 +75,10 @@ UPDATE weir.attempts SET broadcaster = @broadcaster
  WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id;
 
 -- name: AttemptListFailedBroadcasters :many
+-- Those of attempts that failed with one of these codes.
 SELECT DISTINCT broadcaster::text FROM weir.attempts
- WHERE transcode_id = @transcode_id AND outcome = 'failed' AND broadcaster IS NOT NULL;
+ WHERE transcode_id = @transcode_id AND outcome = 'failed' AND broadcaster IS NOT NULL AND error_code = ANY(@codes::text[]);
+
+-- name: AttemptFailedBy :one
+-- Whether an attempt of a transcode ended with a code.
+SELECT EXISTS (SELECT FROM weir.attempts WHERE transcode_id = @transcode_id AND error_code = @error_code::text);

@@ -1,8 +1,8 @@
 -- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
-    transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height)
+    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
 VALUES (
-    @transcode_id, @name, @ordinal, @width, @height, @bitrate, @fps, @gop, @codec_profile, @planned_width, @planned_height);
+    @transcode_id, @name, @ordinal, @width, @height, @bitrate, @quality, @fps, @fps_den, @gop, @codec_profile);
 
 -- name: RenditionList :many
 SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id ORDER BY ordinal;
@@ -18,8 +18,13 @@ SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id AND name = @nam
 UPDATE weir.renditions
    SET state = 'expected', attempt = @attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
        pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL, pushed_at = NULL,
-       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL
+       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = @transcode_id AND state <> 'ok' AND attempt < @attempt;
+
+-- name: RenditionPlan :exec
+-- The size that its file must have, by the source that the attempt has prepared.
+UPDATE weir.renditions SET planned_width = @planned_width::integer, planned_height = @planned_height::integer
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state <> 'ok';
 
 -- name: RenditionSetTrack :execrows
 -- A hint of LIVE_TRACK_LIST: which of Mist's tracks it is.
@@ -54,25 +59,35 @@ UPDATE weir.renditions SET state = 'pushed', pushed_at = now(), job_id = @job_id
 UPDATE weir.renditions
    SET state = 'ok', object_url = @object_url, object_bytes = @object_bytes, object_etag = @object_etag,
        object_checksum = @object_checksum, frames = @frames, duration_ms = @duration_ms, verdict = @verdict,
-       uploaded_bytes = @object_bytes, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
+       uploaded_bytes = @object_bytes, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
 
 -- name: RenditionFail :execrows
 UPDATE weir.renditions
-   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text,
+       error_message = @error_message::text, error_detail = @error_detail::text
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing', 'pushed');
 
 -- name: RenditionFailUnpushed :exec
 -- The attempt can push no more: what is pushed already may still be stored.
 UPDATE weir.renditions
-   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text,
+       error_message = @error_message::text, error_detail = @error_detail::text
  WHERE transcode_id = @transcode_id AND attempt = @attempt AND state IN ('expected', 'pushing');
 
 -- name: RenditionFailOpen :exec
 -- The transcode ended: nothing of it is worked on any more.
 UPDATE weir.renditions
-   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
+   SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text,
+       error_message = @error_message::text, error_detail = @error_detail::text
  WHERE transcode_id = @transcode_id AND state IN ('expected', 'pushing', 'pushed');
+
+-- name: RenditionExpectAgain :exec
+-- Within its attempt: the process that made its track has ended before its push had it.
+UPDATE weir.renditions
+   SET state = 'expected', track_index = NULL, push_pid = NULL, push_started_at = NULL,
+       recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL
+ WHERE transcode_id = @transcode_id AND attempt = @attempt AND state IN ('expected', 'pushing');
 
 -- name: RenditionSetJob :exec
 UPDATE weir.renditions SET job_id = @job_id

@@ -62,6 +62,10 @@ UPDATE weir.transcodes
    SET source = @source, source_duration_ms = @source_duration_ms
  WHERE id = @id AND attempt = @attempt AND state IN ('running', 'storing');
 
+-- name: TranscodeSetWarnings :exec
+UPDATE weir.transcodes SET warnings = @warnings
+ WHERE id = @id AND attempt = @attempt AND state IN ('running', 'storing');
+
 -- name: TranscodeSetRatio :exec
 -- A trigger keeps the ratio from going down.
 UPDATE weir.transcodes SET ratio = @ratio
@@ -86,9 +90,11 @@ UPDATE weir.transcodes
 RETURNING *;
 
 -- name: TranscodeRequeue :one
--- The attempt failed and another may help, after a wait by the database's clock.
+-- The attempt failed and another may help, after a wait by the database's clock. A free
+-- one gives back the attempt that it took.
 UPDATE weir.transcodes
-   SET state = 'queued', not_before = now() + make_interval(secs => @wait_seconds::float8),
+   SET state = 'queued', attempts_left = attempts_left + @free::int, free_tries = free_tries + @grows::int,
+       not_before = now() + make_interval(secs => @wait_seconds::float8),
        error_code = @error_code::text, error_stage = @error_stage::text, error_message = @error_message::text
  WHERE id = @id AND attempt = @attempt AND state IN ('placed', 'running', 'storing')
 RETURNING *;
@@ -103,10 +109,14 @@ RETURNING *;
 -- name: TranscodeRetry :one
 -- An operator's retry: the one way out of a terminal state, as a new run.
 UPDATE weir.transcodes
-   SET state = 'queued', run = run + 1, attempts_left = @attempts_left, not_before = now(), finished_at = NULL,
+   SET state = 'queued', run = run + 1, attempts_left = @attempts_left, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = @id AND state = 'failed'
 RETURNING *;
+
+-- name: TranscodeRunSeconds :one
+-- How old the run is, by the database's clock.
+SELECT EXTRACT(epoch FROM now() - run_at)::float8 FROM weir.transcodes WHERE id = @id;
 
 -- name: TranscodeStatusDue :many
 -- Takes the statuses that are due and marks them sent: a status lost on the way is

@@ -58,10 +58,21 @@ type Message struct {
 	// Attempt counts the transcode's tries; 0: none has begun.
 	Attempt   int    `json:"attempt"`
 	ErrorCode string `json:"error_code,omitempty"`
+	// Warnings are in terminal messages alone.
+	Warnings []Warning `json:"warnings,omitempty"`
 
 	Type      string     `json:"type,omitempty"`
 	VideoSpec *VideoSpec `json:"video_spec,omitempty"`
 	Outputs   []Output   `json:"outputs,omitempty"`
+}
+
+// Warning is what a transcode did otherwise than its request says.
+type Warning struct {
+	Code string `json:"code"`
+	// Text is for people.
+	Text string `json:"text"`
+	// Rendition is the name of the one that it is about; empty: all.
+	Rendition string `json:"rendition,omitempty"`
 }
 
 // VideoSpec is what the source is.

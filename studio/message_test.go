@@ -43,13 +43,15 @@ func golden() map[string]Message {
 	}
 	outputs := []Output{{Type: OutputObjectStore, Videos: []File{
 		{Type: FileTS, Size: 2250548, Location: "s3://media/out/720p.ts", Name: "720p", Width: 1280, Height: 720},
-		{Type: FileTS, Size: 913304, Location: "s3://media/out/360p.ts", Name: "360p", Width: 640, Height: 352},
+		{Type: FileTS, Size: 913304, Location: "s3://media/out/360p.ts", Name: "360p", Width: 640, Height: 360},
 	}}}
+	success := Success(subject(0.9), testEvent, spec, outputs)
+	success.Warnings = []Warning{{Code: "size_step", Text: "asked for 642x362, it is 640x360: its longer side has to be a multiple of 16", Rendition: "360p"}}
 	return map[string]Message{
 		"preparing":           Progress(queued, StatusPreparing),
 		"preparing-completed": Progress(subject(0.05), StatusPreparingComplete),
 		"transcoding":         Progress(subject(0.625), StatusTranscoding),
-		"success":             Success(subject(0.9), testEvent, spec, outputs),
+		"success":             success,
 		"error-retriable":     Failure(subject(0.625), testEvent, "broadcaster_unavailable", "no Broadcaster took the video", true),
 		"error":               Failure(subject(0), testEvent, "no_video", "the source has no video track", false),
 		"cancelled":           Cancelled(subject(0.3), testEvent),

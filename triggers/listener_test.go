@@ -114,7 +114,6 @@ func addTranscode(tb testing.TB, pool *pgxpool.Pool) uuid.UUID {
 		for i, name := range testRenditions {
 			if err := q.RenditionInsert(tb.Context(), tx, dbsqlc.RenditionInsertParams{
 				TranscodeID: id, Name: name, Ordinal: int32(i), Width: 640, Height: 360, Bitrate: 1e6,
-				PlannedWidth: 640, PlannedHeight: 352,
 			}); err != nil {
 				return err
 			}

@@ -57,7 +57,7 @@ func TestTranscodesShow(t *testing.T) {
 	text := b.ok(t, "transcodes", "show", id.String())
 	for _, says := range []string{
 		id.String(), "failed", "push_failed at push: Mist could not.", "s3://media/out/360p.mp4", "mist-1",
-		"refused, 1 attempts, " + callback.String(), "answered 404", "PUSH_END", "its ?[31mnote", "https://studio.example/hook", "1280x720",
+		"refused, 1 attempts, " + callback.String(), "answered 404", "PUSH_END", "its ?[31mnote", "https://studio.example/hook", "1280x720", "480x360", "640x360", "size_aspect",
 	} {
 		require.Contains(t, text, says)
 	}
@@ -67,6 +67,9 @@ func TestTranscodesShow(t *testing.T) {
 	require.Equal(t, id, shown.ID)
 	require.Len(t, shown.Renditions, 2)
 	require.Equal(t, "failed", *shown.Attempts[0].Outcome)
+	require.Equal(t, "its log ends: disk full", *shown.Attempts[0].ErrorDetail)
+	require.EqualValues(t, 2, shown.Attempts[0].HungStarts)
+	require.Contains(t, text, "its log ends: disk full")
 	require.Equal(t, int32(404), *shown.CallbackAttempts[0].Status)
 	require.Equal(t, "a\nb", shown.Events[0].Payload)
 

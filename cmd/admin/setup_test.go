@@ -115,10 +115,13 @@ func (b *bundle) fail(t *testing.T, id uuid.UUID) (callback uuid.UUID) {
 	b.exec(t, `UPDATE weir.renditions SET state = 'pushing', attempt = 1 WHERE transcode_id = $1`, id)
 	b.exec(t, `UPDATE weir.renditions SET state = 'pushed', pushed_at = now() WHERE transcode_id = $1 AND name = '360p'`, id)
 	b.exec(t, `UPDATE weir.renditions SET state = 'ok', object_url = 's3://media/out/360p.mp4', object_bytes = 12, object_etag = 'e',
-		object_checksum = 'c', frames = 600, duration_ms = 20000, verdict = '{}', stored_at = now() WHERE transcode_id = $1 AND name = '360p'`, id)
+		object_checksum = 'c', frames = 600, duration_ms = 20000, verdict = '{}', stored_at = now(), planned_width = 480, planned_height = 360
+		WHERE transcode_id = $1 AND name = '360p'`, id)
+	b.exec(t, `UPDATE weir.transcodes SET warnings = '[{"code": "size_aspect", "text": "it keeps the source''s aspect", "rendition": "360p"}]' WHERE id = $1`, id)
 	b.exec(t, `UPDATE weir.renditions SET state = 'failed', error_code = 'push_failed', error_stage = 'push', error_message = 'Mist could not.'
 		WHERE transcode_id = $1 AND name = '720p'`, id)
-	b.exec(t, `UPDATE weir.attempts SET outcome = 'failed', ended_at = now(), error_code = 'push_failed', error_stage = 'push', error_message = 'Mist could not.'
+	b.exec(t, `UPDATE weir.attempts SET outcome = 'failed', ended_at = now(), error_code = 'push_failed', error_stage = 'push', error_message = 'Mist could not.',
+		error_detail = 'its log ends: disk full', hung_starts = 2
 		WHERE transcode_id = $1`, id)
 	b.exec(t, `INSERT INTO weir.mist_events (uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note)
 		VALUES ($2, 'mist-1', 'PUSH_END', 's', '{"X-Version":"3"}', convert_to(E'a\nb', 'UTF8'), 3, $1, 1, '720p', 'applied', E'its \x1b[31mnote')`, id, uuid.NewString())

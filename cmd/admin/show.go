@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,7 +16,7 @@ import (
 )
 
 // shownEvents is how many of the newest events show: several times those of a
-// transcode with 16 renditions and three attempts.
+// transcode with 10 renditions and three attempts.
 const shownEvents = 500
 
 // transcodeShown is the JSON of transcodes show.
@@ -38,6 +39,10 @@ type attemptShown struct {
 	ErrorCode        *string    `json:"error_code"`
 	ErrorStage       *string    `json:"error_stage"`
 	ErrorMessage     *string    `json:"error_message"`
+	ErrorDetail      *string    `json:"error_detail"`
+	HungStarts       int32      `json:"hung_starts"`
+	Reruns           int32      `json:"reruns"`
+	Broadcaster      *string    `json:"broadcaster"`
 	SourceBytes      *int64     `json:"source_bytes"`
 	CreatedAt        time.Time  `json:"created_at"`
 	StartedAt        *time.Time `json:"started_at"`
@@ -97,7 +102,8 @@ func (a *admin) show(ctx context.Context, d *jobs.Detail) (*transcodeShown, erro
 		t := &attempts[i]
 		shown.Attempts = append(shown.Attempts, attemptShown{
 			Number: t.Number, Host: t.HostID, Stage: t.Stage, Outcome: t.Outcome,
-			ErrorCode: t.ErrorCode, ErrorStage: t.ErrorStage, ErrorMessage: t.ErrorMessage,
+			HungStarts: t.HungStarts, Reruns: t.Reruns, Broadcaster: t.Broadcaster,
+			ErrorCode: t.ErrorCode, ErrorStage: t.ErrorStage, ErrorMessage: t.ErrorMessage, ErrorDetail: t.ErrorDetail,
 			SourceBytes: t.SourceBytes, CreatedAt: t.CreatedAt, StartedAt: t.StartedAt,
 			FetchedAt: t.FetchedAt, PreparedAt: t.PreparedAt, ProcessStartedAt: t.ProcessStartedAt,
 			TranscodedAt: t.TranscodedAt, EndedAt: t.EndedAt, CleanedAt: t.CleanedAt,
@@ -144,8 +150,10 @@ func (a *admin) showForPeople(t *transcodeShown) error {
 		heading string
 		lines   [][]any
 	}{
-		{"RENDITION STATE DONE SIZE BITRATE FRAMES MS BYTES OBJECT ERROR", renditionLines(t.Renditions)},
-		{"ATTEMPT HOST STEP OUTCOME PLACED STARTED FETCHED PREPARED PROCESS TRANSCODED ENDED CLEANED ERROR", attemptLines(t.Attempts)},
+		{"RENDITION STATE DONE SIZE ASKED BITRATE FRAMES MS BYTES OBJECT ERROR", renditionLines(t.Renditions)},
+		{"WARNING RENDITION TEXT", warningLines(t.Warnings)},
+		{"ATTEMPT HOST STEP OUTCOME HUNG RERUN PLACED STARTED FETCHED PREPARED PROCESS TRANSCODED ENDED CLEANED ERROR", attemptLines(t.Attempts)},
+		{"ATTEMPT DETAIL", detailLines(t.Attempts)},
 		{"DELIVERY SENT STATUS MS AGAIN ERROR", deliveryLines(t.CallbackAttempts)},
 		{eventHeading, eventLines(t.Events)},
 	} {
@@ -170,9 +178,24 @@ func renditionLines(list []api.Rendition) (lines [][]any) {
 			why = r.Error.Code + " at " + r.Error.Stage + ": " + r.Error.Message
 		}
 		lines = append(lines, []any{
-			r.Name, r.State, percent(r.Ratio), fmt.Sprintf("%dx%d", r.Width, r.Height), r.Bitrate,
+			r.Name, r.State, percent(r.Ratio), size(r.Width, r.Height), fmt.Sprintf("%dx%d", r.AskedWidth, r.AskedHeight), r.Bitrate,
 			r.Frames, r.DurationMS, r.Bytes, r.Location, why,
 		})
+	}
+	return lines
+}
+
+// size is that of a file: nothing before it is planned.
+func size(width, height *int32) string {
+	if width == nil || height == nil {
+		return ""
+	}
+	return fmt.Sprintf("%dx%d", *width, *height)
+}
+
+func warningLines(list []api.Warning) (lines [][]any) {
+	for _, w := range list {
+		lines = append(lines, []any{w.Code, w.Rendition, w.Text})
 	}
 	return lines
 }
@@ -193,9 +216,19 @@ func attemptLines(list []attemptShown) (lines [][]any) {
 			why = *t.ErrorCode + " at " + cell(t.ErrorStage) + ": " + cell(t.ErrorMessage)
 		}
 		lines = append(lines, []any{
-			t.Number, t.Host, t.Stage, t.Outcome, t.CreatedAt, clock(t.StartedAt), clock(t.FetchedAt), clock(t.PreparedAt),
+			t.Number, t.Host, t.Stage, t.Outcome, t.HungStarts, t.Reruns, t.CreatedAt, clock(t.StartedAt), clock(t.FetchedAt), clock(t.PreparedAt),
 			clock(t.ProcessStartedAt), clock(t.TranscodedAt), clock(t.EndedAt), clock(t.CleanedAt), why,
 		})
+	}
+	return lines
+}
+
+// detailLines are what tenants are not told.
+func detailLines(list []attemptShown) (lines [][]any) {
+	for i := range list {
+		if t := &list[i]; t.ErrorDetail != nil {
+			lines = append(lines, []any{t.Number, strings.Join(strings.Fields(*t.ErrorDetail), " ")})
+		}
 	}
 	return lines
 }

@@ -33,8 +33,9 @@ const (
 	waitEvery = 2 * time.Second
 	// stopTimeout is above River's soft stop of 10 s, which cuts what is left.
 	stopTimeout = 25 * time.Second
-	// triggerPath is ours alone in Mist's configuration, which knows our entries by it.
-	triggerPath = "/weir/triggers"
+	// triggerPath, with the host's id behind it, is this daemon's alone in Mist's
+	// configuration, which knows our entries by it.
+	triggerPath = "/weir/triggers/"
 )
 
 // run is the daemon: it returns when ctx ends and all is drained, or with what
@@ -225,9 +226,10 @@ func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
 	return &jobs.Host{
 		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: version(),
 		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: jobs.NewWakes(), Log: d.log,
-		Spool: d.cfg.SpoolDir, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax, BinDir: d.cfg.MistBinDir,
+		Spool: d.cfg.SpoolDir, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
+		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: string(d.cfg.LivepeerToken), LivepeerAPI: d.cfg.LivepeerAPI,
-		TriggerURL: "http://" + triggersOn.String() + triggerPath,
+		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }
 

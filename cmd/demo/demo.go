@@ -85,7 +85,7 @@ func (d *demo) prepareSource(ctx context.Context) error {
 func (d *demo) start(ctx context.Context) error {
 	stack, err := devstack.Start(ctx, &devstack.Config{
 		Folder: d.folder, BinDir: d.opts.binDir, Database: d.opts.database, S3: d.opts.s3, Bucket: d.opts.bucket,
-		APIListen: d.opts.apiListen, Started: d.clock.note,
+		Mist: d.opts.mist, Broadcasters: d.opts.broadcasters, APIListen: d.opts.apiListen, Started: d.clock.note,
 	})
 	if err != nil {
 		return err

@@ -19,11 +19,15 @@ func TestOptions(t *testing.T) {
 		env     map[string]string
 		problem string // empty: none
 	}{
-		"none":      {},
-		"keep":      {env: map[string]string{"KEEP": "1"}},
-		"do not":    {env: map[string]string{"KEEP": "0"}},
-		"keep what": {env: map[string]string{"KEEP": "yes"}, problem: "KEEP=yes: give 1 or nothing"},
-		"S3 alone":  {env: map[string]string{"WEIR_DEMO_S3_ENDPOINT": "http://s3"}, problem: "WEIR_DEMO_S3_ENDPOINT needs WEIR_DEMO_S3_ACCESS_KEY"},
+		"none":       {},
+		"keep":       {env: map[string]string{"KEEP": "1"}},
+		"do not":     {env: map[string]string{"KEEP": "0"}},
+		"keep what":  {env: map[string]string{"KEEP": "yes"}, problem: "KEEP=yes: give 1 or nothing"},
+		"S3 alone":   {env: map[string]string{"WEIR_DEMO_S3_ENDPOINT": "http://s3"}, problem: "WEIR_DEMO_S3_ENDPOINT needs WEIR_DEMO_S3_ACCESS_KEY"},
+		"Mist alone": {env: map[string]string{"WEIR_DEMO_MIST_API": "http://mist/api2"}, problem: "WEIR_DEMO_MIST_API is set: set all of WEIR_DEMO_MIST_API, WEIR_DEMO_MIST_BIN_DIR, WEIR_DEMO_BROADCASTERS, or none"},
+		"Mist as a whole": {env: map[string]string{
+			"WEIR_DEMO_MIST_API": "http://mist/api2", "WEIR_DEMO_MIST_BIN_DIR": "/usr/bin", "WEIR_DEMO_BROADCASTERS": "http://a,http://b",
+		}},
 		"S3 as a whole": {env: map[string]string{
 			"WEIR_DEMO_S3_ENDPOINT": "http://s3", "WEIR_DEMO_S3_ACCESS_KEY": "a", "WEIR_DEMO_S3_SECRET_KEY": "b", "WEIR_DEMO_S3_BUCKET": "c",
 		}},

@@ -12,6 +12,9 @@
 //	WEIR_API_LISTEN    the address of the API; any free port of the loopback by default
 //	WEIR_DEMO_S3_ENDPOINT, _REGION, _ACCESS_KEY, _SECRET_KEY, _BUCKET
 //	                   an existing bucket instead of a private S3 server
+//	WEIR_DEMO_MIST_API, _MIST_BIN_DIR, WEIR_DEMO_BROADCASTERS
+//	                   a real Mist on this machine, the folder of its MistProcLivepeer,
+//	                   and real Broadcasters (by commas), instead of the stand-ins
 //
 // The last line is "demo: ok renditions=3 callback=delivered left_behind=0
 // seconds=N", and the exit code 0. Anything else exits with 1, or 130 after

@@ -18,6 +18,9 @@ type options struct {
 	bucket    string
 	apiListen string
 	binDir    string
+	// mist and broadcasters are real ones; nil: stand-ins.
+	mist         *devstack.MistHost
+	broadcasters []string
 }
 
 // readOptions fails with one line that names the variable.
@@ -42,6 +45,9 @@ func readOptions(getenv func(string) string) (*options, error) {
 	}
 	var err error
 	if o.s3, o.bucket, err = devstack.S3FromEnvironment(getenv); err != nil {
+		return nil, err
+	}
+	if o.mist, o.broadcasters, err = devstack.MistFromEnvironment("WEIR_DEMO_", getenv); err != nil {
 		return nil, err
 	}
 	return o, nil

@@ -15,8 +15,9 @@ import (
 const attemptEnd = `-- name: AttemptEnd :execrows
 UPDATE weir.attempts
    SET outcome = $1::text, ended_at = now(),
-       error_code = $2, error_stage = $3, error_message = $4
- WHERE transcode_id = $5 AND number = $6 AND outcome IS NULL
+       error_code = $2, error_stage = $3,
+       error_message = $4, error_detail = $5
+ WHERE transcode_id = $6 AND number = $7 AND outcome IS NULL
 `
 
 type AttemptEndParams struct {
@@ -24,6 +25,7 @@ type AttemptEndParams struct {
 	ErrorCode    *string
 	ErrorStage   *string
 	ErrorMessage *string
+	ErrorDetail  *string
 	TranscodeID  uuid.UUID
 	Number       int32
 }
@@ -34,6 +36,7 @@ func (q *Queries) AttemptEnd(ctx context.Context, db DBTX, arg AttemptEndParams)
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
+		arg.ErrorDetail,
 		arg.TranscodeID,
 		arg.Number,
 	)
@@ -43,8 +46,25 @@ func (q *Queries) AttemptEnd(ctx context.Context, db DBTX, arg AttemptEndParams)
 	return result.RowsAffected(), nil
 }
 
+const attemptFailedBy = `-- name: AttemptFailedBy :one
+SELECT EXISTS (SELECT FROM weir.attempts WHERE transcode_id = $1 AND error_code = $2::text)
+`
+
+type AttemptFailedByParams struct {
+	TranscodeID uuid.UUID
+	ErrorCode   string
+}
+
+// Whether an attempt of a transcode ended with a code.
+func (q *Queries) AttemptFailedBy(ctx context.Context, db DBTX, arg AttemptFailedByParams) (bool, error) {
+	row := db.QueryRow(ctx, attemptFailedBy, arg.TranscodeID, arg.ErrorCode)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const attemptGet = `-- name: AttemptGet :one
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at FROM weir.attempts WHERE transcode_id = $1 AND number = $2
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns FROM weir.attempts WHERE transcode_id = $1 AND number = $2
 `
 
 type AttemptGetParams struct {
@@ -79,6 +99,9 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 		&i.TranscodedAt,
 		&i.EndedAt,
 		&i.CleanedAt,
+		&i.ErrorDetail,
+		&i.HungStarts,
+		&i.Reruns,
 	)
 	return i, err
 }
@@ -106,7 +129,7 @@ func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg AttemptInsertP
 }
 
 const attemptList = `-- name: AttemptList :many
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
 `
 
 func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Attempt, error) {
@@ -142,6 +165,9 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 			&i.TranscodedAt,
 			&i.EndedAt,
 			&i.CleanedAt,
+			&i.ErrorDetail,
+			&i.HungStarts,
+			&i.Reruns,
 		); err != nil {
 			return nil, err
 		}
@@ -155,11 +181,17 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 
 const attemptListFailedBroadcasters = `-- name: AttemptListFailedBroadcasters :many
 SELECT DISTINCT broadcaster::text FROM weir.attempts
- WHERE transcode_id = $1 AND outcome = 'failed' AND broadcaster IS NOT NULL
+ WHERE transcode_id = $1 AND outcome = 'failed' AND broadcaster IS NOT NULL AND error_code = ANY($2::text[])
 `
 
-func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]string, error) {
-	rows, err := db.Query(ctx, attemptListFailedBroadcasters, transcodeID)
+type AttemptListFailedBroadcastersParams struct {
+	TranscodeID uuid.UUID
+	Codes       []string
+}
+
+// Those of attempts that failed with one of these codes.
+func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, arg AttemptListFailedBroadcastersParams) ([]string, error) {
+	rows, err := db.Query(ctx, attemptListFailedBroadcasters, arg.TranscodeID, arg.Codes)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +211,7 @@ func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, tr
 }
 
 const attemptListNewest = `-- name: AttemptListNewest :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at FROM weir.attempts a
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
  WHERE a.transcode_id = ANY($1::uuid[])
 `
@@ -218,6 +250,9 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 			&i.TranscodedAt,
 			&i.EndedAt,
 			&i.CleanedAt,
+			&i.ErrorDetail,
+			&i.HungStarts,
+			&i.Reruns,
 		); err != nil {
 			return nil, err
 		}
@@ -414,6 +449,36 @@ type AttemptSetTranscodedParams struct {
 
 func (q *Queries) AttemptSetTranscoded(ctx context.Context, db DBTX, arg AttemptSetTranscodedParams) (int64, error) {
 	result, err := db.Exec(ctx, attemptSetTranscoded, arg.TranscodeID, arg.Number, arg.BootID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const attemptStartAgain = `-- name: AttemptStartAgain :execrows
+UPDATE weir.attempts
+   SET stage = 'prepared', process = NULL,
+       hung_starts = hung_starts + $1::int, reruns = reruns + $2::int
+ WHERE transcode_id = $3 AND number = $4 AND boot_id = $5 AND stage = 'started' AND outcome IS NULL
+`
+
+type AttemptStartAgainParams struct {
+	HungStarts  int32
+	Reruns      int32
+	TranscodeID uuid.UUID
+	Number      int32
+	BootID      *uuid.UUID
+}
+
+// Its process is stopped; the next one is started from what is prepared.
+func (q *Queries) AttemptStartAgain(ctx context.Context, db DBTX, arg AttemptStartAgainParams) (int64, error) {
+	result, err := db.Exec(ctx, attemptStartAgain,
+		arg.HungStarts,
+		arg.Reruns,
+		arg.TranscodeID,
+		arg.Number,
+		arg.BootID,
+	)
 	if err != nil {
 		return 0, err
 	}

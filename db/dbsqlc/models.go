@@ -35,6 +35,9 @@ type Attempt struct {
 	TranscodedAt     *time.Time
 	EndedAt          *time.Time
 	CleanedAt        *time.Time
+	ErrorDetail      *string
+	HungStarts       int32
+	Reruns           int32
 }
 
 type Callback struct {
@@ -140,8 +143,8 @@ type Rendition struct {
 	FPS            int32
 	GOP            string
 	CodecProfile   string
-	PlannedWidth   int32
-	PlannedHeight  int32
+	PlannedWidth   *int32
+	PlannedHeight  *int32
 	State          string
 	Attempt        int32
 	TrackIndex     *int32
@@ -165,6 +168,9 @@ type Rendition struct {
 	ErrorCode      *string
 	ErrorStage     *string
 	ErrorMessage   *string
+	FPSDen         int32
+	Quality        int32
+	ErrorDetail    *string
 }
 
 type Transcode struct {
@@ -199,4 +205,7 @@ type Transcode struct {
 	StartedAt        *time.Time
 	FinishedAt       *time.Time
 	UpdatedAt        time.Time
+	Warnings         json.RawMessage
+	RunAt            time.Time
+	FreeTries        int32
 }

@@ -16,7 +16,7 @@ const renditionExpect = `-- name: RenditionExpect :exec
 UPDATE weir.renditions
    SET state = 'expected', attempt = $1, track_index = NULL, push_pid = NULL, push_started_at = NULL,
        pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL, pushed_at = NULL,
-       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL
+       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = $2 AND state <> 'ok' AND attempt < $1
 `
 
@@ -31,16 +31,36 @@ func (q *Queries) RenditionExpect(ctx context.Context, db DBTX, arg RenditionExp
 	return err
 }
 
+const renditionExpectAgain = `-- name: RenditionExpectAgain :exec
+UPDATE weir.renditions
+   SET state = 'expected', track_index = NULL, push_pid = NULL, push_started_at = NULL,
+       recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL
+ WHERE transcode_id = $1 AND attempt = $2 AND state IN ('expected', 'pushing')
+`
+
+type RenditionExpectAgainParams struct {
+	TranscodeID uuid.UUID
+	Attempt     int32
+}
+
+// Within its attempt: the process that made its track has ended before its push had it.
+func (q *Queries) RenditionExpectAgain(ctx context.Context, db DBTX, arg RenditionExpectAgainParams) error {
+	_, err := db.Exec(ctx, renditionExpectAgain, arg.TranscodeID, arg.Attempt)
+	return err
+}
+
 const renditionFail = `-- name: RenditionFail :execrows
 UPDATE weir.renditions
-   SET state = 'failed', error_code = $1::text, error_stage = $2::text, error_message = $3::text
- WHERE transcode_id = $4 AND name = $5 AND attempt = $6 AND state IN ('expected', 'pushing', 'pushed')
+   SET state = 'failed', error_code = $1::text, error_stage = $2::text,
+       error_message = $3::text, error_detail = $4::text
+ WHERE transcode_id = $5 AND name = $6 AND attempt = $7 AND state IN ('expected', 'pushing', 'pushed')
 `
 
 type RenditionFailParams struct {
 	ErrorCode    string
 	ErrorStage   string
 	ErrorMessage string
+	ErrorDetail  string
 	TranscodeID  uuid.UUID
 	Name         string
 	Attempt      int32
@@ -51,6 +71,7 @@ func (q *Queries) RenditionFail(ctx context.Context, db DBTX, arg RenditionFailP
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
+		arg.ErrorDetail,
 		arg.TranscodeID,
 		arg.Name,
 		arg.Attempt,
@@ -63,14 +84,16 @@ func (q *Queries) RenditionFail(ctx context.Context, db DBTX, arg RenditionFailP
 
 const renditionFailOpen = `-- name: RenditionFailOpen :exec
 UPDATE weir.renditions
-   SET state = 'failed', error_code = $1::text, error_stage = $2::text, error_message = $3::text
- WHERE transcode_id = $4 AND state IN ('expected', 'pushing', 'pushed')
+   SET state = 'failed', error_code = $1::text, error_stage = $2::text,
+       error_message = $3::text, error_detail = $4::text
+ WHERE transcode_id = $5 AND state IN ('expected', 'pushing', 'pushed')
 `
 
 type RenditionFailOpenParams struct {
 	ErrorCode    string
 	ErrorStage   string
 	ErrorMessage string
+	ErrorDetail  string
 	TranscodeID  uuid.UUID
 }
 
@@ -80,6 +103,7 @@ func (q *Queries) RenditionFailOpen(ctx context.Context, db DBTX, arg RenditionF
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
+		arg.ErrorDetail,
 		arg.TranscodeID,
 	)
 	return err
@@ -87,14 +111,16 @@ func (q *Queries) RenditionFailOpen(ctx context.Context, db DBTX, arg RenditionF
 
 const renditionFailUnpushed = `-- name: RenditionFailUnpushed :exec
 UPDATE weir.renditions
-   SET state = 'failed', error_code = $1::text, error_stage = $2::text, error_message = $3::text
- WHERE transcode_id = $4 AND attempt = $5 AND state IN ('expected', 'pushing')
+   SET state = 'failed', error_code = $1::text, error_stage = $2::text,
+       error_message = $3::text, error_detail = $4::text
+ WHERE transcode_id = $5 AND attempt = $6 AND state IN ('expected', 'pushing')
 `
 
 type RenditionFailUnpushedParams struct {
 	ErrorCode    string
 	ErrorStage   string
 	ErrorMessage string
+	ErrorDetail  string
 	TranscodeID  uuid.UUID
 	Attempt      int32
 }
@@ -105,6 +131,7 @@ func (q *Queries) RenditionFailUnpushed(ctx context.Context, db DBTX, arg Rendit
 		arg.ErrorCode,
 		arg.ErrorStage,
 		arg.ErrorMessage,
+		arg.ErrorDetail,
 		arg.TranscodeID,
 		arg.Attempt,
 	)
@@ -112,7 +139,7 @@ func (q *Queries) RenditionFailUnpushed(ctx context.Context, db DBTX, arg Rendit
 }
 
 const renditionGet = `-- name: RenditionGet :one
-SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message FROM weir.renditions WHERE transcode_id = $1 AND name = $2
+SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = $1 AND name = $2
 `
 
 type RenditionGetParams struct {
@@ -158,29 +185,32 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 		&i.ErrorCode,
 		&i.ErrorStage,
 		&i.ErrorMessage,
+		&i.FPSDen,
+		&i.Quality,
+		&i.ErrorDetail,
 	)
 	return i, err
 }
 
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
-    transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height)
+    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
 VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type RenditionInsertParams struct {
-	TranscodeID   uuid.UUID
-	Name          string
-	Ordinal       int32
-	Width         int32
-	Height        int32
-	Bitrate       int64
-	FPS           int32
-	GOP           string
-	CodecProfile  string
-	PlannedWidth  int32
-	PlannedHeight int32
+	TranscodeID  uuid.UUID
+	Name         string
+	Ordinal      int32
+	Width        int32
+	Height       int32
+	Bitrate      int64
+	Quality      int32
+	FPS          int32
+	FPSDen       int32
+	GOP          string
+	CodecProfile string
 }
 
 func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionInsertParams) error {
@@ -191,17 +221,17 @@ func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionIns
 		arg.Width,
 		arg.Height,
 		arg.Bitrate,
+		arg.Quality,
 		arg.FPS,
+		arg.FPSDen,
 		arg.GOP,
 		arg.CodecProfile,
-		arg.PlannedWidth,
-		arg.PlannedHeight,
 	)
 	return err
 }
 
 const renditionList = `-- name: RenditionList :many
-SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message FROM weir.renditions WHERE transcode_id = $1 ORDER BY ordinal
+SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = $1 ORDER BY ordinal
 `
 
 func (q *Queries) RenditionList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Rendition, error) {
@@ -248,6 +278,9 @@ func (q *Queries) RenditionList(ctx context.Context, db DBTX, transcodeID uuid.U
 			&i.ErrorCode,
 			&i.ErrorStage,
 			&i.ErrorMessage,
+			&i.FPSDen,
+			&i.Quality,
+			&i.ErrorDetail,
 		); err != nil {
 			return nil, err
 		}
@@ -260,7 +293,7 @@ func (q *Queries) RenditionList(ctx context.Context, db DBTX, transcodeID uuid.U
 }
 
 const renditionListOf = `-- name: RenditionListOf :many
-SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message FROM weir.renditions WHERE transcode_id = ANY($1::uuid[]) ORDER BY transcode_id, ordinal
+SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = ANY($1::uuid[]) ORDER BY transcode_id, ordinal
 `
 
 func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []uuid.UUID) ([]Rendition, error) {
@@ -307,6 +340,9 @@ func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []u
 			&i.ErrorCode,
 			&i.ErrorStage,
 			&i.ErrorMessage,
+			&i.FPSDen,
+			&i.Quality,
+			&i.ErrorDetail,
 		); err != nil {
 			return nil, err
 		}
@@ -316,6 +352,31 @@ func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []u
 		return nil, err
 	}
 	return items, nil
+}
+
+const renditionPlan = `-- name: RenditionPlan :exec
+UPDATE weir.renditions SET planned_width = $1::integer, planned_height = $2::integer
+ WHERE transcode_id = $3 AND name = $4 AND attempt = $5 AND state <> 'ok'
+`
+
+type RenditionPlanParams struct {
+	PlannedWidth  int32
+	PlannedHeight int32
+	TranscodeID   uuid.UUID
+	Name          string
+	Attempt       int32
+}
+
+// The size that its file must have, by the source that the attempt has prepared.
+func (q *Queries) RenditionPlan(ctx context.Context, db DBTX, arg RenditionPlanParams) error {
+	_, err := db.Exec(ctx, renditionPlan,
+		arg.PlannedWidth,
+		arg.PlannedHeight,
+		arg.TranscodeID,
+		arg.Name,
+		arg.Attempt,
+	)
+	return err
 }
 
 const renditionSetJob = `-- name: RenditionSetJob :exec
@@ -344,7 +405,7 @@ const renditionSetOK = `-- name: RenditionSetOK :execrows
 UPDATE weir.renditions
    SET state = 'ok', object_url = $1, object_bytes = $2, object_etag = $3,
        object_checksum = $4, frames = $5, duration_ms = $6, verdict = $7,
-       uploaded_bytes = $2, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
+       uploaded_bytes = $2, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = $8 AND name = $9 AND attempt = $10 AND state = 'pushed'
 `
 

@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeCancelParams struct {
@@ -68,6 +68,9 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
@@ -77,7 +80,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeFailParams struct {
@@ -129,12 +132,15 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -172,12 +178,15 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -220,12 +229,15 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -265,6 +277,9 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
@@ -303,7 +318,7 @@ VALUES (
     $7, $8, $9, $10, $11, $12,
     $13, $14)
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeInsertParams struct {
@@ -375,6 +390,9 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
@@ -391,7 +409,7 @@ func (q *Queries) TranscodeIsOpen(ctx context.Context, db DBTX, id uuid.UUID) (b
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3)
@@ -468,6 +486,9 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
 		); err != nil {
 			return nil, err
 		}
@@ -483,7 +504,7 @@ const transcodePlace = `-- name: TranscodePlace :one
 UPDATE weir.transcodes
    SET state = 'placed', host_id = $1, attempt = attempt + 1, attempts_left = attempts_left - 1, placed_at = now()
  WHERE id = $2 AND state = 'queued' AND attempts_left > 0
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodePlaceParams struct {
@@ -526,12 +547,15 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
 
 const transcodeQueue = `-- name: TranscodeQueue :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes
  WHERE state = 'queued' AND not_before <= now()
  ORDER BY created_at, id
  LIMIT $1
@@ -580,6 +604,9 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, pageSize int32) (
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
 		); err != nil {
 			return nil, err
 		}
@@ -593,13 +620,16 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, pageSize int32) (
 
 const transcodeRequeue = `-- name: TranscodeRequeue :one
 UPDATE weir.transcodes
-   SET state = 'queued', not_before = now() + make_interval(secs => $1::float8),
-       error_code = $2::text, error_stage = $3::text, error_message = $4::text
- WHERE id = $5 AND attempt = $6 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+   SET state = 'queued', attempts_left = attempts_left + $1::int, free_tries = free_tries + $2::int,
+       not_before = now() + make_interval(secs => $3::float8),
+       error_code = $4::text, error_stage = $5::text, error_message = $6::text
+ WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeRequeueParams struct {
+	Free         int32
+	Grows        int32
 	WaitSeconds  float64
 	ErrorCode    string
 	ErrorStage   string
@@ -608,9 +638,12 @@ type TranscodeRequeueParams struct {
 	Attempt      int32
 }
 
-// The attempt failed and another may help, after a wait by the database's clock.
+// The attempt failed and another may help, after a wait by the database's clock. A free
+// one gives back the attempt that it took.
 func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRequeueParams) (Transcode, error) {
 	row := db.QueryRow(ctx, transcodeRequeue,
+		arg.Free,
+		arg.Grows,
 		arg.WaitSeconds,
 		arg.ErrorCode,
 		arg.ErrorStage,
@@ -651,16 +684,19 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }
 
 const transcodeRetry = `-- name: TranscodeRetry :one
 UPDATE weir.transcodes
-   SET state = 'queued', run = run + 1, attempts_left = $1, not_before = now(), finished_at = NULL,
+   SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeRetryParams struct {
@@ -704,8 +740,23 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
+}
+
+const transcodeRunSeconds = `-- name: TranscodeRunSeconds :one
+SELECT EXTRACT(epoch FROM now() - run_at)::float8 FROM weir.transcodes WHERE id = $1
+`
+
+// How old the run is, by the database's clock.
+func (q *Queries) TranscodeRunSeconds(ctx context.Context, db DBTX, id uuid.UUID) (float64, error) {
+	row := db.QueryRow(ctx, transcodeRunSeconds, id)
+	var column_1 float64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const transcodeSetRatio = `-- name: TranscodeSetRatio :exec
@@ -770,6 +821,22 @@ func (q *Queries) TranscodeSetStoring(ctx context.Context, db DBTX, arg Transcod
 	return result.RowsAffected(), nil
 }
 
+const transcodeSetWarnings = `-- name: TranscodeSetWarnings :exec
+UPDATE weir.transcodes SET warnings = $1
+ WHERE id = $2 AND attempt = $3 AND state IN ('running', 'storing')
+`
+
+type TranscodeSetWarningsParams struct {
+	Warnings json.RawMessage
+	ID       uuid.UUID
+	Attempt  int32
+}
+
+func (q *Queries) TranscodeSetWarnings(ctx context.Context, db DBTX, arg TranscodeSetWarningsParams) error {
+	_, err := db.Exec(ctx, transcodeSetWarnings, arg.Warnings, arg.ID, arg.Attempt)
+	return err
+}
+
 const transcodeStart = `-- name: TranscodeStart :execrows
 UPDATE weir.transcodes
    SET state = 'running', started_at = now()
@@ -799,7 +866,7 @@ UPDATE weir.transcodes SET status_sent_at = now()
      ORDER BY t.status_sent_at NULLS FIRST
      LIMIT $2
      FOR UPDATE SKIP LOCKED)
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeStatusDueParams struct {
@@ -850,6 +917,9 @@ func (q *Queries) TranscodeStatusDue(ctx context.Context, db DBTX, arg Transcode
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
 		); err != nil {
 			return nil, err
 		}
@@ -865,7 +935,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
 `
 
 type TranscodeSucceedParams struct {
@@ -908,6 +978,9 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
 	)
 	return i, err
 }

@@ -1,0 +1,67 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+
+	"weir/db/dbsqlc"
+)
+
+const (
+	// startFloor is how long a process may take from its start to its first post beside
+	// reading its source: the real one takes two seconds, or hangs for 45.
+	startFloor = 10 * time.Second
+	// startPerMB: Mist reads the prepared file once before it begins, from a disk that is
+	// shared.
+	startPerMB = 50 * time.Millisecond
+	// readingFactor: one whose source thread reads is at work, and its machine is slow.
+	readingFactor = 3
+	// hungStartsMost is how often a start is tried anew within an attempt: of 24 real
+	// starts at four at once three hung, so that four in a row are no accident.
+	hungStartsMost = 3
+	// rerunsMost is how often the process is started anew for what it lost at its end: of
+	// 24 short clips it happened to three.
+	rerunsMost = 2
+
+	// postReserve and postTries are what MistProcLivepeer gives a segment: its length and
+	// this, twice over, five times (uploadThread in process_livepeer.cpp).
+	postReserve = 2 * time.Second
+	postTries   = 2 * 5
+	// segmentUsual is the length of a segment where nobody has measured it.
+	segmentUsual = 2 * time.Second
+	// progressMargin: Mist's own report comes every 5 s, a post waits for its turn.
+	progressMargin = 20 * time.Second
+)
+
+// measured is what patience depends on, of what was prepared (media.Prepared).
+type measured struct {
+	Bytes int64 `json:"bytes"`
+	// SegmentMS is the longest segment's length as it is posted.
+	SegmentMS int64 `json:"segment_ms"`
+}
+
+func measuredOf(a *dbsqlc.Attempt) measured {
+	var m measured
+	_ = json.Unmarshal(a.Prepared, &m) // what can't be read was not measured
+	return m
+}
+
+// startPatience is how long a process may show no post before its start counts as hung.
+func startPatience(a *dbsqlc.Attempt, reading bool) time.Duration {
+	patience := startFloor + time.Duration(measuredOf(a).Bytes/megabyte)*startPerMB
+	if reading {
+		patience *= readingFactor
+	}
+	return patience
+}
+
+// progressPatience is how long a started process may show nothing new: as long as a
+// Broadcaster may keep it waiting with its longest segment. A garbage source hangs for
+// ever.
+func progressPatience(a *dbsqlc.Attempt) time.Duration {
+	segment := time.Duration(measuredOf(a).SegmentMS) * time.Millisecond
+	if segment <= 0 {
+		segment = segmentUsual
+	}
+	return postTries*(segment+postReserve) + progressMargin
+}

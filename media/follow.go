@@ -1,0 +1,145 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// followEvery is how often a file that grows is looked at. Mist writes in pieces of a segment.
+	followEvery = 100 * time.Millisecond
+
+	// followNice leaves the host's cores to the transcodes that run beside it.
+	followNice = "10"
+)
+
+// A Following decodes a pushed file while Mist writes it, so that at the push's end little is left
+// to do. What it finds is evidence for Judge; without it Judge decodes by itself, so that a lost
+// Following costs time and nothing else.
+type Following struct {
+	over    func()
+	stop    context.CancelFunc
+	done    chan struct{}
+	decoded *Decoded // read after done
+}
+
+// Follow starts to decode a file that grows. It reads on until Over, and ends before when ctx does
+// or when something does not decode. It holds one process and none of the file.
+func (t *Tools) Follow(ctx context.Context, path string) *Following {
+	ctx, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
+	f := &Following{over: sync.OnceFunc(func() { close(over) }), stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		defer stop()
+		f.decoded = t.follow(ctx, path, over)
+	}()
+	return f
+}
+
+// Over tells that the file is whole: what is left of it is decoded, and no more is waited for.
+func (f *Following) Over() { f.over() }
+
+// Stop ends it, whatever it was at, and returns when its process is gone.
+func (f *Following) Stop() {
+	f.stop()
+	<-f.done
+}
+
+// Decoded is what was found, nil where there is no evidence: something did not decode, or could not
+// be read, or it was stopped, or there is no Following. It waits for the end, which comes after
+// Over or Stop.
+func (f *Following) Decoded(ctx context.Context) *Decoded {
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.done:
+		return f.decoded
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// follow gives the evidence or nothing: whatever went wrong, Judge finds out for itself.
+func (t *Tools) follow(ctx context.Context, path string, over <-chan struct{}) *Decoded {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	sum := newCodedSum()
+	demux := &demuxer{each: sum.add}
+	grown := &growing{file: file, ctx: ctx, over: over, look: tick.C}
+	var frames frameCount
+	args := append([]string{"-n", followNice, t.ffmpeg()}, decodeArgs("-threads", "1", "-protocol_whitelist", "pipe", "-f", "mpegts", "-i", "pipe:0")...)
+	if err := run(ctx, "nice", io.TeeReader(grown, demux), &frames, args...); err != nil {
+		return nil
+	}
+	if err := demux.end(); err != nil || !grown.ended || int64(frames) != sum.pictures {
+		return nil
+	}
+	return sum.decoded()
+}
+
+// growing reads a file that is being written, and waits at its end for more until it is told that
+// there is none.
+type growing struct {
+	file  *os.File
+	ctx   context.Context //nolint:containedctx // of the one reading that it is made for
+	over  <-chan struct{}
+	look  <-chan time.Time
+	ended bool
+}
+
+func (g *growing) Read(p []byte) (int, error) {
+	for {
+		over := false
+		select { // before the read: what is written before it is told is read
+		case <-g.over:
+			over = true
+		default:
+		}
+		n, err := g.file.Read(p)
+		switch {
+		case n > 0:
+			return n, nil
+		case !errors.Is(err, io.EOF):
+			return 0, fmt.Errorf("follow %s: %w", g.file.Name(), err)
+		case over:
+			g.ended = true
+			return 0, io.EOF
+		}
+		select {
+		case <-g.over:
+		case <-g.look:
+		case <-g.ctx.Done():
+			return 0, g.ctx.Err()
+		}
+	}
+}
+
+// decodeArgs are those of an ffmpeg that decodes a file's video and lists its frames. The filter
+// that smooths the edges of blocks only costs time: it reads no bit of the file.
+func decodeArgs(input ...string) []string {
+	args := append([]string{"-nostdin", "-hide_banner", "-loglevel", "error", "-xerror", "-copyts", "-skip_loop_filter", "all"}, input...)
+	return append(append(args, "-map", "0:v:0"), new(frameList).arguments("pipe:1")...)
+}
+
+// A frameCount counts the frames of a listing as [frameList] reads it.
+type frameCount int64
+
+// Write takes the listing in pieces of any size.
+func (c *frameCount) Write(p []byte) (int, error) {
+	// Every line but those of the head, which begin with a #, is a frame.
+	*c += frameCount(bytes.Count(p, []byte{'\n'}) - bytes.Count(p, []byte{'#'}))
+	return len(p), nil
+}

@@ -1,0 +1,188 @@
+package media
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A file that grows is decoded up to its end, and what is found holds of the finished file.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	tools := &Tools{}
+	in := shapes()[1].make(t)
+	src, prep := prepared(t, shapes()[1], Options{})
+	all := allPictures(t, prep.Path)[:prep.Frames] // a push stops before the padding
+	garbled := slices.Clone(all)
+	for i := 60; i < 90; i++ {
+		garbled[i].data = slices.Clone(garbled[i].data)
+		for j := len(garbled[i].data) / 2; j < len(garbled[i].data); j++ {
+			garbled[i].data[j] = 0xff
+		}
+	}
+	want := Want{Width: 160, Height: 90, Source: src, Prepared: prep}
+	cases := []struct {
+		name string
+		// written is what the push writes in two pieces, the second behind the first.
+		written []picture
+		// between happens to the file when the first piece is read.
+		between func(t *testing.T, path string)
+		// left is what is there in the end; nil: what was written.
+		left  []picture
+		holds bool // there is evidence, and it is of what was left
+		codes []string
+	}{
+		{name: "whole", written: all, holds: true},
+		{name: "one frame short", written: all[:179], holds: true, codes: []string{ProblemFramesMissing}},
+		{name: "a garbled second", written: garbled, codes: []string{ProblemUnplayable}},
+		{name: "without its first keyframe", written: all[1:], codes: []string{ProblemAudioMoved, ProblemFramesMissing}},
+		{name: "without a keyframe", written: slices.Delete(slices.Clone(all), 60, 61), codes: []string{ProblemFramesMissing}},
+		{name: "garbled once it was read", written: all, left: garbled, codes: []string{ProblemUnplayable}},
+		{name: "replaced", written: all, left: slices.Concat(all[:90], all[91:]), codes: []string{ProblemFramesMissing}},
+		{name: "truncated", written: all, left: all[:60], codes: []string{ProblemFramesMissing}},
+		{name: "written anew under the reader", written: all, between: func(t *testing.T, path string) {
+			t.Helper()
+			require.NoError(t, os.Truncate(path, 0))
+		}, left: all},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "pushed.ts")
+			data := muxed(t, c.written)
+			half := len(data) / 2 / tsPacket * tsPacket
+			require.NoError(t, os.WriteFile(path, data[:half], 0o600))
+			following := tools.Follow(t.Context(), path)
+			defer following.Stop()
+			if c.between != nil {
+				c.between(t, path)
+			}
+			file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			require.NoError(t, err)
+			_, err = file.Write(data[half:])
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+			following.Over()
+			decoded := following.Decoded(t.Context())
+
+			if c.left != nil {
+				require.NoError(t, os.WriteFile(path, muxed(t, c.left), 0o600))
+			}
+			out := filepath.Join(t.TempDir(), "out.ts")
+			require.NoError(t, tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, out))
+			holds, err := decoded.holdsOf(t.Context(), out)
+			require.NoError(t, err)
+			require.Equal(t, c.holds, holds)
+
+			// With the evidence the verdict is as without.
+			with := want
+			with.Followed = following
+			verdict, err := tools.Judge(t.Context(), out, with)
+			require.NoError(t, err)
+			var codes []string
+			for _, p := range verdict.Problems {
+				codes = append(codes, p.Code)
+			}
+			slices.Sort(codes)
+			require.Equal(t, c.codes, codes, "%+v", verdict.Problems)
+			alone, err := tools.Judge(t.Context(), out, want)
+			require.NoError(t, err)
+			require.Equal(t, alone.Problems, verdict.Problems)
+		})
+	}
+}
+
+// Where there is evidence that holds, nothing is decoded again: a file whose pictures do not decode
+// is as good as what was found of them. The test would fail if Judge did not use it.
+func TestJudgeTakesWhatWasFound(t *testing.T) {
+	t.Parallel()
+	src, prep := prepared(t, shapes()[1], Options{})
+	out := filepath.Join(t.TempDir(), "out.ts")
+	tools := &Tools{}
+	require.NoError(t, tools.Finish(t.Context(), Pushed{Path: prep.Path, From: shapes()[1].make(t), Source: src, Prepared: prep}, out))
+	sum := newCodedSum()
+	for _, p := range allPictures(t, out) {
+		require.NoError(t, sum.add(p))
+	}
+	mute := &Tools{FFmpeg: "false"} // the listing is ffprobe's
+	want := Want{Width: 160, Height: 90, Source: src, Prepared: prep}
+	done := make(chan struct{})
+	close(done)
+	want.Followed = &Following{done: done, decoded: sum.decoded()}
+	verdict, err := mute.Judge(t.Context(), out, want)
+	require.NoError(t, err)
+	require.Empty(t, verdict.Problems)
+	require.Equal(t, prep.Frames, verdict.Decoded)
+
+	want.Followed = nil
+	verdict, err = mute.Judge(t.Context(), out, want)
+	require.NoError(t, err)
+	require.False(t, verdict.OK)
+}
+
+// Some end without evidence: nobody says that the file is whole, or there is none.
+func TestFollowEnds(t *testing.T) {
+	t.Parallel()
+	tools := &Tools{}
+	_, prep := prepared(t, shapes()[1], Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	for name, c := range map[string]struct {
+		ctx   context.Context
+		path  string
+		tools *Tools
+		end   func(*Following)
+	}{
+		"its context":       {ctx, prep.Path, tools, func(*Following) { cancel() }},
+		"a stop":            {t.Context(), prep.Path, tools, (*Following).Stop},
+		"no file":           {t.Context(), filepath.Join(t.TempDir(), "gone.ts"), tools, func(*Following) {}},
+		"a tool that fails": {t.Context(), prep.Path, &Tools{FFmpeg: "false"}, func(*Following) {}},
+		"no video":          {t.Context(), write(t, "x.ts", []byte("no video")), tools, (*Following).Over},
+	} {
+		t.Run(name, func(t *testing.T) {
+			following := c.tools.Follow(c.ctx, c.path)
+			c.end(following)
+			require.Nil(t, following.Decoded(t.Context()))
+		})
+	}
+	t.Run("nobody waits for longer than he likes", func(t *testing.T) {
+		following := tools.Follow(t.Context(), prep.Path)
+		defer following.Stop()
+		require.Nil(t, following.Decoded(ctx))
+	})
+}
+
+// allPictures are a file's, each with data of its own.
+func allPictures(t *testing.T, path string) (all []picture) {
+	t.Helper()
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	demux := &demuxer{each: func(p picture) error {
+		p.data = slices.Clone(p.data)
+		all = append(all, p)
+		return nil
+	}}
+	_, err = demux.Write(must(io.ReadAll(file)))
+	require.NoError(t, err)
+	require.NoError(t, demux.end())
+	return all
+}
+
+// muxed is a file with these pictures.
+func muxed(t *testing.T, pictures []picture) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "muxed.ts")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	mux := newMuxer(file, "h264")
+	for _, p := range pictures {
+		require.NoError(t, mux.write(p, lookAt("h264", p.data).idr))
+	}
+	require.NoError(t, file.Close())
+	return must(os.ReadFile(path))
+}
