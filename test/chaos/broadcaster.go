@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"weir/internal/devstack"
+	"weir/jobs"
 	"weir/mist/mistsim/broadcaster"
 )
 
@@ -20,7 +23,16 @@ const (
 	// lateAnswers are as many as the load sends at once: each transcode has two segments
 	// on their way. Mist sends them again, ten times at the most.
 	lateAnswers = 2 * flight
+	// slowFactor is how much of a segment's length a slow Broadcaster works on it: of the
+	// length that it is told, which is four times that of what is in it.
+	slowFactor = 2. / 4
+	// smallManifests is how many streams a small gateway takes: fewer than the load has.
+	smallManifests = 2
 )
+
+// roomAwaited is what waiting for a gateway's room costs: tries, as many as it takes, and
+// none of the attempts that count.
+var roomAwaited = repeats{attempts: 4 * flight, processes: 4 * flight}
 
 // broadcasterFaults are about the Broadcaster that all hosts use. There is no other to
 // go to: what they cost is attempts, and the last of three finds it healed.
@@ -54,6 +66,28 @@ func broadcasterFaults() []*fault {
 				return errors.Join(errs...)
 			},
 		},
+		{
+			name: "gateway full until others are done", within: anew, repeats: roomAwaited,
+			before: func(ctx context.Context, r *round) error { return r.smallGateway(ctx) },
+			strike: func(ctx context.Context, r *round) error { return r.failingAs(ctx, jobs.CodeGatewayFull, 1) },
+			after:  func(_ context.Context, r *round) error { return r.largeGateway() },
+		},
+		{
+			name: "Broadcaster answers 503 at first", within: anew, repeats: roomAwaited,
+			before: func(ctx context.Context, r *round) error {
+				return r.misbehave(ctx, broadcaster.Faults{Mode: broadcaster.ModeFull})
+			},
+			strike: func(ctx context.Context, r *round) error {
+				return errors.Join(r.failingAs(ctx, jobs.CodeGatewayFull, flight), r.Broadcaster.Faults(ctx, `{}`))
+			},
+		},
+		{
+			name: "Broadcaster needs twice a segment's length", within: anew, repeats: nothing,
+			before: func(ctx context.Context, r *round) error {
+				return r.misbehave(ctx, broadcaster.Faults{Mode: broadcaster.ModeThroughput, Factor: slowFactor})
+			},
+			strike: func(context.Context, *round) error { return nil },
+		},
 		spoiled("answers 422", broadcaster.ModeRefuse),
 		spoiled("returns garbage", broadcaster.ModeGarbage),
 		spoiled("returns one rendition too few", broadcaster.ModeFewer),
@@ -65,6 +99,34 @@ func broadcasterFaults() []*fault {
 			strike: func(context.Context, *round) error { return nil },
 		},
 	}
+}
+
+// smallGateway leads all hosts to a Broadcaster that takes few streams at once.
+func (r *round) smallGateway(ctx context.Context) error {
+	dir, err := r.Folder.Make("small-gateway-" + r.key)
+	if err != nil {
+		return err
+	}
+	small, err := devstack.StartBroadcaster(ctx, &devstack.BroadcasterConfig{Dir: dir, BinDir: r.binDir, MaxManifests: smallManifests})
+	if err != nil {
+		return err
+	}
+	r.small = small
+	for _, gate := range r.toBroadcaster {
+		r.large = gate.lead(strings.TrimPrefix(small.URL, "http://"))
+	}
+	return nil
+}
+
+// largeGateway leads them back.
+func (r *round) largeGateway() error {
+	if r.small == nil {
+		return nil
+	}
+	for _, gate := range r.toBroadcaster {
+		gate.lead(r.large)
+	}
+	return r.small.Close()
 }
 
 // misbehave tells the Broadcaster how, until it is told otherwise or the round ends.

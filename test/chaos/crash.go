@@ -14,6 +14,7 @@ import (
 	"weir/internal/devstack"
 	"weir/jobs"
 	"weir/mist"
+	"weir/mist/mistsim"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 func crashFaults() []*fault {
 	short := []jobs.CrashPoint{jobs.CrashPlaced, jobs.CrashStarted, jobs.CrashUploaded}
 	var all []*fault
-	for _, point := range jobs.CrashPoints() {
+	for _, point := range crashPoints() {
 		for _, end := range []struct {
 			name    string
 			signal  syscall.Signal
@@ -41,9 +42,11 @@ func crashFaults() []*fault {
 				name: "daemon " + end.name + " at " + string(point), within: soon, repeats: end.repeats,
 				// While no daemon listens, Mist tells of its tracks in vain: what ends before the
 				// next boot has begun its pushes is lost. Here it lasts longer than that.
-				slow:   true,
-				short:  slices.Contains(short, point) && end.signal == syscall.SIGKILL,
-				before: func(_ context.Context, r *round) error { return r.arm(point, end.signal) },
+				slow:  true,
+				short: slices.Contains(short, point) && end.signal == syscall.SIGKILL,
+				before: func(ctx context.Context, r *round) error {
+					return errors.Join(r.hangFor(ctx, point), r.arm(point, end.signal))
+				},
 				strike: func(ctx context.Context, r *round) error { return r.crashed(ctx, point) },
 			})
 		}
@@ -53,6 +56,21 @@ func crashFaults() []*fault {
 		before: func(_ context.Context, r *round) error { return r.arm(jobs.CrashStartRecorded, syscall.SIGKILL) },
 		strike: func(ctx context.Context, r *round) error { return r.missed(ctx) },
 	})
+}
+
+// betweenStarts are the points that only a transcode meets whose process starts again.
+func betweenStarts() []jobs.CrashPoint {
+	return []jobs.CrashPoint{jobs.CrashStoppedAgain, jobs.CrashAgainRecorded}
+}
+
+func crashPoints() []jobs.CrashPoint { return append(jobs.CrashPoints(), betweenStarts()...) }
+
+// hangFor has starts hang where the point is met by that alone.
+func (r *round) hangFor(ctx context.Context, point jobs.CrashPoint) error {
+	if !slices.Contains(betweenStarts(), point) {
+		return nil
+	}
+	return r.mistMisbehaves(ctx, mistsim.Faults{HangStarts: 1})
 }
 
 // missed waits until a daemon has ended and all that it had started has too.
@@ -85,7 +103,7 @@ func (r *round) arm(point jobs.CrashPoint, signal syscall.Signal) error {
 
 // disarm takes away what no daemon came to.
 func (r *round) disarm() error {
-	for _, point := range jobs.CrashPoints() {
+	for _, point := range crashPoints() {
 		if err := os.Remove(filepath.Join(r.crashes, string(point))); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("disarm %s: %w", point, err)
 		}

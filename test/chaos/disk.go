@@ -34,7 +34,7 @@ func diskFaults() []*fault {
 		{
 			name: "disk full under running transcodes", disk: true, slow: true, within: anew, repeats: hostMore,
 			strike: func(ctx context.Context, r *round) error {
-				if err := r.runningOn(ctx, smallHost); err != nil {
+				if _, err := r.runningOn(ctx, smallHost); err != nil {
 					return err
 				}
 				return errors.Join(r.fillDisk(), pause(ctx, fullFor), r.emptyDisk())

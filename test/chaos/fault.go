@@ -44,28 +44,28 @@ var (
 	// handful: kill -9 of a daemon meets uploads of which no row says that they are done.
 	handful = repeats{uploads: stores}
 	// oneMore: one transcode's attempt is lost.
-	oneMore = repeats{attempts: 1, processes: 1, uploads: 1}
+	oneMore = repeats{eaten: 1, attempts: 1, processes: 1, uploads: 1}
 	// untold: Mist tells of its tracks in vain while Postgres is away, and what ends
 	// before it is back has pushed nothing.
-	untold = repeats{attempts: 2, processes: 2, uploads: stores}
+	untold = repeats{eaten: 2, attempts: 2, processes: 2, uploads: stores}
 	// slotsMore: the attempts that one host has in work are lost, with no file of theirs.
-	slotsMore = repeats{attempts: slots, processes: slots}
+	slotsMore = repeats{eaten: slots, attempts: slots, processes: slots}
 	// hostMore: all attempts of one host are lost, with the files in its spool.
-	hostMore = repeats{attempts: slots + 1, processes: slots + 1, uploads: stores * 2}
+	hostMore = repeats{eaten: slots + 1, attempts: slots + 1, processes: slots + 1, uploads: stores * 2}
 	// firstsMore: all first attempts are lost, before any of what they made anew is stored.
-	firstsMore = repeats{attempts: flight, processes: flight}
+	firstsMore = repeats{eaten: flight, attempts: flight, processes: flight}
 	// secondsMore: all first attempts are lost, and second ones that begin before the
 	// last of them is.
-	secondsMore = repeats{attempts: 2 * flight, processes: 2 * flight}
+	secondsMore = repeats{eaten: 2 * flight, attempts: 2 * flight, processes: 2 * flight}
 	// allMore: all attempts are lost.
-	allMore = repeats{attempts: flight, processes: flight, uploads: flight}
+	allMore = repeats{eaten: flight, attempts: flight, processes: flight, uploads: flight}
 )
 
 // faults lists all of them, in the order in which they strike.
 func faults() []*fault {
 	var all []*fault
 	for _, group := range [][]*fault{
-		crashFaults(), processFaults(), triggerFaults(), postgresFaults(), storageFaults(), broadcasterFaults(), networkFaults(), studioFaults(), hostFaults(), diskFaults(), clockFaults(),
+		crashFaults(), processFaults(), startFaults(), pushFaults(), memoryFaults(), triggerFaults(), postgresFaults(), storageFaults(), broadcasterFaults(), networkFaults(), studioFaults(), hostFaults(), diskFaults(), clockFaults(),
 	} {
 		all = append(all, group...)
 	}

@@ -14,9 +14,9 @@ import (
 type gate struct {
 	// address is where it listens, all its life.
 	address string
-	target  string
 
 	mu       sync.Mutex
+	target   string
 	listener net.Listener
 	open     chan struct{} // closed while bytes may pass
 	conns    map[net.Conn]struct{}
@@ -65,7 +65,10 @@ func (g *gate) pass(from net.Conn) {
 		return
 	}
 	defer g.drop(from)
-	to, err := new(net.Dialer).Dial("tcp", g.target)
+	g.mu.Lock()
+	target := g.target
+	g.mu.Unlock()
+	to, err := new(net.Dialer).Dial("tcp", target)
 	if err != nil || !g.keep(to) {
 		return
 	}
@@ -121,6 +124,14 @@ func (g *gate) drop(conn net.Conn) {
 	defer g.mu.Unlock()
 	_ = conn.Close()
 	delete(g.conns, conn)
+}
+
+// lead leads new connections to another target, and says where they led before.
+func (g *gate) lead(target string) (before string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before, g.target = g.target, target
+	return before
 }
 
 // refuse breaks all connections, and refuses new ones.

@@ -30,12 +30,12 @@ const (
 func hostFaults() []*fault {
 	return []*fault{
 		{
-			name: "host dead", short: true, slow: true, within: elsewhere, repeats: hostMore,
+			name: "host dead", short: true, slow: true, within: elsewhere, repeats: hostMore.free(),
 			strike: func(ctx context.Context, r *round) error { return r.die(ctx) },
 			after:  func(ctx context.Context, r *round) error { return r.rise(ctx) },
 		},
 		{
-			name: "host dead with a callback in hand", within: silenceLimit, repeats: hostMore,
+			name: "host dead with a callback in hand", within: silenceLimit, repeats: hostMore.free(),
 			before: func(_ context.Context, r *round) error { return r.arm(jobs.CrashDelivered, syscall.SIGKILL) },
 			strike: func(ctx context.Context, r *round) error {
 				_, err := r.ended(ctx, jobs.CrashDelivered)
@@ -44,7 +44,7 @@ func hostFaults() []*fault {
 			after: func(ctx context.Context, r *round) error { return r.rise(ctx) },
 		},
 		{
-			name: "daemon stands still for " + zombie.String(), slow: true, within: elsewhere, repeats: hostMore,
+			name: "daemon stands still for " + zombie.String(), slow: true, within: elsewhere, repeats: hostMore.free(),
 			strike: func(ctx context.Context, r *round) error {
 				host, _, err := r.running(ctx)
 				if err != nil {

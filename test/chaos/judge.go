@@ -7,30 +7,42 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"weir/internal/devstack"
 )
 
 // repeats counts work that was done again.
 type repeats struct {
+	// eaten are those of the three attempts that a transcode may fail in which its
+	// retries have cost: what is not its own fault costs none.
+	eaten int
 	// attempts of a transcode beyond its first, processes (MistProcLivepeer) beyond
 	// the first of each transcode, uploads beyond one of each rendition.
 	attempts, processes, uploads int
 }
 
 func (r repeats) within(allowed repeats) bool {
-	return r.attempts >= 0 && r.processes >= 0 && r.uploads >= 0 && r.attempts <= allowed.attempts && r.processes <= allowed.processes && r.uploads <= allowed.uploads
+	return r.eaten >= 0 && r.eaten <= allowed.eaten && r.attempts >= 0 && r.processes >= 0 && r.uploads >= 0 && r.attempts <= allowed.attempts && r.processes <= allowed.processes && r.uploads <= allowed.uploads
+}
+
+// free allows the same work, and none of the attempts that count.
+func (r repeats) free() repeats {
+	r.eaten = 0
+	return r
 }
 
 func (r repeats) String() string {
-	return fmt.Sprintf("%d attempts, %d processes, %d uploads", r.attempts, r.processes, r.uploads)
+	return fmt.Sprintf("%d attempts (%d count), %d processes, %d uploads", r.attempts, r.eaten, r.processes, r.uploads)
 }
 
 // end is what the rows say of a transcode.
 type end struct {
 	ID, ExternalID, State string
-	Attempt               int
+	Attempt, Left         int
 	Error                 string
 	Callbacks             int
 	Delivered             bool
@@ -46,7 +58,7 @@ type lostAttempt struct {
 
 // judge looks at all that the promises say.
 func (r *round) judge(ctx context.Context, res *result) {
-	ends, err := rows[end](ctx, r.suite, `SELECT t.id::text, t.external_id, t.state, t.attempt,
+	ends, err := rows[end](ctx, r.suite, `SELECT t.id::text, t.external_id, t.state, t.attempt, t.attempts_left,
 		COALESCE(t.error_code || ' at ' || t.error_stage || ': ' || t.error_message, ''),
 		(SELECT count(*) FROM weir.callbacks c WHERE c.transcode_id = t.id),
 		EXISTS (SELECT FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.state = 'delivered')
@@ -75,6 +87,31 @@ func (r *round) judge(ctx context.Context, res *result) {
 	if err != nil {
 		res.left = append(res.left, err.Error())
 	}
+	objects, err := r.strayObjects(ctx)
+	res.left = append(res.left, objects...)
+	if err != nil {
+		res.left = append(res.left, err.Error())
+	}
+}
+
+// strayObjects are those of the round that are no rendition's.
+func (r *round) strayObjects(ctx context.Context) (stray []string, err error) {
+	known, err := rows[struct{ URL string }](ctx, r.suite, `SELECT r.object_url FROM weir.renditions r JOIN weir.transcodes t ON t.id = r.transcode_id
+		WHERE t.external_id LIKE $1 || '-%' AND r.state = 'ok'`, r.key)
+	if err != nil {
+		return nil, err
+	}
+	prefix := "out/" + r.key + "/"
+	listed, err := r.S3.Client().ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &r.Bucket, Prefix: &prefix})
+	if err != nil {
+		return nil, fmt.Errorf("list the round's objects: %w", err)
+	}
+	for _, object := range listed.Contents {
+		if !slices.ContainsFunc(known, func(k struct{ URL string }) bool { return strings.HasSuffix(k.URL, "/"+*object.Key) }) {
+			stray = append(stray, "object "+*object.Key)
+		}
+	}
+	return stray, nil
 }
 
 func (r *round) judgeEnd(ctx context.Context, e end, res *result) {
@@ -148,10 +185,14 @@ func (r *round) whole(ctx context.Context, id string) error {
 	return nil
 }
 
+// maxAttempts is how many attempts that count a transcode has; its success is in one.
+const maxAttempts = 3
+
 // judgeRepeats counts what was done again, and compares it with what is allowed.
 func (r *round) judgeRepeats(ends []end, res *result) {
 	for _, e := range ends {
 		res.repeated.attempts += e.Attempt - 1
+		res.repeated.eaten += maxAttempts - 1 - e.Left
 		processes, err := r.processesOf(e.ID)
 		if err != nil {
 			res.doubled = append(res.doubled, err.Error())
@@ -159,8 +200,8 @@ func (r *round) judgeRepeats(ends []end, res *result) {
 		res.repeated.processes += processes - 1 // below 0 when the counting is broken
 		res.repeated.uploads += r.door.uploadsOf(e.ID) - len(profiles())
 	}
-	if !res.repeated.within(r.fault.repeats) {
-		res.doubled = append(res.doubled, fmt.Sprintf("done again: %s; allowed: %s", res.repeated, r.fault.repeats))
+	if allowed := r.allowed(); !res.repeated.within(allowed) {
+		res.doubled = append(res.doubled, fmt.Sprintf("done again: %s; allowed: %s", res.repeated, allowed))
 	}
 }
 

@@ -116,6 +116,7 @@ func (s *suite) soak(ctx context.Context, t *table, o *options, chosen []*fault)
 	}
 	fmt.Fprintf(t.out, "chaos: -minutes %d -seed %d\n", o.minutes, o.seed)
 	random := rand.New(rand.NewPCG(o.seed, 0)) // to be repeated, not to be secret
+	s.background = random
 	for end := time.Now().Add(time.Duration(o.minutes) * time.Minute); time.Now().Before(end) && ctx.Err() == nil; {
 		t.add(s.run(ctx, chosen[random.IntN(len(chosen))]))
 	}

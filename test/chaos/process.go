@@ -88,7 +88,6 @@ func processFaults() []*fault {
 				return r.mistFaults(ctx, fmt.Sprintf(`{"delay_api_ms":%d}`, sluggish.Milliseconds()))
 			},
 			strike: func(context.Context, *round) error { return nil },
-			after:  func(ctx context.Context, r *round) error { return r.mistFaults(ctx, `{}`) },
 		},
 		{
 			name: "Mist loses its streams", slow: true, within: anew, repeats: slotsMore,
@@ -162,12 +161,16 @@ func (r *round) running(ctx context.Context) (host, pid int, err error) {
 	return host, pid, err
 }
 
-// runningOn waits for a MistProcLivepeer on a host.
-func (r *round) runningOn(ctx context.Context, host int) error {
-	return until(ctx, "a MistProcLivepeer on "+hostID(host), func(context.Context) (bool, error) {
+// runningOn waits for a MistProcLivepeer on a host, and says which.
+func (r *round) runningOn(ctx context.Context, host int) (process mist.RunningProcess, err error) {
+	err = until(ctx, "a MistProcLivepeer on "+hostID(host), func(context.Context) (bool, error) {
 		found, err := mist.FindProcesses(r.Hosts[host].BinDir)
+		if len(found) > 0 {
+			process = found[0]
+		}
 		return len(found) > 0, err
 	})
+	return process, err
 }
 
 // pushing waits for a push, and says on which host it is.

@@ -21,8 +21,9 @@ const (
 	// at a time. More than 4 s would be too long for Mist.
 	slowSegment = `{"mode":"slow","delay_ms":2000}`
 	// tidy is how long after the last end Weir may go on cleaning: a sweep comes every
-	// 5 s, and Mist drops a stream some seconds after its last use.
-	tidy = 40 * time.Second
+	// 5 s, Mist drops a stream some seconds after its last use, and for 30 s the pages of
+	// a killed input are Mist's to give back.
+	tidy = time.Minute
 )
 
 // round is one fault under load: what is asked for, what came of it.
@@ -39,6 +40,10 @@ type round struct {
 	ids []string
 	// twin is a second daemon of one host; nil where there is none.
 	twin *devstack.Daemon
+	// small is a Broadcaster in the place of large, the usual one's address; nil where
+	// there is none.
+	small *devstack.Broadcaster
+	large string
 
 	healedAt, endedAt time.Time
 }
@@ -80,6 +85,7 @@ func (s *suite) run(ctx context.Context, f *fault) (res result) {
 	if f.after != nil {
 		res.err = errors.Join(res.err, f.after(context.WithoutCancel(ctx), r))
 	}
+	res.err = errors.Join(res.err, r.mistFaults(context.WithoutCancel(ctx), `{}`)) // with every Mist back
 	res.recovered = r.endedAt.Sub(r.healedAt)
 	r.judge(ctx, &res)
 	if res.err != nil || len(res.lost) > 0 {
@@ -108,6 +114,9 @@ func (r *round) play(ctx context.Context) error {
 		if err := r.Broadcaster.Faults(ctx, slowSegment); err != nil {
 			return err
 		}
+	}
+	if err := r.behind(ctx); err != nil {
+		return err
 	}
 	if r.fault.before != nil {
 		if err := r.fault.before(ctx, r); err != nil {
@@ -165,12 +174,16 @@ func (r *round) awaitEnds(ctx context.Context) error {
 }
 
 // failing waits until so many attempts have failed: the fault has struck, and is seen.
-func (r *round) failing(ctx context.Context, n int) error {
+func (r *round) failing(ctx context.Context, n int) error { return r.failingAs(ctx, "", n) }
+
+// failingAs waits until so many attempts have failed with the code; "" is any.
+func (r *round) failingAs(ctx context.Context, code string, n int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, soon, fmt.Errorf("it was to be seen within %s", soon))
 	defer cancel()
-	return until(ctx, strconv.Itoa(n)+" failed attempts", func(ctx context.Context) (bool, error) {
+	return until(ctx, strconv.Itoa(n)+" failed attempts "+code, func(ctx context.Context) (bool, error) {
 		failed, err := rows[struct{ N int }](ctx, r.suite, `SELECT count(*) FROM weir.attempts a JOIN weir.transcodes t ON t.id = a.transcode_id
-			WHERE t.external_id LIKE $1 || '-%' AND a.outcome = 'failed'`, r.key)
+			WHERE t.external_id LIKE $1 || '-%' AND a.outcome = 'failed'
+			AND $2 IN ('', a.error_code)`, r.key, code)
 		return err == nil && failed[0].N >= n, err
 	})
 }

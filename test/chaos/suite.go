@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +19,7 @@ import (
 
 	"weir/db"
 	"weir/internal/devstack"
+	"weir/mist/mistsim"
 )
 
 const (
@@ -38,14 +41,30 @@ const (
 	clipFPS     = 30
 )
 
+const (
+	// upstreamHost has the newer Mist, whose ways differ; all others have the fork.
+	upstreamHost = 1
+	// offlineFor is how long that one lists an ended stream as Offline: more than two
+	// sweeps, where the real one takes 20 to 30 s.
+	offlineFor = 12 * time.Second
+)
+
+// flavour makes one host the newer Mist.
+func flavour(host int) []string {
+	if host != upstreamHost {
+		return nil
+	}
+	return []string{"-flavour", string(mistsim.Upstream), "-offline", offlineFor.String()}
+}
+
 // daemonProgram is the daemon with crash points in it.
 const daemonProgram = "weir-daemon-chaos"
 
 // profiles are two small renditions, so that one may be done when the other is not.
 func profiles() []devstack.Profile {
 	return []devstack.Profile{
-		{Name: "low", Width: 160, Height: 96, Bitrate: 150_000},
-		{Name: "lower", Width: 128, Height: 80, Bitrate: 100_000},
+		{Name: "low", Width: 160, Height: 90, Bitrate: 150_000},
+		{Name: "lower", Width: 146, Height: 82, Bitrate: 100_000},
 	}
 }
 
@@ -58,8 +77,12 @@ type suite struct {
 	door     *door
 	// toPostgres, toMist, toS3 and toBroadcaster are each host's way to it.
 	toPostgres, toMist, toS3, toBroadcaster []*gate
+	// background draws what Mist does behind each fault of a soak; nil for nothing.
+	background *rand.Rand
 	// crashes is the folder in which crash points are armed.
 	crashes string
+	// memory is where the hosts' Mists keep their shared memory, apart from the machine's.
+	memory string
 	// db looks at the rows past all gates, as a superuser; daemons are none.
 	db     *pgxpool.Pool
 	source devstack.Facts
@@ -89,6 +112,12 @@ func start(ctx context.Context, binDir string, progress io.Writer) (_ *suite, er
 	if s.crashes, err = servers.Folder.Make("crashes"); err != nil {
 		return nil, err
 	}
+	if s.memory, err = servers.Folder.Make("memory"); err != nil {
+		return nil, err
+	}
+	if err := os.Setenv(mistsim.ShmDirEnv, s.memory); err != nil {
+		return nil, fmt.Errorf("name the hosts' shared memory: %w", err)
+	}
 	if err := s.mountSpool(servers.Folder.Path); err != nil {
 		return nil, err
 	}
@@ -103,6 +132,7 @@ func start(ctx context.Context, binDir string, progress io.Writer) (_ *suite, er
 	s.Stack, err = devstack.Start(ctx, &devstack.Config{
 		BinDir: binDir, Folder: servers.Folder, Hosts: hosts, Slots: slots,
 		DatabaseServer: server, S3: servers.S3, DaemonProgram: daemonProgram,
+		MistFlags:    flavour,
 		HostSettings: func(host int, settings map[string]string) error { return s.gates(ctx, host, settings) },
 		Settings:     map[string]string{"WEIR_STORE_WORKERS": strconv.Itoa(stores), "CHAOS_CRASH": s.crashes},
 	})

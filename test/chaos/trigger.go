@@ -20,7 +20,6 @@ func triggerFaults() []*fault {
 			name: name, short: short, within: soon, repeats: nothing,
 			before: func(ctx context.Context, r *round) error { return r.mistFaults(ctx, faults) },
 			strike: func(context.Context, *round) error { return nil },
-			after:  func(ctx context.Context, r *round) error { return r.mistFaults(ctx, `{}`) },
 		}
 	}
 	return []*fault{

@@ -74,7 +74,7 @@ func TestCancelRunning(t *testing.T) {
 	b := setup(t)
 	gateway := startGateway(t)
 	// The first segment comes back, so that there is a push; the others never do.
-	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: "/1.ts"}))
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: secondSegment}))
 	source, _ := b.source(t, long())
 	req := b.request(t, source)
 	req.Livepeer = gateway.livepeer()

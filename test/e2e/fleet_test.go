@@ -28,7 +28,7 @@ func TestDrain(t *testing.T) {
 	needsStandIn(t, "be two of them")
 	b := setupOwn(t, func(cfg *devstack.Config) { cfg.Hosts, cfg.Slots = 2, 2 })
 	gateway := startGateway(t)
-	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: "/1.ts"}))
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: secondSegment}))
 	source, facts := b.source(t, long())
 	req := b.request(t, source)
 	req.Livepeer = gateway.livepeer()

@@ -17,6 +17,9 @@ import (
 // profilesHeader carries the profiles of a segment where no gateway knows them.
 const profilesHeader = "Livepeer-Transcode-Configuration"
 
+// secondSegment is the end of its URL: Mist counts from 1, as its first cut is empty.
+const secondSegment = "/2.ts"
+
 // gateway is Livepeer's API with one Broadcaster behind it, for one test: a request
 // names it, so that it can misbehave while others' transcodes go on.
 type gateway struct {
@@ -60,15 +63,16 @@ func (g *gateway) livepeer() *livepeer {
 	return &livepeer{AccessToken: g.token, APIURL: g.url + "/api"}
 }
 
-func (g *gateway) list(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "Bearer "+g.token {
-		http.Error(w, "no", http.StatusUnauthorized)
-		return
-	}
+// list wants no token: MistProcLivepeer sends none when it has one.
+func (g *gateway) list(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `[{"address":"`+g.broadcaster+`"}]`)
 }
 
 func (g *gateway) open(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer "+g.token {
+		http.Error(w, "no", http.StatusUnauthorized)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return

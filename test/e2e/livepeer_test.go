@@ -56,8 +56,7 @@ func TestLivepeerFails(t *testing.T) {
 			g.broadcaster = closed.URL
 		}, nothing},
 		{"token refused", func(_ *testing.T, g *gateway) { g.token += "?" }, nothing},
-		{"segments refused", misbehave(broadcaster.ModeRefuse), nothing},
-		{"errors", misbehave(broadcaster.ModeError), nothing},
+		{"segments refused", misbehave(broadcaster.ModeRefuse), failure{"segment_rejected", "transcode", "livepeer", true}},
 		{"answers of another type", misbehave(broadcaster.ModeContentType), nothing},
 		{"garbage", misbehave(broadcaster.ModeGarbage), nothing},
 		{"half renditions", misbehave(broadcaster.ModeTruncate), failure{"unplayable", "store", "livepeer", true}},
@@ -75,6 +74,24 @@ func TestLivepeerFails(t *testing.T) {
 			require.NotContains(t, transcode.Error.Message, gateway.token)
 		})
 	}
+}
+
+// A gateway that is full is waited for, however many attempts that takes.
+func TestGatewayFull(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	gateway := startGateway(t)
+	source, facts := b.source(t, plain())
+	req := b.request(t, source)
+	req.Livepeer = gateway.livepeer()
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeError}))
+	id := b.submit(t, req)
+	waiting := b.awaitTranscode(t, id, func(transcode *devstack.Transcode) bool {
+		return transcode.State == "queued" && transcode.Attempt > maxAttempts
+	})
+	require.Equal(t, "gateway_full", waiting.Error.Code)
+	require.NoError(t, gateway.SetFaults(calm()))
+	b.succeeds(t, id, facts)
 }
 
 func TestLivepeerFailsOnce(t *testing.T) {

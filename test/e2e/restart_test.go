@@ -28,7 +28,7 @@ func TestRestart(t *testing.T) {
 			b := setupOwn(t, func(*devstack.Config) {})
 			gateway := startGateway(t)
 			// Slow enough that it is in the middle of it, and stays there.
-			require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: "/2.ts"}))
+			require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: secondSegment}))
 			source, facts := b.source(t, long())
 			req := b.request(t, source, sized("a", 160, 96), sized("b", 208, 112))
 			req.Livepeer = gateway.livepeer()

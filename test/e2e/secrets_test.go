@@ -75,7 +75,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 	gateway := startGateway(t)
 	planted["Livepeer token of the request"] = gateway.token
 	// It stands still in the middle, so that there is time to look.
-	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: "/2.ts"}))
+	require.NoError(t, gateway.SetFaults(broadcaster.Faults{Mode: broadcaster.ModeHang, Match: secondSegment}))
 	source, facts := b.source(t, long())
 
 	request := func(source string) *request {

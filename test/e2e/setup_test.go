@@ -78,7 +78,7 @@ func (b *testBundle) explain(t *testing.T) {
 	}
 	again := *b
 	again.ctx = context.WithoutCancel(b.ctx) // it has ended by now
-	for _, line := range again.lines(t, `SELECT format('%s attempt %s on %s: %s %s %s', transcode_id, number, a.host_id, a.stage, a.outcome, a.error_message)
+	for _, line := range again.lines(t, `SELECT format('%s attempt %s on %s: %s %s %s: %s', transcode_id, number, a.host_id, a.stage, a.outcome, a.error_message, a.error_detail)
 		FROM weir.attempts a JOIN weir.transcodes t ON t.id = a.transcode_id WHERE strpos(t.output_url, $1) > 0 ORDER BY transcode_id, number`, b.prefix) {
 		t.Log(line)
 	}

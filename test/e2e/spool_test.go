@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,16 +15,16 @@ import (
 func TestPushTargetUnwritable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	source, _ := b.source(t, plain())
+	source, facts := b.source(t, plain())
 	req := b.request(t, source)
 	id := b.submit(t, req)
-	for attempt := 1; attempt <= maxAttempts; attempt++ {
-		target := filepath.Join(b.Daemons[0].Spool, nameOf(id)+"_"+strconv.Itoa(attempt), req.Profiles[0].Name+".ts")
-		await(t, b.ctx, "the attempt's folder", func() bool {
-			err := os.Mkdir(target, 0o700)
-			require.True(t, err == nil || errors.Is(err, fs.ErrNotExist), "%v", err)
-			return err == nil
-		})
-	}
-	b.fails(t, id, failure{"push_failed", "push", "host", true})
+	target := filepath.Join(b.Daemons[0].Spool, nameOf(id)+"_1", req.Profiles[0].Name+".ts")
+	await(t, b.ctx, "the attempt's folder", func() bool {
+		err := os.Mkdir(target, 0o700)
+		require.True(t, err == nil || errors.Is(err, fs.ErrNotExist), "%v", err)
+		return err == nil
+	})
+	// The host is to blame, and the transcode loses no attempt.
+	b.succeeds(t, id, facts)
+	require.Equal(t, []string{"2"}, b.lines(t, "SELECT attempts_left::text FROM weir.transcodes WHERE id = $1", id))
 }

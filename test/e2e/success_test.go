@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,17 +21,21 @@ func TestSuccess(t *testing.T) {
 		name     string
 		source   clip
 		profiles []devstack.Profile
+		sizes    [][2]int
 	}{
-		{"ladder of three", plain(), ladder},
-		{"one rendition", plain(), ladder[:1]},
-		{"two of one size", plain(), []devstack.Profile{sized("a", 160, 96), sized("b", 160, 96)}},
-		{"mov with B-frames", clip{name: "b.mov", args: picture + tone + bFrames + aac}, ladder[1:2]},
-		{"mkv with Opus", clip{name: "b.mkv", args: picture + tone + bFrames + "-c:a libopus "}, ladder[1:2]},
-		{"ts with MP2", clip{name: "b.ts", args: picture + tone + bFrames + "-c:a mp2 "}, ladder[1:2]},
-		{"rotated", clip{name: "r.mp4", args: plain().args, remux: "-c copy -metadata:s:v rotate=90"}, []devstack.Profile{sized("upright", 96, 160)}},
-		{"odd size", clip{name: "odd.mp4", args: "-f lavfi -i testsrc2=size=161x91:rate=30:duration=2 -c:v libx264 -preset ultrafast -pix_fmt yuv444p -g 30 "}, ladder[2:]},
-		{"a clock of its own", clip{name: "clock.mp4", args: picture + tone + "-fps_mode passthrough -enc_time_base 1:15360 " + x264 + aac}, ladder[2:]},
-		{"silent", clip{name: "mute.mp4", args: picture + x264}, ladder[2:]},
+		{"ladder of three", plain(), ladder, [][2]int{{320, 180}, {208, 118}, {160, 90}}},
+		{"ladder of Studio", plain(), []devstack.Profile{sized("720p", 1280, 720), sized("480p", 854, 480), sized("360p", 640, 360)}, [][2]int{{1280, 720}, {848, 478}, {640, 360}}},
+		{"one rendition", plain(), ladder[:1], [][2]int{{320, 180}}},
+		{"two of one size", plain(), []devstack.Profile{sized("a", 160, 96), sized("b", 160, 96)}, [][2]int{{160, 90}, {160, 90}}},
+		{"4:3", clip{name: "old.mp4", args: strings.ReplaceAll(plain().args, "320x180", "320x240")}, []devstack.Profile{sized("wide", 320, 180)}, [][2]int{{240, 180}}},
+		{"upright", clip{name: "up.mp4", args: strings.ReplaceAll(plain().args, "320x180", "180x320")}, []devstack.Profile{sized("across", 640, 360)}, [][2]int{{360, 640}}},
+		{"mov with B-frames", clip{name: "b.mov", args: picture + tone + bFrames + aac}, ladder[1:2], [][2]int{{208, 118}}},
+		{"mkv with Opus", clip{name: "b.mkv", args: picture + tone + bFrames + "-c:a libopus "}, ladder[1:2], [][2]int{{208, 118}}},
+		{"ts with MP2", clip{name: "b.ts", args: picture + tone + bFrames + "-c:a mp2 "}, ladder[1:2], [][2]int{{208, 118}}},
+		{"rotated", clip{name: "r.mp4", args: plain().args, remux: "-c copy -metadata:s:v rotate=90"}, []devstack.Profile{sized("tiny", 96, 160)}, [][2]int{{146, 260}}},
+		{"odd size", clip{name: "odd.mp4", args: "-f lavfi -i testsrc2=size=161x91:rate=30:duration=2 -c:v libx264 -preset ultrafast -pix_fmt yuv444p -g 30 "}, ladder[2:], [][2]int{{160, 90}}},
+		{"a clock of its own", clip{name: "clock.mp4", args: picture + tone + "-fps_mode passthrough -enc_time_base 1:15360 " + x264 + aac}, ladder[2:], [][2]int{{160, 90}}},
+		{"silent", clip{name: "mute.mp4", args: picture + x264}, ladder[2:], [][2]int{{160, 90}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,6 +46,8 @@ func TestSuccess(t *testing.T) {
 			require.Equal(t, 1, transcode.Attempt)
 			for i, rendition := range transcode.Renditions {
 				require.Equal(t, test.profiles[i].Name, rendition.Name, "in the order of the profiles")
+				size := [2]int{rendition.Width, rendition.Height}
+				require.Equal(t, test.sizes[i], size, "size of %s", rendition.Name)
 			}
 		})
 	}

@@ -12,11 +12,12 @@ import (
 // noisy is a source that no codec makes small: its rendition goes up in parts.
 func noisy() clip {
 	noise := strings.ReplaceAll(picture+tone, "duration=2", "duration=20")
-	return clip{name: "noisy.mp4", args: strings.Replace(noise, "duration=20 ", "duration=20,noise=alls=100:allf=t ", 1) + x264 + aac}
+	return clip{name: "noisy.mp4", args: strings.Replace(noise, "duration=20 ", "duration=20,noise=alls=10:allf=t ", 1) + x264 + aac}
 }
 
-// noisyBitrate gives it some 12 MB in its 20 seconds, which is two parts, and 1 MB a
-// segment, which is quickly encoded.
+// noisyBitrate gives it some 15 MB in its 20 seconds, which is two parts, and 1.5 MB a
+// segment, which is quickly encoded. With more noise the stand-in's encoder takes 1.6 times
+// what it is asked for, and that is more than a rendition may have.
 const noisyBitrate = 5_000_000
 
 // A daemon that is killed in the middle of an upload leaves a half one, which is gone
