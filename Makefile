@@ -18,18 +18,19 @@ DEVSTACK := $(BIN)/devstack run --
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  SOURCE=FILE|URL KEEP=1 make demo · RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
+	@echo "  SOURCE=FILE|URL KEEP=1 make demo · CASES=FOLDER ONLY=REGEXP make media"
+	@echo "  RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)
-.PHONY: setup build demo test test-mist lint generate verify bench chaos soak fuzz ci
+.PHONY: setup build demo test test-mist lint generate verify media bench chaos soak fuzz ci
 ifeq ($(shell command -v docker),)
-setup build demo test test-mist lint generate verify bench chaos soak fuzz ci:
+setup build demo test test-mist lint generate verify media bench chaos soak fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
 else
 # No Go, but Docker: the same target runs in a container that has Go.
 demo test:
 	docker compose run --rm --build workshop make $@
-setup build test-mist lint generate verify bench chaos soak fuzz ci:
+setup build test-mist lint generate verify media bench chaos soak fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod); with Docker alone there are: make demo, make test" >&2; exit 1
 endif
 else
@@ -78,10 +79,17 @@ verify: setup build $(BIN)/sqlc ## check generated code, schema dump, migrations
 	@$(DEVSTACK) tools/schema.sh | diff -u db/schema.sql - || { echo "db/schema.sql is stale: make generate" >&2; exit 1; }
 	@cd tools && go vet ./... && go test -count=1 ./...
 
+# CASES is a folder of media files, with a cases.tsv or without; ONLY is a regular expression of names.
+.PHONY: media
+media: setup build ## send the files of CASES=FOLDER (or the suite's own) through the whole system and judge them
+	@go build -o $(BIN)/ ./test/media
+	@CASES='$(CASES)' ONLY='$(ONLY)' $(BIN)/media
+
+# BENCH=-speed measures only what is added to a minute of 720p30.
 .PHONY: bench
 bench: setup build ## measure, beside the machine's own figures
 	@go build -o $(BIN)/ ./test/bench
-	@$(BIN)/bench
+	@$(BIN)/bench $(BENCH)
 
 # CHAOS are flags of the suite: -short, -only REGEXP, -logs FOLDER.
 .PHONY: chaos
