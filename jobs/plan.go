@@ -20,7 +20,7 @@ const (
 var lostReasons = []string{"SHM_LOST", "UNKNOWN"}
 
 // wroteAll is the reason of a push that has written all that its stream had, or got nothing
-// more for 25 s (output.cpp). That is not all if the process was killed, or still runs.
+// more for 25 s (output.cpp). That is not all if the process was killed, or ran on.
 const wroteAll = "CLEAN_EOF"
 
 // Rows is all that a supervisor knows when it decides: rows, and what it saw of
@@ -228,6 +228,12 @@ func late(rows Rows, now time.Time) bool {
 	return started != nil && duration != nil && now.Sub(*started) >= transcodeLimit(*duration)
 }
 
+// cutShort says whether a push ended for another reason than its process's own end.
+func (s *Seen) cutShort(name string) bool {
+	gone, known := s.Gone[name]
+	return s.Killed || s.ProcessAlive || known && s.EndedAt.Sub(gone) >= pushGrace
+}
+
 // planPushing tells whether a push is over. RECORDING_END comes a second before
 // PUSH_END, and is believed where the file is as large as it says; else Mist's own
 // list decides. Whether the file is whole is judged by what is in it, later; but one
@@ -238,7 +244,7 @@ func planPushing(rows Rows, r *dbsqlc.Rendition, now time.Time) Action {
 	bytes := seen.FileBytes[r.Name]
 	again := rows.Attempt.Reruns < rerunsMost && !seen.GaveUp
 	lost := r.RecordedReason != nil && (slices.Contains(lostReasons, *r.RecordedReason) ||
-		*r.RecordedReason == wroteAll && (seen.Killed || seen.ProcessAlive))
+		*r.RecordedReason == wroteAll && seen.cutShort(r.Name))
 	if !lost && r.RecordedBytes != nil && *r.RecordedBytes > 0 && bytes == *r.RecordedBytes {
 		return Action{Do: DoPushed, Rendition: r}
 	}

@@ -142,6 +142,8 @@ func TestPlan(t *testing.T) {
 			with(gone, func(s *Seen) { hundred(s); killed(s) }), DoStartAgain, ""},
 		{"the process runs, and a push got nothing for too long", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, wrote)},
 			with(alive, hundred), DoWait, ""},
+		{"and later the process is through", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, wrote)},
+			with(gone, func(s *Seen) { hundred(s); s.Gone = map[string]time.Time{"a": s.EndedAt.Add(-pushGrace)} }), DoStartAgain, ""},
 		{"it was through, and a push has all that its stream had", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, wrote)},
 			with(gone, hundred), DoPushed, ""},
 		{"it was killed, and a push has all that it wanted", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, recorded)},

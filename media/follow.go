@@ -7,15 +7,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
 	// followEvery is how often a file that grows is looked at. Mist writes in pieces of a segment.
 	followEvery = 100 * time.Millisecond
 
-	// followNice leaves the host's cores to the transcodes that run beside it.
+	// followNice leaves the host's cores to the transcodes that run beside it, until the push is over
+	// and everything waits for what is left.
 	followNice = "10"
 )
 
@@ -81,7 +86,13 @@ func (t *Tools) follow(ctx context.Context, path string, over <-chan struct{}) *
 	grown := &growing{file: file, ctx: ctx, over: over, look: tick.C}
 	var frames frameCount
 	args := append([]string{"-n", followNice, t.ffmpeg()}, decodeArgs("-threads", "1", "-protocol_whitelist", "pipe", "-f", "mpegts", "-i", "pipe:0")...)
-	if err := run(ctx, "nice", io.TeeReader(grown, demux), &frames, args...); err != nil {
+	err = runWith(ctx, "nice", &frames, func(cmd *exec.Cmd) {
+		cmd.Stdin = io.TeeReader(grown, demux)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		// The group has all its threads. Who may not do that waits for longer.
+		grown.atEnd = func() { _ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, 0) }
+	}, args...)
+	if err != nil {
 		return nil
 	}
 	if err := demux.end(); err != nil || !grown.ended || int64(frames) != sum.pictures {
@@ -93,10 +104,12 @@ func (t *Tools) follow(ctx context.Context, path string, over <-chan struct{}) *
 // growing reads a file that is being written, and waits at its end for more until it is told that
 // there is none.
 type growing struct {
-	file  *os.File
-	ctx   context.Context //nolint:containedctx // of the one reading that it is made for
-	over  <-chan struct{}
-	look  <-chan time.Time
+	file *os.File
+	ctx  context.Context //nolint:containedctx // of the one reading that it is made for
+	over <-chan struct{}
+	look <-chan time.Time
+	// atEnd is called once it is known where the file ends.
+	atEnd func()
 	ended bool
 }
 
@@ -106,6 +119,10 @@ func (g *growing) Read(p []byte) (int, error) {
 		select { // before the read: what is written before it is told is read
 		case <-g.over:
 			over = true
+			if g.atEnd != nil {
+				g.atEnd()
+				g.atEnd = nil
+			}
 		default:
 		}
 		n, err := g.file.Read(p)
