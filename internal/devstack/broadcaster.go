@@ -20,6 +20,9 @@ const (
 	manyManifests = 1000
 	// manifestLife is longer than the pause between two segments of a slow transcode.
 	manifestLife = 10 * time.Second
+	// unhurried is how late it may be before it turns segments away: on a machine whose
+	// cores are all busy its encoders are late by themselves.
+	unhurried = time.Minute
 )
 
 // Broadcaster is a stand-in Livepeer Broadcaster.
@@ -39,6 +42,9 @@ type BroadcasterConfig struct {
 	MaxManifests int
 	// ManifestLife is how long it keeps one after its last segment; default manifestLife.
 	ManifestLife time.Duration
+	// LeastInFlight is how long any segment may take before it answers 503 to the next;
+	// default unhurried.
+	LeastInFlight time.Duration
 	// Flags are more of the program's, say "-hevc".
 	Flags []string
 }
@@ -54,6 +60,7 @@ func StartBroadcaster(ctx context.Context, cfg *BroadcasterConfig) (*Broadcaster
 	flags := append([]string{
 		"-v", "-max-manifests", strconv.Itoa(cmp.Or(cfg.MaxManifests, manyManifests)),
 		"-manifest-life", cmp.Or(cfg.ManifestLife, manifestLife).String(),
+		"-least-in-flight", cmp.Or(cfg.LeastInFlight, unhurried).String(),
 	}, cfg.Flags...)
 	return onFreePort(ctx, func(port int) (*Broadcaster, error) {
 		cmd := exec.Command(program, append([]string{"-listen", hostPort(port)}, flags...)...) //nolint:noctx // lives until Close, not until a context ends

@@ -26,6 +26,8 @@ const (
 	// slowFactor is how much of a segment's length a slow Broadcaster works on it: of the
 	// length that it is told, which is four times that of what is in it.
 	slowFactor = 2. / 4
+	// realHurry is how late a real orchestrator may be at least before its gateway leaves it.
+	realHurry = 1500 * time.Millisecond
 	// smallManifests is how many streams a small gateway takes: fewer than the load has.
 	smallManifests = 2
 )
@@ -68,9 +70,11 @@ func broadcasterFaults() []*fault {
 		},
 		{
 			name: "gateway full until others are done", within: anew, repeats: roomAwaited,
-			before: func(ctx context.Context, r *round) error { return r.smallGateway(ctx) },
+			before: func(ctx context.Context, r *round) error {
+				return r.otherBroadcaster(ctx, &devstack.BroadcasterConfig{MaxManifests: smallManifests})
+			},
 			strike: func(ctx context.Context, r *round) error { return r.failingAs(ctx, jobs.CodeGatewayFull, 1) },
-			after:  func(_ context.Context, r *round) error { return r.largeGateway() },
+			after:  func(_ context.Context, r *round) error { return r.usualBroadcaster() },
 		},
 		{
 			name: "Broadcaster answers 503 at first", within: anew, repeats: roomAwaited,
@@ -84,9 +88,13 @@ func broadcasterFaults() []*fault {
 		{
 			name: "Broadcaster needs twice a segment's length", within: anew, repeats: nothing,
 			before: func(ctx context.Context, r *round) error {
-				return r.misbehave(ctx, broadcaster.Faults{Mode: broadcaster.ModeThroughput, Factor: slowFactor})
+				if err := r.otherBroadcaster(ctx, &devstack.BroadcasterConfig{LeastInFlight: realHurry}); err != nil {
+					return err
+				}
+				return r.other.Faults(ctx, fmt.Sprintf(`{"mode":%q,"factor":%g}`, broadcaster.ModeThroughput, slowFactor))
 			},
 			strike: func(context.Context, *round) error { return nil },
+			after:  func(_ context.Context, r *round) error { return r.usualBroadcaster() },
 		},
 		spoiled("answers 422", broadcaster.ModeRefuse),
 		spoiled("returns garbage", broadcaster.ModeGarbage),
@@ -101,32 +109,30 @@ func broadcasterFaults() []*fault {
 	}
 }
 
-// smallGateway leads all hosts to a Broadcaster that takes few streams at once.
-func (r *round) smallGateway(ctx context.Context) error {
-	dir, err := r.Folder.Make("small-gateway-" + r.key)
-	if err != nil {
+// otherBroadcaster leads all hosts to a Broadcaster of the round's own.
+func (r *round) otherBroadcaster(ctx context.Context, cfg *devstack.BroadcasterConfig) (err error) {
+	if cfg.Dir, err = r.Folder.Make("broadcaster-" + r.key); err != nil {
 		return err
 	}
-	small, err := devstack.StartBroadcaster(ctx, &devstack.BroadcasterConfig{Dir: dir, BinDir: r.binDir, MaxManifests: smallManifests})
-	if err != nil {
+	cfg.BinDir = r.binDir
+	if r.other, err = devstack.StartBroadcaster(ctx, cfg); err != nil {
 		return err
 	}
-	r.small = small
 	for _, gate := range r.toBroadcaster {
-		r.large = gate.lead(strings.TrimPrefix(small.URL, "http://"))
+		r.usual = gate.lead(strings.TrimPrefix(r.other.URL, "http://"))
 	}
 	return nil
 }
 
-// largeGateway leads them back.
-func (r *round) largeGateway() error {
-	if r.small == nil {
+// usualBroadcaster leads them back.
+func (r *round) usualBroadcaster() error {
+	if r.other == nil {
 		return nil
 	}
 	for _, gate := range r.toBroadcaster {
-		gate.lead(r.large)
+		gate.lead(r.usual)
 	}
-	return r.small.Close()
+	return r.other.Close()
 }
 
 // misbehave tells the Broadcaster how, until it is told otherwise or the round ends.

@@ -40,10 +40,9 @@ type round struct {
 	ids []string
 	// twin is a second daemon of one host; nil where there is none.
 	twin *devstack.Daemon
-	// small is a Broadcaster in the place of large, the usual one's address; nil where
-	// there is none.
-	small *devstack.Broadcaster
-	large string
+	// other is a Broadcaster in the place of the one at usual; nil where there is none.
+	other *devstack.Broadcaster
+	usual string
 
 	healedAt, endedAt time.Time
 }

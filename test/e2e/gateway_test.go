@@ -44,7 +44,7 @@ func calm() broadcaster.Faults { return broadcaster.Faults{Mode: broadcaster.Mod
 // startGateway listens on a free port.
 func startGateway(t *testing.T) *gateway {
 	t.Helper()
-	transcoder, err := broadcaster.New(&broadcaster.Config{})
+	transcoder, err := broadcaster.New(&broadcaster.Config{LeastInFlight: patience}) // both cores are busy: it would be late by itself
 	require.NoError(t, err)
 	require.NoError(t, transcoder.SetFaults(calm()))
 	g := &gateway{Broadcaster: transcoder, token: rand.Text(), profiles: map[string]string{}}

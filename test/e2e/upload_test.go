@@ -37,6 +37,7 @@ func TestKilledInAnUpload(t *testing.T) {
 			await(t, b.ctx, "a half upload", half)
 			require.NoError(t, b.Daemons[0].Kill())
 			require.True(t, half(), "nobody was there to abort it")
+			attempt := b.lines(t, "SELECT attempt::text FROM weir.transcodes WHERE id = $1", id)
 
 			if !stored {
 				b.admin(t, "transcodes", "cancel", id)
@@ -44,7 +45,8 @@ func TestKilledInAnUpload(t *testing.T) {
 			door.open()
 			require.NoError(t, b.Daemons[0].Restart(b.ctx))
 			if stored {
-				require.Equal(t, 1, b.succeeds(t, id, facts).Attempt)
+				b.succeeds(t, id, facts)
+				require.Equal(t, attempt, b.lines(t, "SELECT attempt::text FROM weir.transcodes WHERE id = $1", id))
 				return
 			}
 			require.Equal(t, "cancelled", b.ends(t, id).State)
