@@ -280,7 +280,8 @@ func TestTerminateLetsInputsGiveTheirPagesBack(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, !hangs, left)
 			require.Equal(t, hangs, p.Alive(), "nothing is killed")
-			require.True(t, gone(input))
+			// It was asked; how long it takes is the machine's.
+			require.Eventually(t, func() bool { return gone(input) }, patience, time.Millisecond)
 			require.NoFileExists(t, page)
 			require.NoError(t, p.Stop(t.Context(), 0))
 			require.False(t, p.Alive())
