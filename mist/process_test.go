@@ -298,7 +298,7 @@ func TestKillFindsWhatALeaderLeftBehind(t *testing.T) {
 	left, err := p.Terminate(t.Context(), 100*time.Millisecond)
 	require.NoError(t, err)
 	require.False(t, left)
-	require.False(t, p.Alive())
+	require.Eventually(t, func() bool { return !p.Alive() }, patience, time.Millisecond)
 	require.False(t, gone(input), "it ignores SIGTERM, and Mist has its turn first")
 	require.NoError(t, p.Kill(t.Context()))
 	require.True(t, gone(input))

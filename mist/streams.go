@@ -12,8 +12,8 @@ import (
 
 // renditionBuffer is how much of a rendition stream Mist keeps. It drops what
 // is older, and a push that comes late needs the first frame, so it is longer
-// than the clock of any prepared file (26 hours).
-const renditionBuffer = 27 * time.Hour
+// than any source: a day.
+const renditionBuffer = 24 * time.Hour
 
 // Stream is a stream's configuration.
 type Stream struct {

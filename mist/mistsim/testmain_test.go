@@ -308,10 +308,13 @@ func (p *process) exitCode(t *testing.T) int {
 	return p.ProcessState.ExitCode()
 }
 
+// unhurried is how long a Broadcaster waits for a machine that is busy with other tests.
+const unhurried = time.Minute
+
 // startBroadcaster serves a real one in this process.
 func startBroadcaster(t *testing.T) (*broadcaster.Broadcaster, string) {
 	t.Helper()
-	b, err := broadcaster.New(&broadcaster.Config{})
+	b, err := broadcaster.New(&broadcaster.Config{LeastInFlight: unhurried, Timeout: unhurried})
 	require.NoError(t, err, "apt-get install ffmpeg")
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
