@@ -12,6 +12,8 @@ BIN := build/bin
 PACKAGES ?= ./...
 # RACE=1 turns the race detector on; TESTFLAGS are for `go test`.
 GOTEST := go test $(if $(RACE),-race) $(TESTFLAGS)
+# Whole systems that encode video: one at a time, or two would starve each other's time limits.
+ALONE := ./mist/mistsim ./test/...
 DEVSTACK := $(BIN)/devstack run --
 
 .PHONY: help
@@ -51,7 +53,12 @@ demo: setup build ## run the whole system on this machine and one request throug
 
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
+ifeq ($(PACKAGES),./...)
+	@$(DEVSTACK) $(GOTEST) $$(go list ./... | grep -vxF "$$(go list $(ALONE))")
+	@$(DEVSTACK) $(GOTEST) -p 1 $(ALONE)
+else
 	@$(DEVSTACK) $(GOTEST) $(PACKAGES)
+endif
 
 .PHONY: test-mist
 test-mist: setup build ## run the end-to-end tests against the Mist of WEIR_TEST_MIST_API

@@ -60,7 +60,7 @@ func StartBroadcaster(ctx context.Context, cfg *BroadcasterConfig) (*Broadcaster
 	flags := append([]string{
 		"-v", "-max-manifests", strconv.Itoa(cmp.Or(cfg.MaxManifests, manyManifests)),
 		"-manifest-life", cmp.Or(cfg.ManifestLife, manifestLife).String(),
-		"-least-in-flight", cmp.Or(cfg.LeastInFlight, unhurried).String(),
+		"-least-in-flight", cmp.Or(cfg.LeastInFlight, unhurried).String(), "-timeout", unhurried.String(),
 	}, cfg.Flags...)
 	return onFreePort(ctx, func(port int) (*Broadcaster, error) {
 		cmd := exec.Command(program, append([]string{"-listen", hostPort(port)}, flags...)...) //nolint:noctx // lives until Close, not until a context ends
