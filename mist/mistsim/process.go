@@ -56,15 +56,20 @@ func (s *Server) detach(pid int, killed bool) {
 		delete(in.users, pid)
 		in.idleSince = time.Now()
 	}
-	if b := s.sinks[p.sink]; b != nil && b.pid == pid {
-		b.detached, b.killed, b.endAt = true, killed, time.Now()
-		b.lingers = s.resumeMode(b.name) != wipes
-		if killed && s.upstream() && !b.lingers {
-			b.endAt = b.endAt.Add(s.cfg.Timing.KilledSource)
-		}
+	if b := s.sinks[p.sink]; b != nil && b.pid == pid && !b.detached {
+		s.detachSink(b, killed)
 	}
 	if p.stats == nil {
 		delete(s.processes, pid) // it lived too short to be listed
+	}
+}
+
+// detachSink leaves a sink without its source. The caller holds the lock.
+func (s *Server) detachSink(b *sink, killed bool) {
+	b.detached, b.killed, b.endAt = true, killed, time.Now()
+	b.lingers = s.resumeMode(b.name) != wipes
+	if killed && s.upstream() && !b.lingers {
+		b.endAt = b.endAt.Add(s.cfg.Timing.KilledSource)
 	}
 }
 

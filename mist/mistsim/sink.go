@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"weir/mist/mistsim/shm"
@@ -357,6 +358,9 @@ func (s *Server) bufferPass(now time.Time) {
 	s.mu.Lock()
 	for _, name := range slices.Sorted(maps.Keys(s.sinks)) {
 		b := s.sinks[name]
+		if !b.detached && errors.Is(syscall.Kill(b.pid, 0), syscall.ESRCH) {
+			s.detachSink(b, true) // a buffer looks for its source by its PID
+		}
 		if b.lingers {
 			switch {
 			case b.readers > 0:

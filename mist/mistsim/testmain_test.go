@@ -226,13 +226,14 @@ func (h *host) until(t *testing.T, name string, pleases func(object) bool) objec
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
-		if got := h.poll(t, name); pleases(got) {
+		got := h.poll(t, name)
+		if pleases(got) {
 			return got
 		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			require.FailNow(t, "host did not get there")
+			require.FailNow(t, "host did not get there", "%v", got)
 		}
 	}
 }
