@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"time"
 
 	"weir/db/dbsqlc"
@@ -33,22 +32,10 @@ const (
 	progressMargin = 20 * time.Second
 )
 
-// measured is what patience depends on, of what was prepared (media.Prepared).
-type measured struct {
-	Bytes int64 `json:"bytes"`
-	// SegmentMS is the longest segment's length as it is posted.
-	SegmentMS int64 `json:"segment_ms"`
-}
-
-func measuredOf(a *dbsqlc.Attempt) measured {
-	var m measured
-	_ = json.Unmarshal(a.Prepared, &m) // what can't be read was not measured
-	return m
-}
-
 // startPatience is how long a process may show no post before its start counts as hung.
 func startPatience(a *dbsqlc.Attempt, reading bool) time.Duration {
-	patience := startFloor + time.Duration(measuredOf(a).Bytes/megabyte)*startPerMB
+	prepared, _ := preparedOf(a) // what can't be read is taken for the usual
+	patience := startFloor + time.Duration(prepared.Bytes/megabyte)*startPerMB
 	if reading {
 		patience *= readingFactor
 	}
@@ -59,7 +46,8 @@ func startPatience(a *dbsqlc.Attempt, reading bool) time.Duration {
 // Broadcaster may keep it waiting with its longest segment. A garbage source hangs for
 // ever.
 func progressPatience(a *dbsqlc.Attempt) time.Duration {
-	segment := time.Duration(measuredOf(a).SegmentMS) * time.Millisecond
+	prepared, _ := preparedOf(a) // what can't be read is taken for the usual
+	segment := time.Duration(prepared.SegmentMS) * time.Millisecond
 	if segment <= 0 {
 		segment = segmentUsual
 	}

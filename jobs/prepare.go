@@ -33,9 +33,6 @@ func (s *supervisor) prepare(ctx context.Context, rows *Rows) error {
 	}
 	s.log.InfoContext(ctx, "source prepared", "frames", prepared.Frames, "reencoded", prepared.Reencoded,
 		"probe", probed.Sub(began), "prepare", time.Since(probed))
-	if size := pictures(&prepared); min(size.Width, size.Height) < 1 {
-		return failed(string(media.CodeSourceUndecodable), StageProbe, "its pictures have no size")
-	}
 	sourceJSON, err := json.Marshal(source)
 	if err != nil {
 		return fmt.Errorf("write down the probe: %w", err)

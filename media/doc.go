@@ -13,7 +13,7 @@
 // ticks, and where Mist is told in milliseconds (MS). A source's frames have true times ([timeline]);
 // in the prepared file they lie on an even clock ([clock]), which is all that Mist and a Broadcaster
 // ever see; Finish turns the clock's times back into true ones. Progress, speed and durations speak of
-// true time, StopMS and TotalMS of the clock.
+// true time, StopMS and SegmentMS of the clock.
 //
 // # Segments
 //

@@ -35,6 +35,5 @@ func (b *body) pad() error {
 		at += stride
 	}
 	b.longest = max(b.longest, stride)
-	b.padTicks = at
 	return nil
 }

@@ -40,7 +40,6 @@ type Prepared struct {
 	// StopMS is where a push has to end (recstop), on Mist's clock: every rendition frame of the
 	// source has a smaller DTS, every frame of the padding a greater one.
 	StopMS    int64 `json:"stop_ms"`
-	TotalMS   int64 `json:"total_ms"`   // DTS where the padding ends
 	SegmentMS int64 `json:"segment_ms"` // the longest Content-Duration
 	Bytes     int64 `json:"bytes"`
 	// Frames are those of the source part. They are the source's, unless some could not be decoded.
@@ -247,7 +246,6 @@ type body struct {
 	begun    int64 // pictures before the segment in hand
 	params   []byte
 	tail     []picture // the first pictures of the last segment, for the padding
-	padTicks int64
 	longest  int64
 	path     string
 	startUS  int64
@@ -368,7 +366,7 @@ func (b *body) checkCopy() error {
 func (b *body) prepared(src Source, why string) Prepared {
 	frames := int64(len(b.clock.ticks))
 	p := Prepared{
-		Path: b.path, StopMS: b.clock.stop / ticksPerMS, TotalMS: b.padTicks / ticksPerMS, SegmentMS: b.longest / ticksPerMS,
+		Path: b.path, StopMS: b.clock.stop / ticksPerMS, SegmentMS: b.longest / ticksPerMS,
 		Bytes: b.mux.bytes, Frames: frames, StartUS: b.startUS, Segments: int64(len(b.clock.segments)),
 		Width: src.Video.CodedWidth, Height: src.Video.CodedHeight, ClockFPS: b.clock.fps, RateScale: float64(b.clock.fps) / b.dense,
 		Rate: b.rate, Variable: !b.even, Reencoded: why, Warnings: b.warnings,
