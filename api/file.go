@@ -7,17 +7,18 @@ import (
 	"github.com/google/uuid"
 
 	"weir/jobs"
+	"weir/secret"
 	"weir/storage"
 )
 
 // FileSubmission is the body of POST /api/transcode/file, the old form. What it
 // names ignored is taken and not read, as it ever was.
 type FileSubmission struct {
-	SourceLocation  SecretURL      `json:"source_location" doc:"The video, an S3 form; renditions go to its folder." example:"s3://media/in/1.mp4"`
-	CallbackURL     SecretURL      `json:"callback_url" doc:"Where status and outcome are posted." example:"https://studio.example/hooks/4711"`
-	Profiles        []FileProfile  `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
-	AccessToken     storage.Secret `json:"accessToken,omitempty" doc:"For Livepeer's API; without it the daemon's own way is taken."`
-	TranscodeAPIURL SecretURL      `json:"transcodeAPIUrl,omitempty" doc:"Livepeer's API; read with accessToken only."`
+	SourceLocation  SecretURL     `json:"source_location" doc:"The video, an S3 form; renditions go to its folder." example:"s3://media/in/1.mp4"`
+	CallbackURL     SecretURL     `json:"callback_url" doc:"Where status and outcome are posted." example:"https://studio.example/hooks/4711"`
+	Profiles        []FileProfile `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
+	AccessToken     secret.Secret `json:"accessToken,omitempty" doc:"For Livepeer's API; without it the daemon's own way is taken."`
+	TranscodeAPIURL SecretURL     `json:"transcodeAPIUrl,omitempty" doc:"Livepeer's API; read with accessToken only."`
 
 	ManifestID       Ignored `json:"manifestID,omitzero" required:"true" doc:"Must be there; ignored."`
 	VerificationFreq Ignored `json:"verificationFreq,omitzero" required:"true" doc:"Must be there; ignored."`

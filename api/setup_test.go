@@ -19,7 +19,7 @@ import (
 	"weir/api"
 	"weir/db/dbtest"
 	"weir/jobs"
-	"weir/storage"
+	"weir/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -65,9 +65,9 @@ func setup(t *testing.T, change ...func(*api.Config)) *bundle {
 	return b
 }
 
-func sealer(tb testing.TB) *storage.Sealer {
+func sealer(tb testing.TB) *secret.Sealer {
 	tb.Helper()
-	s, err := storage.NewSealer(storage.Key{1, 2, 3})
+	s, err := secret.NewSealer(secret.Key{1, 2, 3})
 	require.NoError(tb, err)
 	return s
 }

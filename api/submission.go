@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"weir/secret"
 	"weir/storage"
 )
 
@@ -40,8 +41,8 @@ func (Place) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 
 // Livepeer is a request's own way to Livepeer.
 type Livepeer struct {
-	AccessToken storage.Secret `json:"access_token" doc:"For Livepeer's API; it is sealed and never shown."`
-	APIURL      SecretURL      `json:"api_url,omitempty" doc:"Livepeer's API, where it is not the usual one." example:"https://livepeer.studio/api"`
+	AccessToken secret.Secret `json:"access_token" doc:"For Livepeer's API; it is sealed and never shown."`
+	APIURL      SecretURL     `json:"api_url,omitempty" doc:"Livepeer's API, where it is not the usual one." example:"https://livepeer.studio/api"`
 }
 
 // TransformSchema implements huma.SchemaTransformer.

@@ -17,47 +17,49 @@ import (
 	"slices"
 	"strings"
 
+	"weir/secret"
+
 	"github.com/caarlos0/env/v11"
 )
 
 // Config is the daemon's settings. Each field's `desc` is what docs/settings.md says.
 type Config struct {
-	DatabaseURL      Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it."`
-	DatabaseMaxConns int32  `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
-	SecretKey        Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
+	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it."`
+	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
+	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
 
 	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
 	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
 
-	APIListen string `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
-	APITokens Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
+	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
+	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
-	HostID        string   `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
-	HostSlots     int      `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
-	StoreWorkers  int      `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished and uploaded at once (1 to 100)."`
-	SpoolDir      string   `env:"WEIR_SPOOL_DIR" envDefault:"/var/lib/weir/spool" desc:"Folder for sources and renditions in work; MistServer must see it under the same path."`
-	SpoolReserve  int64    `env:"WEIR_SPOOL_RESERVE" envDefault:"2147483648" desc:"Bytes that stay free on the spool's disk; a host with less takes no work."`
-	SourceMax     int64    `env:"WEIR_SOURCE_MAX_BYTES" envDefault:"53687091200" desc:"Largest source in bytes."`
-	TriggerListen string   `env:"WEIR_TRIGGER_LISTEN" envDefault:"127.0.0.1:8938" desc:"Loopback address that Mist's triggers are posted to."`
-	MistAPI       string   `env:"WEIR_MIST_API" envDefault:"http://127.0.0.1:4242/api2" desc:"The API of this machine's MistServer."`
-	MistUsername  string   `env:"WEIR_MIST_USERNAME" desc:"Account of MistServer, where it asks for one."`
-	MistPassword  Secret   `env:"WEIR_MIST_PASSWORD" desc:"Its password."`
-	MistBinDir    string   `env:"WEIR_MIST_BIN_DIR" envDefault:"/usr/bin" desc:"Folder of MistProcLivepeer."`
-	ShmDir        string   `env:"WEIR_SHM_DIR" envDefault:"/dev/shm" desc:"Where MistServer keeps its shared memory; what killed inputs leave there is removed."`
-	Broadcasters  []string `env:"WEIR_BROADCASTERS" envSeparator:"," desc:"Livepeer Broadcasters as URLs, separated by commas. Or give WEIR_LIVEPEER_TOKEN."`
-	LivepeerAPI   string   `env:"WEIR_LIVEPEER_API" envDefault:"https://livepeer.live/api" desc:"Livepeer's API, asked for Broadcasters where WEIR_LIVEPEER_TOKEN is used."`
-	LivepeerToken Secret   `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
+	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
+	HostSlots     int           `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
+	StoreWorkers  int           `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished and uploaded at once (1 to 100)."`
+	SpoolDir      string        `env:"WEIR_SPOOL_DIR" envDefault:"/var/lib/weir/spool" desc:"Folder for sources and renditions in work; MistServer must see it under the same path."`
+	SpoolReserve  int64         `env:"WEIR_SPOOL_RESERVE" envDefault:"2147483648" desc:"Bytes that stay free on the spool's disk; a host with less takes no work."`
+	SourceMax     int64         `env:"WEIR_SOURCE_MAX_BYTES" envDefault:"53687091200" desc:"Largest source in bytes."`
+	TriggerListen string        `env:"WEIR_TRIGGER_LISTEN" envDefault:"127.0.0.1:8938" desc:"Loopback address that Mist's triggers are posted to."`
+	MistAPI       string        `env:"WEIR_MIST_API" envDefault:"http://127.0.0.1:4242/api2" desc:"The API of this machine's MistServer."`
+	MistUsername  string        `env:"WEIR_MIST_USERNAME" desc:"Account of MistServer, where it asks for one."`
+	MistPassword  secret.Secret `env:"WEIR_MIST_PASSWORD" desc:"Its password."`
+	MistBinDir    string        `env:"WEIR_MIST_BIN_DIR" envDefault:"/usr/bin" desc:"Folder of MistProcLivepeer."`
+	ShmDir        string        `env:"WEIR_SHM_DIR" envDefault:"/dev/shm" desc:"Where MistServer keeps its shared memory; what killed inputs leave there is removed."`
+	Broadcasters  []string      `env:"WEIR_BROADCASTERS" envSeparator:"," desc:"Livepeer Broadcasters as URLs, separated by commas. Or give WEIR_LIVEPEER_TOKEN."`
+	LivepeerAPI   string        `env:"WEIR_LIVEPEER_API" envDefault:"https://livepeer.live/api" desc:"Livepeer's API, asked for Broadcasters where WEIR_LIVEPEER_TOKEN is used."`
+	LivepeerToken secret.Secret `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
-	S3Endpoint     string `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
-	S3Region       string `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
-	S3AccessKey    string `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
-	S3SecretKey    Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
-	S3PathStyle    bool   `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
-	SourceHTTP     bool   `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
-	CallbackSecret Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
+	S3Endpoint     string        `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
+	S3Region       string        `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
+	S3AccessKey    string        `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
+	S3SecretKey    secret.Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
+	S3PathStyle    bool          `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
+	SourceHTTP     bool          `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	CallbackSecret secret.Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
 
-	CallbackToken Secret   `env:"WEIR_CALLBACK_TOKEN" desc:"Sent as Authorization: Bearer with callbacks to the hosts of WEIR_CALLBACK_TOKEN_HOSTS: Studio's task runner asks for one."`
-	CallbackHosts []string `env:"WEIR_CALLBACK_TOKEN_HOSTS" envSeparator:"," desc:"Hosts, or HOST:PORTs, that WEIR_CALLBACK_TOKEN is meant for, separated by commas."`
+	CallbackToken secret.Secret `env:"WEIR_CALLBACK_TOKEN" desc:"Sent as Authorization: Bearer with callbacks to the hosts of WEIR_CALLBACK_TOKEN_HOSTS: Studio's task runner asks for one."`
+	CallbackHosts []string      `env:"WEIR_CALLBACK_TOKEN_HOSTS" envSeparator:"," desc:"Hosts, or HOST:PORTs, that WEIR_CALLBACK_TOKEN is meant for, separated by commas."`
 
 	HEVC      bool `env:"WEIR_TRANSCODERS_HEVC" envDefault:"false" desc:"The Broadcasters' transcoders take HEVC: such sources pass as they are instead of being encoded."`
 	HighDepth bool `env:"WEIR_TRANSCODERS_HIGH_DEPTH" envDefault:"false" desc:"The Broadcasters' transcoders take H264 of more than 8 bits, or with more colour than 4:2:0: it passes as it is."`

@@ -16,7 +16,7 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
-	"weir/storage"
+	"weir/secret"
 	"weir/studio"
 )
 
@@ -49,7 +49,7 @@ func (CallbackArgs) InsertOpts() river.InsertOpts {
 type callbackWorker struct {
 	river.WorkerDefaults[CallbackArgs]
 	db     *pgxpool.Pool
-	sealer *storage.Sealer
+	sealer *secret.Sealer
 	studio *studio.Client
 	log    *slog.Logger
 }
@@ -105,7 +105,7 @@ func (w *callbackWorker) deliver(ctx context.Context, t *dbsqlc.Transcode, callb
 		return studio.Result{Verdict: studio.Retry, Err: failureOf(err, StageQueue).Text}
 	}
 	return w.studio.Deliver(ctx, studio.Delivery{
-		URL: studio.Secret(url), Body: []byte(callback.Body), EventID: callback.ID.String(), Attempt: int(callback.Attempts) + 1,
+		URL: secret.Secret(url), Body: []byte(callback.Body), EventID: callback.ID.String(), Attempt: int(callback.Attempts) + 1,
 	})
 }
 

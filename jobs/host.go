@@ -17,6 +17,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/media"
 	"weir/mist"
+	"weir/secret"
 	"weir/storage"
 )
 
@@ -56,7 +57,7 @@ type Host struct {
 	Mist    *mist.Client
 	Media   *media.Tools
 	Storage *storage.Client
-	Sealer  *storage.Sealer
+	Sealer  *secret.Sealer
 	Wakes   *Wakes
 	Log     *slog.Logger
 
@@ -70,7 +71,7 @@ type Host struct {
 	ShmDir string
 	// Broadcasters, or LivepeerToken and LivepeerAPI, say how to reach Livepeer.
 	Broadcasters  []string
-	LivepeerToken string
+	LivepeerToken secret.Secret
 	LivepeerAPI   string
 	// TriggerURL is where Mist posts its triggers.
 	TriggerURL string
@@ -258,7 +259,7 @@ func (h *Host) open(t *dbsqlc.Transcode, column sealed, value []byte) (string, e
 	return openSealed(h.Sealer, t.ID, column, value)
 }
 
-func openSealed(sealer *storage.Sealer, id uuid.UUID, column sealed, value []byte) (string, error) {
+func openSealed(sealer *secret.Sealer, id uuid.UUID, column sealed, value []byte) (string, error) {
 	text, err := sealer.Open(value, column.of(id))
 	if err != nil {
 		return "", fmt.Errorf("open the %s of %s: %w", column, id, failed(CodeSecretUnreadable, StageFetch, err.Error()))

@@ -170,7 +170,7 @@ func (s *supervisor) processText(ctx context.Context) string {
 	} else if exit, err := s.process.Wait(ctx); err == nil {
 		text = "MistProcLivepeer: " + exit.String()
 	}
-	log, err := mist.TailLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logShown, mist.Secret(s.host.LivepeerToken))
+	log, err := mist.TailLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logShown, s.host.LivepeerToken)
 	if err == nil && strings.TrimSpace(log) != "" {
 		text += "; its log ends: " + strings.TrimSpace(log)
 	}

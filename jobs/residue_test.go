@@ -12,9 +12,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
-	"weir/config"
 	"weir/internal/devstack"
 	"weir/mist"
+	"weir/secret"
 	"weir/storage"
 )
 
@@ -25,7 +25,7 @@ func TestResidue(t *testing.T) {
 	b := setup(t)
 	server := &devstack.S3{
 		Endpoint: os.Getenv("WEIR_TEST_S3_ENDPOINT"), Region: os.Getenv("WEIR_TEST_S3_REGION"),
-		AccessKey: os.Getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: config.Secret(os.Getenv("WEIR_TEST_S3_SECRET_KEY")),
+		AccessKey: os.Getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: secret.Secret(os.Getenv("WEIR_TEST_S3_SECRET_KEY")),
 	}
 	require.NotEmpty(t, server.Endpoint, "no S3 server to test with: run `make test`")
 	bucket := "weir-" + uuid.NewString()

@@ -16,7 +16,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/db/migrations"
-	"weir/storage"
+	"weir/secret"
 	"weir/studio"
 )
 
@@ -66,7 +66,7 @@ func NewInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
 type Config struct {
 	DB     *pgxpool.Pool
 	Log    *slog.Logger
-	Sealer *storage.Sealer
+	Sealer *secret.Sealer
 	// HostID and BootID name the daemon, also one that works for no Mist.
 	HostID string
 	BootID uuid.UUID

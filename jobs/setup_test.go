@@ -18,7 +18,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/db/dbtest"
 	"weir/media"
-	"weir/storage"
+	"weir/secret"
 )
 
 // testBundle is a database of its own with all that works on rows alone.
@@ -27,7 +27,7 @@ type testBundle struct {
 	client     *river.Client[pgx.Tx]
 	transcodes *Transcodes
 	callbacks  *Callbacks
-	sealer     *storage.Sealer
+	sealer     *secret.Sealer
 }
 
 const testHost = "mist-1"
@@ -39,7 +39,7 @@ func setup(t *testing.T) *testBundle {
 	pool := dbtest.New(t)
 	client, err := NewInserter(pool)
 	require.NoError(t, err)
-	sealer, err := storage.NewSealer(storage.Key(bytes.Repeat([]byte{7}, 32)))
+	sealer, err := secret.NewSealer(secret.Key(bytes.Repeat([]byte{7}, 32)))
 	require.NoError(t, err)
 	b := &testBundle{pool: pool, client: client, sealer: sealer}
 	b.transcodes = &Transcodes{DB: pool, River: client, Sealer: sealer}

@@ -10,6 +10,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/media"
 	"weir/mist"
+	"weir/secret"
 )
 
 // start adds the streams and starts MistProcLivepeer, or finds the one that a boot
@@ -99,7 +100,7 @@ func (s *supervisor) processSpec(ctx context.Context, rows *Rows) (mist.ProcessS
 	}
 	spec := mist.ProcessSpec{
 		BinDir: h.BinDir, Dir: h.folder(s.name), Name: s.name,
-		Broadcasters: broadcasters, AccessToken: mist.Secret(h.LivepeerToken), CustomURL: h.LivepeerAPI,
+		Broadcasters: broadcasters, AccessToken: h.LivepeerToken, CustomURL: h.LivepeerAPI,
 	}
 	if rows.Transcode.LivepeerSealed != nil {
 		text, err := h.open(&rows.Transcode, sealLivepeer, rows.Transcode.LivepeerSealed)
@@ -110,7 +111,7 @@ func (s *supervisor) processSpec(ctx context.Context, rows *Rows) (mist.ProcessS
 		if err := json.Unmarshal([]byte(text), &own); err != nil {
 			return spec, fmt.Errorf("read the sealed Livepeer access: %w", err)
 		}
-		spec.Broadcasters, spec.AccessToken = nil, mist.Secret(own.AccessToken)
+		spec.Broadcasters, spec.AccessToken = nil, secret.Secret(own.AccessToken)
 		if own.APIURL != "" {
 			spec.CustomURL = own.APIURL
 		}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/db/dbsqlc"
-	"weir/storage"
+	"weir/secret"
 	"weir/studio"
 )
 
@@ -45,7 +45,7 @@ func (StatusArgs) InsertOpts() river.InsertOpts {
 type statusWorker struct {
 	river.WorkerDefaults[StatusArgs]
 	db     *pgxpool.Pool
-	sealer *storage.Sealer
+	sealer *secret.Sealer
 	studio *studio.Client
 	log    *slog.Logger
 }
@@ -102,7 +102,7 @@ func (w *statusWorker) send(ctx context.Context, t *dbsqlc.Transcode) error {
 	if !open {
 		return nil
 	}
-	result := w.studio.Deliver(ctx, studio.Delivery{URL: studio.Secret(url), Body: body})
+	result := w.studio.Deliver(ctx, studio.Delivery{URL: secret.Secret(url), Body: body})
 	if result.Verdict != studio.Delivered {
 		w.log.DebugContext(ctx, "status not taken", "transcode", t.ID, "verdict", result.Verdict, "why", result.Err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
-	"weir/storage"
+	"weir/secret"
 )
 
 // What the operations on transcodes answer with; test by errors.Is.
@@ -37,7 +37,7 @@ const maxAttempts = 3
 type Transcodes struct {
 	DB     *pgxpool.Pool
 	River  *river.Client[pgx.Tx]
-	Sealer *storage.Sealer
+	Sealer *secret.Sealer
 }
 
 // Detail is a transcode with all that belongs to its newest attempt.

@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"weir/secret"
 )
 
 const (
@@ -49,7 +51,7 @@ type Config struct {
 	// Username and Password are needed only where Mist does not trust our
 	// address (it trusts its own machine's).
 	Username string
-	Password Secret
+	Password secret.Secret
 	// Timeout of one exchange; 0 means DefaultTimeout.
 	Timeout time.Duration
 }
@@ -60,7 +62,7 @@ type Client struct {
 	url      string
 	fullURL  string
 	username string
-	password Secret
+	password secret.Secret
 	timeout  time.Duration
 	http     *http.Client
 }
@@ -146,7 +148,7 @@ func (c *Client) send(ctx context.Context, address, op string, cmd command) (rep
 		cmd = maps.Clone(cmd)
 		cmd["authorize"] = map[string]string{
 			"username": c.username,
-			"password": md5hex(md5hex(c.password.Reveal()) + auth.Challenge),
+			"password": md5hex(md5hex(string(c.password)) + auth.Challenge),
 		}
 		if r, auth, err = c.post(ctx, address, op, cmd); err != nil {
 			return nil, err

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"weir/secret"
 )
 
 const (
@@ -64,7 +66,7 @@ type ProcessSpec struct {
 	// Broadcasters are addresses like http://127.0.0.1:8935. Without any the API
 	// at CustomURL ("" means Livepeer's) names them, which takes an AccessToken.
 	Broadcasters []string
-	AccessToken  Secret
+	AccessToken  secret.Secret
 	CustomURL    string
 	Profiles     []Profile // in the order of OrdinalOfTrack
 }
@@ -469,7 +471,7 @@ func (s *ProcessSpec) config() ([]byte, error) {
 		Sink:        s.Name.Rendition(),
 		LeastLive:   true,
 		AudioSelect: "none",
-		AccessToken: s.AccessToken.Reveal(),
+		AccessToken: string(s.AccessToken),
 		CustomURL:   s.CustomURL,
 		Profiles:    s.Profiles,
 	}

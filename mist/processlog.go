@@ -9,6 +9,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"weir/secret"
 )
 
 // TrimLog cuts the log at path down to half of limit when it is larger than
@@ -36,7 +38,7 @@ func TrimLog(path string, limit int64) error {
 
 // TailLog returns whole lines from the end of the log at path, n bytes at most,
 // fit to be shown: the given secrets, and what looks like one, are replaced.
-func TailLog(path string, n int64, secrets ...Secret) (string, error) {
+func TailLog(path string, n int64, secrets ...secret.Secret) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("mist: read log: %w", err)
@@ -183,12 +185,12 @@ var (
 	userLooks  = regexp.MustCompile(`(://)[^\s"]+@`)
 )
 
-func redact(text string, secrets []Secret) string {
+func redact(text string, secrets []secret.Secret) string {
 	for _, s := range secrets {
 		if s != "" {
-			text = strings.ReplaceAll(text, s.Reveal(), redacted)
+			text = strings.ReplaceAll(text, string(s), secret.Redacted)
 		}
 	}
-	text = tokenLooks.ReplaceAllString(text, "${1}"+redacted)
-	return userLooks.ReplaceAllString(text, "${1}"+redacted+"@")
+	text = tokenLooks.ReplaceAllString(text, "${1}"+secret.Redacted)
+	return userLooks.ReplaceAllString(text, "${1}"+secret.Redacted+"@")
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"weir/secret"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -75,7 +77,7 @@ INFO: s3+https://KEY:abc123/x@s3.example.com/bucket/key
 	require.NotContains(t, got, "abc123")
 	require.Contains(t, got, "Using broadcaster: http://127.0.0.1:8935 (../src/process/process_livepeer.cpp:985)\n")
 	require.Contains(t, got, "s3+https://[redacted]@s3.example.com/bucket/key")
-	require.Equal(t, 6, strings.Count(got, redacted))
+	require.Equal(t, 6, strings.Count(got, secret.Redacted))
 }
 
 // Both trees' logs, as recorded.

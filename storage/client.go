@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"weir/secret"
 )
 
 // The defaults of Config.
@@ -33,7 +35,7 @@ type Config struct {
 	// AccessKey and SecretKey are for s3://bucket/key. Both empty is anonymous.
 	// Locations with a host carry their own, and never get these.
 	AccessKey string
-	SecretKey Secret
+	SecretKey secret.Secret
 	// PathStyle puts the bucket into the path for s3://; for s3+http(s) that
 	// is always so. Most servers other than AWS need it.
 	PathStyle bool

@@ -4,8 +4,7 @@
 // A [Location] says where a source or an output is and prints without its
 // secrets. A [Client] fetches a source into the spool ([Client.Fetch]),
 // uploads a finished file ([Client.Upload]) and proves that an object holds
-// the bytes that were written ([Client.Verify]). A [Sealer] encrypts what must
-// be kept in a row.
+// the bytes that were written ([Client.Verify]).
 //
 // Failures are an [*Error] with a [Code]; its text and everything it wraps are
 // free of credentials, presigned queries and words of the server. When the

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"weir/secret"
 )
 
 // Limits of a location.
@@ -289,11 +291,11 @@ func (l Location) Folder() Location {
 
 // Secret returns the whole location, credentials and query included, in a form
 // that ParseLocation takes. It is for sealing; string(...) reveals it.
-func (l Location) Secret() Secret {
+func (l Location) Secret() secret.Secret {
 	if l.IsZero() {
 		return ""
 	}
-	return Secret(l.url(true))
+	return secret.Secret(l.url(true))
 }
 
 // String returns the location without credentials, query and fragment.

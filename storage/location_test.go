@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"weir/secret"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -169,7 +171,7 @@ func TestLocationHidesSecrets(t *testing.T) {
 	for _, v := range []any{loc, &loc, web, row{Source: loc, output: web}, &row{Source: web, output: loc}} {
 		requireClosed(t, v, secrets...)
 	}
-	for _, v := range []any{loc.Secret(), Key([]byte("AKIAPLANTEDAKIAPLANTEDAKIAPLANTE"))} {
+	for _, v := range []any{loc.Secret(), secret.Key([]byte("AKIAPLANTEDAKIAPLANTEDAKIAPLANTE"))} {
 		requireHidden(t, v, secrets...)
 	}
 	require.Contains(t, shown(loc), "s3+https://host/media/a")

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"weir/secret"
+
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -80,7 +82,7 @@ func (b *bundle) newClient(t *testing.T, config *Config) *Client {
 		config.Endpoint = b.endpoint
 	}
 	if config.AccessKey == "" {
-		config.AccessKey, config.SecretKey = b.access, Secret(b.secret)
+		config.AccessKey, config.SecretKey = b.access, secret.Secret(b.secret)
 	}
 	config.PathStyle = true
 	config.MaxBackoff = testBackoff

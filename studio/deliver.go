@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"weir/secret"
 )
 
 // Verdict is what a delivery's answer means for the next one.
@@ -58,11 +60,11 @@ const (
 // Config is what all deliveries share. Zero fields are the documented default.
 type Config struct {
 	// Secret signs; empty: deliveries are not signed.
-	Secret Secret
+	Secret secret.Secret
 	// Bearer is sent as Authorization to BearerHosts (host or host:port) and to
 	// nobody else: Studio's task runner asks for one. A URL with user and password
 	// sends those instead.
-	Bearer      Secret
+	Bearer      secret.Secret
 	BearerHosts []string
 	// Version is in User-Agent; empty: dev.
 	Version string
@@ -108,7 +110,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Delivery is one callback to be sent.
 type Delivery struct {
 	// URL may hold credentials: user and password are sent as basic auth.
-	URL Secret
+	URL secret.Secret
 	// Body is sent byte for byte.
 	Body []byte
 	// EventID is empty for a status, which is not an event to be kept.
@@ -221,7 +223,7 @@ func (c *Client) reason(ctx context.Context, u *url.URL, err error) string {
 
 // hider replaces what is secret in texts that the receiver wrote: it may send
 // back what it got.
-func (c *Client) hider(u *url.URL, whole Secret, req *http.Request) *strings.Replacer {
+func (c *Client) hider(u *url.URL, whole secret.Secret, req *http.Request) *strings.Replacer {
 	secrets := []string{string(whole), string(c.cfg.Secret), string(c.cfg.Bearer)}
 	if u.User != nil {
 		password, _ := u.User.Password()
@@ -246,9 +248,9 @@ func (c *Client) hider(u *url.URL, whole Secret, req *http.Request) *strings.Rep
 	}
 	secrets = append(secrets, req.Header.Get("Authorization"))
 	var pairs []string
-	for _, secret := range secrets {
-		if secret != "" {
-			pairs = append(pairs, secret, redacted)
+	for _, hidden := range secrets {
+		if hidden != "" {
+			pairs = append(pairs, hidden, secret.Redacted)
 		}
 	}
 	return strings.NewReplacer(pairs...)

@@ -14,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"weir/secret"
+
 	"github.com/stretchr/testify/require"
 )
 
 const (
-	testSecret   = Secret("whsec-planted-signing-secret")
+	testSecret   = secret.Secret("whsec-planted-signing-secret")
 	testPassword = "planted-p4ssw0rd"
 	testToken    = "planted-query-token"
 	// patience is for a machine that is busy with other things.
@@ -69,7 +71,7 @@ func TestDeliverSendsWhatTheContractSays(t *testing.T) {
 	b := setup(t, Config{Secret: testSecret, Version: "1.2.3"}, answer(http.StatusNoContent, ""))
 	body, err := golden()["success"].Body()
 	require.NoError(t, err)
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url + "/hook?taskId=7"), Body: body, EventID: testEvent, Attempt: 3})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url + "/hook?taskId=7"), Body: body, EventID: testEvent, Attempt: 3})
 	require.Equal(t, Delivered, result.Verdict)
 	require.Equal(t, http.StatusNoContent, *result.Status)
 	require.Empty(t, result.Err)
@@ -92,7 +94,7 @@ func TestDeliverSendsWhatTheContractSays(t *testing.T) {
 func TestDeliverUnsignedStatus(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{}, answer(http.StatusOK, "true"))
-	require.Equal(t, Delivered, b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url), Body: []byte("{}")}).Verdict)
+	require.Equal(t, Delivered, b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), Body: []byte("{}")}).Verdict)
 	r := <-b.arrived
 	for _, name := range []string{"Weir-Signature", "Weir-Event-Id", "Weir-Attempt", "Authorization"} {
 		require.NotContains(t, r.Header, name)
@@ -104,13 +106,13 @@ func TestDeliverAuthorization(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Bearer: "task-runner-token", BearerHosts: []string{"127.0.0.1"}}
 	b := setup(t, cfg, answer(http.StatusOK, ""))
-	b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url)})
+	b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
 	require.Equal(t, "Bearer task-runner-token", (<-b.arrived).Header.Get("Authorization"))
 
-	b.client.Deliver(t.Context(), Delivery{URL: Secret(strings.Replace(b.url, "127.0.0.1", "localhost", 1))})
+	b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(strings.Replace(b.url, "127.0.0.1", "localhost", 1))})
 	require.Empty(t, (<-b.arrived).Header.Get("Authorization"), "not named in BearerHosts")
 
-	b.client.Deliver(t.Context(), Delivery{URL: Secret(strings.Replace(b.url, "http://", "http://weir:"+testPassword+"@", 1))})
+	b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(strings.Replace(b.url, "http://", "http://weir:"+testPassword+"@", 1))})
 	r := <-b.arrived
 	user, password, ok := r.BasicAuth()
 	require.True(t, ok)
@@ -133,7 +135,7 @@ func TestVerdictOfEveryStatus(t *testing.T) {
 		if http.StatusText(status) == "" && status%100 > 1 {
 			continue
 		}
-		result := b.client.Deliver(t.Context(), Delivery{URL: Secret(fmt.Sprintf("%s/%d", b.url, status))})
+		result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(fmt.Sprintf("%s/%d", b.url, status))})
 		<-b.arrived
 		<-b.bodies
 		want := Refused
@@ -156,7 +158,7 @@ func TestRetryAfter(t *testing.T) {
 		w.Header().Set("Retry-After", "17")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	require.Equal(t, 17*time.Second, b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url)}).RetryAfter)
+	require.Equal(t, 17*time.Second, b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)}).RetryAfter)
 
 	now := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
@@ -178,7 +180,7 @@ func TestDeliverEndlessAnswer(t *testing.T) {
 			}
 		}
 	})
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url)})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
 	require.Equal(t, Delivered, result.Verdict)
 	require.Equal(t, strings.Repeat("é", answerKept/2), result.Answer)
 }
@@ -190,7 +192,7 @@ func TestDeliverAnswerStalls(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url)})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
 	require.Equal(t, Delivered, result.Verdict, "the status was said")
 	require.Equal(t, "tru  e", result.Answer)
 }
@@ -198,7 +200,7 @@ func TestDeliverAnswerStalls(t *testing.T) {
 func TestDeliverSlow(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Timeout: short}, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url)})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
 	require.Equal(t, Retry, result.Verdict)
 	require.Nil(t, result.Status)
 	require.Contains(t, result.Err, "gave no answer within 300ms")
@@ -212,7 +214,7 @@ func TestDeliverInterrupted(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	result := b.client.Deliver(ctx, Delivery{URL: Secret(b.url)})
+	result := b.client.Deliver(ctx, Delivery{URL: secret.Secret(b.url)})
 	require.Equal(t, Retry, result.Verdict)
 	require.Contains(t, result.Err, "interrupted")
 }
@@ -228,7 +230,7 @@ func TestDeliverResetAfterRead(t *testing.T) {
 		_ = conn.(*net.TCPConn).SetLinger(0)
 		_ = conn.Close()
 	})
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url), Body: []byte("{}")})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), Body: []byte("{}")})
 	require.Equal(t, Retry, result.Verdict)
 	require.Nil(t, result.Status)
 	require.NotEmpty(t, result.Err)
@@ -243,7 +245,7 @@ func TestDeliverNobodyListens(t *testing.T) {
 	address := ln.Addr().String()
 	require.NoError(t, ln.Close())
 	b := setup(t, Config{}, answer(http.StatusOK, ""))
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret("http://" + address + "/x")})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret("http://" + address + "/x")})
 	require.Equal(t, Retry, result.Verdict)
 	require.Contains(t, result.Err, "connection refused")
 }
@@ -255,7 +257,7 @@ func TestDeliverUnusableURL(t *testing.T) {
 		"", "/relative", "ftp://host/x", "file:///etc/passwd", "http://", "http://:80:80/", "javascript:alert(1)",
 		b.url + "/\r\nX-Injected: 1", "http://user:" + testPassword + "@ho st/", "http://h\r\nX: 1/", "gopher://u:" + testPassword + "@h/",
 	} {
-		result := b.client.Deliver(t.Context(), Delivery{URL: Secret(raw)})
+		result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(raw)})
 		require.Equal(t, Refused, result.Verdict, "%q", raw)
 		require.NotEmpty(t, result.Err)
 		require.NotContains(t, result.Err, testPassword)
@@ -266,12 +268,12 @@ func TestDeliverUnusableURL(t *testing.T) {
 func TestDeliverHeaderInjection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{}, answer(http.StatusOK, ""))
-	result := b.client.Deliver(t.Context(), Delivery{URL: Secret(b.url), EventID: "x\r\nX-Injected: 1"})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), EventID: "x\r\nX-Injected: 1"})
 	require.NotEqual(t, Delivered, result.Verdict)
 	require.Empty(t, b.arrived)
 
 	userinfo := strings.Replace(b.url, "http://", "http://a%0d%0aX-Injected:b%0d%0aX-Injected%3A1@", 1)
-	result = b.client.Deliver(t.Context(), Delivery{URL: Secret(userinfo + "/p%0d%0aX-Injected:%201?q=%0d%0aX-Injected:1")})
+	result = b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(userinfo + "/p%0d%0aX-Injected:%201?q=%0d%0aX-Injected:1")})
 	require.Equal(t, Delivered, result.Verdict)
 	require.NotContains(t, (<-b.arrived).Header, "X-Injected")
 }
@@ -286,7 +288,7 @@ func TestNoSecretInTheResult(t *testing.T) {
 	}
 	b := setup(t, Config{Secret: testSecret, Bearer: "planted-bearer", BearerHosts: []string{"127.0.0.1"}}, echo)
 	shown := func(url string) string {
-		delivery := Delivery{URL: Secret(url), Body: []byte("{}"), EventID: testEvent}
+		delivery := Delivery{URL: secret.Secret(url), Body: []byte("{}"), EventID: testEvent}
 		result := b.client.Deliver(t.Context(), delivery)
 		text, err := json.Marshal(result)
 		require.NoError(t, err)
@@ -307,5 +309,5 @@ func TestNoSecretInTheResult(t *testing.T) {
 	} {
 		require.NotContains(t, all, secret)
 	}
-	require.Contains(t, all, redacted)
+	require.Contains(t, all, secret.Redacted)
 }

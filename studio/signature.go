@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/secret"
 )
 
 // SignatureHeader carries the signature: t=<Unix seconds>,v1=<hex of
@@ -27,9 +29,9 @@ var (
 )
 
 // Sign returns the header's value for body sent at t.
-func Sign(secret Secret, t time.Time, body []byte) string {
+func Sign(key secret.Secret, t time.Time, body []byte) string {
 	stamp := strconv.FormatInt(t.Unix(), 10)
-	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac(secret, stamp, body))
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac(key, stamp, body))
 }
 
 // Verify checks the header of a delivery that arrived at now, as a receiver does:
@@ -37,7 +39,7 @@ func Sign(secret Secret, t time.Time, body []byte) string {
 // fits the body with one of the secrets; two are valid while one replaces the
 // other. An empty secret fits nothing. Unknown fields are passed over, so that a
 // later scheme may stand beside v1.
-func Verify(header string, body []byte, now time.Time, tolerance time.Duration, secrets ...Secret) error {
+func Verify(header string, body []byte, now time.Time, tolerance time.Duration, secrets ...secret.Secret) error {
 	stamp, sums, err := parseSignature(header)
 	if err != nil {
 		return err
@@ -49,11 +51,11 @@ func Verify(header string, body []byte, now time.Time, tolerance time.Duration, 
 		return fmt.Errorf("%w: %s, allowed is %s", ErrSignatureExpired, age.Round(time.Second), tolerance)
 	}
 	good := false
-	for _, secret := range secrets {
-		if secret == "" {
+	for _, key := range secrets {
+		if key == "" {
 			continue
 		}
-		want := mac(secret, strconv.FormatInt(stamp, 10), body)
+		want := mac(key, strconv.FormatInt(stamp, 10), body)
 		for _, sum := range sums {
 			good = hmac.Equal(sum, want) || good
 		}
@@ -64,8 +66,8 @@ func Verify(header string, body []byte, now time.Time, tolerance time.Duration, 
 	return nil
 }
 
-func mac(secret Secret, stamp string, body []byte) []byte {
-	h := hmac.New(sha256.New, []byte(secret))
+func mac(key secret.Secret, stamp string, body []byte) []byte {
+	h := hmac.New(sha256.New, []byte(key))
 	h.Write([]byte(stamp + "."))
 	h.Write(body)
 	return h.Sum(nil)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"weir/secret"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -16,11 +18,11 @@ const doc = "../docs/callback.md"
 
 // vector is one line of the test vectors in docs/callback.md.
 type vector struct {
-	Secret Secret `json:"-"`
-	Key    string `json:"secret"`
-	Time   int64  `json:"time"`
-	Body   string `json:"body"`
-	Header string `json:"header"`
+	Secret secret.Secret `json:"-"`
+	Key    string        `json:"secret"`
+	Time   int64         `json:"time"`
+	Body   string        `json:"body"`
+	Header string        `json:"header"`
 }
 
 func vectors(t *testing.T) []vector {
@@ -34,7 +36,7 @@ func vectors(t *testing.T) []vector {
 	require.NoError(t, json.Unmarshal([]byte(block), &all))
 	require.NotEmpty(t, all)
 	for i := range all {
-		all[i].Secret = Secret(all[i].Key)
+		all[i].Secret = secret.Secret(all[i].Key)
 	}
 	return all
 }
@@ -72,29 +74,29 @@ func TestVerify(t *testing.T) {
 		header  string
 		body    []byte
 		now     time.Time
-		secrets []Secret
+		secrets []secret.Secret
 		want    error
 	}{
-		"good":                 {good, body, now, []Secret{"new"}, nil},
-		"good while rotating":  {good, body, now, []Secret{"old", "new"}, nil},
-		"two sums":             {"t=1795356725," + old + "," + sum, body, now, []Secret{"new"}, nil},
-		"spaces and unknown":   {"t=1795356725, v2=zz, " + sum, body, now, []Secret{"new"}, nil},
-		"at the edge":          {good, body, now.Add(DefaultTolerance), []Secret{"new"}, nil},
-		"too late":             {good, body, now.Add(DefaultTolerance + time.Second), []Secret{"new"}, ErrSignatureExpired},
-		"from the future":      {good, body, now.Add(-DefaultTolerance - time.Second), []Secret{"new"}, ErrSignatureExpired},
-		"other body":           {good, []byte(`{"status":"error"}`), now, []Secret{"new"}, ErrSignatureWrong},
-		"other secret":         {good, body, now, []Secret{"old"}, ErrSignatureWrong},
+		"good":                 {good, body, now, []secret.Secret{"new"}, nil},
+		"good while rotating":  {good, body, now, []secret.Secret{"old", "new"}, nil},
+		"two sums":             {"t=1795356725," + old + "," + sum, body, now, []secret.Secret{"new"}, nil},
+		"spaces and unknown":   {"t=1795356725, v2=zz, " + sum, body, now, []secret.Secret{"new"}, nil},
+		"at the edge":          {good, body, now.Add(DefaultTolerance), []secret.Secret{"new"}, nil},
+		"too late":             {good, body, now.Add(DefaultTolerance + time.Second), []secret.Secret{"new"}, ErrSignatureExpired},
+		"from the future":      {good, body, now.Add(-DefaultTolerance - time.Second), []secret.Secret{"new"}, ErrSignatureExpired},
+		"other body":           {good, []byte(`{"status":"error"}`), now, []secret.Secret{"new"}, ErrSignatureWrong},
+		"other secret":         {good, body, now, []secret.Secret{"old"}, ErrSignatureWrong},
 		"no secret":            {good, body, now, nil, ErrSignatureWrong},
-		"empty secret":         {Sign("", now, body), body, now, []Secret{""}, ErrSignatureWrong},
-		"other time":           {"t=1795356726," + sum, body, now, []Secret{"new"}, ErrSignatureWrong},
-		"empty":                {"", body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"no time":              {sum, body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"two times":            {"t=1795356725," + good, body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"no sum":               {"t=1795356725", body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"short sum":            {"t=1795356725,v1=abcd", body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"sum is no hex":        {"t=1795356725,v1=" + strings.Repeat("z", 64), body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"time with a sign":     {"t=+1795356725," + sum, body, now, []Secret{"new"}, ErrSignatureMalformed},
-		"time before the dawn": {"t=-1," + sum, body, now, []Secret{"new"}, ErrSignatureMalformed},
+		"empty secret":         {Sign("", now, body), body, now, []secret.Secret{""}, ErrSignatureWrong},
+		"other time":           {"t=1795356726," + sum, body, now, []secret.Secret{"new"}, ErrSignatureWrong},
+		"empty":                {"", body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"no time":              {sum, body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"two times":            {"t=1795356725," + good, body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"no sum":               {"t=1795356725", body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"short sum":            {"t=1795356725,v1=abcd", body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"sum is no hex":        {"t=1795356725,v1=" + strings.Repeat("z", 64), body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"time with a sign":     {"t=+1795356725," + sum, body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
+		"time before the dawn": {"t=-1," + sum, body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
 	} {
 		require.ErrorIs(t, Verify(test.header, test.body, test.now, 0, test.secrets...), test.want, name)
 	}

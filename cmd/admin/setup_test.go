@@ -16,7 +16,7 @@ import (
 	"weir/db"
 	"weir/db/dbtest"
 	"weir/jobs"
-	"weir/storage"
+	"weir/secret"
 )
 
 // asProgram makes the test's binary be weir-admin, for tests that need a process.
@@ -45,7 +45,7 @@ func setup(t *testing.T) *bundle {
 	t.Cleanup(b.pool.Close)
 	inserter, err := jobs.NewInserter(b.pool)
 	require.NoError(t, err)
-	sealer, err := storage.NewSealer(storage.Key{1})
+	sealer, err := secret.NewSealer(secret.Key{1})
 	require.NoError(t, err)
 	b.jobs = &jobs.Transcodes{DB: b.pool, River: inserter, Sealer: sealer}
 	return b

@@ -23,6 +23,7 @@ import (
 	"weir/jobs"
 	"weir/media"
 	"weir/mist"
+	"weir/secret"
 	"weir/storage"
 	"weir/studio"
 	"weir/triggers"
@@ -44,11 +45,11 @@ func run(ctx context.Context, cfg *config.Config, logs io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	log := logger(cfg, logs)
-	keys, err := storage.ParseKeys(string(cfg.SecretKey))
+	keys, err := secret.ParseKeys(string(cfg.SecretKey))
 	if err != nil {
 		return err
 	}
-	sealer, err := storage.NewSealer(keys...)
+	sealer, err := secret.NewSealer(keys...)
 	if err != nil {
 		return fmt.Errorf("WEIR_SECRET_KEY: %w", err)
 	}
@@ -90,7 +91,7 @@ type daemon struct {
 	cfg    *config.Config
 	log    *slog.Logger
 	pool   *pgxpool.Pool
-	sealer *storage.Sealer
+	sealer *secret.Sealer
 	boot   uuid.UUID
 	tokens *api.Tokens
 	host   *jobs.Host
@@ -122,7 +123,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	if d.cfg.Control {
 		workers.Studio = studio.New(&studio.Config{
-			Secret: studio.Secret(d.cfg.CallbackSecret), Bearer: studio.Secret(d.cfg.CallbackToken),
+			Secret: d.cfg.CallbackSecret, Bearer: d.cfg.CallbackToken,
 			BearerHosts: d.cfg.CallbackHosts, Version: version(),
 		})
 		defer workers.Studio.Close()
@@ -205,7 +206,7 @@ func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn net.Listener, er
 }
 
 func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
-	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: mist.Secret(d.cfg.MistPassword)})
+	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword})
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
 	}
@@ -213,7 +214,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
 		return nil, fmt.Errorf("WEIR_MIST_BIN_DIR: %w", err)
 	}
 	objects, err := storage.New(&storage.Config{
-		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: storage.Secret(d.cfg.S3SecretKey),
+		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: d.cfg.S3SecretKey,
 		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,
 	})
 	if err != nil {
@@ -228,7 +229,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
 		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: jobs.NewWakes(), Log: d.log,
 		Spool: d.cfg.SpoolDir, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir,
-		Broadcasters: d.cfg.Broadcasters, LivepeerToken: string(d.cfg.LivepeerToken), LivepeerAPI: d.cfg.LivepeerAPI,
+		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"weir/config"
 	"weir/internal/devstack"
+	"weir/secret"
 )
 
 const (
@@ -99,7 +99,7 @@ func (d *demo) start(ctx context.Context) error {
 func (d *demo) submit(ctx context.Context) error {
 	d.prefix = "demo-" + strings.ToLower(rand.Text()[:nameLength])
 	d.deadline = time.Now().Add(runBase + runPerMedia*d.facts.Duration)
-	var source config.Secret
+	var source secret.Secret
 	err := d.clock.step("upload", func() (err error) {
 		source, err = d.stack.Upload(ctx, d.source, path.Join(d.prefix, "source"+filepath.Ext(d.source)))
 		return err

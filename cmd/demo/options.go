@@ -5,15 +5,15 @@ import (
 	"os"
 	"path/filepath"
 
-	"weir/config"
 	"weir/internal/devstack"
+	"weir/secret"
 )
 
 // options are the demo's, from its environment.
 type options struct {
 	source    string
 	keep      bool
-	database  config.Secret
+	database  secret.Secret
 	s3        *devstack.S3 // nil: a private one of the stack
 	bucket    string
 	apiListen string
@@ -26,7 +26,7 @@ type options struct {
 // readOptions fails with one line that names the variable.
 func readOptions(getenv func(string) string) (*options, error) {
 	o := &options{
-		source: getenv("SOURCE"), database: config.Secret(getenv("WEIR_DATABASE_URL")),
+		source: getenv("SOURCE"), database: secret.Secret(getenv("WEIR_DATABASE_URL")),
 		apiListen: getenv("WEIR_API_LISTEN"), binDir: getenv(devstack.BinDirVariable),
 	}
 	switch keep := getenv("KEEP"); keep {

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"weir/config"
+	"weir/secret"
 )
 
 const (
@@ -24,7 +24,7 @@ type API struct {
 	// URL is the API's address without a path.
 	URL string
 	// Token is the bearer token, which names the tenant.
-	Token config.Secret
+	Token secret.Secret
 }
 
 // Request asks for a transcode.

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"weir/config"
+	"weir/secret"
 )
 
 // daemonProgram is the daemon as it is shipped.
@@ -162,7 +162,7 @@ func settings(maps ...map[string]string) []string {
 }
 
 // admin runs weir-admin against a database and returns what it prints.
-func admin(ctx context.Context, binDir string, database config.Secret, args ...string) ([]byte, error) {
+func admin(ctx context.Context, binDir string, database secret.Secret, args ...string) ([]byte, error) {
 	program, err := findProgram(binDir, "weir-admin")
 	if err != nil {
 		return nil, err

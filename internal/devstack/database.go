@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"weir/secret"
 
-	"weir/config"
+	"github.com/jackc/pgx/v5"
 )
 
 // databaseTimeout bounds making or dropping a database: 0.1 s on an idle server.
@@ -19,14 +19,14 @@ const databaseTimeout = time.Minute
 
 // database is one database that a stack made on a server, for itself.
 type database struct {
-	url    config.Secret
-	server config.Secret
+	url    secret.Secret
+	server secret.Secret
 	name   string
 }
 
 // makeDatabase makes an empty database. The URL is of the server's maintenance
 // database.
-func makeDatabase(ctx context.Context, server config.Secret) (*database, error) {
+func makeDatabase(ctx context.Context, server secret.Secret) (*database, error) {
 	u, err := url.Parse(string(server))
 	if err != nil {
 		// url.Parse's error quotes the address, password and all.
@@ -34,13 +34,13 @@ func makeDatabase(ctx context.Context, server config.Secret) (*database, error) 
 	}
 	d := &database{server: server, name: "weir_stack_" + strings.ToLower(rand.Text())}
 	u.Path = "/" + d.name
-	d.url = config.Secret(u.String())
+	d.url = secret.Secret(u.String())
 	return d, d.exec(ctx, "CREATE DATABASE "+d.name)
 }
 
 // checkDatabase fails with one line when the database of WEIR_DATABASE_URL can't
 // be used.
-func checkDatabase(ctx context.Context, address config.Secret) error {
+func checkDatabase(ctx context.Context, address secret.Secret) error {
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, string(address))

@@ -17,9 +17,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"weir/secret"
 
-	"weir/config"
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -46,7 +46,7 @@ var ErrNoPostgres = errors.New("no PostgreSQL 15 or newer found (looked in PATH 
 // Postgres is a private server: a data folder and a port of its own, no fsync.
 type Postgres struct {
 	// URL names the maintenance database as a superuser, over the loopback.
-	URL   config.Secret
+	URL   secret.Secret
 	proc  *process
 	start func() (*process, error)
 }
@@ -80,7 +80,7 @@ func StartPostgres(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) 
 			Scheme: "postgres", User: url.UserPassword(postgresUser, password),
 			Host: hostPort(port), Path: "postgres", RawQuery: "sslmode=disable",
 		}
-		pg := &Postgres{URL: config.Secret(address.String())}
+		pg := &Postgres{URL: secret.Secret(address.String())}
 		pg.start = func() (*process, error) {
 			return startProcess("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who),
 				syscall.SIGQUIT) // its immediate shutdown: ends its own children too

@@ -14,12 +14,12 @@ import (
 	"syscall"
 	"time"
 
+	"weir/secret"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
-	"weir/config"
 )
 
 const (
@@ -41,7 +41,7 @@ type S3 struct {
 	Region string
 	// AccessKey and SecretKey may do everything on the server.
 	AccessKey string
-	SecretKey config.Secret
+	SecretKey secret.Secret
 	proc      *process
 }
 
@@ -66,7 +66,7 @@ func StartS3(ctx context.Context, cfg *S3Config) (*S3, error) {
 	if err := os.MkdirAll(buckets, 0o700); err != nil {
 		return nil, fmt.Errorf("s3: make its folder: %w", err)
 	}
-	accessKey, secretKey := rand.Text(), config.Secret(rand.Text())
+	accessKey, secretKey := rand.Text(), secret.Secret(rand.Text())
 	return onFreePort(ctx, func(port int) (*S3, error) {
 		cmd := exec.Command(program, //nolint:noctx // lives until Close, not until a context ends
 			"--port", hostPort(port), "--region", s3Region, "--health", s3Health, "--keep-alive", "--quiet",
@@ -91,7 +91,7 @@ func S3FromEnvironment(getenv func(string) string) (server *S3, bucket string, e
 	const prefix = "WEIR_DEMO_S3_"
 	server = &S3{
 		Endpoint: getenv(prefix + "ENDPOINT"), Region: cmp.Or(getenv(prefix+"REGION"), s3Region),
-		AccessKey: getenv(prefix + "ACCESS_KEY"), SecretKey: config.Secret(getenv(prefix + "SECRET_KEY")),
+		AccessKey: getenv(prefix + "ACCESS_KEY"), SecretKey: secret.Secret(getenv(prefix + "SECRET_KEY")),
 	}
 	bucket = getenv(prefix + "BUCKET")
 	if server.Endpoint == "" {
@@ -125,12 +125,12 @@ func (s *S3) Client() *s3.Client {
 
 // URL names an object the way Studio does, with the keys in it:
 // s3+http://KEY:SECRET@host:port/bucket/key.
-func (s *S3) URL(bucket, key string) (config.Secret, error) {
+func (s *S3) URL(bucket, key string) (secret.Secret, error) {
 	u, err := url.Parse(s.Endpoint)
 	if err != nil {
 		return "", fmt.Errorf("s3 endpoint: %w", err)
 	}
 	u.Scheme = "s3+" + u.Scheme
 	u.User = url.UserPassword(s.AccessKey, string(s.SecretKey))
-	return config.Secret(u.JoinPath(bucket, key).String()), nil
+	return secret.Secret(u.JoinPath(bucket, key).String()), nil
 }

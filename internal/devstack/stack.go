@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"weir/config"
+	"weir/secret"
 )
 
 const (
@@ -36,7 +36,7 @@ const (
 type Stack struct {
 	Folder *Folder
 	// Database is the address of the stack's database.
-	Database config.Secret
+	Database secret.Secret
 	S3       *S3
 	// Bucket holds sources and outputs.
 	Bucket string
@@ -68,10 +68,10 @@ type Config struct {
 	Slots int
 	// DatabaseServer is the maintenance database of a server on which the stack
 	// makes a database of its own and drops it at Close.
-	DatabaseServer config.Secret
+	DatabaseServer secret.Secret
 	// Database is an existing database, which is migrated and kept. Where both
 	// are empty the stack starts a private Postgres.
-	Database config.Secret
+	Database secret.Secret
 	// S3 is an existing server; nil starts a private one.
 	S3 *S3
 	// Bucket is an existing bucket; empty makes one.
@@ -105,10 +105,10 @@ type Config struct {
 func FromEnvironment(getenv func(string) string) (*Config, error) {
 	cfg := &Config{
 		BinDir:         getenv(BinDirVariable),
-		DatabaseServer: config.Secret(getenv("WEIR_TEST_DATABASE_URL")),
+		DatabaseServer: secret.Secret(getenv("WEIR_TEST_DATABASE_URL")),
 		S3: &S3{
 			Endpoint: getenv("WEIR_TEST_S3_ENDPOINT"), Region: s3Region,
-			AccessKey: getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: config.Secret(getenv("WEIR_TEST_S3_SECRET_KEY")),
+			AccessKey: getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: secret.Secret(getenv("WEIR_TEST_S3_SECRET_KEY")),
 		},
 	}
 	if cfg.BinDir == "" || cfg.DatabaseServer == "" || cfg.S3.Endpoint == "" {
@@ -354,7 +354,7 @@ func (s *Stack) startDaemons(ctx context.Context) error {
 		s.Daemons = append(s.Daemons, daemon)
 		s.closers.add(daemon.Close)
 	}
-	s.API = &API{URL: s.Daemons[0].API, Token: config.Secret(token)}
+	s.API = &API{URL: s.Daemons[0].API, Token: secret.Secret(token)}
 	return nil
 }
 
@@ -363,7 +363,7 @@ func (s *Stack) startDaemons(ctx context.Context) error {
 const spoolReserve = 64 << 20
 
 // Upload puts a local file into the bucket and returns its address with keys.
-func (s *Stack) Upload(ctx context.Context, path, key string) (config.Secret, error) {
+func (s *Stack) Upload(ctx context.Context, path, key string) (secret.Secret, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("upload %s: %w", path, err)

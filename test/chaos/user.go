@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/jackc/pgx/v5"
+	"weir/secret"
 
-	"weir/config"
+	"github.com/jackc/pgx/v5"
 )
 
 // daemonUser is an ordinary user of Postgres, as in production: what Postgres keeps for
@@ -21,7 +21,7 @@ const daemonUser = "daemon"
 const userConnections = 100
 
 // makeUser makes it on the server, and returns the server's address for it.
-func makeUser(ctx context.Context, server config.Secret) (config.Secret, error) {
+func makeUser(ctx context.Context, server secret.Secret) (secret.Secret, error) {
 	u, err := parseAddress(server)
 	if err != nil {
 		return "", err
@@ -36,11 +36,11 @@ func makeUser(ctx context.Context, server config.Secret) (config.Secret, error) 
 		return "", fmt.Errorf("make the daemons' user: %w", err)
 	}
 	u.User = url.UserPassword(daemonUser, password)
-	return config.Secret(u.String()), nil
+	return secret.Secret(u.String()), nil
 }
 
 // asSuperuser is the database's address for the server's superuser.
-func asSuperuser(server, database config.Secret) (config.Secret, error) {
+func asSuperuser(server, database secret.Secret) (secret.Secret, error) {
 	u, err := parseAddress(server)
 	if err != nil {
 		return "", err
@@ -50,10 +50,10 @@ func asSuperuser(server, database config.Secret) (config.Secret, error) {
 		return "", err
 	}
 	u.Path = named.Path
-	return config.Secret(u.String()), nil
+	return secret.Secret(u.String()), nil
 }
 
-func parseAddress(address config.Secret) (*url.URL, error) {
+func parseAddress(address secret.Secret) (*url.URL, error) {
 	u, err := url.Parse(string(address))
 	if err != nil {
 		return nil, errors.New("the address of Postgres is no URL") // url.Parse's error quotes it, password and all

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/config"
 	"weir/internal/devstack"
+	"weir/secret"
 )
 
 // clip is a source: what ffmpeg makes it with. Its name decides the container.
@@ -63,7 +63,7 @@ func ffmpeg(t *testing.T, args string) {
 }
 
 // source makes the clip, uploads it, and returns its address and what is in it.
-func (b *testBundle) source(t *testing.T, c clip) (config.Secret, devstack.Facts) {
+func (b *testBundle) source(t *testing.T, c clip) (secret.Secret, devstack.Facts) {
 	t.Helper()
 	local := c.file(t)
 	facts, err := devstack.Probe(b.ctx, local)
@@ -72,7 +72,7 @@ func (b *testBundle) source(t *testing.T, c clip) (config.Secret, devstack.Facts
 }
 
 // upload puts a local file among the test's objects.
-func (b *testBundle) upload(t *testing.T, local, name string) config.Secret {
+func (b *testBundle) upload(t *testing.T, local, name string) secret.Secret {
 	t.Helper()
 	address, err := b.Upload(b.ctx, local, path.Join(b.prefix, "in", name))
 	require.NoError(t, err)
@@ -80,13 +80,13 @@ func (b *testBundle) upload(t *testing.T, local, name string) config.Secret {
 }
 
 // missing is the address of an object that is not there: the quickest failure.
-func (b *testBundle) missing(t *testing.T) config.Secret {
+func (b *testBundle) missing(t *testing.T) secret.Secret {
 	t.Helper()
 	return b.object(t, "in/missing.mp4")
 }
 
 // object is the address of one of the test's objects, whether it is there or not.
-func (b *testBundle) object(t *testing.T, name string) config.Secret {
+func (b *testBundle) object(t *testing.T, name string) secret.Secret {
 	t.Helper()
 	address, err := b.S3.URL(b.Bucket, path.Join(b.prefix, name))
 	require.NoError(t, err)

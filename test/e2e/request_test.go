@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/config"
 	"weir/internal/devstack"
+	"weir/secret"
 )
 
 // request is a body of POST /v1/transcodes.
@@ -24,7 +24,7 @@ type livepeer struct {
 }
 
 // request asks for one small rendition where no profile is given.
-func (b *testBundle) request(t *testing.T, source config.Secret, profiles ...devstack.Profile) *request {
+func (b *testBundle) request(t *testing.T, source secret.Secret, profiles ...devstack.Profile) *request {
 	t.Helper()
 	if len(profiles) == 0 {
 		profiles = []devstack.Profile{sized("small", 160, 96)}

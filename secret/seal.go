@@ -1,4 +1,4 @@
-package storage
+package secret
 
 import (
 	"crypto/aes"
@@ -36,10 +36,10 @@ var (
 type Key [keyBytes]byte
 
 // Format implements fmt.Formatter, so that no verb shows the key.
-func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, Redacted) }
 
 // MarshalText implements encoding.TextMarshaler, and with it JSON and slog.
-func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Key) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
 // ParseKeys reads the value of WEIR_SECRET_KEY: 32 bytes in base64 (any of its
 // alphabets, padded or not) or hex, or several of these with commas between.

@@ -1,4 +1,4 @@
-package storage
+package secret
 
 import (
 	"crypto/rand"
@@ -70,7 +70,9 @@ func TestSeal(t *testing.T) {
 	t.Run("a sealer shows nothing", func(t *testing.T) {
 		t.Parallel()
 		for _, key := range []Key{former, present} {
-			requireClosed(t, sealer, string(key[:]), hex.EncodeToString(key[:]))
+			requireHidden(t, key, string(key[:]))
+			requireHidden(t, sealer, string(key[:]))
+			requireHidden(t, struct{ v any }{sealer}, string(key[:]))
 		}
 	})
 }
