@@ -9,7 +9,7 @@ COPY . .
 ENV CGO_ENABLED=0
 RUN go build -trimpath -ldflags='-s -w' -o /out/weir/weir-daemon ./cmd/daemon && \
     go build -trimpath -ldflags='-s -w' -o /out/weir/weir-admin ./cmd/admin && \
-    go build -trimpath -ldflags='-s -w' -o /out/standins/ ./mist/mistsim/cmd/... ./internal/devstack/cmd/...
+    go build -trimpath -ldflags='-s -w' -o /out/standins/ ./internal/mistsim/cmd/... ./internal/devstack/cmd/...
 
 # The product: daemon and operator's command line, with the ffmpeg that they run.
 FROM debian:12.11-slim AS weir

@@ -13,7 +13,7 @@ PACKAGES ?= ./...
 # RACE=1 turns the race detector on; TESTFLAGS are for `go test`.
 GOTEST := go test $(if $(RACE),-race) $(TESTFLAGS)
 # Whole systems that encode video: one at a time, or two would starve each other's time limits.
-ALONE := ./mist/mistsim ./test/...
+ALONE := ./internal/mistsim ./test/...
 DEVSTACK := $(BIN)/devstack run --
 
 .PHONY: help
@@ -45,7 +45,7 @@ setup: ## find or install PostgreSQL and ffmpeg
 build: $(BIN)/versitygw ## build everything into build/bin
 	@go build -o $(BIN)/weir-daemon ./cmd/daemon
 	@go build -o $(BIN)/weir-admin ./cmd/admin
-	@go build -o $(BIN)/ ./cmd/demo ./internal/devstack/cmd/... ./mist/mistsim/cmd/...
+	@go build -o $(BIN)/ ./cmd/demo ./internal/devstack/cmd/... ./internal/mistsim/cmd/...
 
 .PHONY: demo
 demo: setup build ## run the whole system on this machine and one request through it

@@ -92,7 +92,7 @@ func TestReadProcessLogAsRecorded(t *testing.T) {
 		"source_missing":            {},
 		"source_garbage":            {},
 	} {
-		log, _ := replay(t, "mistsim/testdata/recordings/"+recording+".jsonl")
+		log, _ := replay(t, "../internal/mistsim/testdata/recordings/"+recording+".jsonl")
 		got, err := ReadProcessLog(writeLog(t, log))
 		require.NoError(t, err)
 		require.Equal(t, want, got, recording)

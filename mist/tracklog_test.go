@@ -15,7 +15,7 @@ import (
 // LIVE_TRACK_LIST that holds them all.
 func TestTracksInLogAsRecorded(t *testing.T) {
 	t.Parallel()
-	recordings, err := filepath.Glob("mistsim/testdata/recordings/*.jsonl")
+	recordings, err := filepath.Glob("../internal/mistsim/testdata/recordings/*.jsonl")
 	require.NoError(t, err)
 	require.NotEmpty(t, recordings)
 	compared := 0

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"weir/internal/devstack"
+	"weir/internal/mistsim/broadcaster"
 	"weir/jobs"
-	"weir/mist/mistsim/broadcaster"
 )
 
 const (

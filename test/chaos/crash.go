@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"weir/internal/devstack"
+	"weir/internal/mistsim"
 	"weir/jobs"
 	"weir/mist"
-	"weir/mist/mistsim"
 )
 
 const (

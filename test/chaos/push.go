@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"weir/mist/mistsim"
+	"weir/internal/mistsim"
 )
 
 // lostPushes is what may be done again where each host loses a push: the process once

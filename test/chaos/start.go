@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"weir/mist/mistsim"
-	"weir/mist/mistsim/shm"
+	"weir/internal/mistsim"
+	"weir/internal/mistsim/shm"
 )
 
 // startFaults make MistProcLivepeer hang at its start, as three of 24 real ones did: with

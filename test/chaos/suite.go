@@ -19,7 +19,7 @@ import (
 
 	"weir/db"
 	"weir/internal/devstack"
-	"weir/mist/mistsim"
+	"weir/internal/mistsim"
 )
 
 const (

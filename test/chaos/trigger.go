@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/internal/mistsim"
 	"weir/mist"
-	"weir/mist/mistsim"
 )
 
 // triggerFaults make liars of Mist's triggers, from before the load to its end: what

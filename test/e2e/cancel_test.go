@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
-	"weir/mist/mistsim/broadcaster"
+	"weir/internal/mistsim/broadcaster"
 )
 
 // stalled is the address of a source that begins and never ends.

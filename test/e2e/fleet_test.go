@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
-	"weir/mist/mistsim/broadcaster"
+	"weir/internal/mistsim/broadcaster"
 )
 
 func TestTwoHostsShareTheLoad(t *testing.T) {

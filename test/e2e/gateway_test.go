@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/mist/mistsim/broadcaster"
+	"weir/internal/mistsim/broadcaster"
 )
 
 // profilesHeader carries the profiles of a segment where no gateway knows them.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
-	"weir/mist/mistsim/broadcaster"
+	"weir/internal/mistsim/broadcaster"
 )
 
 // only takes all profiles out of a request for a stream but the named one.

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
+	"weir/internal/mistsim/broadcaster"
 	"weir/mist"
-	"weir/mist/mistsim/broadcaster"
 )
 
 // A daemon that ends in the middle of a transcode finds it again: the same attempt,

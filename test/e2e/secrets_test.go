@@ -22,8 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
+	"weir/internal/mistsim/broadcaster"
 	"weir/mist"
-	"weir/mist/mistsim/broadcaster"
 )
 
 // secrets are what nobody may find, by what they are.
