@@ -2,5 +2,5 @@
 
 package jobs
 
-// crash marks a place where the chaos suite ends the daemon. Here it does nothing.
-func crash(CrashPoint) {}
+// Crash marks a place where the chaos suite ends the daemon. Here it does nothing.
+func Crash(CrashPoint) {}

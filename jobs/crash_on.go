@@ -17,7 +17,8 @@ const crashEnv = "CHAOS_CRASH"
 // crashSpent is appended to the name of a file that was taken.
 const crashSpent = ".spent"
 
-func crash(at CrashPoint) {
+// Crash ends the daemon where the chaos suite says so.
+func Crash(at CrashPoint) {
 	folder := os.Getenv(crashEnv)
 	if folder == "" {
 		return

@@ -1,5 +1,8 @@
 // Package jobs brings transcodes to their end: the River job kinds, and the state
-// machine that they move.
+// machine that they move. It is rows alone: what to do next ([Plan]), what came of it
+// ([Decider]), what a failure means ([Kind]), and the operations of Studio and of
+// operators ([Transcodes], [Hosts], [Callbacks]). Who does it is below: jobs/host on each
+// Mist host, jobs/control on the daemons that lead.
 //
 // A transcode:
 //
@@ -26,7 +29,7 @@
 //
 // Triggers are recorded as rows and wake the supervisor; they decide nothing. The
 // supervisor (kind transcode) loads rows, looks at Mist, the process and the spool,
-// and does what [plan] says. A store finishes, judges and uploads one rendition.
+// and does what [Plan] says. A store finishes, judges and uploads one rendition.
 // Whoever ends the last open rendition settles the transcode: outcome, attempt,
 // callback and the next job in one transaction, under the transcode's row lock.
 // Locks are taken in one order: the transcode, then its renditions.
@@ -64,6 +67,6 @@
 //
 // A soft stop ends none of it: the supervisor sees that the pushes have begun, leaves
 // MistProcLivepeer running, and the host's next boot takes the attempt up at its stage. After kill -9 the next
-// boot ends the dead boot's River rows and inserts new ones ([Host.Boot]), because
+// boot ends the dead boot's River rows and inserts new ones (Boot in jobs/host), because
 // River has no fencing of attempts and rescues by age alone.
 package jobs

@@ -4,10 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-
-	"weir/media"
-	"weir/mist"
-	"weir/storage"
 )
 
 // Blame is who can mend a failure.
@@ -54,8 +50,9 @@ type Kind struct {
 	Words string
 }
 
-// Codes of the failures that arise in this package; those of media and storage are
-// named there.
+// Codes of the failures that arise in jobs and the packages below it, and of Mist. Those
+// of media and storage are named there; a test of jobs/host holds them and the table
+// together.
 const (
 	CodeCancelled        = "cancelled"
 	CodeProcessFailed    = "process_failed"
@@ -117,53 +114,53 @@ var kinds = func() []Kind {
 		all     = []Stage{StageQueue, StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore}
 	)
 	return []Kind{
-		kind(string(media.CodeSourceUnreadable), BlameInput, final, read, "The source is no video file that can be read: send MP4, MOV, MKV, WebM, MPEG-TS or AVI."),
-		kind(string(media.CodeSourceNoVideo), BlameInput, final, probe, "The source holds no video."),
-		kind(string(media.CodeSourceUnsupportedCodec), BlameInput, final, probe, "The source's video codec is not known."),
-		kind(string(media.CodeSourceZeroDuration), BlameInput, final, read, "The source's video has no frames."),
-		kind(string(media.CodeSourceTruncated), BlameInput, final, read, "The source ends before its header says: upload it again."),
-		kind(string(media.CodeSourceUndecodable), BlameInput, final, read, "The source can't be decoded: it is damaged."),
-		kind(string(media.CodeSourceEncrypted), BlameInput, final, read, "The source is encrypted."),
-		kind(string(media.CodeSourceTooLong), BlameInput, final, read, "The source is too long."),
-		kind(string(media.CodeSourceBomb), BlameInput, final, read, "The source unpacks to far more than it is: make the file anew."),
-		kind(string(media.CodeSourcePictureTooLarge), BlameInput, final, probe, "The source's picture is larger than 8192x4608."),
-		kind(string(media.CodePicturesDamaged), BlameInput, counted, store, "Pictures of the source don't decode: it is encoded without them."),
-		kind(string(media.CodePrepareFailed), BlameInput, final, prepare, "The source could not be made ready for transcoding."),
-		kind(string(media.CodePushEmpty), BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),
-		kind(string(media.CodeFinishFailed), BlameInput, final, store, "A rendition's video and the source's audio could not be put together."),
-		kind(string(media.CodeSpoolUnreadable), BlameHost, free, tools, "A file on the host's spool was not there."),
-		kind(string(media.CodeToolMissing), BlameHost, free, tools, "A program that the host needs is not installed on it."),
-		kind(string(media.CodeToolKilled), BlameHost, free, tools, "A program was killed on the host, most likely for want of memory."),
+		kind("source_unreadable", BlameInput, final, read, "The source is no video file that can be read: send MP4, MOV, MKV, WebM, MPEG-TS or AVI."),
+		kind("source_no_video", BlameInput, final, probe, "The source holds no video."),
+		kind("source_unsupported_codec", BlameInput, final, probe, "The source's video codec is not known."),
+		kind("source_zero_duration", BlameInput, final, read, "The source's video has no frames."),
+		kind("source_truncated", BlameInput, final, read, "The source ends before its header says: upload it again."),
+		kind("source_undecodable", BlameInput, final, read, "The source can't be decoded: it is damaged."),
+		kind("source_encrypted", BlameInput, final, read, "The source is encrypted."),
+		kind("source_too_long", BlameInput, final, read, "The source is too long."),
+		kind("source_bomb", BlameInput, final, read, "The source unpacks to far more than it is: make the file anew."),
+		kind("source_picture_too_large", BlameInput, final, probe, "The source's picture is larger than 8192x4608."),
+		kind("pictures_damaged", BlameInput, counted, store, "Pictures of the source don't decode: it is encoded without them."),
+		kind("prepare_failed", BlameInput, final, prepare, "The source could not be made ready for transcoding."),
+		kind("push_empty", BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),
+		kind("finish_failed", BlameInput, final, store, "A rendition's video and the source's audio could not be put together."),
+		kind("spool_unreadable", BlameHost, free, tools, "A file on the host's spool was not there."),
+		kind("tool_missing", BlameHost, free, tools, "A program that the host needs is not installed on it."),
+		kind("tool_killed", BlameHost, free, tools, "A program was killed on the host, most likely for want of memory."),
 
-		kind(media.ProblemFramesMissing, BlameLivepeer, counted, store, "A rendition came back without all frames of the source."),
-		kind(media.ProblemFramesMoved, BlameLivepeer, counted, store, "A rendition came back with frames at other times than the source's."),
-		kind(media.ProblemKeysMissing, BlameLivepeer, counted, store, "A rendition came back without a keyframe where a segment begins."),
-		kind(media.ProblemBitRate, BlameLivepeer, counted, store, "A rendition came back with far more bits than were asked for."),
-		kind(media.ProblemAudioMoved, BlameWeir, final, store, "A rendition's sound is not where it was beside the picture."),
-		kind(media.ProblemTooShort, BlameLivepeer, counted, store, "A rendition came back shorter than the source."),
-		kind(media.ProblemWrongSize, BlameLivepeer, counted, store, "A rendition came back with another size than asked for."),
-		kind(media.ProblemAudioMissing, BlameWeir, final, store, "A rendition is without the source's audio."),
-		kind(media.ProblemFramesExtra, BlameLivepeer, counted, store, "A rendition came back with more frames than the source."),
-		kind(media.ProblemTooLong, BlameLivepeer, counted, store, "A rendition came back longer than the source."),
-		kind(media.ProblemAudioShort, BlameWeir, final, store, "A rendition's audio is shorter than the source's."),
-		kind(media.ProblemUnplayable, BlameLivepeer, counted, store, "A rendition came back that does not play."),
+		kind("frames_missing", BlameLivepeer, counted, store, "A rendition came back without all frames of the source."),
+		kind("frames_moved", BlameLivepeer, counted, store, "A rendition came back with frames at other times than the source's."),
+		kind("keys_missing", BlameLivepeer, counted, store, "A rendition came back without a keyframe where a segment begins."),
+		kind("bit_rate_exceeded", BlameLivepeer, counted, store, "A rendition came back with far more bits than were asked for."),
+		kind("audio_moved", BlameWeir, final, store, "A rendition's sound is not where it was beside the picture."),
+		kind("too_short", BlameLivepeer, counted, store, "A rendition came back shorter than the source."),
+		kind("wrong_size", BlameLivepeer, counted, store, "A rendition came back with another size than asked for."),
+		kind("audio_missing", BlameWeir, final, store, "A rendition is without the source's audio."),
+		kind("frames_extra", BlameLivepeer, counted, store, "A rendition came back with more frames than the source."),
+		kind("too_long", BlameLivepeer, counted, store, "A rendition came back longer than the source."),
+		kind("audio_short", BlameWeir, final, store, "A rendition's audio is shorter than the source's."),
+		kind("unplayable", BlameLivepeer, counted, store, "A rendition came back that does not play."),
 
-		kind(string(storage.CodeCredentialsRefused), BlameStorage, final, s3, "The storage refused the credentials: check key, secret and their rights."),
-		kind(string(storage.CodeBucketMissing), BlameStorage, final, s3, "The bucket does not exist."),
-		kind(string(storage.CodeObjectMissing), BlameInput, final, s3, "The source object does not exist, or was removed."),
-		kind(string(storage.CodeS3Unavailable), BlameNetwork, counted, s3, "The storage did not answer, or not in time."),
-		kind(string(storage.CodeS3Refused), BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
-		kind(string(storage.CodeSourceTooLarge), BlameInput, final, fetch, "The source is larger than allowed."),
-		kind(string(storage.CodeSourceChanged), BlameInput, counted, fetch, "The source changed while it was read."),
-		kind(string(storage.CodeSourceUnreachable), BlameNetwork, counted, fetch, "The source's server did not answer, or not in time."),
-		kind(string(storage.CodeSourceRefused), BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
-		kind(string(storage.CodeSpoolFull), BlameHost, free, disk, "The host's spool disk is full."),
-		kind(string(storage.CodeSpoolReadonly), BlameHost, free, disk, "The host's spool can't be written."),
-		kind(string(storage.CodeSpoolFailed), BlameHost, free, disk, "The host's spool disk failed."),
-		kind(string(storage.CodeChecksumMismatch), BlameNetwork, counted, s3, "The storage received other bytes than were sent."),
-		kind(string(storage.CodeUploadUnverified), BlameStorage, counted, store, "An upload could not be confirmed."),
-		kind(string(storage.CodeKeyTooLong), BlameInput, final, s3, "The name of an output's object is too long: use a shorter folder or shorter names."),
-		kind(string(storage.CodeLocationInvalid), BlameInput, final, s3, "A location can't be used for this."),
+		kind("s3_credentials_refused", BlameStorage, final, s3, "The storage refused the credentials: check key, secret and their rights."),
+		kind("s3_bucket_missing", BlameStorage, final, s3, "The bucket does not exist."),
+		kind("object_missing", BlameInput, final, s3, "The source object does not exist, or was removed."),
+		kind("s3_unavailable", BlameNetwork, counted, s3, "The storage did not answer, or not in time."),
+		kind("s3_refused", BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
+		kind("source_too_large", BlameInput, final, fetch, "The source is larger than allowed."),
+		kind("source_changed", BlameInput, counted, fetch, "The source changed while it was read."),
+		kind("source_unreachable", BlameNetwork, counted, fetch, "The source's server did not answer, or not in time."),
+		kind("source_refused", BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
+		kind("spool_full", BlameHost, free, disk, "The host's spool disk is full."),
+		kind("spool_readonly", BlameHost, free, disk, "The host's spool can't be written."),
+		kind("spool_failed", BlameHost, free, disk, "The host's spool disk failed."),
+		kind("checksum_mismatch", BlameNetwork, counted, s3, "The storage received other bytes than were sent."),
+		kind("upload_unverified", BlameStorage, counted, store, "An upload could not be confirmed."),
+		kind("key_too_long", BlameInput, final, s3, "The name of an output's object is too long: use a shorter folder or shorter names."),
+		kind("location_invalid", BlameInput, final, s3, "A location can't be used for this."),
 
 		kind(CodeCancelled, BlameStudio, final, all, "The transcode was cancelled."),
 		kind(CodeProcessFailed, BlameHost, free, work, "The host could not start the transcode."),
@@ -212,8 +209,8 @@ type Failure struct {
 	Detail string
 }
 
-// failed makes a failure: the table's words for code, and a detail for operators.
-func failed(code string, stage Stage, detail string) *Failure {
+// Failed makes a failure: the table's words for code, and a detail for operators.
+func Failed(code string, stage Stage, detail string) *Failure {
 	return &Failure{Code: code, Stage: stage, Text: KindOf(code).Words, Detail: detail}
 }
 
@@ -221,8 +218,8 @@ func failed(code string, stage Stage, detail string) *Failure {
 // names, processes, several lines. URLs are no paths.
 var inside = regexp.MustCompile(`(^|[\s"'(=:\[])/[\w.]|tr_(src|rend)_|[0-9a-f]{32}|\b(pid|process)\b|Mist[A-Z]|\n`)
 
-// telling adds a text for everybody, if it is fit for that.
-func (f *Failure) telling(text string) *Failure {
+// Telling adds a text for everybody, if it is fit for that.
+func (f *Failure) Telling(text string) *Failure {
 	const longest = 300 // in bytes; more is a log
 	if text != "" && len(text) <= longest && !inside.MatchString(text) {
 		f.Text += " (" + text + ")"
@@ -245,24 +242,24 @@ func (f *Failure) Retriable() bool { return KindOf(f.Code).Retriable }
 // Eats says whether the attempt counts.
 func (f *Failure) Eats() bool { return KindOf(f.Code).Eats }
 
-// failureOf finds the failure in an error of a step.
-func failureOf(err error, stage Stage) *Failure {
+// coded is an error of a package that this one does not know: it brings its line of the
+// failure table.
+type coded interface {
+	error
+	// FailureCode is the line's code.
+	FailureCode() string
+	// FailureText is more for everybody; it may be empty. What of a host's inside is in it
+	// is left out ([Failure.Telling]).
+	FailureText() string
+}
+
+// FailureOf finds the failure in an error of a step.
+func FailureOf(err error, stage Stage) *Failure {
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		return failure
 	}
-	if ofMedia, ok := errors.AsType[*media.Error](err); ok {
-		return failed(string(ofMedia.Code), stage, ofMedia.Error()).telling(ofMedia.Text)
+	if of, ok := errors.AsType[coded](err); ok {
+		return Failed(of.FailureCode(), stage, of.Error()).Telling(of.FailureText())
 	}
-	if ofStorage, ok := errors.AsType[*storage.Error](err); ok {
-		f := failed(string(ofStorage.Code), stage, ofStorage.Error())
-		// What the tenant can mend it is told; an address of ours is nobody's business.
-		if blame := KindOf(f.Code).Blame; ofStorage.Err != nil && (blame == BlameInput || blame == BlameStorage) {
-			return f.telling(ofStorage.Err.Error())
-		}
-		return f
-	}
-	if ofMist, ok := errors.AsType[*mist.Error](err); ok {
-		return failed(CodeMistUnavailable, stage, ofMist.Error())
-	}
-	return failed(CodeInternal, stage, err.Error())
+	return Failed(CodeInternal, stage, err.Error())
 }

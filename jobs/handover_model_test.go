@@ -17,7 +17,7 @@ import (
 // holds the rows of a small fleet and what its daemons have in memory, and goes
 // through every order of their steps. A step is one transaction, and a daemon may
 // rest between any two: what it has read may no longer hold when it writes, which is
-// all that a pause, a lost connection or a slow disk can do to it. [plan] and [decide]
+// all that a pause, a lost connection or a slow disk can do to it. [Plan] and [decide]
 // themselves decide; writes are guarded as the code's are, see handover_guards_test.go.
 //
 // Not in it: Mist, more than one rendition (TestSettleWritesOneCallback has those), an
@@ -771,7 +771,7 @@ type planned struct {
 	current, ofThis                  bool
 }
 
-// plan asks [plan] itself, with all that may be seen of Mist.
+// plan asks [Plan] itself, with all that may be seen of Mist.
 func (m *model) plan(s *system, t, n int) []act {
 	row, a := &s.transcodes[t], &s.attempts[t][n]
 	key := planned{row.state, a.stage, a.outcome, row.rendition, int(row.attempt) == n, int(row.of) == n}
@@ -806,7 +806,7 @@ func (m *model) plan(s *system, t, n int) []act {
 		{At: now, ProcessAlive: true, Pushing: pushing}, // and has stood still for ever
 	} {
 		rows.Seen = seen
-		if a := actOf(plan(rows, now).Do); a != idle && !slices.Contains(acts, a) {
+		if a := actOf(Plan(rows, now).Do); a != idle && !slices.Contains(acts, a) {
 			acts = append(acts, a)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,6 +16,14 @@ import (
 
 // ErrNoHost: no daemon has ever booted under this id.
 var ErrNoHost = errors.New("no such host")
+
+const (
+	// LeaseLength is how long a host is taken for alive after its last renewal: its
+	// transcodes start elsewhere within 30 s of its death, so it is less than that.
+	LeaseLength = 20 * time.Second
+	// RenewEvery leaves room for two renewals to fail.
+	RenewEvery = 5 * time.Second
+)
 
 // Hosts are the operators' operations on hosts.
 type Hosts struct {

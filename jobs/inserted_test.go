@@ -1,8 +1,11 @@
-package jobs
+package jobs_test
 
 import (
 	"testing"
 	"time"
+
+	"weir/jobs"
+	"weir/jobs/jobstest"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -13,20 +16,20 @@ import (
 // a transaction; this program's does not.
 func TestInsertedByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	tx, err := b.pool.Begin(t.Context())
+	b := jobstest.New(t)
+	tx, err := b.Pool.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback(t.Context()) }()
 	var now time.Time
 	require.NoError(t, tx.QueryRow(t.Context(), "SELECT now()").Scan(&now))
 
-	job, err := b.client.InsertTx(t.Context(), tx, PlaceArgs{}, nil)
+	job, err := b.River.InsertTx(t.Context(), tx, jobs.PlaceArgs{}, nil)
 	require.NoError(t, err)
 	require.Equal(t, rivertype.JobStateAvailable, job.Job.State)
 	require.True(t, now.Equal(job.Job.CreatedAt) && now.Equal(job.Job.ScheduledAt), "%s, %s, now %s", job.Job.CreatedAt, job.Job.ScheduledAt, now)
 
 	later := now.Add(time.Hour)
-	job, err = b.client.InsertTx(t.Context(), tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: later})
+	job, err = b.River.InsertTx(t.Context(), tx, jobs.PlaceArgs{}, &river.InsertOpts{ScheduledAt: later})
 	require.NoError(t, err)
 	require.Equal(t, rivertype.JobStateScheduled, job.Job.State)
 	require.True(t, later.Equal(job.Job.ScheduledAt))

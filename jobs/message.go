@@ -1,123 +1,192 @@
 package jobs
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-
-	"weir/db/dbsqlc"
-	"weir/media"
-	"weir/studio"
 )
 
-const microsecond = 1e-6 // in seconds
+// status is where a transcode is, in the words that Studio's task runner knows;
+// it takes no others.
+type status string
 
-// writeCallback writes the run's one terminal callback and the job that delivers
-// it. The transcode is as it ended.
-func writeCallback(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("make an event id: %w", err)
-	}
-	message, err := terminalMessage(id, t, renditions)
-	if err != nil {
-		return err
-	}
-	warnings, err := WarningsOf(t)
-	if err != nil {
-		return err
-	}
-	for _, w := range warnings {
-		message.Warnings = append(message.Warnings, studio.Warning(w))
-	}
-	body, err := message.Body()
-	if err != nil {
-		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
-	}
-	if _, err := dbsqlc.New().CallbackInsert(ctx, tx, dbsqlc.CallbackInsertParams{
-		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body),
-	}); err != nil {
-		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
-	}
-	if err := insertCallback(ctx, tx, client, CallbackArgs{CallbackID: id}); err != nil {
-		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
-	}
-	return nil
+// The statuses. Success and error are terminal.
+const (
+	statusPreparing         status = "preparing"
+	statusPreparingComplete status = "preparing-completed"
+	statusTranscoding       status = "transcoding"
+	statusSuccess           status = "success"
+	statusError             status = "error"
+)
+
+// cancelledWords: Studio has no status of its own for what was cancelled.
+const cancelledWords = "the transcode was cancelled"
+
+// The types that Studio's task runner compares.
+const (
+	// typeVideo is the type of every success.
+	typeVideo = "video"
+	// outputObjectStore is the type of an output in S3.
+	outputObjectStore = "object_store"
+	// fileTS is the type of a rendition in an MPEG transport stream.
+	fileTS = "ts"
+)
+
+// message is the body of a callback. The first six fields and the three of a
+// success are Studio's wire format; the others are ours. The order of the fields
+// is the order on the wire.
+type message struct {
+	// CompletionRatio is 0 to 1. The task runner drops an update whose ratio is
+	// below the last one's, and with it the sign of life: it must never go down,
+	// over attempts neither.
+	CompletionRatio float64 `json:"completion_ratio"`
+	Status          status  `json:"status"`
+	// Timestamp is in Unix seconds.
+	Timestamp int64  `json:"timestamp"`
+	Error     string `json:"error,omitempty"`
+	// Unretriable: asking again with the same request can't succeed.
+	Unretriable bool   `json:"unretriable,omitempty"`
+	RequestID   string `json:"request_id"`
+
+	// EventID is in terminal messages alone, the same in every delivery.
+	EventID    string `json:"event_id,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	// Attempt counts the transcode's tries; 0: none has begun.
+	Attempt   int    `json:"attempt"`
+	ErrorCode string `json:"error_code,omitempty"`
+	// Warnings are in terminal messages alone.
+	Warnings []Warning `json:"warnings,omitempty"`
+
+	Type      string     `json:"type,omitempty"`
+	VideoSpec *videoSpec `json:"video_spec,omitempty"`
+	Outputs   []output   `json:"outputs,omitempty"`
 }
 
-func subjectOf(t *dbsqlc.Transcode) studio.Subject {
-	s := studio.Subject{RequestID: t.ID.String(), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
-	if t.ExternalID != nil {
-		s.ExternalID = *t.ExternalID
-	}
-	return s
+// videoSpec is what the source is.
+type videoSpec struct {
+	Format string  `json:"format"`
+	Tracks []track `json:"tracks"`
+	// Duration in seconds.
+	Duration float64 `json:"duration"`
+	// Size in bytes.
+	Size int64 `json:"size"`
 }
 
-func terminalMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (studio.Message, error) {
-	switch t.State {
-	case StateSucceeded:
-		return successMessage(id, t, renditions)
-	case StateCancelled:
-		return studio.Cancelled(subjectOf(t), id.String()), nil
-	default:
-		f := Failure{Code: *t.ErrorCode, Stage: Stage(*t.ErrorStage), Text: *t.ErrorMessage}
-		return studio.Failure(subjectOf(t), id.String(), f.Code, f.Text, f.Retriable()), nil
-	}
+// track is a track of the source, video or audio.
+type track struct {
+	Type  string `json:"type"`
+	Codec string `json:"codec"`
+	// Bitrate in bits a second.
+	Bitrate int64 `json:"bitrate"`
+	// Duration and StartTime in seconds, Size in bytes.
+	Duration  float64 `json:"duration"`
+	Size      int64   `json:"size"`
+	StartTime float64 `json:"start_time"`
+
+	Width       int    `json:"width,omitempty"`
+	Height      int    `json:"height,omitempty"`
+	PixelFormat string `json:"pixel_format,omitempty"`
+	// FPS is in frames per 1,000 seconds on the wire, because the task runner
+	// divides it by 1,000. [track.video] sets it and FrameRate, the same in frames a
+	// second.
+	FPS       float64 `json:"fps,omitempty"`
+	FrameRate float64 `json:"frame_rate,omitempty"`
+
+	Channels   int `json:"channels,omitempty"`
+	SampleRate int `json:"sample_rate,omitempty"`
+	SampleBits int `json:"sample_bits,omitempty"`
 }
 
-func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (studio.Message, error) {
-	source, err := sourceOf(t)
+// wireFPS is what the task runner divides a track's fps by.
+const wireFPS = 1000
+
+// video is a copy of t with its frame rate set, given in frames a second.
+func (t track) video(frameRate float64) track {
+	t.FPS = math.Round(frameRate * wireFPS)
+	t.FrameRate = frameRate
+	return t
+}
+
+// output is one place with what was written there.
+type output struct {
+	Type string `json:"type"`
+	// Manifest is the playlist's URL, empty where renditions are plain files.
+	Manifest string       `json:"manifest"`
+	Videos   []storedFile `json:"videos"`
+}
+
+// storedFile is one rendition.
+type storedFile struct {
+	Type string `json:"type"`
+	// Size in bytes.
+	Size int64 `json:"size"`
+	// Location is the object's URL, without credentials.
+	Location string `json:"location"`
+
+	Name   string `json:"name,omitempty"`
+	Width  int    `json:"width,omitempty"`
+	Height int    `json:"height,omitempty"`
+}
+
+// subject is what every message says: of which transcode, and how far it is.
+type subject struct {
+	RequestID string
+	// ExternalID is the caller's own id; empty: none.
+	ExternalID string
+	// Attempt is the newest one; 0: none has begun.
+	Attempt int
+	// Ratio is the highest told so far or more; what is outside of 0 to 1 is
+	// moved to the nearer end.
+	Ratio float64
+	// At is when it was so.
+	At time.Time
+}
+
+// success is the terminal message of a transcode whose renditions are all
+// verified. Its ratio is 1 whatever the subject says.
+func (s subject) success(eventID string, spec videoSpec, outputs []output) message {
+	s.Ratio = 1
+	m := s.message(statusSuccess)
+	if spec.Tracks == nil {
+		spec.Tracks = []track{} // the task runner reads a list
+	}
+	m.EventID, m.Type, m.VideoSpec, m.Outputs = eventID, typeVideo, &spec, outputs
+	return m
+}
+
+// failure is the terminal message of a transcode that failed: its code from the
+// failure table, words for people without secrets, and whether asking again may
+// help.
+func (s subject) failure(eventID, code, words string, retriable bool) message {
+	m := s.message(statusError)
+	m.EventID, m.ErrorCode, m.Error, m.Unretriable = eventID, code, words, !retriable
+	return m
+}
+
+// cancelled is the terminal message of a transcode that was cancelled: an error
+// that nobody shall retry.
+func (s subject) cancelled(eventID string) message {
+	return s.failure(eventID, CodeCancelled, cancelledWords, false)
+}
+
+// body is the JSON that is sent. It is made once and kept, because a signature
+// holds for these bytes only.
+func (m message) body() ([]byte, error) {
+	body, err := json.Marshal(m)
 	if err != nil {
-		return studio.Message{}, err
+		return nil, fmt.Errorf("callback of %s: %w", m.RequestID, err)
 	}
-	output := studio.Output{Type: studio.OutputObjectStore}
-	for _, r := range renditions {
-		var verdict media.Verdict
-		if err := json.Unmarshal(r.Verdict, &verdict); err != nil {
-			return studio.Message{}, fmt.Errorf("read the verdict on %s: %w", r.Name, err)
-		}
-		output.Videos = append(output.Videos, studio.File{
-			Type: studio.FileTS, Size: *r.ObjectBytes, Location: *r.ObjectURL,
-			Name: r.Name, Width: verdict.Width, Height: verdict.Height,
-		})
-	}
-	return studio.Success(subjectOf(t), id.String(), specOf(source), []studio.Output{output}), nil
+	return body, nil
 }
 
-func specOf(source media.Source) studio.VideoSpec {
-	duration := float64(source.DurationUS) * microsecond
-	v := source.Video
-	spec := studio.VideoSpec{
-		Format: source.Container, Duration: duration, Size: source.Bytes,
-		Tracks: []studio.Track{studio.Track{
-			Type: "video", Codec: v.Codec, Bitrate: v.BitRate, Duration: duration, StartTime: float64(v.StartUS) * microsecond,
-			Width: v.Width, Height: v.Height, PixelFormat: v.PixFmt,
-		}.Video(v.Rate.FPS())},
+func (s subject) message(is status) message {
+	ratio := min(max(s.Ratio, 0), 1)
+	if math.IsNaN(s.Ratio) {
+		ratio = 0
 	}
-	if a := source.Audio; a != nil {
-		spec.Tracks = append(spec.Tracks, studio.Track{
-			Type: "audio", Codec: a.Codec, Bitrate: a.BitRate, Duration: float64(a.DurationUS) * microsecond,
-			StartTime: float64(a.StartUS) * microsecond, Channels: a.Channels, SampleRate: a.SampleRate,
-		})
-	}
-	return spec
-}
-
-// statusOf is the word for a transcode that has not ended.
-func statusOf(t *dbsqlc.Transcode, stage string) studio.Status {
-	switch {
-	case t.State == StateStoring, t.State == StateRunning && (stage == AttemptStarted || stage == AttemptTranscoded):
-		return studio.StatusTranscoding
-	case t.State == StateRunning && stage == AttemptPrepared && t.Ratio > sharePrepared:
-		return studio.StatusTranscoding // its process starts again
-	case t.State == StateRunning && stage == AttemptPrepared:
-		return studio.StatusPreparingComplete
-	default:
-		return studio.StatusPreparing
+	return message{
+		CompletionRatio: ratio, Status: is, Timestamp: s.At.Unix(),
+		RequestID: s.RequestID, ExternalID: s.ExternalID, Attempt: s.Attempt,
 	}
 }

@@ -6,7 +6,18 @@ import (
 	"weir/db/dbsqlc"
 )
 
+// What a supervisor has patience with.
 const (
+	// PollEvery is the most that a lost trigger costs.
+	PollEvery = time.Second
+	// MistPatience is how long Mist may be silent under a running attempt: longer than
+	// its controller takes to come back, shorter than Studio's patience.
+	MistPatience = 45 * time.Second
+	// TrackPatience is how long a LIVE_TRACK_LIST may be on its way: Mist tells within
+	// a quarter of a second. A push that starts when the process has ended already finds
+	// no stream, and a short source is through in a second or two.
+	TrackPatience = 300 * time.Millisecond
+
 	// startFloor is how long a process may take from its start to its first post beside
 	// reading its source: the real one takes two seconds, or hangs for 45.
 	startFloor = 10 * time.Second
@@ -30,11 +41,25 @@ const (
 	segmentUsual = 2 * time.Second
 	// progressMargin: Mist's own report comes every 5 s, a post waits for its turn.
 	progressMargin = 20 * time.Second
+
+	transcodeFloor = 5 * time.Minute
+	// transcodePerMedia: a Broadcaster that is slower than a sixth of real time is not
+	// going to be done.
+	transcodePerMedia = 6
+	// StageCeiling keeps any stage of an attempt below its job's own timeout.
+	StageCeiling = 6 * time.Hour
+
+	megabyte = 1_000_000
 )
+
+// transcodeLimit is how long a process may run at all.
+func transcodeLimit(sourceDurationMS int64) time.Duration {
+	return min(transcodeFloor+transcodePerMedia*time.Duration(sourceDurationMS)*time.Millisecond, StageCeiling)
+}
 
 // startPatience is how long a process may show no post before its start counts as hung.
 func startPatience(a *dbsqlc.Attempt, reading bool) time.Duration {
-	prepared, _ := preparedOf(a) // what can't be read is taken for the usual
+	prepared := preparedOf(a)
 	patience := startFloor + time.Duration(prepared.Bytes/megabyte)*startPerMB
 	if reading {
 		patience *= readingFactor
@@ -46,7 +71,7 @@ func startPatience(a *dbsqlc.Attempt, reading bool) time.Duration {
 // Broadcaster may keep it waiting with its longest segment. A garbage source hangs for
 // ever.
 func progressPatience(a *dbsqlc.Attempt) time.Duration {
-	prepared, _ := preparedOf(a) // what can't be read is taken for the usual
+	prepared := preparedOf(a)
 	segment := time.Duration(prepared.SegmentMS) * time.Millisecond
 	if segment <= 0 {
 		segment = segmentUsual

@@ -1,23 +1,14 @@
 package jobs
 
 import (
-	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"weir/storage"
 )
 
-// A store waits for what can pass; what S3 refuses would be refused for a day.
-func TestPatientWith(t *testing.T) {
+func TestTranscodeLimit(t *testing.T) {
 	t.Parallel()
-	patient := map[storage.Code]bool{
-		storage.CodeS3Unavailable: true, storage.CodeChecksumMismatch: true, storage.CodeUploadUnverified: true, storage.CodeSpoolFull: true,
-	}
-	for _, code := range storage.Codes() {
-		err := fmt.Errorf("upload: %w", &storage.Error{Code: code})
-		require.Equal(t, patient[code], patientWith(err), code)
-	}
-	require.False(t, patientWith(failed(string(storage.CodeS3Unavailable), StageStore, "")), "no storage error")
+	require.Equal(t, transcodeFloor+2*time.Minute, transcodeLimit(20_000))
+	require.Equal(t, StageCeiling, transcodeLimit(int64(100*time.Hour/time.Millisecond)))
 }

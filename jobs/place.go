@@ -3,150 +3,32 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/google/uuid"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
-	"weir/db"
 	"weir/db/dbsqlc"
 )
 
-const (
-	// placeQueue is worked by daemons that lead.
-	placeQueue = "place"
-	// placeEvery is the belt to the braces: a lost place job costs this long.
-	placeEvery = 5 * time.Second
-	// placeTimeout is far above a round's milliseconds, and short enough that a round
-	// that hangs on a lock is tried again soon.
-	placeTimeout = 30 * time.Second
-	// placeTries: the periodic job comes anyway.
-	placeTries = 3
-)
-
-// PlaceArgs is the job of one placement round. It has no arguments: a round places
-// all that fits, so a second one finds nothing to do.
-type PlaceArgs struct{}
-
-// Kind implements river.JobArgs.
-func (PlaceArgs) Kind() string { return "place" }
-
-// InsertOpts implements river.JobArgsWithInsertOpts.
-func (PlaceArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: placeQueue, MaxAttempts: placeTries}
-}
-
-type placeWorker struct {
-	river.WorkerDefaults[PlaceArgs]
-	db  *pgxpool.Pool
-	log *slog.Logger
-}
-
-// Timeout implements river.Worker.
-func (w *placeWorker) Timeout(*river.Job[PlaceArgs]) time.Duration { return placeTimeout }
-
-// Work runs one round: which transcode goes to which host, in one transaction with
-// the jobs that come of it.
-func (w *placeWorker) Work(ctx context.Context, job *river.Job[PlaceArgs]) error {
-	client := river.ClientFromContext[pgx.Tx](ctx)
-	placed := 0
-	err := db.InTx(ctx, w.db, func(tx pgx.Tx) error {
-		placed = 0
-		q := dbsqlc.New()
-		if err := q.PlaceLock(ctx, tx); err != nil {
-			return fmt.Errorf("place: %w", err)
-		}
-		free, err := q.HostFree(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("place: list hosts: %w", err)
-		}
-		queue, err := q.TranscodeQueue(ctx, tx, slotsOf(free))
-		if err != nil {
-			return fmt.Errorf("place: read the queue: %w", err)
-		}
-		for _, p := range assign(queue, free) {
-			if err := place(ctx, tx, client, p); err != nil {
-				return err
-			}
-			placed++
-			w.log.InfoContext(ctx, "transcode placed", "transcode", p.transcode.ID, "attempt", p.transcode.Attempt+1, "host", p.host)
-		}
-		if placed > 0 {
-			crash(CrashPlacing)
-		}
-		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
-		return err
-	})
-	if placed > 0 {
-		crash(CrashPlaced)
-	}
-	return err
-}
-
-func slotsOf(free []dbsqlc.HostFreeRow) int32 {
-	var slots int32
-	for _, host := range free {
-		slots += max(host.Free, 0)
-	}
-	return slots
-}
-
-type placement struct {
-	transcode dbsqlc.Transcode
-	host      string
-}
-
-// assign gives each transcode, in order, the host with the most free slots; not the
-// one that its last attempt failed on where another has room.
-func assign(queue []dbsqlc.Transcode, free []dbsqlc.HostFreeRow) []placement {
-	var placements []placement
-	for _, t := range queue {
-		best := -1
-		for i, host := range free {
-			if host.Free <= 0 {
-				continue
-			}
-			if best < 0 || better(t, host, free[best]) {
-				best = i
-			}
-		}
-		if best < 0 {
-			break
-		}
-		free[best].Free--
-		placements = append(placements, placement{t, free[best].ID})
-	}
-	return placements
-}
-
-func better(t dbsqlc.Transcode, a, b dbsqlc.HostFreeRow) bool {
-	aFailed, bFailed := t.HostID != nil && *t.HostID == a.ID, t.HostID != nil && *t.HostID == b.ID
-	if aFailed != bFailed {
-		return bFailed
-	}
-	return a.Free > b.Free
-}
-
-func place(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], p placement) error {
+// Place gives a queued transcode to a host: the next attempt, what it has to make, and
+// its job.
+func (d Decider) Place(ctx context.Context, id uuid.UUID, host string) error {
 	q := dbsqlc.New()
-	t, err := q.TranscodePlace(ctx, tx, dbsqlc.TranscodePlaceParams{ID: p.transcode.ID, HostID: &p.host})
+	t, err := q.TranscodePlace(ctx, d.Tx, dbsqlc.TranscodePlaceParams{ID: id, HostID: &host})
 	if err != nil {
-		return fmt.Errorf("place %s on %s: %w", p.transcode.ID, p.host, err)
+		return fmt.Errorf("place %s on %s: %w", id, host, err)
 	}
-	if err := q.RenditionExpect(ctx, tx, dbsqlc.RenditionExpectParams{TranscodeID: t.ID, Attempt: t.Attempt}); err != nil {
+	if err := q.RenditionExpect(ctx, d.Tx, dbsqlc.RenditionExpectParams{TranscodeID: t.ID, Attempt: t.Attempt}); err != nil {
 		return fmt.Errorf("place %s: expect renditions: %w", t.ID, err)
 	}
-	job, err := client.InsertTx(ctx, tx, TranscodeArgs{TranscodeID: t.ID, Attempt: t.Attempt}, &river.InsertOpts{Queue: hostQueue(p.host)})
+	job, err := d.River.InsertTx(ctx, d.Tx, TranscodeArgs{TranscodeID: t.ID, Attempt: t.Attempt}, &river.InsertOpts{Queue: HostQueue(host)})
 	if err != nil {
-		return fmt.Errorf("place %s on %s: %w", t.ID, p.host, err)
+		return fmt.Errorf("place %s on %s: %w", t.ID, host, err)
 	}
-	if err := q.AttemptInsert(ctx, tx, dbsqlc.AttemptInsertParams{
-		TranscodeID: t.ID, Number: t.Attempt, HostID: p.host, JobID: &job.Job.ID,
+	if err := q.AttemptInsert(ctx, d.Tx, dbsqlc.AttemptInsertParams{
+		TranscodeID: t.ID, Number: t.Attempt, HostID: host, JobID: &job.Job.ID,
 	}); err != nil {
-		return fmt.Errorf("place %s on %s: %w", t.ID, p.host, err)
+		return fmt.Errorf("place %s on %s: %w", t.ID, host, err)
 	}
 	return nil
 }

@@ -106,15 +106,15 @@ type Action struct {
 	Rerun bool
 }
 
-// plan decides what a supervisor does next. It is pure: the same rows at the same
+// Plan decides what a supervisor does next. It is pure: the same rows at the same
 // time give the same action, on any host, after any restart. Every action moves a
 // row, so that the next plan is another one.
-func plan(rows Rows, now time.Time) Action {
+func Plan(rows Rows, now time.Time) Action {
 	a := rows.Attempt
 	switch {
 	case a.CleanedAt != nil:
 		return Action{Do: DoNothing}
-	case terminal(rows.Transcode.State), rows.Transcode.Attempt != a.Number, a.Outcome != nil:
+	case Terminal(rows.Transcode.State), rows.Transcode.Attempt != a.Number, a.Outcome != nil:
 		// Ended, cancelled, or a newer attempt has it: this one may only clean up.
 		return Action{Do: DoClean}
 	case allOK(rows.Renditions):
@@ -163,7 +163,7 @@ func planStarted(rows Rows, now time.Time) Action {
 		switch r.State {
 		case RenditionExpected:
 			open++
-			track = track || pushable(r, rows.Attempt.Number)
+			track = track || Pushable(r, rows.Attempt.Number)
 		case RenditionPushing:
 			open++
 			action := planPushing(rows, r, now)
@@ -184,11 +184,11 @@ func planStarted(rows Rows, now time.Time) Action {
 		if rows.Attempt.HungStarts < hungStartsMost {
 			return Action{Do: DoStartAgain}
 		}
-		return Action{Do: DoFail, Failure: failed(CodeStartHung, StageTranscode, seen.ProcessText)}
+		return Action{Do: DoFail, Failure: Failed(CodeStartHung, StageTranscode, seen.ProcessText)}
 	case looked && late(rows, now):
-		return Action{Do: DoFail, Failure: failed(CodeDeadline, StageTranscode, seen.ProcessText)}
+		return Action{Do: DoFail, Failure: Failed(CodeDeadline, StageTranscode, seen.ProcessText)}
 	case looked && now.Sub(seen.ProgressAt) >= progressPatience(&rows.Attempt):
-		return Action{Do: DoFail, Failure: failed(CodeNoProgress, StageTranscode, seen.ProcessText)}
+		return Action{Do: DoFail, Failure: Failed(CodeNoProgress, StageTranscode, seen.ProcessText)}
 	case track && (!ended || rows.Attempt.Reruns >= rerunsMost):
 		// Behind the watchdogs: Mist may not take it, again and again.
 		return Action{Do: DoPush}
@@ -217,8 +217,8 @@ func startHangs(rows Rows, now time.Time) bool {
 	return seen.ProcessAlive && started != nil && now.Sub(*started) >= startPatience(&rows.Attempt, seen.Reading)
 }
 
-// pushable says whether an attempt can start a rendition's push.
-func pushable(r *dbsqlc.Rendition, attempt int32) bool {
+// Pushable says whether an attempt can start a rendition's push.
+func Pushable(r *dbsqlc.Rendition, attempt int32) bool {
 	return r.Attempt == attempt && r.State == RenditionExpected && r.TrackIndex != nil
 }
 
@@ -262,7 +262,7 @@ func planPushing(rows Rows, r *dbsqlc.Rendition, now time.Time) Action {
 	if r.RecordedReason != nil {
 		reason = *r.RecordedReason
 	}
-	return Action{Do: DoFailRendition, Rendition: r, Failure: failed(CodePushFailed, StagePush, reason)}
+	return Action{Do: DoFailRendition, Rendition: r, Failure: Failed(CodePushFailed, StagePush, reason)}
 }
 
 // endedEarly says why a process is gone with renditions still open.
@@ -275,12 +275,12 @@ func endedEarly(rows Rows) *Failure {
 	}
 	switch {
 	case seen.Full:
-		return failed(CodeGatewayFull, StageTranscode, seen.ProcessText)
+		return Failed(CodeGatewayFull, StageTranscode, seen.ProcessText)
 	case seen.Rejected != "":
-		return failed(CodeSegmentRejected, StageTranscode, seen.ProcessText).telling(seen.Rejected)
+		return Failed(CodeSegmentRejected, StageTranscode, seen.ProcessText).Telling(seen.Rejected)
 	case returned > 0:
-		return failed(CodeRenditionMissing, StageTranscode, seen.ProcessText)
+		return Failed(CodeRenditionMissing, StageTranscode, seen.ProcessText)
 	default:
-		return failed(CodeNothingReturned, StageTranscode, seen.ProcessText)
+		return Failed(CodeNothingReturned, StageTranscode, seen.ProcessText)
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 // A simulation of one transcode, from its first placement to its end, with everything
 // around it made up by a seed: what Mist, the process, the stores and the triggers do,
-// and in which order. [plan] and [decide] say what happens; their effects on rows are
+// and in which order. [Plan] and [decide] say what happens; their effects on rows are
 // those of the queries in sql/. Nothing sleeps: time is a number.
 
 const (
@@ -259,7 +259,7 @@ func (s *sim) run() {
 		}
 		s.place()
 		s.reap()
-		busy, ended := false, terminal(s.transcode.State)
+		busy, ended := false, Terminal(s.transcode.State)
 		for _, m := range s.machines {
 			switch {
 			case m.dead && s.chaos.dead > 0 && m.backAt.Before(s.now):
@@ -284,7 +284,7 @@ func (s *sim) run() {
 		if pause := 10 * time.Millisecond; busy {
 			s.pass(pause)
 		} else {
-			s.pass(pause + time.Duration(s.rng.Int64N(int64(pollEvery))))
+			s.pass(pause + time.Duration(s.rng.Int64N(int64(PollEvery))))
 		}
 	}
 }
@@ -307,9 +307,9 @@ func (s *sim) pass(pause time.Duration) {
 	if s.is(s.chaos.forged) {
 		s.forge()
 	}
-	if !terminal(s.transcode.State) && s.is(s.chaos.cancels) {
+	if !Terminal(s.transcode.State) && s.is(s.chaos.cancels) {
 		s.tell("cancel")
-		f := failed(CodeCancelled, StageQueue, "")
+		f := Failed(CodeCancelled, StageQueue, "")
 		s.failRenditions(f, RenditionExpected, RenditionPushing, RenditionPushed)
 		s.end(StateCancelled, OutcomeCancelled)
 	}
@@ -333,7 +333,7 @@ func (s *sim) move(m *machine, pause time.Duration) {
 		}
 	}
 	if s.is(s.chaos.silent) {
-		m.silentUntil = s.now.Add(time.Duration(s.rng.Int64N(int64(2 * mistPatience))))
+		m.silentUntil = s.now.Add(time.Duration(s.rng.Int64N(int64(2 * MistPatience))))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.pushes)) {
 		push, written := m.pushes[name], m.files[name]
@@ -429,8 +429,8 @@ func (s *sim) reap() {
 		return
 	}
 	s.tell("reaped")
-	f := failed(CodeHostLost, StageTranscode, "")
-	v := outcome(&s.transcode, f, s.now.Sub(s.began))
+	f := Failed(CodeHostLost, StageTranscode, "")
+	v := outcomeOf(&s.transcode, f, s.now.Sub(s.began))
 	if v.state == StateFailed {
 		s.failRenditions(f, RenditionExpected, RenditionPushing, RenditionPushed)
 		s.end(StateFailed, OutcomeFailed)
@@ -455,7 +455,7 @@ func (s *sim) supervise(m *machine) bool {
 		return false
 	}
 	if m.gone && m.row.Outcome == nil {
-		s.giveUp(m, failed(CodeHostLost, StageTranscode, ""))
+		s.giveUp(m, Failed(CodeHostLost, StageTranscode, ""))
 		m.gone = false
 		return true
 	}
@@ -471,10 +471,10 @@ func (s *sim) supervise(m *machine) bool {
 	return moves
 }
 
-// plan asks [plan], and at times sees that it is pure.
+// plan asks [Plan], and at times sees that it is pure.
 func (s *sim) plan(m *machine) Action {
 	rows := Rows{Transcode: s.transcode, Attempt: m.row, Renditions: slices.Clone(s.renditions), Seen: m.seen}
-	action := plan(rows, s.now)
+	action := Plan(rows, s.now)
 	s.did[action.Do]++
 	if action.Do != DoWait {
 		name := ""
@@ -485,7 +485,7 @@ func (s *sim) plan(m *machine) Action {
 	}
 	if s.steps%purityEvery == 0 {
 		was := s.text(rows)
-		again := plan(rows, s.now)
+		again := Plan(rows, s.now)
 		s.check(s.text(again) == s.text(action), "the same rows, another plan")
 		s.check(s.text(rows) == was, "the plan changed its rows")
 	}
@@ -505,8 +505,8 @@ func (s *sim) observe(m *machine) bool {
 		if m.troubleFrom.IsZero() {
 			m.troubleFrom = s.now
 		}
-		if s.now.Sub(m.troubleFrom) >= mistPatience {
-			s.giveUp(m, failed(CodeMistUnavailable, StageTranscode, ""))
+		if s.now.Sub(m.troubleFrom) >= MistPatience {
+			s.giveUp(m, Failed(CodeMistUnavailable, StageTranscode, ""))
 		}
 		return false
 	}
@@ -547,7 +547,7 @@ func (s *sim) observe(m *machine) bool {
 		m.tracksFrom = time.Time{}
 	case m.tracksFrom.IsZero():
 		m.tracksFrom = s.now
-	case s.now.Sub(m.tracksFrom) >= trackPatience:
+	case s.now.Sub(m.tracksFrom) >= TrackPatience:
 		for i := range m.tracks {
 			s.setTrack(m.row.Number, i, i)
 		}
@@ -560,8 +560,8 @@ func (s *sim) die(m *machine) {
 	s.tell("host of attempt %d dies", m.row.Number)
 	s.restart(m)
 	m.dead, m.alive = true, false
-	m.leaseUntil = s.now.Add(leaseLength)
-	m.backAt = s.now.Add(time.Duration(s.rng.Int64N(int64(3 * leaseLength))))
+	m.leaseUntil = s.now.Add(LeaseLength)
+	m.backAt = s.now.Add(time.Duration(s.rng.Int64N(int64(3 * LeaseLength))))
 }
 
 // restart forgets all that is in memory.
@@ -621,10 +621,10 @@ func (s *sim) do(m *machine, action Action) (moves bool) {
 func (s *sim) advance(m *machine, do Do) bool {
 	switch {
 	case s.is(s.chaos.steps):
-		s.giveUp(m, failed(CodeSpoolReserve, StageFetch, ""))
+		s.giveUp(m, Failed(CodeSpoolReserve, StageFetch, ""))
 		return true
 	case s.is(s.chaos.stepsForGood):
-		s.giveUp(m, failed(CodeSecretUnreadable, StageFetch, ""))
+		s.giveUp(m, Failed(CodeSecretUnreadable, StageFetch, ""))
 		return true
 	}
 	if do == DoStart && !m.started {
@@ -694,9 +694,9 @@ func (s *sim) pushAll(m *machine) (moves bool) {
 	for i := range s.renditions {
 		r := &s.renditions[i]
 		switch {
-		case !pushable(r, m.row.Number), m.alive && m.refuses:
+		case !Pushable(r, m.row.Number), m.alive && m.refuses:
 		case !m.alive:
-			s.failRendition(m, r.Name, failed(CodePushFailed, StagePush, ""))
+			s.failRendition(m, r.Name, Failed(CodePushFailed, StagePush, ""))
 			moves = true
 		case !s.push(m, r):
 			return false
@@ -737,9 +737,9 @@ func (s *sim) store(m *machine) {
 		case r == nil:
 			// It is nobody's any more.
 		case s.is(s.chaos.storesForGood):
-			s.failRendition(m, name, failed(CodeSecretUnreadable, StageStore, ""))
+			s.failRendition(m, name, Failed(CodeSecretUnreadable, StageStore, ""))
 		case !m.files[name].whole:
-			s.failRendition(m, name, failed(CodeRenditionMissing, StageStore, ""))
+			s.failRendition(m, name, Failed(CodeRenditionMissing, StageStore, ""))
 		default:
 			r.State = RenditionOK
 			s.judged[name] = true
@@ -818,7 +818,7 @@ func (s *sim) fail(r *dbsqlc.Rendition, f *Failure) {
 // settle is settle: [decide] decides.
 func (s *sim) settle(attempt int32) {
 	t := &s.transcode
-	if t.Attempt != attempt || terminal(t.State) || t.State == StateQueued {
+	if t.Attempt != attempt || Terminal(t.State) || t.State == StateQueued {
 		return
 	}
 	switch v := decide(t, s.renditions, s.now.Sub(s.began)); v.state {
@@ -831,7 +831,7 @@ func (s *sim) settle(attempt int32) {
 	}
 }
 
-func (s *sim) requeue(v verdict) {
+func (s *sim) requeue(v outcome) {
 	s.check(v.failure != nil && v.failure.Retriable(), "again after what no attempt mends")
 	s.transcode.NotBefore = s.now.Add(v.wait)
 	switch {

@@ -163,7 +163,7 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			action := plan(Rows{Transcode: test.transcode, Attempt: test.attempt, Renditions: test.renditions, Seen: test.seen}, now)
+			action := Plan(Rows{Transcode: test.transcode, Attempt: test.attempt, Renditions: test.renditions, Seen: test.seen}, now)
 			require.Equal(t, test.do, action.Do)
 			if test.code != "" {
 				require.Equal(t, test.code, action.Failure.Code)
@@ -185,9 +185,9 @@ func TestRatioOf(t *testing.T) {
 	duration := int64(20_000)
 	transcode := dbsqlc.Transcode{SourceDurationMs: &duration}
 	half := []dbsqlc.Rendition{{State: RenditionPushing, PushedMs: 10_000}, {State: RenditionPushing, PushedMs: 10_000}}
-	require.Zero(t, ratioOf(&transcode, AttemptPlaced, half))
-	require.InDelta(t, sharePrepared, ratioOf(&transcode, AttemptPrepared, []dbsqlc.Rendition{{State: RenditionExpected}}), 1e-9)
-	require.InDelta(t, sharePrepared+sharePushed/2, ratioOf(&transcode, AttemptStarted, half), 1e-9)
-	require.InDelta(t, 1-shareStored, ratioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionPushed}}), 1e-9)
-	require.InDelta(t, 1, ratioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionOK}}), 1e-9)
+	require.Zero(t, RatioOf(&transcode, AttemptPlaced, half))
+	require.InDelta(t, SharePrepared, RatioOf(&transcode, AttemptPrepared, []dbsqlc.Rendition{{State: RenditionExpected}}), 1e-9)
+	require.InDelta(t, SharePrepared+sharePushed/2, RatioOf(&transcode, AttemptStarted, half), 1e-9)
+	require.InDelta(t, 1-shareStored, RatioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionPushed}}), 1e-9)
+	require.InDelta(t, 1, RatioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionOK}}), 1e-9)
 }

@@ -7,26 +7,26 @@ import (
 // The shares of the completion ratio: what is measured is media time pushed; the
 // rest is short beside it.
 const (
-	shareFetched  = 0.02
-	sharePrepared = 0.10 // more than a copy takes, and less than an encode
+	ShareFetched  = 0.02
+	SharePrepared = 0.10 // more than a copy takes, and less than an encode
 	shareStored   = 0.10
-	sharePushed   = 1 - sharePrepared - shareStored
+	sharePushed   = 1 - SharePrepared - shareStored
 )
 
-// ratioOf is how much of a transcode is done, from 0 to 1: media time pushed over
+// RatioOf is how much of a transcode is done, from 0 to 1: media time pushed over
 // the source's duration, the same weight for every rendition. 1 is told by success
 // alone.
-func ratioOf(t *dbsqlc.Transcode, stage string, renditions []dbsqlc.Rendition) float64 {
+func RatioOf(t *dbsqlc.Transcode, stage string, renditions []dbsqlc.Rendition) float64 {
 	switch stage {
 	case AttemptPlaced:
 		return 0
 	case AttemptFetched:
-		return shareFetched
+		return ShareFetched
 	}
 	if t.SourceDurationMs == nil || len(renditions) == 0 {
-		return sharePrepared
+		return SharePrepared
 	}
-	ratio := sharePrepared
+	ratio := SharePrepared
 	each := 1 / float64(len(renditions))
 	for _, r := range renditions {
 		switch r.State {

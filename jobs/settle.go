@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
@@ -33,8 +32,8 @@ const (
 	lostMax = 4 * time.Second
 )
 
-// verdict is what the renditions of an attempt come to.
-type verdict struct {
+// outcome is what the renditions of an attempt come to.
+type outcome struct {
 	// state the transcode goes to: queued (again), succeeded or failed; empty while
 	// a rendition is still open.
 	state   string
@@ -47,7 +46,7 @@ type verdict struct {
 // decide is the outcome of an attempt, from rows alone; age is the run's. Success is
 // every rendition ok. A failure that no retry can mend is final, whatever else failed;
 // one that eats the attempt comes before one that does not.
-func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duration) verdict {
+func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duration) outcome {
 	var worst *Failure
 	for _, r := range renditions {
 		switch r.State {
@@ -57,26 +56,26 @@ func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duratio
 				worst = f
 			}
 		default:
-			return verdict{}
+			return outcome{}
 		}
 	}
 	if worst == nil {
-		return verdict{state: StateSucceeded}
+		return outcome{state: StateSucceeded}
 	}
-	return outcome(t, worst, age)
+	return outcomeOf(t, worst, age)
 }
 
-// outcome is what follows a failed attempt.
-func outcome(t *dbsqlc.Transcode, f *Failure, age time.Duration) verdict {
+// outcomeOf is what follows a failed attempt.
+func outcomeOf(t *dbsqlc.Transcode, f *Failure, age time.Duration) outcome {
 	switch {
 	case f.Retriable() && f.Eats() && t.AttemptsLeft > 0:
 		tries := maxAttempts - t.AttemptsLeft // made so far
 		wait := float64(retryAfter) * math.Pow(retryFactor, float64(tries-1))
-		return verdict{state: StateQueued, failure: f, wait: time.Duration(wait)}
+		return outcome{state: StateQueued, failure: f, wait: time.Duration(wait)}
 	case f.Retriable() && !f.Eats() && age < freeFor:
-		return verdict{state: StateQueued, failure: f, wait: freeWait(f, t.FreeTries), free: true}
+		return outcome{state: StateQueued, failure: f, wait: freeWait(f, t.FreeTries), free: true}
 	default:
-		return verdict{state: StateFailed, failure: f}
+		return outcome{state: StateFailed, failure: f}
 	}
 }
 
@@ -107,7 +106,7 @@ func weight(f *Failure) int {
 
 func renditionFailure(r dbsqlc.Rendition) *Failure {
 	if r.ErrorCode == nil || r.ErrorStage == nil || r.ErrorMessage == nil {
-		return failed(CodeInternal, StageTranscode, "rendition "+r.Name+" failed without saying why")
+		return Failed(CodeInternal, StageTranscode, "rendition "+r.Name+" failed without saying why")
 	}
 	f := &Failure{Code: *r.ErrorCode, Stage: Stage(*r.ErrorStage), Text: *r.ErrorMessage}
 	if r.ErrorDetail != nil {
@@ -116,36 +115,36 @@ func renditionFailure(r dbsqlc.Rendition) *Failure {
 	return f
 }
 
-// settle decides a transcode's outcome if its attempt has no open rendition left,
-// and does all that follows in tx: the state, the attempt's end, and the callback
-// with its job, or the next placement. The caller holds the transcode's lock in tx
-// since before it changed a rendition: whoever comes second sees the first one's
-// change, so that of any number at once exactly one is the last.
-func settle(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], id uuid.UUID, attempt int32) error {
+// Settle decides a transcode's outcome if its attempt has no open rendition left,
+// and does all that follows in the transaction: the state, the attempt's end, and the callback
+// with its job, or the next placement. The caller holds the transcode's lock since
+// before it changed a rendition: whoever comes second sees the first one's change, so
+// that of any number at once exactly one is the last.
+func (d Decider) Settle(ctx context.Context, id uuid.UUID, attempt int32) error {
 	q := dbsqlc.New()
-	t, err := q.TranscodeGetForUpdate(ctx, tx, id)
+	t, err := q.TranscodeGetForUpdate(ctx, d.Tx, id)
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	if t.Attempt != attempt || terminal(t.State) || t.State == StateQueued {
+	if t.Attempt != attempt || Terminal(t.State) || t.State == StateQueued {
 		return nil // a newer attempt has it, or it is decided
 	}
-	renditions, err := q.RenditionList(ctx, tx, id)
+	renditions, err := q.RenditionList(ctx, d.Tx, id)
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	age, err := runAge(ctx, tx, id)
+	age, err := d.runAge(ctx, id)
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	v := decide(&t, renditions, age)
-	switch v.state {
+	follows := decide(&t, renditions, age)
+	switch follows.state {
 	case StateSucceeded:
-		err = succeed(ctx, tx, client, &t, renditions)
+		err = d.succeed(ctx, &t, renditions)
 	case StateFailed:
-		err = fail(ctx, tx, client, &t, v.failure)
+		err = d.fail(ctx, &t, follows.failure)
 	case StateQueued:
-		err = requeue(ctx, tx, client, &t, v)
+		err = d.requeue(ctx, &t, follows)
 	}
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
@@ -153,106 +152,137 @@ func settle(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], id uui
 	return nil
 }
 
+// FailRendition fails a rendition that an attempt has not stored, and settles.
+func (d Decider) FailRendition(ctx context.Context, id uuid.UUID, attempt int32, rendition string, f *Failure) error {
+	if _, err := dbsqlc.New().RenditionFail(ctx, d.Tx, dbsqlc.RenditionFailParams{
+		TranscodeID: id, Name: rendition, Attempt: attempt,
+		ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
+	}); err != nil {
+		return err
+	}
+	return d.Settle(ctx, id, attempt)
+}
+
+// FailUnpushed fails all renditions of an attempt that are not pushed, and settles.
+func (d Decider) FailUnpushed(ctx context.Context, id uuid.UUID, attempt int32, f *Failure) error {
+	if err := dbsqlc.New().RenditionFailUnpushed(ctx, d.Tx, dbsqlc.RenditionFailUnpushedParams{
+		TranscodeID: id, Attempt: attempt,
+		ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
+	}); err != nil {
+		return err
+	}
+	return d.Settle(ctx, id, attempt)
+}
+
 // runAge is how old a transcode's run is, by the database's clock.
-func runAge(ctx context.Context, tx pgx.Tx, id uuid.UUID) (time.Duration, error) {
-	seconds, err := dbsqlc.New().TranscodeRunSeconds(ctx, tx, id)
+func (d Decider) runAge(ctx context.Context, id uuid.UUID) (time.Duration, error) {
+	seconds, err := dbsqlc.New().TranscodeRunSeconds(ctx, d.Tx, id)
 	return time.Duration(seconds * float64(time.Second)), err
 }
 
-func succeed(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
-	ended, err := dbsqlc.New().TranscodeSucceed(ctx, tx, dbsqlc.TranscodeSucceedParams{ID: t.ID, Attempt: t.Attempt})
+func (d Decider) succeed(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	ended, err := dbsqlc.New().TranscodeSucceed(ctx, d.Tx, dbsqlc.TranscodeSucceedParams{ID: t.ID, Attempt: t.Attempt})
 	if err != nil {
 		return err
 	}
-	if err := endAttempt(ctx, tx, &ended, OutcomeSucceeded, nil); err != nil {
+	if err := d.endAttempt(ctx, &ended, OutcomeSucceeded, nil); err != nil {
 		return err
 	}
-	return end(ctx, tx, client, &ended, renditions)
+	return d.end(ctx, &ended, renditions)
 }
 
-func fail(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, f *Failure) error {
-	ended, err := dbsqlc.New().TranscodeFail(ctx, tx, dbsqlc.TranscodeFailParams{
+func (d Decider) fail(ctx context.Context, t *dbsqlc.Transcode, f *Failure) error {
+	ended, err := dbsqlc.New().TranscodeFail(ctx, d.Tx, dbsqlc.TranscodeFailParams{
 		ID: t.ID, Attempt: t.Attempt, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
 	})
 	if err != nil {
 		return err
 	}
-	if err := endAttempt(ctx, tx, &ended, OutcomeFailed, f); err != nil {
+	if err := d.endAttempt(ctx, &ended, OutcomeFailed, f); err != nil {
 		return err
 	}
-	return end(ctx, tx, client, &ended, nil)
+	return d.end(ctx, &ended, nil)
 }
 
-func requeue(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, v verdict) error {
+func (d Decider) requeue(ctx context.Context, t *dbsqlc.Transcode, follows outcome) error {
 	free, grows := 0, 0
-	if v.free {
+	if follows.free {
 		free = 1
 	}
-	if v.free && v.failure.Code != CodeHostLost { // those don't wait
+	if follows.free && follows.failure.Code != CodeHostLost { // those don't wait
 		grows = 1
 	}
-	queued, err := dbsqlc.New().TranscodeRequeue(ctx, tx, dbsqlc.TranscodeRequeueParams{
-		ID: t.ID, Attempt: t.Attempt, WaitSeconds: v.wait.Seconds(), Free: int32(free), Grows: int32(grows),
-		ErrorCode: v.failure.Code, ErrorStage: string(v.failure.Stage), ErrorMessage: v.failure.Text,
+	queued, err := dbsqlc.New().TranscodeRequeue(ctx, d.Tx, dbsqlc.TranscodeRequeueParams{
+		ID: t.ID, Attempt: t.Attempt, WaitSeconds: follows.wait.Seconds(), Free: int32(free), Grows: int32(grows),
+		ErrorCode: follows.failure.Code, ErrorStage: string(follows.failure.Stage), ErrorMessage: follows.failure.Text,
 	})
 	if err != nil {
 		return err
 	}
-	if err := endAttempt(ctx, tx, &queued, OutcomeFailed, v.failure); err != nil { // unless it has ended as lost
+	if err := d.endAttempt(ctx, &queued, OutcomeFailed, follows.failure); err != nil { // unless it has ended as lost
 		return err
 	}
-	_, err = client.InsertTx(ctx, tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: queued.NotBefore})
+	_, err = d.River.InsertTx(ctx, d.Tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: queued.NotBefore})
 	return err
 }
 
-// cancel ends a transcode that the caller has locked in tx.
-func cancel(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode) error {
+// cancel ends a transcode that the caller has locked.
+func (d Decider) cancel(ctx context.Context, t *dbsqlc.Transcode) error {
 	q := dbsqlc.New()
-	stage, err := stageOf(ctx, tx, t)
+	stage, err := d.stageOf(ctx, t)
 	if err != nil {
 		return err
 	}
-	f := failed(CodeCancelled, stage, "")
-	renditions, err := q.RenditionList(ctx, tx, t.ID)
+	f := Failed(CodeCancelled, stage, "")
+	renditions, err := q.RenditionList(ctx, d.Tx, t.ID)
 	if err != nil {
 		return err
 	}
-	if err := q.RenditionFailOpen(ctx, tx, dbsqlc.RenditionFailOpenParams{
+	if err := q.RenditionFailOpen(ctx, d.Tx, dbsqlc.RenditionFailOpenParams{
 		TranscodeID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
 	}); err != nil {
 		return err
 	}
-	ended, err := q.TranscodeCancel(ctx, tx, dbsqlc.TranscodeCancelParams{
+	ended, err := q.TranscodeCancel(ctx, d.Tx, dbsqlc.TranscodeCancelParams{
 		ID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
 	})
 	if err != nil {
 		return err
 	}
-	if err := cancelJobs(ctx, tx, client, &ended, renditions); err != nil {
+	if err := d.cancelJobs(ctx, &ended, renditions); err != nil {
 		return err
 	}
 	if ended.Attempt > 0 {
-		if err := endAttempt(ctx, tx, &ended, OutcomeCancelled, f); err != nil {
+		if err := d.endAttempt(ctx, &ended, OutcomeCancelled, f); err != nil {
 			return err
 		}
 	}
-	return end(ctx, tx, client, &ended, nil)
+	return d.end(ctx, &ended, nil)
 }
 
 // end does what follows every end: the callback, and the removal of what is left.
-func end(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
-	if err := writeCallback(ctx, tx, client, t, renditions); err != nil {
+func (d Decider) end(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	if err := d.writeCallback(ctx, t, renditions); err != nil {
 		return err
 	}
-	return insertResidue(ctx, tx, client, t)
+	return d.insertResidue(ctx, t)
+}
+
+// insertResidue comes with the end of a transcode that may have left something.
+func (d Decider) insertResidue(ctx context.Context, t *dbsqlc.Transcode) error {
+	if t.Attempt == 0 || t.Attempt == 1 && t.State == StateSucceeded {
+		return nil
+	}
+	_, err := d.River.InsertTx(ctx, d.Tx, ResidueArgs{TranscodeID: t.ID}, nil)
+	return err
 }
 
 // stageOf says where a transcode is.
-func stageOf(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) (Stage, error) {
+func (d Decider) stageOf(ctx context.Context, t *dbsqlc.Transcode) (Stage, error) {
 	if t.Attempt == 0 {
 		return StageQueue, nil
 	}
-	a, err := dbsqlc.New().AttemptGet(ctx, tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
+	a, err := dbsqlc.New().AttemptGet(ctx, d.Tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
 	if err != nil {
 		return "", err
 	}
@@ -263,7 +293,7 @@ func stageOf(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) (Stage, error)
 // step last: the state's word, refined.
 func StageAt(t *dbsqlc.Transcode, done string) Stage {
 	switch {
-	case t.State == StateQueued, terminal(t.State):
+	case t.State == StateQueued, Terminal(t.State):
 		return StageQueue
 	case t.State == StateStoring:
 		return StageStore
@@ -280,14 +310,14 @@ func StageAt(t *dbsqlc.Transcode, done string) Stage {
 	}
 }
 
-func cancelJobs(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
-	ids, err := openJobs(ctx, tx, t, renditions)
+func (d Decider) cancelJobs(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	ids, err := d.openJobs(ctx, t, renditions)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
 		// A job that River has pruned needs no cancelling.
-		if _, err := client.JobCancelTx(ctx, tx, id); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+		if _, err := d.River.JobCancelTx(ctx, d.Tx, id); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
 			return fmt.Errorf("cancel job %d: %w", id, err)
 		}
 	}
@@ -295,7 +325,7 @@ func cancelJobs(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], t 
 }
 
 // openJobs are the jobs of a transcode's attempt and of its files to be stored.
-func openJobs(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) ([]int64, error) {
+func (d Decider) openJobs(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) ([]int64, error) {
 	var ids []int64
 	for _, r := range renditions {
 		if r.State == RenditionPushed && r.JobID != nil {
@@ -305,7 +335,7 @@ func openJobs(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, renditions []
 	if t.Attempt == 0 {
 		return ids, nil
 	}
-	a, err := dbsqlc.New().AttemptGet(ctx, tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
+	a, err := dbsqlc.New().AttemptGet(ctx, d.Tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
 	if err != nil {
 		return nil, err
 	}
@@ -315,8 +345,8 @@ func openJobs(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, renditions []
 	return ids, nil
 }
 
-func endAttempt(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, outcome string, f *Failure) error {
-	params := dbsqlc.AttemptEndParams{TranscodeID: t.ID, Number: t.Attempt, Outcome: outcome}
+func (d Decider) endAttempt(ctx context.Context, t *dbsqlc.Transcode, as string, f *Failure) error {
+	params := dbsqlc.AttemptEndParams{TranscodeID: t.ID, Number: t.Attempt, Outcome: as}
 	if f != nil {
 		stage := string(f.Stage)
 		params.ErrorCode, params.ErrorStage, params.ErrorMessage = &f.Code, &stage, &f.Text
@@ -324,6 +354,6 @@ func endAttempt(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, outcome str
 			params.ErrorDetail = &f.Detail
 		}
 	}
-	_, err := dbsqlc.New().AttemptEnd(ctx, tx, params)
+	_, err := dbsqlc.New().AttemptEnd(ctx, d.Tx, params)
 	return err
 }

@@ -2,8 +2,6 @@ package jobs
 
 import (
 	"slices"
-
-	"github.com/google/uuid"
 )
 
 // The states of a transcode.
@@ -57,22 +55,7 @@ const (
 	CallbackExpired   = "expired"
 )
 
-// terminal says whether a transcode's state is an end.
-func terminal(state string) bool {
+// Terminal says whether a transcode's state is an end.
+func Terminal(state string) bool {
 	return slices.Contains([]string{StateSucceeded, StateFailed, StateCancelled}, state)
-}
-
-// sealed names a sealed column: a sealed value opens only for the column and the
-// transcode that it was sealed for.
-type sealed string
-
-const (
-	sealSource   sealed = "source"
-	sealOutput   sealed = "output"
-	sealCallback sealed = "callback"
-	sealLivepeer sealed = "livepeer"
-)
-
-func (s sealed) of(transcode uuid.UUID) string {
-	return "transcode/" + transcode.String() + "/" + string(s)
 }

@@ -92,10 +92,10 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 			return err
 		}
 		_, err = ts.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
-		crash(CrashAccepting)
+		Crash(CrashAccepting)
 		return err
 	})
-	crash(CrashAccepted)
+	Crash(CrashAccepted)
 	if err != nil {
 		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
 	}
@@ -105,9 +105,9 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.TranscodeInsertParams, error) {
 	params := dbsqlc.TranscodeInsertParams{
 		ID: id, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
-		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), sealSource.of(id)),
-		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), sealOutput.of(id)),
-		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), sealCallback.of(id)),
+		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
+		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
+		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
 		AttemptsLeft: maxAttempts,
 	}
 	if req.ExternalID != "" {
@@ -118,7 +118,7 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 		if err != nil {
 			return params, fmt.Errorf("seal the Livepeer access: %w", err)
 		}
-		params.LivepeerSealed = ts.Sealer.Seal(text, sealLivepeer.of(id))
+		params.LivepeerSealed = ts.Sealer.Seal(text, SealedLivepeer.of(id))
 	}
 	return params, nil
 }
@@ -213,10 +213,10 @@ func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (
 			return err
 		case t.State == StateCancelled:
 			return nil
-		case terminal(t.State):
+		case Terminal(t.State):
 			return fmt.Errorf("%w: it %s", ErrFinished, t.State)
 		}
-		return cancel(ctx, tx, ts.River, &t)
+		return Decider{tx, ts.River}.cancel(ctx, &t)
 	})
 	if err != nil {
 		return Detail{}, fmt.Errorf("cancel transcode %s: %w", id, err)

@@ -53,6 +53,12 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// FailureCode is for the table of failures.
+func (e *Error) FailureCode() string { return string(e.Code) }
+
+// FailureText is what everybody may read of it.
+func (e *Error) FailureText() string { return e.Text }
+
 // Codes lists the codes of this package.
 func Codes() []Code {
 	return []Code{

@@ -22,6 +22,9 @@ var (
 	ErrInvalid = errors.New("not sent, Mist can't take it")
 )
 
+// CodeUnavailable names every [Error] in the table of failures.
+const CodeUnavailable = "mist_unavailable"
+
 // Error is what every method of [Client] returns on failure.
 type Error struct {
 	URL  string // Mist's address, never with credentials
@@ -36,6 +39,12 @@ func (e *Error) Error() string {
 	}
 	return fmt.Sprintf("mist %s: %s: %v: %v", e.URL, e.Op, e.Kind, e.Err)
 }
+
+// FailureCode is for the table of failures.
+func (e *Error) FailureCode() string { return CodeUnavailable }
+
+// FailureText is what everybody may read of it: nothing, it is about a host's inside.
+func (e *Error) FailureText() string { return "" }
 
 // Unwrap lets errors.Is and errors.As see both the kind and the cause.
 func (e *Error) Unwrap() []error {

@@ -291,6 +291,23 @@ func apiCode(err error) string {
 	return word[:min(len(word), longest)]
 }
 
+// FailureCode is for the table of failures.
+func (e *Error) FailureCode() string { return string(e.Code) }
+
+// FailureText is what everybody may read of it: what whoever made the request can mend.
+// An address of ours, or what is wrong with our disk, is nobody's business.
+func (e *Error) FailureText() string {
+	switch e.Code {
+	case CodeS3Unavailable, CodeSourceUnreachable, CodeChecksumMismatch, CodeSpoolFull, CodeSpoolReadonly, CodeSpoolFailed:
+		return ""
+	default:
+		if e.Err == nil {
+			return ""
+		}
+		return e.Err.Error()
+	}
+}
+
 // Codes lists the codes of this package.
 func Codes() []Code {
 	return []Code{

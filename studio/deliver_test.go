@@ -14,12 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"weir/secret"
-
 	"github.com/stretchr/testify/require"
+
+	"weir/secret"
 )
 
 const (
+	testEvent    = "019ab3c4-9f00-7a01-8b02-3c4d5e6f7081"
 	testSecret   = secret.Secret("whsec-planted-signing-secret")
 	testPassword = "planted-p4ssw0rd"
 	testToken    = "planted-query-token"
@@ -69,8 +70,7 @@ func answer(status int, body string) http.HandlerFunc {
 func TestDeliverSendsWhatTheContractSays(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Secret: testSecret, Version: "1.2.3"}, answer(http.StatusNoContent, ""))
-	body, err := golden()["success"].Body()
-	require.NoError(t, err)
+	body := []byte(`{"status":"success"}`)
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url + "/hook?taskId=7"), Body: body, EventID: testEvent, Attempt: 3})
 	require.Equal(t, Delivered, result.Verdict)
 	require.Equal(t, http.StatusNoContent, *result.Status)

@@ -3,8 +3,6 @@ package studio
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,19 +45,6 @@ func TestSignatureVectorsOfTheDocs(t *testing.T) {
 		at := time.Unix(v.Time, 0)
 		require.Equal(t, v.Header, Sign(v.Secret, at, []byte(v.Body)))
 		require.NoError(t, Verify(v.Header, []byte(v.Body), at, 0, "other", v.Secret))
-	}
-}
-
-func TestMessagesOfTheDocs(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile(doc)
-	require.NoError(t, err)
-	shown := regexp.MustCompile("(?s)```json (\\S+\\.json)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	require.Len(t, shown, len(golden()), "%s shows each message once", doc)
-	for _, block := range shown {
-		want, err := os.ReadFile(filepath.Join("testdata", block[1]))
-		require.NoError(t, err)
-		require.Equal(t, string(want), block[2], block[1])
 	}
 }
 

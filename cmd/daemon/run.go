@@ -21,6 +21,8 @@ import (
 	"weir/config"
 	"weir/db"
 	"weir/jobs"
+	"weir/jobs/control"
+	"weir/jobs/host"
 	"weir/media"
 	"weir/mist"
 	"weir/secret"
@@ -94,7 +96,8 @@ type daemon struct {
 	sealer *secret.Sealer
 	boot   uuid.UUID
 	tokens *api.Tokens
-	host   *jobs.Host
+	leads  *control.Control
+	host   *host.Host // nil: it works for no Mist
 	client *river.Client[pgx.Tx]
 	// works is set once jobs are worked.
 	works atomic.Bool
@@ -114,21 +117,22 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	workers := &jobs.Config{DB: d.pool, Log: d.log, Sealer: d.sealer, HostID: d.cfg.HostID, BootID: d.boot}
+	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log}
+	hosts := host.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
 			return err
 		}
-		workers.Host = d.host
+		hosts = d.host.Room
 	}
 	if d.cfg.Control {
-		workers.Studio = studio.New(&studio.Config{
+		d.leads.Studio = studio.New(&studio.Config{
 			Secret: d.cfg.CallbackSecret, Bearer: d.cfg.CallbackToken,
 			BearerHosts: d.cfg.CallbackHosts, Version: version(),
 		})
-		defer workers.Studio.Close()
+		defer d.leads.Studio.Close()
 	}
-	if d.client, err = jobs.NewClient(workers); err != nil {
+	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot}, d.leads.Room, hosts); err != nil {
 		return err
 	}
 
@@ -165,8 +169,7 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 		return fmt.Errorf("start River: %w", err)
 	}
 	if d.cfg.Control {
-		control := &jobs.Control{DB: d.pool, River: d.client, Log: d.log}
-		group.Go(func() error { return control.Run(ctx) })
+		group.Go(func() error { return d.leads.Run(ctx, d.client) })
 	}
 	d.works.Store(true)
 	d.log.InfoContext(ctx, "weir-daemon runs", "version", version(), "host", d.cfg.HostID, "boot", d.boot,
@@ -205,7 +208,7 @@ func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn net.Listener, er
 	return triggersOn, apiOn, nil
 }
 
-func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
+func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword})
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
@@ -224,9 +227,9 @@ func (d *daemon) newHost(triggersOn net.Addr) (*jobs.Host, error) {
 	if err := tools.Check(); err != nil {
 		return nil, err
 	}
-	return &jobs.Host{
+	return &host.Host{
 		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: version(),
-		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: jobs.NewWakes(), Log: d.log,
+		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
 		Spool: d.cfg.SpoolDir, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,

@@ -1,0 +1,128 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+)
+
+// The queues that daemons which lead work on, and that of every host. A host's own are
+// [HostQueue] and [StoreQueue].
+const (
+	PlaceQueue    = "place"
+	CallbackQueue = "callback"
+	StatusQueue   = "status"
+	// ResidueQueue is worked by every host: that of the stores may be dead.
+	ResidueQueue = "residue"
+)
+
+const (
+	// placeTries: the periodic job comes anyway.
+	placeTries = 3
+	// transcodeTries are for errors that are no failure of the transcode, as a database
+	// that goes away; attempts are counted in our own rows.
+	transcodeTries = 100
+	// storeTries with a minute between them ride out a day of S3 outage: it never costs a
+	// transcode.
+	storeTries = 1440
+	// callbackTries are for errors of Postgres; deliveries are counted in our rows, and
+	// the wait between them is a snooze, which is no try.
+	callbackTries = 100
+)
+
+// TroubleEvery is the pause after an error of Postgres or Mist.
+const TroubleEvery = time.Second
+
+// HostQueue is the queue of a host's transcodes.
+func HostQueue(host string) string { return "host-" + host }
+
+// StoreQueue is the queue of a host's stores.
+func StoreQueue(host string) string { return "host-" + host + "-store" }
+
+// PlaceArgs is the job of one placement round. It has no arguments: a round places
+// all that fits, so a second one finds nothing to do.
+type PlaceArgs struct{}
+
+// Kind implements river.JobArgs.
+func (PlaceArgs) Kind() string { return "place" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (PlaceArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: PlaceQueue, MaxAttempts: placeTries}
+}
+
+// TranscodeArgs is the job that supervises one attempt on its host, for as long as
+// the attempt holds its slot.
+type TranscodeArgs struct {
+	TranscodeID uuid.UUID `json:"transcode_id"`
+	Attempt     int32     `json:"attempt"`
+}
+
+// Kind implements river.JobArgs.
+func (TranscodeArgs) Kind() string { return "transcode" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts; the queue is the host's.
+func (TranscodeArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: transcodeTries}
+}
+
+// StoreArgs is the job that finishes, judges, uploads and verifies one rendition, on
+// the host that has its file.
+type StoreArgs struct {
+	TranscodeID uuid.UUID `json:"transcode_id"`
+	Attempt     int32     `json:"attempt"`
+	Rendition   string    `json:"rendition"`
+}
+
+// Kind implements river.JobArgs.
+func (StoreArgs) Kind() string { return "store" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts; the queue is the host's.
+func (StoreArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: storeTries}
+}
+
+// ResidueArgs is the job that removes what the stores of an ended transcode left in
+// S3 and no row relies on: half uploads of killed daemons, and objects whose
+// rendition was stored by a later attempt or not at all.
+type ResidueArgs struct {
+	TranscodeID uuid.UUID `json:"transcode_id"`
+}
+
+// Kind implements river.JobArgs.
+func (ResidueArgs) Kind() string { return "residue" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts. It waits for S3 as long as a store does.
+func (ResidueArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: ResidueQueue, MaxAttempts: storeTries}
+}
+
+// CallbackArgs is the job that delivers one callback until Studio has it, refuses
+// it, or a day has passed.
+type CallbackArgs struct {
+	CallbackID uuid.UUID `json:"callback_id"`
+	// Redelivery: an operator has it sent again, whatever its state.
+	Redelivery bool `json:"redelivery,omitempty"`
+}
+
+// Kind implements river.JobArgs.
+func (CallbackArgs) Kind() string { return "callback" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (CallbackArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: CallbackQueue, MaxAttempts: callbackTries}
+}
+
+// StatusArgs is the periodic job that tells Studio of what is not done yet, the
+// queued ones too: silence means lost to it.
+type StatusArgs struct{}
+
+// Kind implements river.JobArgs.
+func (StatusArgs) Kind() string { return "status" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts. A lost round is made good by
+// the next one.
+func (StatusArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: StatusQueue, MaxAttempts: 1}
+}

@@ -1,0 +1,54 @@
+// Package control is what daemons do that lead: they place transcodes on hosts, take
+// them from dead ones, and tell Studio. Any number of daemons may do it at once; rows
+// decide who gets which.
+package control
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"weir/jobs"
+	"weir/secret"
+	"weir/studio"
+)
+
+const (
+	// placeWorkers: rounds exclude each other anyway.
+	placeWorkers = 1
+	// callbackWorkers: a slow receiver holds one for 10 s at the most.
+	callbackWorkers = 32
+	statusWorkers   = 1
+)
+
+// Control is a daemon's part in it.
+type Control struct {
+	DB     *pgxpool.Pool
+	Sealer *secret.Sealer
+	// Studio delivers callbacks; nil: this daemon does not lead.
+	Studio *studio.Client
+	Log    *slog.Logger
+}
+
+// Room is c's part in a daemon's River client.
+func (c *Control) Room(settings *river.Config) {
+	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log})
+	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
+	river.AddWorker(settings.Workers, &statusWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
+	if c.Studio == nil {
+		return
+	}
+	settings.LeaderElectionDisabled = false
+	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers}
+	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers}
+	settings.Queues[jobs.StatusQueue] = river.QueueConfig{MaxWorkers: statusWorkers}
+	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}), every(statusEvery, jobs.StatusArgs{}))
+}
+
+func every(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(interval),
+		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+		&river.PeriodicJobOpts{RunOnStart: true})
+}

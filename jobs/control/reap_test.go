@@ -1,0 +1,119 @@
+package control
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/jobs/jobstest"
+)
+
+func controlOf(b *jobstest.Bundle) *Control { return &Control{DB: b.Pool, Log: jobstest.Silent()} }
+
+func TestReap(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	b.Boot(t, "mist-2", 4)
+	lost := b.Run(t, "a", "b")
+	require.NoError(t, b.Store(t.Context(), &lost, "a"))
+	_, err := b.Pool.Exec(t.Context(), `UPDATE weir.river_job SET state = 'running', attempted_by = ARRAY[$1] WHERE kind = 'transcode'`,
+		jobstest.Host+"_deadboot")
+	require.NoError(t, err)
+
+	require.NoError(t, controlOf(b).reap(t.Context(), b.River, jobstest.Host))
+	require.Equal(t, jobs.StateRunning, b.Get(t, lost.ID).State, "a host with a lease keeps its own")
+
+	b.Dies(t, jobstest.Host)
+	for range 2 { // two daemons, or one twice
+		require.NoError(t, controlOf(b).reap(t.Context(), b.River, jobstest.Host))
+	}
+	again := b.Get(t, lost.ID)
+	require.Equal(t, jobs.StateQueued, again.State)
+	require.Equal(t, jobs.CodeHostLost, *again.ErrorCode)
+	require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE state = 'running'"))
+	attempt, err := dbsqlc.New().AttemptGet(t.Context(), b.Pool, dbsqlc.AttemptGetParams{TranscodeID: lost.ID, Number: 1})
+	require.NoError(t, err)
+	require.Equal(t, jobs.OutcomeLost, *attempt.Outcome)
+
+	// The next attempt does what is not ok, elsewhere.
+	b.Place(t, lost.ID, "mist-2")
+	renditions, err := dbsqlc.New().RenditionList(t.Context(), b.Pool, lost.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{jobs.RenditionOK, jobs.RenditionExpected}, []string{renditions[0].State, renditions[1].State})
+}
+
+// A store that a reaped host still finishes counts: the object is verified.
+func TestStoreAfterReap(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	lost := b.Run(t, "a")
+	b.Dies(t, jobstest.Host)
+	require.NoError(t, controlOf(b).reap(t.Context(), b.River, jobstest.Host))
+	require.NoError(t, b.Store(t.Context(), &lost, "a"))
+	require.Equal(t, jobs.StateQueued, b.Get(t, lost.ID).State)
+	b.Boot(t, jobstest.Host, 1)
+	placed := b.Place(t, lost.ID, jobstest.Host)
+	_, err := dbsqlc.New().TranscodeStart(t.Context(), b.Pool, dbsqlc.TranscodeStartParams{ID: lost.ID, Attempt: placed.Attempt})
+	require.NoError(t, err)
+	renditions, err := dbsqlc.New().RenditionList(t.Context(), b.Pool, lost.ID)
+	require.NoError(t, err)
+	action := jobs.Plan(jobs.Rows{Transcode: b.Get(t, lost.ID), Attempt: dbsqlc.Attempt{Number: placed.Attempt, Stage: jobs.AttemptPlaced}, Renditions: renditions}, time.Now())
+	require.Equal(t, jobs.DoSettle, action.Do)
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error { return b.Decider(tx).Settle(ctx, lost.ID, placed.Attempt) })
+	require.Equal(t, jobs.StateSucceeded, b.Get(t, lost.ID).State)
+}
+
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	p := newPatience(start)
+	at := func(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+	require.True(t, p.hosts(at(2)))
+	require.True(t, p.hosts(at(4)))
+	// Postgres was away for 30 s: hosts get a renewal's time.
+	require.False(t, p.hosts(at(34)))
+	require.False(t, p.hosts(at(36)))
+	require.True(t, p.hosts(at(39)))
+}
+
+// A host whose clock is ahead has stopped softly.
+func TestJobsAhead(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	b.Place(t, b.Accept(t, "a").ID, jobstest.Host)
+	_, err := b.Pool.Exec(t.Context(), "UPDATE weir.river_job SET scheduled_at = now() + interval '10 min' WHERE kind = 'transcode'")
+	require.NoError(t, err)
+	require.NoError(t, controlOf(b).round(t.Context(), b.River, newPatience(time.Now())))
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'transcode' AND scheduled_at <= now()"))
+}
+
+func TestRepairCallbacks(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	transcode := b.Run(t, "a")
+	require.NoError(t, b.Store(t.Context(), &transcode, "a"))
+	_, err := b.Pool.Exec(t.Context(), "DELETE FROM weir.river_job WHERE kind = 'callback'")
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River))
+	}
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
+
+	// A host has it in hand, and dies.
+	_, err = b.Pool.Exec(t.Context(), `UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now(),
+		attempted_by = ARRAY[$1] WHERE kind = 'callback'`, jobs.ClientID(jobstest.Host, uuid.New()))
+	require.NoError(t, err)
+	require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River))
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
+	b.Dies(t, jobstest.Host)
+	for range 2 {
+		require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River))
+	}
+	require.Equal(t, 2, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
+}

@@ -1,0 +1,131 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/mist"
+)
+
+// letGo stops what runs, without a word to the database, which may be what is out
+// of reach: another host may begin once the lease has ended. What is pushed stays.
+func (s *supervisor) letGo(ctx context.Context) {
+	if s.process == nil || s.gone {
+		return
+	}
+	s.log.WarnContext(ctx, "the lease ends: process stopped", "pid", s.process.PID)
+	s.gone = true
+	if err := s.process.Stop(ctx, stopGrace); err != nil {
+		s.log.WarnContext(ctx, "process not stopped", "error", err)
+	}
+	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+		s.log.WarnContext(ctx, "streams not removed", "error", err)
+	}
+}
+
+// finish says that Mist is done: the slot is free for another.
+func (s *supervisor) finish(ctx context.Context) error {
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		// No row when the stores were quicker and the outcome is decided.
+		if _, err := q.TranscodeSetStoring(ctx, tx, dbsqlc.TranscodeSetStoringParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
+			return err
+		}
+		changed, err := q.AttemptSetTranscoded(ctx, tx, dbsqlc.AttemptSetTranscodedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
+		})
+		if err := fenced("record the end", changed, err); err != nil {
+			return err
+		}
+		_, err = s.client.InsertTx(ctx, tx, jobs.PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finish %s: %w", s.name, err)
+	}
+	jobs.Crash(jobs.CrashTranscoded)
+	return nil
+}
+
+// clean removes what the attempt left in Mist and on the machine, and then the
+// spool folder if nothing of it is still to be stored. It may run again. The process and
+// its inputs are asked to go; then Mist ends what is left of the streams; what outlives
+// that is killed. The outcome and the slot are not waiting for it.
+func (s *supervisor) clean(ctx context.Context) error {
+	gone, err := s.stopProcess(ctx)
+	if err != nil {
+		return err
+	}
+	jobs.Crash(jobs.CrashProcessStopped)
+	status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	for _, push := range status.Pushes {
+		if push.Stream == s.name.Rendition() {
+			if err := s.host.Mist.StopPush(ctx, push.PID); err != nil {
+				return fmt.Errorf("clean %s: %w", s.name, err)
+			}
+		}
+	}
+	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	if !gone {
+		if err := s.process.Stop(ctx, nukePatience); err != nil {
+			return fmt.Errorf("clean %s: %w", s.name, err)
+		}
+	}
+	jobs.Crash(jobs.CrashStreamsRemoved)
+	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().AttemptSetCleaned(ctx, tx, dbsqlc.AttemptSetCleanedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(),
+		}); err != nil {
+			return err
+		}
+		_, err := s.client.InsertTx(ctx, tx, jobs.PlaceArgs{}, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	jobs.Crash(jobs.CrashCleaned)
+	if err := s.host.removeFolder(ctx, s.name); err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "attempt cleaned up")
+	return nil
+}
+
+// stopProcess asks the attempt's process, recorded or not, and its inputs to end, and
+// says whether they did.
+func (s *supervisor) stopProcess(ctx context.Context) (gone bool, err error) {
+	a, err := dbsqlc.New().AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: s.number()})
+	if err != nil {
+		return false, fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	if s.process == nil && a.Process != nil {
+		ref, err := mist.ParseProcessRef(*a.Process)
+		if err != nil {
+			return false, fmt.Errorf("clean %s: %w", s.name, err)
+		}
+		s.process = mist.Attach(ref)
+	}
+	if s.process == nil {
+		if s.process, err = s.unrecorded(); err != nil {
+			return false, fmt.Errorf("clean %s: %w", s.name, err)
+		}
+	}
+	if s.process == nil {
+		return true, nil
+	}
+	if gone, err = s.process.Terminate(ctx, inputPatience); err != nil {
+		return false, fmt.Errorf("clean %s: %w", s.name, err)
+	}
+	return gone, nil
+}

@@ -1,0 +1,109 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/storage"
+)
+
+// outputLimit is how long an output may take to show that it works; one that takes
+// longer is left to the stores.
+const outputLimit = 10 * time.Second
+
+// errLate: the source has had its time.
+var errLate = errors.New("the source has had its time")
+
+// fetch brings the source into the spool.
+func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
+	h := s.host
+	url, err := h.open(&rows.Transcode, jobs.SealedSource, rows.Transcode.SourceSealed)
+	if err != nil {
+		return err
+	}
+	location, err := storage.ParseLocation(url)
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(h.folder(s.name), inFolder), spoolMode); err != nil {
+		return jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageFetch, err.Error())
+	}
+	room, err := h.spoolRoom()
+	if err != nil {
+		return jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageFetch, err.Error())
+	}
+	if room <= 0 {
+		return jobs.Failed(jobs.CodeSpoolReserve, jobs.StageFetch, "the reserve is eaten into")
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(fetchFloor, func() { cancel(errLate) })
+	defer late.Stop()
+	// Beside the fetch, as it costs a round trip or three: an output that can't work is
+	// told before anything is transcoded.
+	tried := make(chan error, 1)
+	go func() {
+		err := s.tryOutput(limited, rows)
+		if err != nil {
+			cancel(err)
+		}
+		tried <- err
+	}()
+	sized := false
+	fetched, err := h.Storage.Fetch(limited, location, h.sourcePath(s.name), storage.FetchOptions{
+		MaxBytes: h.SourceMax,
+		OnProgress: func(_, total int64) {
+			if !sized {
+				late.Reset(fetchLimit(total))
+			}
+			sized = true
+		},
+	})
+	if refused := <-tried; refused != nil && ctx.Err() == nil {
+		return refused
+	}
+	if err != nil && errors.Is(context.Cause(limited), errLate) {
+		return jobs.Failed(jobs.CodeFetchSlow, jobs.StageFetch, "its server is too slow")
+	}
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	jobs.Crash(jobs.CrashFetched)
+	changed, err := dbsqlc.New().AttemptSetFetched(ctx, h.DB, dbsqlc.AttemptSetFetchedParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID,
+		SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag,
+	})
+	jobs.Crash(jobs.CrashFetchRecorded)
+	return fenced("record the fetch", changed, err)
+}
+
+// tryOutput finds out whether the renditions can be stored where they are to go. A
+// storage that is only out of reach now is no reason to wait: stores are patient.
+func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
+	var objects []storage.Location
+	for i := range rows.Renditions {
+		location, err := s.host.objectLocation(&rows.Transcode, rows.Renditions[i].Name, s.number())
+		if err != nil {
+			return jobs.FailureOf(err, jobs.StageStore)
+		}
+		objects = append(objects, location)
+	}
+	ctx, cancel := context.WithTimeout(ctx, outputLimit)
+	defer cancel()
+	err := s.host.Storage.TryWrite(ctx, objects[0].Folder(), objects...)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	failure := jobs.FailureOf(err, jobs.StageStore)
+	if failure.Retriable() {
+		s.log.WarnContext(ctx, "output not tried", "code", failure.Code, "error", err)
+		return nil
+	}
+	return failure
+}

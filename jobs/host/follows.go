@@ -1,0 +1,65 @@
+package host
+
+import (
+	"context"
+	"sync"
+
+	"weir/media"
+)
+
+// follows are the pushes of this host that are decoded while they are written, by the
+// path of their file. A lost one costs time: the store then decodes by itself.
+type follows struct {
+	mu      sync.Mutex
+	running map[string]*media.Following
+	stopped bool
+}
+
+// begin follows a push unless that is done already. It outlives ctx: the supervisor is
+// done before the last store.
+func (f *follows) begin(ctx context.Context, tools *media.Tools, path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped || f.running[path] != nil {
+		return
+	}
+	if f.running == nil {
+		f.running = map[string]*media.Following{}
+	}
+	f.running[path] = tools.Follow(context.WithoutCancel(ctx), path)
+}
+
+// over tells that a push is over, and gives what follows it; nil: nothing does.
+func (f *follows) over(path string) *media.Following {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	following := f.running[path]
+	if following != nil {
+		following.Over()
+	}
+	return following
+}
+
+// drop forgets those whose file goes.
+func (f *follows) drop(goes func(path string) bool) {
+	f.mu.Lock()
+	var dropped []*media.Following
+	for path, following := range f.running {
+		if goes(path) {
+			dropped = append(dropped, following)
+			delete(f.running, path)
+		}
+	}
+	f.mu.Unlock()
+	for _, following := range dropped {
+		following.Stop()
+	}
+}
+
+// stop ends them all and begins none any more.
+func (f *follows) stop() {
+	f.mu.Lock()
+	f.stopped = true
+	f.mu.Unlock()
+	f.drop(func(string) bool { return true })
+}

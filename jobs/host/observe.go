@@ -1,0 +1,215 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/mist"
+)
+
+// observe looks at Mist, the process and the spool.
+func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
+	if s.process == nil && rows.Attempt.Process != nil {
+		ref, err := mist.ParseProcessRef(*rows.Attempt.Process)
+		if err != nil {
+			return fmt.Errorf("attach: %w", err)
+		}
+		s.process = mist.Attach(ref)
+		s.log.InfoContext(ctx, "process attached", "pid", ref.PID, "alive", s.process.Alive())
+	}
+	status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
+	if err != nil {
+		return fmt.Errorf("observe: %w", err)
+	}
+	now := s.host.clock.now()
+	seen := jobs.Seen{At: now, ProcessAlive: s.process.Alive(), EndedAt: s.seen.EndedAt, ProgressAt: s.seen.ProgressAt,
+		ProcessText: s.seen.ProcessText, Killed: s.seen.Killed, Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}}
+	if err := s.readLog(&seen, status.Processes[s.process.PID]); err != nil {
+		return err
+	}
+	pushedMS := map[string]int64{}
+	for _, push := range status.Pushes {
+		if push.Stream == s.name.Rendition() {
+			name := renditionAt(push.Target)
+			seen.Pushing[name] = true
+			// A push reports every five seconds; between, it keeps up with its stream.
+			pushedMS[name] = max(push.MediaMS, status.Streams[push.Stream].LastMS)
+		}
+	}
+	for _, r := range rows.Renditions {
+		path := s.host.pushedPath(s.name, r.Name)
+		if bytes := fileBytes(path); bytes > 0 {
+			seen.FileBytes[r.Name] = bytes
+			if r.State == jobs.RenditionPushing {
+				s.host.follows.begin(ctx, s.host.Media, path)
+			}
+		}
+		if r.State == jobs.RenditionPushing && !seen.Pushing[r.Name] {
+			seen.Gone[r.Name] = now
+			if since, known := s.seen.Gone[r.Name]; known {
+				seen.Gone[r.Name] = since
+			}
+		}
+	}
+	if !seen.ProcessAlive && seen.EndedAt.IsZero() {
+		seen.EndedAt = now
+		seen.ProcessText = s.processText(ctx)
+		if exit, err := s.process.Wait(ctx); err == nil {
+			seen.Killed = exit.Known && exit.Signal != 0
+		}
+	}
+	if seen.ProgressAt.IsZero() || seen.ProcessAlive != s.seen.ProcessAlive || seen.MediaMS != s.seen.MediaMS ||
+		!maps.Equal(seen.FileBytes, s.seen.FileBytes) || !maps.Equal(seen.Pushing, s.seen.Pushing) {
+		seen.ProgressAt = now
+	}
+	s.seen, rows.Seen = seen, seen
+	if err := mist.TrimLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logLimit); err != nil {
+		s.log.WarnContext(ctx, "log not trimmed", "error", err)
+	}
+	if err := s.recordBroadcaster(ctx, rows, status); err != nil {
+		return err
+	}
+	if err := s.findTracks(ctx, rows); err != nil {
+		return err
+	}
+	return s.recordPushed(ctx, rows, pushedMS)
+}
+
+// readLog adds what the process's log and its own report say of how it goes. What it
+// said once holds: a report comes every five seconds, and none any more at the end.
+func (s *supervisor) readLog(seen *jobs.Seen, status mist.ProcessStatus) error {
+	log, err := mist.ReadProcessLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	if err != nil {
+		return fmt.Errorf("observe: %w", err)
+	}
+	was := s.seen
+	seen.MediaMS = max(was.MediaMS, status.SourceMS+status.SinkMS)
+	seen.Posted = was.Posted || log.Posted || status.SinkMS > 0
+	seen.Hung, seen.Reading = was.Hung || log.Hung, was.Reading || log.Reading || status.SourceMS > 0
+	seen.GaveUp, seen.Full, seen.Rejected = log.GaveUp, log.Full, log.Rejected
+	return nil
+}
+
+// recordBroadcaster writes down which Broadcaster the process speaks to; it says so
+// every five seconds.
+func (s *supervisor) recordBroadcaster(ctx context.Context, rows *jobs.Rows, status mist.Status) error {
+	broadcaster := status.Processes[s.process.PID].Broadcaster
+	if broadcaster == "" || rows.Attempt.Broadcaster != nil && *rows.Attempt.Broadcaster == broadcaster ||
+		!slices.Contains(s.host.Broadcasters, broadcaster) {
+		return nil
+	}
+	if err := dbsqlc.New().AttemptSetBroadcaster(ctx, s.host.DB, dbsqlc.AttemptSetBroadcasterParams{
+		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID, Broadcaster: &broadcaster,
+	}); err != nil {
+		return fmt.Errorf("record the Broadcaster: %w", err)
+	}
+	return nil
+}
+
+// findTracks makes good for a LIVE_TRACK_LIST that does not come: the process's log
+// says which tracks there are.
+func (s *supervisor) findTracks(ctx context.Context, rows *jobs.Rows) error {
+	s.trackless = nil
+	for _, r := range rows.Renditions {
+		if r.State == jobs.RenditionExpected && r.TrackIndex == nil {
+			s.trackless = append(s.trackless, r.Ordinal)
+		}
+	}
+	for _, track := range s.newTracks() {
+		index := int32(track.Index)
+		changed, err := dbsqlc.New().RenditionSetTrack(ctx, s.host.DB, dbsqlc.RenditionSetTrackParams{
+			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index,
+		})
+		if err != nil {
+			return fmt.Errorf("record track %d: %w", track.Index, err)
+		}
+		if changed > 0 {
+			s.log.WarnContext(ctx, "track found without its trigger", "track", track.Index, "id", track.TrackID)
+		}
+	}
+	return nil
+}
+
+// newTracks are those of the log that no rendition knows of, once they have been
+// there for so long that no trigger is on its way.
+func (s *supervisor) newTracks() []mist.Track {
+	if len(s.trackless) == 0 {
+		return nil
+	}
+	found, err := mist.TracksInLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	found = slices.DeleteFunc(found, func(t mist.Track) bool {
+		return !slices.Contains(s.trackless, int32(mist.OrdinalOfTrack(t.TrackID)))
+	})
+	if err != nil || len(found) == 0 {
+		s.tracksFrom = time.Time{}
+		return nil
+	}
+	if s.tracksFrom.IsZero() {
+		s.tracksFrom = time.Now()
+	}
+	if time.Since(s.tracksFrom) < jobs.TrackPatience {
+		return nil
+	}
+	return found
+}
+
+// processText is how the process ended and its last words.
+func (s *supervisor) processText(ctx context.Context) string {
+	text := "MistProcLivepeer runs"
+	if s.process == nil {
+		return "no process"
+	}
+	if s.process.Alive() {
+		// Waiting for its end would take as long.
+	} else if exit, err := s.process.Wait(ctx); err == nil {
+		text = "MistProcLivepeer: " + exit.String()
+	}
+	log, err := mist.TailLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logShown, s.host.LivepeerToken)
+	if err == nil && strings.TrimSpace(log) != "" {
+		text += "; its log ends: " + strings.TrimSpace(log)
+	}
+	return text
+}
+
+// recordPushed writes down how much of the source was pushed; pushedMS is on Mist's clock.
+func (s *supervisor) recordPushed(ctx context.Context, rows *jobs.Rows, pushedMS map[string]int64) error {
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return err
+	}
+	for i := range rows.Renditions {
+		r := &rows.Renditions[i]
+		pushed := prepared.TrueMS(pushedMS[r.Name])
+		if r.State != jobs.RenditionPushing || pushed <= r.PushedMs {
+			continue
+		}
+		if err := dbsqlc.New().RenditionSetProgress(ctx, s.host.DB, dbsqlc.RenditionSetProgressParams{
+			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushedMs: pushed,
+		}); err != nil {
+			return fmt.Errorf("record progress of %s: %w", r.Name, err)
+		}
+		r.PushedMs = pushed
+	}
+	return nil
+}
+
+func (s *supervisor) tellProgress(ctx context.Context, rows *jobs.Rows) error {
+	ratio := jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions)
+	if ratio <= s.ratio || ratio <= rows.Transcode.Ratio {
+		return nil
+	}
+	if err := dbsqlc.New().TranscodeSetRatio(ctx, s.host.DB, dbsqlc.TranscodeSetRatioParams{
+		ID: s.name.Transcode, Attempt: s.number(), Ratio: ratio,
+	}); err != nil {
+		return fmt.Errorf("record the ratio of %s: %w", s.name, err)
+	}
+	s.ratio = ratio
+	return nil
+}

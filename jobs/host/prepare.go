@@ -1,0 +1,140 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/media"
+)
+
+// prepare probes the source, makes the padded file that Mist reads, and plans the
+// renditions by it.
+func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
+	h := s.host
+	path := h.sourcePath(s.name)
+	began := time.Now()
+	source, err := s.probe(ctx, path, *rows.Attempt.SourceBytes)
+	if err != nil {
+		return err
+	}
+	probed := time.Now()
+	prepared, err := s.prepareSource(ctx, rows, source, path)
+	if err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "source prepared", "frames", prepared.Frames, "reencoded", prepared.Reencoded,
+		"probe", probed.Sub(began), "prepare", time.Since(probed))
+	sourceJSON, err := json.Marshal(source)
+	if err != nil {
+		return fmt.Errorf("write down the probe: %w", err)
+	}
+	preparedJSON, err := json.Marshal(prepared)
+	if err != nil {
+		return fmt.Errorf("write down the preparation: %w", err)
+	}
+	warnings, err := json.Marshal(warningsOf(rows.Renditions, &prepared))
+	if err != nil {
+		return fmt.Errorf("write down the warnings: %w", err)
+	}
+	jobs.Crash(jobs.CrashPrepared)
+	durationMS := max(source.DurationUS/int64(time.Millisecond/time.Microsecond), 1)
+	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		changed, err := q.TranscodeSetSource(ctx, tx, dbsqlc.TranscodeSetSourceParams{
+			ID: s.name.Transcode, Attempt: s.number(), Source: sourceJSON, SourceDurationMs: &durationMS,
+		})
+		if err := fenced("record the probe", changed, err); err != nil {
+			return err
+		}
+		if err := q.TranscodeSetWarnings(ctx, tx, dbsqlc.TranscodeSetWarningsParams{
+			ID: s.name.Transcode, Attempt: s.number(), Warnings: warnings,
+		}); err != nil {
+			return err
+		}
+		if err := planSizes(ctx, tx, s.number(), rows.Renditions, &prepared); err != nil {
+			return err
+		}
+		changed, err = q.AttemptSetPrepared(ctx, tx, dbsqlc.AttemptSetPreparedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID, Prepared: preparedJSON,
+		})
+		return fenced("record the preparation", changed, err)
+	})
+	if err != nil {
+		return &rowError{"record the preparation", err}
+	}
+	jobs.Crash(jobs.CrashPrepareRecorded)
+	return nil
+}
+
+// probe looks at the source, in a time that grows with its bytes.
+func (s *supervisor) probe(ctx context.Context, path string, bytes int64) (media.Source, error) {
+	limited, cancel := context.WithTimeout(ctx, probeLimit(bytes))
+	defer cancel()
+	source, err := s.host.Media.Probe(limited, path)
+	if err != nil {
+		return source, slowAt(ctx, limited, err, jobs.StageProbe)
+	}
+	return source, nil
+}
+
+// prepareSource makes the prepared file, in a time that grows with the media's, and
+// shows how far it is.
+func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source media.Source, path string) (media.Prepared, error) {
+	limited, cancel := context.WithTimeout(ctx, prepareLimit(time.Duration(source.DurationUS)*time.Microsecond))
+	defer cancel()
+	damaged, err := dbsqlc.New().AttemptFailedBy(ctx, s.host.DB, dbsqlc.AttemptFailedByParams{
+		TranscodeID: s.name.Transcode, ErrorCode: string(media.CodePicturesDamaged),
+	})
+	if err != nil {
+		return media.Prepared{}, &rowError{"look for damage that was found", err}
+	}
+	prepared, err := s.host.Media.Prepare(limited, source, path, filepath.Dir(path), media.Options{
+		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
+		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
+		Progress: func(part float64) { s.tellPreparing(ctx, part) },
+	})
+	if err != nil {
+		return prepared, slowAt(ctx, limited, err, jobs.StagePrepare)
+	}
+	return prepared, nil
+}
+
+// slowAt is the failure in err, or that a part of the step had its time.
+func slowAt(ctx, limited context.Context, err error, stage jobs.Stage) error {
+	if ctx.Err() == nil && limited.Err() != nil {
+		return jobs.Failed(jobs.CodePrepareSlow, stage, "")
+	}
+	return failureAt(err, stage)
+}
+
+// tellPreparing writes down how far an encode is, once in a while. Nothing depends on it.
+func (s *supervisor) tellPreparing(ctx context.Context, part float64) {
+	now := time.Now()
+	if now.Sub(s.toldPreparing) < jobs.PollEvery {
+		return
+	}
+	s.toldPreparing = now
+	if err := dbsqlc.New().TranscodeSetRatio(ctx, s.host.DB, dbsqlc.TranscodeSetRatioParams{
+		ID: s.name.Transcode, Attempt: s.number(), Ratio: jobs.ShareFetched + part*(jobs.SharePrepared-jobs.ShareFetched),
+	}); err != nil {
+		s.log.InfoContext(ctx, "progress not recorded", "error", err)
+	}
+}
+
+// failureAt is the failure in err, at stage; a context's end passes through.
+func failureAt(err error, stage jobs.Stage) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return jobs.FailureOf(err, stage)
+}

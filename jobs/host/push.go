@@ -1,0 +1,103 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/mist"
+)
+
+// pushAll starts the pushes of all tracks at once: with a look at Mist between them, a
+// slow Mist would have a short source go before the last.
+func (s *supervisor) pushAll(ctx context.Context, rows *jobs.Rows) (pause time.Duration, err error) {
+	for i := range rows.Renditions {
+		r := &rows.Renditions[i]
+		if !jobs.Pushable(r, s.number()) {
+			continue
+		}
+		wait, err := s.push(ctx, rows, r)
+		if err != nil {
+			return 0, err
+		}
+		pause = max(pause, wait)
+	}
+	return pause, nil
+}
+
+// push starts a rendition's push. One that Mist does not take is tried again until
+// the attempt stands still for too long.
+func (s *supervisor) push(ctx context.Context, rows *jobs.Rows, r *dbsqlc.Rendition) (time.Duration, error) {
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return 0, s.giveUp(ctx, jobs.FailureOf(err, jobs.StagePush))
+	}
+	target := mist.PushTarget(s.host.pushedPath(s.name, r.Name), int(*r.TrackIndex), prepared.StopMS)
+	push, err := s.host.Mist.StartPush(ctx, s.name.Rendition(), target)
+	if errors.Is(err, mist.ErrPushNotStarted) {
+		if s.seen.ProcessAlive {
+			return jobs.PollEvery, nil
+		}
+		return 0, s.failRendition(ctx, r.Name, jobs.Failed(jobs.CodePushFailed, jobs.StagePush, err.Error()))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("push %s: %w", r.Name, err)
+	}
+	jobs.Crash(jobs.CrashPushStarted)
+	pid := int32(push.PID)
+	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, dbsqlc.RenditionSetPushParams{
+		TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushPID: &pid,
+	})
+	jobs.Crash(jobs.CrashPushRecorded)
+	return 0, fenced("record the push of "+r.Name, changed, err)
+}
+
+// pushed hands a file over to its store job, in one transaction.
+func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
+	s.host.follows.over(s.host.pushedPath(s.name, r.Name))
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		job, err := s.client.InsertTx(ctx, tx, jobs.StoreArgs{TranscodeID: s.name.Transcode, Attempt: s.number(), Rendition: r.Name},
+			&river.InsertOpts{Queue: jobs.StoreQueue(s.host.ID)})
+		if err != nil {
+			return err
+		}
+		changed, err := dbsqlc.New().RenditionSetPushed(ctx, tx, dbsqlc.RenditionSetPushedParams{
+			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), JobID: &job.Job.ID,
+		})
+		jobs.Crash(jobs.CrashPushed)
+		return fenced("record the file of "+r.Name, changed, err)
+	})
+	jobs.Crash(jobs.CrashPushedRecorded)
+	if err != nil {
+		return fmt.Errorf("hand over %s: %w", r.Name, err)
+	}
+	s.log.InfoContext(ctx, "rendition pushed", "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
+	return nil
+}
+
+func (s *supervisor) failRendition(ctx context.Context, name string, f *jobs.Failure) error {
+	s.log.WarnContext(ctx, "rendition failed", "rendition", name, "code", f.Code, "why", f.Text, "detail", f.Detail)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
+		return s.decider(tx).FailRendition(ctx, s.name.Transcode, s.number(), name, f)
+	})
+	if err != nil {
+		return fmt.Errorf("fail %s of %s: %w", name, s.name, err)
+	}
+	return nil
+}

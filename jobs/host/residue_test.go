@@ -1,0 +1,82 @@
+package host
+
+import (
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"weir/internal/devstack"
+	"weir/jobs"
+	"weir/jobs/jobstest"
+	"weir/secret"
+	"weir/storage"
+)
+
+// An ended transcode keeps the objects of its renditions, and nothing else is left
+// of its stores.
+func TestResidue(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	server := &devstack.S3{
+		Endpoint: os.Getenv("WEIR_TEST_S3_ENDPOINT"), Region: os.Getenv("WEIR_TEST_S3_REGION"),
+		AccessKey: os.Getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: secret.Secret(os.Getenv("WEIR_TEST_S3_SECRET_KEY")),
+	}
+	require.NotEmpty(t, server.Endpoint, "no S3 server to test with: run `make test`")
+	bucket := "weir-" + uuid.NewString()
+	require.NoError(t, server.MakeBucket(t.Context(), bucket))
+	req := jobstest.MakeRequest("", "a", "b")
+	endpoint, err := url.Parse(server.Endpoint)
+	require.NoError(t, err)
+	req.OutputURL = (&url.URL{
+		Scheme: "s3+http", User: url.UserPassword(server.AccessKey, string(server.SecretKey)), Host: endpoint.Host, Path: "/" + bucket + "/out",
+	}).String()
+	transcode := b.RunRequest(t, req)
+	key := func(attempt, rendition string) string {
+		return "out/" + transcode.ID.String() + "/" + attempt + "/" + rendition + ".ts"
+	}
+	for _, kept := range []string{key("1", "a"), key("1", "b"), "out/other.ts"} {
+		require.NoError(t, server.Put(t.Context(), bucket, kept, strings.NewReader("x")))
+	}
+	for _, half := range []string{key("1", "b"), key("2", "b"), "out/other.ts"} {
+		_, err := server.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &half})
+		require.NoError(t, err)
+	}
+	require.NoError(t, b.Store(t.Context(), &transcode, "a"))
+	b.Fail(t, transcode.ID, 1, "b", jobs.Failed(jobs.CodePushFailed, jobs.StagePush, "x"))
+	transcode = b.Place(t, transcode.ID, jobstest.Host)
+	require.EqualValues(t, 2, transcode.Attempt)
+	started, err := b.Pool.Exec(t.Context(), "UPDATE weir.attempts SET process_started_at = now() WHERE transcode_id = $1", transcode.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, started.RowsAffected())
+	require.Equal(t, 0, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'residue'"), "it has not ended")
+	_, err = b.Transcodes.Cancel(t.Context(), req.Tenant, transcode.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'residue'"))
+
+	client, err := storage.New(&storage.Config{PathStyle: true, AllowHTTP: true})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	worker := &residueWorker{host: &Host{ID: jobstest.Host, DB: b.Pool, Storage: client, Sealer: b.Sealer, Log: jobstest.Silent()}}
+	job := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: transcode.ID}}
+	for range 2 { // the second time there is nothing left
+		require.NoError(t, worker.Work(t.Context(), job))
+	}
+
+	halves, err := server.HalfUploads(t.Context(), bucket)
+	require.NoError(t, err)
+	require.Len(t, halves, 1, "another's")
+	objects, err := server.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+	require.NoError(t, err)
+	var keys []string
+	for _, object := range objects.Contents {
+		keys = append(keys, *object.Key)
+	}
+	require.ElementsMatch(t, []string{key("1", "a"), "out/other.ts"}, keys)
+}

@@ -1,0 +1,73 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"weir/mist"
+)
+
+const (
+	// pageGrace is how long after its attempt was cleaned up a page is Mist's own to give
+	// back: it goes on in the background for some seconds.
+	pageGrace = 30 * time.Second
+	// strangeFor is how old a page is that no row knows of, and that nothing runs for,
+	// before it is nobody's: no attempt takes as long (transcodeTimeout).
+	strangeFor = 24 * time.Hour
+)
+
+// sweepShm removes shared memory of streams that no open attempt owns and that nothing
+// runs for: what Mist's inputs leave when they are killed. It is as large as their source.
+func (h *Host) sweepShm(ctx context.Context) error {
+	pages, err := mist.FindPages(h.shmDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // Mist keeps it elsewhere, where it is none of our business
+	}
+	if err != nil {
+		return fmt.Errorf("sweep shared memory: %w", err)
+	}
+	if len(pages) == 0 {
+		return nil
+	}
+	orphan := map[mist.Name]bool{}
+	for _, page := range pages {
+		if _, known := orphan[page.Name]; known {
+			continue
+		}
+		is, since, err := h.lookWhen(ctx, page.Name)
+		if err != nil {
+			return err
+		}
+		now := h.clock.now()
+		orphan[page.Name] = is == attemptCleaned && now.Sub(since) >= pageGrace ||
+			is == attemptUnknown && time.Since(page.MadeAt) >= strangeFor
+	}
+	// Behind the rows: what starts now is of an open attempt.
+	used, err := mist.NamesInUse()
+	if err != nil {
+		return fmt.Errorf("sweep shared memory: %w", err)
+	}
+	for _, page := range pages {
+		if !orphan[page.Name] || used[page.Name] {
+			continue
+		}
+		if err := os.Remove(page.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			// Another user's: that Mist is not ours.
+			h.Log.WarnContext(ctx, "orphan memory stays", "page", page.Path, "error", err)
+			continue
+		}
+		h.Log.WarnContext(ctx, "orphan memory removed", "page", page.Path, "bytes", page.Bytes, "attempt", page.Name)
+	}
+	return nil
+}
+
+func (h *Host) shmDir() string {
+	if h.ShmDir == "" {
+		return mist.ShmDir
+	}
+	return h.ShmDir
+}

@@ -1,0 +1,81 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"weir/db/dbsqlc"
+	"weir/mist"
+)
+
+// The places within an attempt's folder. Pushes lie at its top, each under its
+// rendition's name, so nothing else may end in .ts there.
+const (
+	inFolder   = "in"
+	outFolder  = "out"
+	sourceFile = "source"
+	pushedExt  = ".ts"
+)
+
+// spoolMode: sources and renditions are for Mist, which runs as the same user or as
+// root, and for nobody else.
+const spoolMode = 0o750
+
+// folder is an attempt's place in the spool.
+func (h *Host) folder(name mist.Name) string { return filepath.Join(h.Spool, name.String()) }
+
+func (h *Host) sourcePath(name mist.Name) string {
+	return filepath.Join(h.folder(name), inFolder, sourceFile)
+}
+
+func (h *Host) pushedPath(name mist.Name, rendition string) string {
+	return filepath.Join(h.folder(name), rendition+pushedExt)
+}
+
+// renditionAt is the rendition that a push with this target writes.
+func renditionAt(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	return strings.TrimSuffix(filepath.Base(path), pushedExt)
+}
+
+// spoolRoom is what is free on the spool's disk beyond the reserve; below 0 when it
+// is eaten into, or when the disk is read-only.
+func (h *Host) spoolRoom() (int64, error) {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(h.Spool, &stat); err != nil {
+		return 0, fmt.Errorf("look at the spool %s: %w", h.Spool, err)
+	}
+	return roomOf(&stat, h.SpoolReserve), nil
+}
+
+// roomOf is spoolRoom of a disk: one that is read-only has nothing free.
+func roomOf(stat *unix.Statfs_t, reserve int64) int64 {
+	if stat.Flags&unix.ST_RDONLY != 0 {
+		return -reserve
+	}
+	return int64(stat.Bavail)*stat.Bsize - reserve
+}
+
+// removeFolder removes an attempt's folder once nobody needs it: its supervisor has
+// cleaned up, and no rendition waits to be stored. Whoever comes last removes it.
+func (h *Host) removeFolder(ctx context.Context, name mist.Name) error {
+	needed, err := dbsqlc.New().AttemptNeedsSpool(ctx, h.DB, dbsqlc.AttemptNeedsSpoolParams{
+		TranscodeID: name.Transcode, Number: int32(name.Attempt),
+	})
+	if err != nil {
+		return fmt.Errorf("see whether %s is needed: %w", name, err)
+	}
+	if needed {
+		return nil
+	}
+	h.follows.drop(func(path string) bool { return filepath.Dir(path) == h.folder(name) })
+	if err := os.RemoveAll(h.folder(name)); err != nil {
+		return fmt.Errorf("remove spool folder: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package jobs
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	callbackDoc = "../docs/callback.md"
+	testRequest = "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071"
+	testEvent   = "019ab3c4-9f00-7a01-8b02-3c4d5e6f7081"
+)
+
+func subjectAt(ratio float64) subject {
+	return subject{
+		RequestID: testRequest, ExternalID: "task-4711", Attempt: 1, Ratio: ratio,
+		At: time.Unix(1795356725, 0),
+	}
+}
+
+// golden are the messages whose wire form is in testdata, one of each kind.
+func golden() map[string]message {
+	queued := subjectAt(0)
+	queued.Attempt, queued.ExternalID = 0, ""
+	spec := videoSpec{
+		Format: "mov,mp4,m4a,3gp,3g2,mj2", Duration: 20, Size: 7340032,
+		Tracks: []track{
+			track{
+				Type: "video", Codec: "h264", Bitrate: 2800000, Duration: 20, Size: 7000000,
+				Width: 1280, Height: 720, PixelFormat: "yuv420p",
+			}.video(30000.0 / 1001),
+			{Type: "audio", Codec: "aac", Bitrate: 128000, Duration: 20, Size: 320000, StartTime: 0.023, Channels: 2, SampleRate: 48000},
+		},
+	}
+	outputs := []output{{Type: outputObjectStore, Videos: []storedFile{
+		{Type: fileTS, Size: 2250548, Location: "s3://media/out/720p.ts", Name: "720p", Width: 1280, Height: 720},
+		{Type: fileTS, Size: 913304, Location: "s3://media/out/360p.ts", Name: "360p", Width: 640, Height: 360},
+	}}}
+	success := subjectAt(0.9).success(testEvent, spec, outputs)
+	success.Warnings = []Warning{{Code: "size_step", Text: "asked for 642x362, it is 640x360: its longer side has to be a multiple of 16", Rendition: "360p"}}
+	return map[string]message{
+		"preparing":           queued.message(statusPreparing),
+		"preparing-completed": subjectAt(0.05).message(statusPreparingComplete),
+		"transcoding":         subjectAt(0.625).message(statusTranscoding),
+		"success":             success,
+		"error-retriable":     subjectAt(0.625).failure(testEvent, "broadcaster_unavailable", "no Broadcaster took the video", true),
+		"error":               subjectAt(0).failure(testEvent, "no_video", "the source has no video track", false),
+		"cancelled":           subjectAt(0.3).cancelled(testEvent),
+	}
+}
+
+func TestWireFormat(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.json")
+	require.NoError(t, err)
+	require.Len(t, files, len(golden()), "a golden file without its message")
+	for name, message := range golden() {
+		body, err := message.body()
+		require.NoError(t, err)
+		var indented bytes.Buffer
+		require.NoError(t, json.Indent(&indented, body, "", "  "))
+		want, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+		require.NoError(t, err)
+		require.Equal(t, string(want), indented.String()+"\n", name)
+	}
+}
+
+func TestMessagesOfTheDocs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(callbackDoc)
+	require.NoError(t, err)
+	shown := regexp.MustCompile("(?s)```json (\\S+\\.json)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	require.Len(t, shown, len(golden()), "%s shows each message once", callbackDoc)
+	for _, block := range shown {
+		want, err := os.ReadFile(filepath.Join("testdata", block[1]))
+		require.NoError(t, err)
+		require.Equal(t, string(want), block[2], block[1])
+	}
+}
+
+// What the task runner decodes into, by its own field names and types.
+func TestWireFormatAsTaskRunnerReadsIt(t *testing.T) {
+	t.Parallel()
+	type taskRunner struct {
+		RequestID       string  `json:"request_id"`
+		CompletionRatio float64 `json:"completion_ratio"`
+		Status          string  `json:"status"`
+		Timestamp       int64   `json:"timestamp"`
+		Error           string  `json:"error"`
+		Unretriable     bool    `json:"unretriable"`
+		Type            string  `json:"type"`
+		InputVideo      struct {
+			Format    string  `json:"format"`
+			Duration  float64 `json:"duration"`
+			SizeBytes int64   `json:"size"`
+			Tracks    []struct {
+				Type     string  `json:"type"`
+				Duration float64 `json:"duration"`
+				Start    float64 `json:"start_time"`
+				Width    int64   `json:"width"`
+				FPS      float64 `json:"fps"`
+				Channels int     `json:"channels"`
+			} `json:"tracks"`
+		} `json:"video_spec"`
+		Outputs []struct {
+			Type     string `json:"type"`
+			Manifest string `json:"manifest"`
+			Videos   []struct {
+				Type      string `json:"type"`
+				SizeBytes int64  `json:"size"`
+				Location  string `json:"location"`
+			} `json:"videos"`
+		} `json:"outputs"`
+	}
+	body, err := golden()["success"].body()
+	require.NoError(t, err)
+	var got taskRunner
+	require.NoError(t, json.Unmarshal(body, &got))
+	require.Equal(t, testRequest, got.RequestID)
+	require.Equal(t, "success", got.Status)
+	require.Equal(t, "video", got.Type)
+	require.InDelta(t, 1, got.CompletionRatio, 0)
+	require.Len(t, got.InputVideo.Tracks, 2)
+	require.InDelta(t, 29.97, got.InputVideo.Tracks[0].FPS/1000, 0.001, "it divides by 1000")
+	require.Equal(t, "object_store", got.Outputs[0].Type)
+	require.Equal(t, int64(913304), got.Outputs[0].Videos[1].SizeBytes)
+}
+
+func TestRatioStaysInBounds(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[float64]float64{-1: 0, 2: 1, math.Inf(1): 1, math.Inf(-1): 0, 0.5: 0.5} {
+		require.InDelta(t, want, subjectAt(given).message(statusTranscoding).CompletionRatio, 0)
+	}
+	require.Zero(t, subjectAt(math.NaN()).message(statusTranscoding).CompletionRatio)
+	body, err := subjectAt(0).success(testEvent, videoSpec{}, nil).body()
+	require.NoError(t, err)
+	require.Contains(t, string(body), `"tracks":[]`)
+	require.Contains(t, string(body), `"completion_ratio":1,`)
+}
+
+func TestBodyKeepsToText(t *testing.T) {
+	t.Parallel()
+	body, err := subjectAt(0).failure(testEvent, "internal", "bad \x00 \xff bytes", false).body()
+	require.NoError(t, err)
+	require.NotContains(t, string(body), "\x00")
+	require.True(t, json.Valid(body))
+}

@@ -1,0 +1,34 @@
+package jobs
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"weir/secret"
+)
+
+// Sealed names a sealed column: a sealed value opens only for the column and the
+// transcode that it was sealed for.
+type Sealed string
+
+// The sealed columns of a transcode.
+const (
+	SealedSource   Sealed = "source"
+	SealedOutput   Sealed = "output"
+	SealedCallback Sealed = "callback"
+	SealedLivepeer Sealed = "livepeer"
+)
+
+func (s Sealed) of(transcode uuid.UUID) string {
+	return "transcode/" + transcode.String() + "/" + string(s)
+}
+
+// Open opens a column's value. Where it can't, a [Failure] is in the error.
+func (s Sealed) Open(sealer *secret.Sealer, transcode uuid.UUID, value []byte) (string, error) {
+	text, err := sealer.Open(value, s.of(transcode))
+	if err != nil {
+		return "", fmt.Errorf("open the %s of %s: %w", s, transcode, Failed(CodeSecretUnreadable, StageFetch, err.Error()))
+	}
+	return string(text), nil
+}

@@ -1,0 +1,122 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"weir/db/dbsqlc"
+)
+
+const microsecond = 1e-6 // in seconds
+
+// writeCallback writes the run's one terminal callback and the job that delivers
+// it. The transcode is as it ended.
+func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an event id: %w", err)
+	}
+	told, err := terminalMessage(id, t, renditions)
+	if err != nil {
+		return err
+	}
+	warnings, err := WarningsOf(t)
+	if err != nil {
+		return err
+	}
+	told.Warnings = warnings
+	body, err := told.body()
+	if err != nil {
+		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
+	}
+	if _, err := dbsqlc.New().CallbackInsert(ctx, d.Tx, dbsqlc.CallbackInsertParams{
+		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body),
+	}); err != nil {
+		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
+	}
+	if err := d.InsertCallback(ctx, CallbackArgs{CallbackID: id}); err != nil {
+		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+func subjectOf(t *dbsqlc.Transcode) subject {
+	s := subject{RequestID: t.ID.String(), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
+	if t.ExternalID != nil {
+		s.ExternalID = *t.ExternalID
+	}
+	return s
+}
+
+func terminalMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (message, error) {
+	switch t.State {
+	case StateSucceeded:
+		return successMessage(id, t, renditions)
+	case StateCancelled:
+		return subjectOf(t).cancelled(id.String()), nil
+	default:
+		f := Failure{Code: *t.ErrorCode, Stage: Stage(*t.ErrorStage), Text: *t.ErrorMessage}
+		return subjectOf(t).failure(id.String(), f.Code, f.Text, f.Retriable()), nil
+	}
+}
+
+func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (message, error) {
+	source, err := sourceOf(t)
+	if err != nil {
+		return message{}, err
+	}
+	place := output{Type: outputObjectStore}
+	for _, r := range renditions {
+		judged, err := judgedOf(&r)
+		if err != nil {
+			return message{}, err
+		}
+		place.Videos = append(place.Videos, storedFile{
+			Type: fileTS, Size: *r.ObjectBytes, Location: *r.ObjectURL,
+			Name: r.Name, Width: judged.Width, Height: judged.Height,
+		})
+	}
+	return subjectOf(t).success(id.String(), specOf(source), []output{place}), nil
+}
+
+func specOf(source sourceFacts) videoSpec {
+	duration := float64(source.DurationUS) * microsecond
+	v := source.Video
+	spec := videoSpec{
+		Format: source.Container, Duration: duration, Size: source.Bytes,
+		Tracks: []track{track{
+			Type: "video", Codec: v.Codec, Bitrate: v.BitRate, Duration: duration, StartTime: float64(v.StartUS) * microsecond,
+			Width: v.Width, Height: v.Height, PixelFormat: v.PixFmt,
+		}.video(v.Rate.perSecond())},
+	}
+	if a := source.Audio; a != nil {
+		spec.Tracks = append(spec.Tracks, track{
+			Type: "audio", Codec: a.Codec, Bitrate: a.BitRate, Duration: float64(a.DurationUS) * microsecond,
+			StartTime: float64(a.StartUS) * microsecond, Channels: a.Channels, SampleRate: a.SampleRate,
+		})
+	}
+	return spec
+}
+
+// ProgressBody is the body of a status: how far a transcode is that has not ended, and
+// whose newest attempt has done this step last.
+func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
+	return subjectOf(t).message(statusOf(t, done)).body()
+}
+
+// statusOf is the word for a transcode that has not ended.
+func statusOf(t *dbsqlc.Transcode, stage string) status {
+	switch {
+	case t.State == StateStoring, t.State == StateRunning && (stage == AttemptStarted || stage == AttemptTranscoded):
+		return statusTranscoding
+	case t.State == StateRunning && stage == AttemptPrepared && t.Ratio > SharePrepared:
+		return statusTranscoding // its process starts again
+	case t.State == StateRunning && stage == AttemptPrepared:
+		return statusPreparingComplete
+	default:
+		return statusPreparing
+	}
+}
