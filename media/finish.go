@@ -10,28 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 )
 
-const (
-	// audioBitsPerChannel is AAC's rate where audio has to be encoded: transparent to most ears.
-	audioBitsPerChannel = 96_000
-
-	// sameRate is how near two frame rates are when they are one: nobody sees the frame that 30 has
-	// more than 29.97 in half a minute.
-	sameRate = 0.002
-)
-
-// tsAudio reports whether MPEG-TS carries an audio codec so that players understand it. The others
-// (PCM, Opus, Vorbis, FLAC, ALAC) become AAC.
-func tsAudio(codec string) bool {
-	switch codec {
-	case "aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "dts":
-		return true
-	default:
-		return false
-	}
-}
+// sameRate is how near two frame rates are when they are one: nobody sees the frame that 30 has
+// more than 29.97 in half a minute.
+const sameRate = 0.002
 
 // A Pushed is a file that a push left, and what it belongs to.
 type Pushed struct {
@@ -59,8 +42,8 @@ func (p *Prepared) Ask(fps float64) (num, den int64) {
 	if whole := math.Round(ask); near(ask, whole, sameRate) {
 		return int64(whole), 1
 	}
-	const thousandths = 1000
-	return int64(math.Round(ask * thousandths)), thousandths
+	inexact := thousandths(ask)
+	return inexact.Num, inexact.Den
 }
 
 // Finish makes the rendition's file from the one that a push left: without the padding, every frame
@@ -104,33 +87,47 @@ func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) error {
 		Code: CodeFinishFailed, Op: "finish", Path: pushed.Path,
 		Text: "the rendition's video and the source's audio could not be put into one file",
 	}
-	args, err := finishArgs(pushed, toUS(times.base)-pushed.Prepared.StartUS)
-	if err != nil {
+	if times.stating, err = t.stating(ctx, &times.sets, pushed.rate()); err != nil {
 		return blame(err, failed)
 	}
+	if err := t.Sound(ctx, pushed.From, pushed.Source, pushed.Prepared); err != nil {
+		return blame(err, failed)
+	}
+	return blame(pushed.write(file, times, out), failed)
+}
+
+// write makes the file.
+func (p *Pushed) write(file io.Reader, times *retimed, out string) error {
 	part, err := os.Create(out + ".part")
 	if err != nil {
-		return blame(err, failed)
+		return err
 	}
 	defer func() {
 		_ = part.Close()           // closed below where it matters
 		_ = os.Remove(part.Name()) // renamed away when all went well
 	}()
 	w := bufio.NewWriterSize(part, writeBuffer)
-	video, feed := io.Pipe()
-	go func() { feed.CloseWithError(times.write(file, feed)) }()
-	err = run(ctx, t.ffmpeg(), video, w, args...)
-	_ = video.Close() // so that the writer ends, whatever ffmpeg read
-	if err != nil {
-		return blame(err, failed)
+	mux := newMuxer(w, "h264")
+	var with *soundTrack
+	zero := times.start
+	if p.Source.Audio != nil {
+		if with, err = openSound(soundPath(p.Prepared)); err != nil {
+			return err
+		}
+		defer with.close()
+		mux.more = with.entry
+		// Its first frame is as far from the picture's as it was.
+		with.shift = toTicks(p.Source.Audio.StartUS-p.Prepared.StartUS) - soundLead
+		zero = min(zero, with.at+with.shift)
+		with.shift -= zero
+	}
+	if err := times.write(file, mux, with, zero); err != nil {
+		return err
 	}
 	if err := errors.Join(w.Flush(), part.Close()); err != nil {
-		return blame(fmt.Errorf("write %s: %w", part.Name(), err), failed)
+		return fmt.Errorf("write %s: %w", part.Name(), err)
 	}
-	if err := os.Rename(part.Name(), out); err != nil {
-		return blame(err, failed)
-	}
-	return nil
+	return os.Rename(part.Name(), out)
 }
 
 func clockPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), clockName) }
@@ -139,7 +136,9 @@ func clockPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), c
 type retimed struct {
 	pts, dts []int64 // of each picture in the file's order; noTime: it is left out
 	frames   int64   // that are kept
-	base     int64   // what the true times were moved by, so that none is below 0
+	start    int64   // the first DTS; the first frame is shown at 0
+	sets     sets
+	stating  map[string][]byte // what each of the sets is written as
 }
 
 // retime finds, for each picture of a pushed file, which frame it is and when it is shown.
@@ -153,6 +152,9 @@ func retime(file io.Reader, c *clock, own bool) (*retimed, error) {
 		if over {
 			r.pts = append(r.pts, noTime)
 			return nil
+		}
+		if err := r.sets.add(p.data); err != nil {
+			return err
 		}
 		if k := c.find(p.dts); k != at {
 			at, origin = k, p.pts
@@ -230,13 +232,12 @@ func (r *retimed) order() {
 		next = min(max(even, latest-int64(delay)*gap), latest, next-1)
 		r.dts[at] = next
 	}
-	r.base = max(0, -next)
+	r.start = next
 }
 
-// write copies a pushed file's pictures with their new times.
-func (r *retimed) write(file io.Reader, w io.Writer) error {
-	out := bufio.NewWriterSize(w, writeBuffer)
-	mux := newMuxer(out, "h264")
+// write copies a pushed file's pictures with their new times, moved so that zero is at 0, and the
+// sound between them.
+func (r *retimed) write(file io.Reader, mux *muxer, with *soundTrack, zero int64) error {
 	i := 0
 	demux := &demuxer{each: func(p picture) error {
 		pts, dts := r.pts[i], r.dts[i]
@@ -244,63 +245,29 @@ func (r *retimed) write(file io.Reader, w io.Writer) error {
 		if pts == noTime {
 			return nil
 		}
-		p.pts, p.dts = pts+r.base, dts+r.base
-		return mux.write(p, lookAt("h264", p.data).idr)
+		p.pts, p.dts = pts-zero, dts-zero
+		if with != nil {
+			if err := with.writeUntil(mux, p.dts); err != nil {
+				return err
+			}
+		}
+		key := lookAt("h264", p.data).idr
+		p.data = stated(p.data, r.stating)
+		return mux.write(p, key)
 	}}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{demux}, file, make([]byte, writeBuffer)); err != nil {
 		return err
 	}
-	return errors.Join(demux.end(), out.Flush())
+	if err := demux.end(); err != nil || with == nil {
+		return err
+	}
+	return with.writeUntil(mux, math.MaxInt64)
 }
 
-// finishArgs reads video from stdin and audio from the source, both with the times they have
-// (-copyts) but the source's moved so that its first frame and the rendition's coincide.
-func finishArgs(pushed Pushed, laterUS int64) ([]string, error) {
-	audio := pushed.Source.Audio
-	args := []string{
-		"-hide_banner", "-loglevel", "error", "-copyts",
-		"-protocol_whitelist", "pipe", "-f", "mpegts", "-i", "pipe:0",
-	}
-	if audio != nil {
-		from := pushed.From
-		if pushed.Source.Mended {
-			from = mendedPath(from)
-		}
-		in, err := input(from)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "-itsoffset", fmt.Sprintf("%dus", laterUS))
-		args = append(args, in...)
-	}
-	args = append(args, "-map", "0:v:0", "-c", "copy", "-bsf:v", pushed.statedRate())
-	if audio != nil {
-		args = append(args, "-map", "1:"+strconv.Itoa(audio.Index))
-		if !tsAudio(audio.Codec) || audio.Loose {
-			args = append(args, "-c:a", "aac", "-b:a", strconv.Itoa(audioBitsPerChannel*max(1, audio.Channels)))
-		}
-		if audio.Loose { // gaps become silence, overlaps go
-			args = append(args, "-af", "aresample=async=1:min_hard_comp=0.01")
-		}
-	}
-	return append(args, "-muxdelay", "0", "-muxpreload", "0", "-avoid_negative_ts", "make_zero", "-f", "mpegts", "pipe:1"), nil
-}
-
-// statedRate makes the picture state its true rate instead of the clock's.
-func (p *Pushed) statedRate() string {
+// rate is the true one, which the picture states instead of the clock's.
+func (p *Pushed) rate() Rate {
 	if p.own() {
-		return tickRate(p.Prepared.Rate.bounded())
+		return p.Prepared.Rate.bounded()
 	}
-	const thousandths = 1000
-	return tickRate(Rate{int64(math.Round(p.FPS * thousandths)), thousandths})
-}
-
-// bounded is the rate in numbers that a stream's 32 bits hold.
-func (r Rate) bounded() Rate {
-	const most = 1 << 24
-	if r.Num < most && r.Den < most {
-		return r
-	}
-	const thousandths = 1000
-	return Rate{int64(math.Round(r.FPS() * thousandths)), thousandths}
+	return thousandths(p.FPS)
 }

@@ -56,6 +56,15 @@ type Want struct {
 	Followed *Following
 }
 
+// beginUS is within what time the file's tracks should begin; one that does not is missed.
+func (w *Want) beginUS() int64 {
+	const atLeast = 2 * second
+	if w.Source.Audio == nil {
+		return atLeast
+	}
+	return atLeast + abs(w.Source.Audio.StartUS-w.Prepared.StartUS)
+}
+
 // A Problem is one way in which a rendition is not what was wanted.
 type Problem struct {
 	Code string `json:"code"` // one of the Problem constants
@@ -104,7 +113,7 @@ func (t *Tools) Judge(ctx context.Context, path string, want Want) (Verdict, err
 	var frames int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		l, err = t.list(groupCtx, path, 0)
+		l, err = t.list(groupCtx, path, want.beginUS(), 0)
 		return fault(err, &listed)
 	})
 	group.Go(func() (err error) {

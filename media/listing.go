@@ -109,9 +109,10 @@ var (
 	errPackets = fmt.Errorf("a track has more than %d packets", maxPackets)
 )
 
-// list runs ffprobe over every packet of a file. fileBytes bounds what its tables may promise.
-func (t *Tools) list(ctx context.Context, path string, fileBytes int64) (*listing, error) {
-	in, err := input(path)
+// list runs ffprobe over every packet of a file whose tracks begin within so many microseconds.
+// fileBytes bounds what its tables may promise.
+func (t *Tools) list(ctx context.Context, path string, beginUS, fileBytes int64) (*listing, error) {
+	in, err := inputAhead(path, beginUS)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ const (
 	h264IDR   = 5
 	h264SPS   = 7
 	h264PPS   = 8
+	h264AUD   = 9
 )
 
 // NAL unit types of HEVC.

@@ -224,13 +224,6 @@ func (p *preparation) copy(ctx context.Context, b *body) error {
 	return b.checkCopy()
 }
 
-// tickRate is the bitstream filter that makes an H264 track state a rate. Mist reads a track's rate
-// from there, and players some of their timing.
-func tickRate(rate Rate) string {
-	const ticksPerFrame = 2 // H264 counts fields
-	return fmt.Sprintf("h264_metadata=tick_rate=%d/%d", ticksPerFrame*rate.Num, rate.Den)
-}
-
 // A body is the prepared file while it is written.
 type body struct {
 	src   Source

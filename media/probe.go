@@ -120,7 +120,7 @@ func (t *Tools) Probe(ctx context.Context, path string) (Source, error) {
 	if mended {
 		file = mendedPath(path)
 	}
-	l, err := t.list(ctx, file, info.Size())
+	l, err := t.list(ctx, file, lookAheadUS, info.Size())
 	if errors.Is(err, errBomb) || errors.Is(err, errPackets) {
 		return Source{}, &Error{
 			Code: CodeSourceBomb, Op: "probe", Path: path, Err: err,

@@ -97,7 +97,7 @@ func TestRetime(t *testing.T) {
 		require.Equal(t, c.ticks, shown)
 		for i := range r.pts {
 			require.LessOrEqual(t, r.dts[i], r.pts[i])
-			require.GreaterOrEqual(t, r.dts[i]+r.base, int64(0))
+			require.GreaterOrEqual(t, r.dts[i], r.start)
 			require.True(t, i == 0 || r.dts[i] > r.dts[i-1])
 			for j := range i { // nothing shown before a picture is decoded behind it
 				require.True(t, r.pts[j] > r.dts[i] || r.dts[j] < r.dts[i])

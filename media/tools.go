@@ -35,6 +35,9 @@ const (
 type Tools struct {
 	FFmpeg  string // path or name, default "ffmpeg"
 	FFprobe string // path or name, default "ffprobe"
+
+	sounds   turns
+	statings statings
 }
 
 // Check says whether both programs are there, without running them. Its error (CodeToolMissing)
@@ -71,14 +74,18 @@ func missing(name string, err error) error {
 
 // input is the arguments that open one local file, and nothing but it. The file: prefix keeps a
 // name such as -x.mp4 or concat:a|b from meaning anything else.
-func input(path string) ([]string, error) {
+func input(path string) ([]string, error) { return inputAhead(path, lookAheadUS) }
+
+// inputAhead is input for a file whose tracks all begin within so many microseconds: a program need
+// not look further for others.
+func inputAhead(path string, us int64) ([]string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
 	return []string{
 		"-protocol_whitelist", "file", "-format_whitelist", formats,
-		"-analyzeduration", strconv.Itoa(lookAheadUS), "-probesize", strconv.Itoa(lookAheadBytes), "-i", "file:" + abs,
+		"-analyzeduration", strconv.FormatInt(us, 10), "-probesize", strconv.Itoa(lookAheadBytes), "-i", "file:" + abs,
 	}, nil
 }
 

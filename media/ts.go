@@ -175,7 +175,8 @@ const (
 // which ffmpeg's muxer would mend.
 type muxer struct {
 	w        io.Writer
-	kind     byte // stream type
+	kind     byte   // stream type
+	more     []byte // the entry of a second track, whose packets are passed on
 	counters map[uint16]byte
 	packet   [tsPacket]byte
 	bytes    int64
@@ -277,8 +278,23 @@ func (m *muxer) tables() error {
 	if err := m.table(patPID, pat); err != nil {
 		return err
 	}
-	return m.table(pmtPID, []byte{2, 0xb0, 0, 0, program, 0xc1, 0, 0, 0xe0 | videoPID>>8, videoPID & 0xff, 0xf0, 0,
-		m.kind, 0xe0 | videoPID>>8, videoPID & 0xff, 0xf0, 0})
+	pmt := []byte{2, 0xb0, 0, 0, program, 0xc1, 0, 0, 0xe0 | videoPID>>8, videoPID & 0xff, 0xf0, 0,
+		m.kind, 0xe0 | videoPID>>8, videoPID & 0xff, 0xf0, 0}
+	return m.table(pmtPID, append(pmt, m.more...))
+}
+
+// pass writes a packet of another track. The clock that it may hold goes: the video has the
+// program's.
+func (m *muxer) pass(packet []byte) error {
+	copy(m.packet[:], packet)
+	b := m.packet[:]
+	if field := b[4:]; b[3]&0x20 != 0 && field[0] > 0 && int(field[0]) < len(field) {
+		field[1] &= 0xe0 // what says whether fields follow
+		for i := range int(field[0]) - 1 {
+			field[2+i] = 0xff
+		}
+	}
+	return m.flush()
 }
 
 // table writes a section: its length and check sum are filled in.

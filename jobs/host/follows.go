@@ -8,11 +8,31 @@ import (
 )
 
 // follows are the pushes of this host that are decoded while they are written, by the
-// path of their file. A lost one costs time: the store then decodes by itself.
+// path of their file, and the sound that is made for them meanwhile, by the prepared
+// file's. A lost one costs time: the store then does it by itself.
 type follows struct {
 	mu      sync.Mutex
 	running map[string]*media.Following
+	sounds  map[string]context.CancelFunc
+	making  sync.WaitGroup
 	stopped bool
+}
+
+// sound makes the sound of an attempt's renditions unless that is done already. It
+// outlives ctx.
+func (f *follows) sound(ctx context.Context, tools *media.Tools, path string, source media.Source, prepared media.Prepared) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped || f.sounds[prepared.Path] != nil {
+		return
+	}
+	if f.sounds == nil {
+		f.sounds = map[string]context.CancelFunc{}
+	}
+	ctx, f.sounds[prepared.Path] = context.WithCancel(context.WithoutCancel(ctx))
+	f.making.Go(func() {
+		_ = tools.Sound(ctx, path, source, prepared) // the store tells why it can't be made
+	})
 }
 
 // begin follows a push unless that is done already. It outlives ctx: the supervisor is
@@ -50,6 +70,12 @@ func (f *follows) drop(goes func(path string) bool) {
 			delete(f.running, path)
 		}
 	}
+	for path, stop := range f.sounds {
+		if goes(path) {
+			stop()
+			delete(f.sounds, path)
+		}
+	}
 	f.mu.Unlock()
 	for _, following := range dropped {
 		following.Stop()
@@ -62,4 +88,5 @@ func (f *follows) stop() {
 	f.stopped = true
 	f.mu.Unlock()
 	f.drop(func(string) bool { return true })
+	f.making.Wait()
 }

@@ -29,7 +29,21 @@ func (s *supervisor) pushAll(ctx context.Context, rows *jobs.Rows) (pause time.D
 		}
 		pause = max(pause, wait)
 	}
-	return pause, nil
+	return pause, s.sound(ctx, rows)
+}
+
+// sound has the renditions' sound made while their picture comes back.
+func (s *supervisor) sound(ctx context.Context, rows *jobs.Rows) error {
+	source, err := sourceOf(&rows.Transcode)
+	if err != nil {
+		return err
+	}
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return err
+	}
+	s.host.follows.sound(ctx, s.host.Media, s.host.sourcePath(s.name), source, prepared)
+	return nil
 }
 
 // push starts a rendition's push. One that Mist does not take is tried again until
