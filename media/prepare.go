@@ -207,8 +207,8 @@ func (p *preparation) copy(ctx context.Context, b *body) error {
 	// delimiters go, so that the one that the muxer adds stays the only one. The times are numbers
 	// that every muxer takes: the listing knows the true ones.
 	filters := map[string]string{
-		"h264": "h264_mp4toannexb,filter_units=remove_types=9," + tickRate(Rate{b.clock.fps, 1}) + ",dump_extra=freq=keyframe",
-		"hevc": "hevc_mp4toannexb,filter_units=remove_types=35,dump_extra=freq=keyframe",
+		"h264": "h264_mp4toannexb," + tickRate(Rate{b.clock.fps, 1}) + ":aud=remove,dump_extra=freq=keyframe",
+		"hevc": "hevc_mp4toannexb,hevc_metadata=aud=remove,dump_extra=freq=keyframe",
 	}
 	args := append([]string{"-nostdin", "-hide_banner", "-loglevel", "error"}, in...)
 	args = append(args, "-map", fmt.Sprintf("0:%d", p.src.Video.Index), "-c", "copy", "-bsf:v", filters[p.src.Video.Codec]+",setts=ts=N",
