@@ -1033,7 +1033,7 @@ ALTER TABLE ONLY weir.schema_migrations
 -- Name: transcodes transcodes_external_id_once; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.transcodes
-    ADD CONSTRAINT transcodes_external_id_once UNIQUE (tenant, external_id);
+    ADD CONSTRAINT transcodes_external_id_once UNIQUE (external_id, tenant);
 
 -- Name: transcodes transcodes_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -1044,9 +1044,13 @@ ALTER TABLE ONLY weir.transcodes
 
 CREATE INDEX attempts_open ON weir.attempts USING btree (host_id) WHERE (cleaned_at IS NULL);
 
--- Name: callbacks_open; Type: INDEX; Schema: weir; Owner: -
+-- Name: callbacks_by_state; Type: INDEX; Schema: weir; Owner: -
 
-CREATE INDEX callbacks_open ON weir.callbacks USING btree (created_at) WHERE (state <> 'delivered'::text);
+CREATE INDEX callbacks_by_state ON weir.callbacks USING btree (state, created_at DESC, id DESC) WHERE (state <> 'delivered'::text);
+
+-- Name: callbacks_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, id DESC);
 
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 
@@ -1055,6 +1059,10 @@ CREATE INDEX mist_events_by_time ON weir.mist_events USING btree (received_at);
 -- Name: mist_events_by_transcode; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX mist_events_by_transcode ON weir.mist_events USING btree (transcode_id, id) WHERE (transcode_id IS NOT NULL);
+
+-- Name: mist_events_by_verdict; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX mist_events_by_verdict ON weir.mist_events USING btree (verdict, id DESC) WHERE (verdict = ANY (ARRAY['stale'::text, 'unmatched'::text, 'unreadable'::text]));
 
 -- Name: river_job_args_index; Type: INDEX; Schema: weir; Owner: -
 
@@ -1072,6 +1080,10 @@ CREATE INDEX river_job_metadata_index ON weir.river_job USING gin (metadata);
 
 CREATE INDEX river_job_prioritized_fetching_index ON weir.river_job USING btree (state, queue, priority, scheduled_at, id);
 
+-- Name: river_job_running_by_host; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX river_job_running_by_host ON weir.river_job USING btree (split_part(attempted_by[array_upper(attempted_by, 1)], '_'::text, 1)) WHERE (state = 'running'::weir.river_job_state);
+
 -- Name: river_job_state_and_finalized_at_index; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX river_job_state_and_finalized_at_index ON weir.river_job USING btree (state, finalized_at) WHERE (finalized_at IS NOT NULL);
@@ -1088,21 +1100,33 @@ CREATE INDEX river_notification_created_at_idx ON weir.river_notification USING 
 
 CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING btree (topic, id);
 
+-- Name: transcodes_by_host; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_host ON weir.transcodes USING btree (host_id, created_at DESC, id DESC) WHERE (host_id IS NOT NULL);
+
+-- Name: transcodes_by_state; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_state ON weir.transcodes USING btree (state, created_at DESC, id DESC) WHERE (state <> 'succeeded'::text);
+
 -- Name: transcodes_by_tenant; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_tenant ON weir.transcodes USING btree (tenant, created_at DESC, id DESC);
+
+-- Name: transcodes_by_tenant_and_state; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_tenant_and_state ON weir.transcodes USING btree (tenant, state, created_at DESC, id DESC) WHERE (state <> 'succeeded'::text);
 
 -- Name: transcodes_by_time; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_time ON weir.transcodes USING btree (created_at DESC, id DESC);
 
--- Name: transcodes_held; Type: INDEX; Schema: weir; Owner: -
+-- Name: transcodes_open_on_host; Type: INDEX; Schema: weir; Owner: -
 
-CREATE INDEX transcodes_held ON weir.transcodes USING btree (host_id) WHERE (state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text]));
+CREATE INDEX transcodes_open_on_host ON weir.transcodes USING btree (host_id, state) WHERE ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text])) AND (host_id IS NOT NULL));
 
 -- Name: transcodes_queued; Type: INDEX; Schema: weir; Owner: -
 
-CREATE INDEX transcodes_queued ON weir.transcodes USING btree (not_before, created_at, id) WHERE (state = 'queued'::text);
+CREATE INDEX transcodes_queued ON weir.transcodes USING btree (created_at, id) WHERE (state = 'queued'::text);
 
 -- Name: transcodes_status_due; Type: INDEX; Schema: weir; Owner: -
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 )
 
@@ -31,7 +32,7 @@ type CallbackFilter struct {
 
 // List reads callbacks, newest first.
 func (cs *Callbacks) List(ctx context.Context, f CallbackFilter) ([]dbsqlc.CallbackView, error) {
-	list, err := dbsqlc.New().CallbackViewList(ctx, cs.DB, dbsqlc.CallbackViewListParams{
+	list, err := dbsqlc.New().CallbackViewList(ctx, db.Replanned{Pool: cs.DB}, dbsqlc.CallbackViewListParams{
 		Tenant: f.Tenant, State: f.State, TranscodeID: f.TranscodeID, PageSize: f.Limit,
 	})
 	if err != nil {

@@ -155,7 +155,7 @@ func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (Det
 
 // List reads a page, newest first.
 func (ts *Transcodes) List(ctx context.Context, f Filter) ([]Detail, error) {
-	list, err := dbsqlc.New().TranscodeList(ctx, ts.DB, dbsqlc.TranscodeListParams{
+	list, err := dbsqlc.New().TranscodeList(ctx, db.Replanned{Pool: ts.DB}, dbsqlc.TranscodeListParams{
 		Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
 		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
 	})

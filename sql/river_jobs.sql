@@ -5,7 +5,7 @@
 -- Running jobs of an older boot of this host: its clients' ids are HOST_BOOT.
 SELECT id, kind, queue, args, attempted_by FROM weir.river_job
  WHERE state = 'running'
-   AND starts_with(attempted_by[array_upper(attempted_by, 1)], @host_id::text || '_')
+   AND split_part(attempted_by[array_upper(attempted_by, 1)], '_', 1) = @host_id::text
    AND attempted_by[array_upper(attempted_by, 1)] <> @client_id::text
  ORDER BY id
  FOR UPDATE SKIP LOCKED;
@@ -32,10 +32,11 @@ SELECT a.transcode_id, a.number FROM weir.attempts a
                     WHERE j.id = a.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
 
 -- name: RiverJobLostStores :many
--- A host's pushed files that no job stores any more.
-SELECT r.transcode_id, r.attempt, r.name FROM weir.renditions r
-  JOIN weir.attempts a ON a.transcode_id = r.transcode_id AND a.number = r.attempt
- WHERE a.host_id = @host_id AND r.state = 'pushed'
+-- A host's pushed files that no job stores any more. All are of the newest attempts of
+-- open transcodes: a placement takes back what is not stored, an end fails it.
+SELECT r.transcode_id, r.attempt, r.name FROM weir.transcodes t
+  JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
+ WHERE t.host_id = @host_id::text AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
    AND NOT EXISTS (SELECT FROM weir.river_job j
                     WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 )
 
@@ -82,7 +83,7 @@ func filteredByTranscode(c *cobra.Command, flag *string, id **uuid.UUID) *cobra.
 }
 
 func (a *admin) events(ctx context.Context, params *dbsqlc.MistEventListParams) ([]eventShown, error) {
-	rows, err := dbsqlc.New().MistEventList(ctx, a.pool, *params)
+	rows, err := dbsqlc.New().MistEventList(ctx, db.Replanned{Pool: a.pool}, *params)
 	if err != nil {
 		return nil, fmt.Errorf("list triggers: %w", err)
 	}

@@ -79,9 +79,9 @@ func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX) ([]uuid.UU
 }
 
 const riverJobLostStores = `-- name: RiverJobLostStores :many
-SELECT r.transcode_id, r.attempt, r.name FROM weir.renditions r
-  JOIN weir.attempts a ON a.transcode_id = r.transcode_id AND a.number = r.attempt
- WHERE a.host_id = $1 AND r.state = 'pushed'
+SELECT r.transcode_id, r.attempt, r.name FROM weir.transcodes t
+  JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
+ WHERE t.host_id = $1::text AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
    AND NOT EXISTS (SELECT FROM weir.river_job j
                     WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
 `
@@ -92,7 +92,8 @@ type RiverJobLostStoresRow struct {
 	Name        string
 }
 
-// A host's pushed files that no job stores any more.
+// A host's pushed files that no job stores any more. All are of the newest attempts of
+// open transcodes: a placement takes back what is not stored, an end fails it.
 func (q *Queries) RiverJobLostStores(ctx context.Context, db DBTX, hostID string) ([]RiverJobLostStoresRow, error) {
 	rows, err := db.Query(ctx, riverJobLostStores, hostID)
 	if err != nil {
@@ -150,7 +151,7 @@ const riverJobOrphans = `-- name: RiverJobOrphans :many
 
 SELECT id, kind, queue, args, attempted_by FROM weir.river_job
  WHERE state = 'running'
-   AND starts_with(attempted_by[array_upper(attempted_by, 1)], $1::text || '_')
+   AND split_part(attempted_by[array_upper(attempted_by, 1)], '_', 1) = $1::text
    AND attempted_by[array_upper(attempted_by, 1)] <> $2::text
  ORDER BY id
  FOR UPDATE SKIP LOCKED

@@ -1,0 +1,14 @@
+DROP INDEX weir.river_job_running_by_host;
+DROP INDEX weir.mist_events_by_verdict;
+DROP INDEX weir.callbacks_by_time;
+DROP INDEX weir.callbacks_by_state;
+CREATE INDEX callbacks_open ON weir.callbacks (created_at) WHERE state <> 'delivered';
+ALTER TABLE weir.transcodes DROP CONSTRAINT transcodes_external_id_once;
+ALTER TABLE weir.transcodes ADD CONSTRAINT transcodes_external_id_once UNIQUE (tenant, external_id);
+DROP INDEX weir.transcodes_by_tenant_and_state;
+DROP INDEX weir.transcodes_by_state;
+DROP INDEX weir.transcodes_by_host;
+DROP INDEX weir.transcodes_queued;
+CREATE INDEX transcodes_queued ON weir.transcodes (not_before, created_at, id) WHERE state = 'queued';
+DROP INDEX weir.transcodes_open_on_host;
+CREATE INDEX transcodes_held ON weir.transcodes (host_id) WHERE state IN ('placed', 'running', 'storing');

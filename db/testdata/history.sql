@@ -1,0 +1,64 @@
+-- A fleet of twenty hosts with 200,000 finished transcodes behind it and 2,000 in hand.
+-- Neither foreign keys nor the triggers that watch over states are in question here.
+SET session_replication_role = replica;
+
+INSERT INTO weir.hosts (id, boot_id, slots, lease_until, spool_room_bytes)
+SELECT 'mist-' || n, gen_random_uuid(), 50, now() + interval '1 hour', 1 FROM generate_series(1, 20) n;
+
+CREATE TEMPORARY TABLE history AS
+SELECT n, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS id,
+       'mist-' || 1 + n % 20 AS host,
+       now() - (202000 - n) * interval '13 seconds' AS at,
+       CASE WHEN n > 201000 THEN 'queued' WHEN n > 200500 THEN 'running' WHEN n > 200000 THEN 'storing'
+            WHEN n % 50 = 0 THEN 'failed' WHEN n % 100 = 1 THEN 'cancelled' ELSE 'succeeded' END AS state
+  FROM generate_series(1, 202000) n;
+
+INSERT INTO weir.transcodes (
+    id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed,
+    callback_url, callback_sealed, state, attempt, attempts_left, host_id, ratio, status_sent_at,
+    error_code, error_stage, error_message, created_at, finished_at)
+SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'request-' || n, 'v1', '{}', '', 's', '', 'o', '', 'c', '',
+       state, CASE WHEN state = 'queued' THEN 0 ELSE 1 END, 2, CASE WHEN state <> 'queued' THEN host END,
+       CASE WHEN n > 200000 THEN 0.5 ELSE 1 END, at,
+       CASE WHEN state = 'failed' THEN 'internal' END, CASE WHEN state = 'failed' THEN 'fetch' END, CASE WHEN state = 'failed' THEN 'm' END,
+       at, CASE WHEN n <= 200000 THEN at + interval '1 minute' END
+  FROM history;
+
+INSERT INTO weir.attempts (transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, created_at, ended_at, cleaned_at)
+SELECT id, 1, host, gen_random_uuid(), n, CASE WHEN state = 'running' THEN 'started' ELSE 'cleaned' END,
+       CASE WHEN n <= 200000 THEN state END, CASE WHEN state = 'failed' THEN 'internal' END,
+       at, CASE WHEN n <= 200000 THEN at END, CASE WHEN state <> 'running' THEN at END
+  FROM history WHERE state <> 'queued';
+
+INSERT INTO weir.renditions (
+    transcode_id, name, ordinal, width, height, bitrate, planned_width, planned_height, state, attempt, job_id,
+    object_url, object_bytes, object_checksum, frames, duration_ms, stored_at, error_code, error_stage)
+SELECT id, 'r' || ordinal, ordinal, 640, 360, 1, 640, 360,
+       CASE state WHEN 'queued' THEN 'expected' WHEN 'running' THEN 'pushing' WHEN 'storing' THEN 'pushed'
+            WHEN 'succeeded' THEN 'ok' ELSE 'failed' END, 1, n,
+       'o', 1, 'c', 1, 1, at, 'internal', 'fetch'
+  FROM history, generate_series(0, CASE WHEN n > 200000 THEN 2 ELSE 0 END) ordinal;
+
+INSERT INTO weir.callbacks (id, transcode_id, run, state, url, body, attempts, job_id, created_at, delivered_at)
+SELECT id, id, 1, CASE WHEN n % 2000 = 7 THEN 'refused' WHEN n > 199990 THEN 'pending' ELSE 'delivered' END, 'c', '{}', 1, n, at,
+       CASE WHEN n % 2000 <> 7 AND n <= 199990 THEN at END
+  FROM history WHERE n <= 200000;
+
+INSERT INTO weir.callback_attempts (callback_id, number, status, latency_ms, sent_at)
+SELECT id, 1, 200, 5, at FROM history WHERE n <= 200000;
+
+INSERT INTO weir.mist_events (uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, received_at)
+SELECT n, host, CASE WHEN n % 3 = 0 THEN 'PUSH_END' ELSE 'RECORDING_END' END, 's', '{}', '', 0, CASE WHEN n % 20 <> 0 THEN id END, 1, 'r0',
+       CASE WHEN n % 20 = 0 THEN 'unmatched' WHEN n % 500 = 1 THEN 'stale' ELSE 'applied' END, at
+  FROM history WHERE state <> 'queued';
+
+INSERT INTO weir.river_job (id, state, kind, queue, args, attempted_by, attempted_at, finalized_at, scheduled_at)
+SELECT n, CASE WHEN n <= 199990 THEN 'completed' WHEN n <= 200000 THEN 'available' WHEN state = 'queued' THEN 'scheduled' ELSE 'running'
+     END::weir.river_job_state,
+       CASE state WHEN 'running' THEN 'transcode' WHEN 'storing' THEN 'store' ELSE 'callback' END,
+       CASE state WHEN 'running' THEN 'host-' || host WHEN 'storing' THEN 'host-' || host || '-store' ELSE 'callback' END,
+       '{}', ARRAY [host || '_' || id], at, CASE WHEN n <= 199990 THEN at END, at
+  FROM history;
+
+SET session_replication_role = DEFAULT;
+ANALYZE;
