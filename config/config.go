@@ -34,6 +34,10 @@ type Config struct {
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
 	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
+	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
+	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
+	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
+
 	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
 	HostSlots     int           `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
 	StoreWorkers  int           `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished and uploaded at once (1 to 100)."`
@@ -83,6 +87,8 @@ const (
 	maxConns  = 1000
 	maxSlots  = 1000
 	maxStores = 100
+	// maxKeep is ten years: more is for ever.
+	maxKeep = 3650
 )
 
 // foreign are variables with our prefix that other programs of the project read.
@@ -206,10 +212,29 @@ func (c *Config) problems() []error {
 	if c.Control {
 		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
+		problems = append(problems, c.keepProblems()...)
 	}
 	if c.Worker {
 		problems = append(problems, c.workerProblems()...)
 	}
+	return problems
+}
+
+func (c *Config) keepProblems() []error {
+	var problems []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	valid := func(days int) bool { return days >= 0 && days <= maxKeep }
+	check(valid(c.KeepTranscodes), "WEIR_KEEP_TRANSCODES_DAYS is %d: give 0 to %d", c.KeepTranscodes, maxKeep)
+	check(valid(c.KeepTriggers), "WEIR_KEEP_TRIGGERS_DAYS is %d: give 0 to %d", c.KeepTriggers, maxKeep)
+	check(valid(c.KeepCallbackAttempts), "WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS is %d: give 0 to %d", c.KeepCallbackAttempts, maxKeep)
+	// Callback attempts go with their transcode, triggers by themselves.
+	check(c.KeepTranscodes == 0 || c.KeepTriggers > 0 && c.KeepTriggers <= c.KeepTranscodes,
+		"WEIR_KEEP_TRIGGERS_DAYS is %d: give 1 to %d, as triggers are of no use without their transcodes (WEIR_KEEP_TRANSCODES_DAYS)",
+		c.KeepTriggers, c.KeepTranscodes)
 	return problems
 }
 

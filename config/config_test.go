@@ -41,6 +41,10 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, []string{"http://127.0.0.1:8935", "https://b.example"}, cfg.Broadcasters)
 	require.Equal(t, "127.0.0.1:8938", cfg.TriggerListen)
 	require.True(t, cfg.Control)
+
+	cfg, err = config.Load(environ(map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "0", "WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS": "0"}))
+	require.NoError(t, err)
+	require.Zero(t, cfg.KeepTranscodes)
 }
 
 func TestLoadSaysWhatIsWrong(t *testing.T) {
@@ -60,6 +64,10 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"nothing to do", map[string]string{"WEIR_CONTROL": "false", "WEIR_WORKER": "false"}, []string{"do nothing"}},
 		{"no broadcaster", map[string]string{"WEIR_BROADCASTERS": ""}, []string{"WEIR_BROADCASTERS", "WEIR_LIVEPEER_TOKEN"}},
 		{"level", map[string]string{"WEIR_LOG_LEVEL": "loud"}, []string{"WEIR_LOG_LEVEL", "loud"}},
+		{"keeping too long", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3651"}, []string{"WEIR_KEEP_TRANSCODES_DAYS is 3651", "0 to 3650"}},
+		{"keeping a negative time", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "-1"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is -1"}},
+		{"triggers of nothing", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 7: give 1 to 3"}},
+		{"triggers for ever", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "0"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 0: give 1 to 90"}},
 		{"several at once", map[string]string{"WEIR_LOG_LEVEL": "loud", "WEIR_LOG_FORMAT": "xml"}, []string{"WEIR_LOG_LEVEL", "WEIR_LOG_FORMAT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

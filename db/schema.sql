@@ -234,6 +234,7 @@ CREATE TABLE weir.mist_events (
     verdict text NOT NULL,
     note text DEFAULT ''::text NOT NULL,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mist_events_payload_capped CHECK ((octet_length(payload) <= 65536)),
     CONSTRAINT mist_events_verdict_check CHECK ((verdict = ANY (ARRAY['applied'::text, 'noted'::text, 'stale'::text, 'unmatched'::text, 'unreadable'::text])))
 );
 
@@ -1044,6 +1045,10 @@ ALTER TABLE ONLY weir.transcodes
 
 CREATE INDEX attempts_open ON weir.attempts USING btree (host_id) WHERE (cleaned_at IS NULL);
 
+-- Name: callback_attempts_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX callback_attempts_by_time ON weir.callback_attempts USING btree (sent_at);
+
 -- Name: callbacks_by_state; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX callbacks_by_state ON weir.callbacks USING btree (state, created_at DESC, id DESC) WHERE (state <> 'delivered'::text);
@@ -1099,6 +1104,10 @@ CREATE INDEX river_notification_created_at_idx ON weir.river_notification USING 
 -- Name: river_notification_topic_id_idx; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING btree (topic, id);
+
+-- Name: transcodes_by_end; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_end ON weir.transcodes USING btree (finished_at, id) WHERE (finished_at IS NOT NULL);
 
 -- Name: transcodes_by_host; Type: INDEX; Schema: weir; Owner: -
 

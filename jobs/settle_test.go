@@ -284,6 +284,7 @@ func TestSchemaHoldsTheInvariants(t *testing.T) {
 		{"change what is told", "UPDATE weir.callbacks SET body = 'other'"},
 		{"attempt down", "UPDATE weir.transcodes SET attempt = 0 WHERE id = '" + open.ID.String() + "'"},
 		{"no renditions", "INSERT INTO weir.transcodes SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'other'))).* FROM weir.transcodes t WHERE id = '" + open.ID.String() + "'"},
+		{"a payload without end", "INSERT INTO weir.mist_events (host_id, trigger, headers, payload, payload_bytes, verdict) VALUES ('h', 't', '{}', repeat('x', 65537)::bytea, 65537, 'noted')"},
 		{"same external id", "UPDATE weir.transcodes SET external_id = 'one'"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -30,6 +30,17 @@ VALUES (@callback_id, @number, @status, @latency_ms, @error, @answer, @redeliver
 -- name: CallbackAttemptList :many
 SELECT * FROM weir.callback_attempts WHERE callback_id = @callback_id ORDER BY number;
 
+-- name: CallbackAttemptPrune :execrows
+-- Removes the oldest of those that were made so many days ago. Their callbacks keep the
+-- number, and what came of the last one.
+DELETE FROM weir.callback_attempts
+ WHERE ctid = ANY(ARRAY(
+    SELECT a.ctid FROM weir.callback_attempts a
+     WHERE a.sent_at < now() - make_interval(days => @days::int)
+     ORDER BY a.sent_at
+     LIMIT @page_size
+     FOR UPDATE SKIP LOCKED));
+
 -- name: CallbackViewList :many
 SELECT * FROM weir.v_callbacks
  WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))

@@ -18,3 +18,13 @@ SELECT * FROM weir.mist_events
    AND (sqlc.narg('before_id')::bigint IS NULL OR id < sqlc.narg('before_id'))
  ORDER BY id DESC
  LIMIT @page_size;
+
+-- name: MistEventPrune :execrows
+-- Removes the oldest of those that came so many days ago.
+DELETE FROM weir.mist_events
+ WHERE ctid = ANY(ARRAY(
+    SELECT e.ctid FROM weir.mist_events e
+     WHERE e.received_at < now() - make_interval(days => @days::int)
+     ORDER BY e.received_at
+     LIMIT @page_size
+     FOR UPDATE SKIP LOCKED));

@@ -136,3 +136,27 @@ SELECT EXISTS (SELECT FROM weir.transcodes WHERE id = @id AND state IN ('queued'
 
 -- name: TranscodeHeldBy :many
 SELECT id FROM weir.transcodes WHERE host_id = @host_id AND state IN ('placed', 'running', 'storing') ORDER BY id;
+
+-- name: TranscodeListEnded :many
+-- Those that ended so many days ago, oldest first; the page after (after_at, after_id).
+SELECT id, finished_at::timestamptz AS finished_at FROM weir.transcodes
+ WHERE finished_at < now() - make_interval(days => @days::int)
+   AND (finished_at, id) > (@after_at::timestamptz, @after_id::uuid)
+ ORDER BY finished_at, id
+ LIMIT @page_size;
+
+-- name: TranscodePrune :execrows
+-- Removes those of a page whose end is done with, and all their rows but triggers': no
+-- callback is to be delivered, no host has to clean up, no residue is to be removed. A
+-- residue job that River gave up stays there for a person to look at for some days. What
+-- somebody has locked, to retry it maybe, is left to the next round.
+DELETE FROM weir.transcodes
+ WHERE id IN (
+    SELECT t.id FROM weir.transcodes t
+     WHERE t.id = ANY(@ids::uuid[]) AND t.finished_at < now() - make_interval(days => @days::int)
+       AND NOT EXISTS (SELECT FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.state = 'pending')
+       AND NOT EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = t.id AND a.cleaned_at IS NULL)
+       AND NOT EXISTS (SELECT FROM weir.river_job j
+                        WHERE j.queue = 'residue' AND j.args->>'transcode_id' = t.id::text
+                          AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled', 'discarded'))
+       FOR UPDATE OF t SKIP LOCKED);

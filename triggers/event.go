@@ -42,7 +42,7 @@ type hint struct {
 	target string
 	// note is for people.
 	note string
-	// stored is what may be kept of the payload when it holds secrets; nil: all.
+	// stored is what may be kept of the payload when it holds secrets; nil: its head.
 	stored []byte
 	// apply changes rows of the attempt; nil: there is nothing to change.
 	apply effect
@@ -98,6 +98,7 @@ func (l *Listener) read(p *post) event {
 	if payload == nil {
 		payload = scrub(p.payload, p.truncated())
 	}
+	payload = payload[:min(len(payload), storedBytes)] // scrubbed before: no password is cut
 	e := event{row: dbsqlc.MistEventInsertParams{
 		UUID: p.uuid, HostID: l.cfg.HostID, Trigger: p.trigger, Headers: p.headers,
 		Stream: clean(h.stream, maxStream), Payload: payload, PayloadBytes: p.size, Note: clean(h.note, maxNote),

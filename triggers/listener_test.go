@@ -325,7 +325,7 @@ func TestPayloadsOfAnyShape(t *testing.T) {
 			require.Contains(t, []string{verdictUnreadable, verdictUnmatched, verdictNoted}, event.Verdict, "%s: %s", trigger, name)
 			require.EqualValues(t, len(payload), event.PayloadBytes, "%s: %s", trigger, name)
 			if trigger != "LIVEPEER_SEGMENT_REJECTED" {
-				require.Equal(t, string(payload[:min(len(payload), keptBytes)]), string(event.Payload), "%s: %s", trigger, name)
+				require.Equal(t, string(payload[:min(len(payload), storedBytes)]), string(event.Payload), "%s: %s", trigger, name)
 			}
 			require.LessOrEqual(t, len(event.Note), maxNote)
 			require.LessOrEqual(t, len(event.Stream), maxStream)
@@ -533,7 +533,10 @@ func TestNoSecretIsKept(t *testing.T) {
 	b.send(t, "RECORDING_END", recorded(stream, s3))
 	b.send(t, "INPUT_ABORT", []byte(stream+"\n"+s3+"\nMistInTS\n1\nUNKNOWN\n"+s3))
 	b.send(t, "LIVE_TRACK_LIST", []byte(s3+"\n{"+s3))
-	b.send(t, "OUTPUT_END", append(bytes.Repeat([]byte("x"), keptBytes-20), "s3+https://K:"+secret+"@h/b"...))
+	for _, cut := range []int{keptBytes, storedBytes} {
+		b.send(t, "OUTPUT_END", append(bytes.Repeat([]byte("x"), cut-20), "s3+https://K:"+secret+"@h/b"...))
+	}
+	b.send(t, "OUTPUT_END", bytes.Repeat([]byte("://"+secret+"@"), keptBytes/len(secret)/2)) // longer when it is scrubbed
 	b.send(t, "LIVEPEER_SEGMENT_REJECTED", []byte("{broken "+secret))
 	event := b.send(t, "LIVEPEER_SEGMENT_REJECTED", []byte(rejected))
 	require.Equal(t, verdictNoted, event.Verdict)

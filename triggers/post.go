@@ -9,9 +9,12 @@ import (
 )
 
 const (
-	// keptBytes of a payload are kept: far above every trigger but one that carries
-	// a whole segment, of which nobody reads more.
+	// keptBytes of a payload are read and understood: far above every trigger but one
+	// that carries a whole segment, of which nobody reads more.
 	keptBytes = 1 << 20
+	// storedBytes of it go into the database, which takes no more: several times the
+	// longest list of tracks.
+	storedBytes = 64 << 10
 	// countedBytes of a payload are read to tell its size; a segment is smaller.
 	countedBytes = 32 << 20
 	// maxUUID keeps nonsense out of the unique index.

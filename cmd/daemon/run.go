@@ -170,6 +170,8 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 	}
 	if d.cfg.Control {
 		group.Go(func() error { return d.leads.Run(ctx, d.client) })
+		retention := &control.Retention{DB: d.pool, Log: d.log, Keep: d.keep()}
+		group.Go(func() error { return retention.Run(ctx) })
 	}
 	d.works.Store(true)
 	d.log.InfoContext(ctx, "weir-daemon runs", "version", version(), "host", d.cfg.HostID, "boot", d.boot,
@@ -270,6 +272,10 @@ func (d *daemon) ready(ctx context.Context) map[string]error {
 		state["workers"] = errWaits
 	}
 	return state
+}
+
+func (d *daemon) keep() control.Keep {
+	return control.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, CallbackAttempts: d.cfg.KeepCallbackAttempts}
 }
 
 func logger(cfg *config.Config, w io.Writer) *slog.Logger {

@@ -73,6 +73,31 @@ func (q *Queries) CallbackAttemptList(ctx context.Context, db DBTX, callbackID u
 	return items, nil
 }
 
+const callbackAttemptPrune = `-- name: CallbackAttemptPrune :execrows
+DELETE FROM weir.callback_attempts
+ WHERE ctid = ANY(ARRAY(
+    SELECT a.ctid FROM weir.callback_attempts a
+     WHERE a.sent_at < now() - make_interval(days => $1::int)
+     ORDER BY a.sent_at
+     LIMIT $2
+     FOR UPDATE SKIP LOCKED))
+`
+
+type CallbackAttemptPruneParams struct {
+	Days     int32
+	PageSize int32
+}
+
+// Removes the oldest of those that were made so many days ago. Their callbacks keep the
+// number, and what came of the last one.
+func (q *Queries) CallbackAttemptPrune(ctx context.Context, db DBTX, arg CallbackAttemptPruneParams) (int64, error) {
+	result, err := db.Exec(ctx, callbackAttemptPrune, arg.Days, arg.PageSize)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const callbackGet = `-- name: CallbackGet :one
 SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at FROM weir.callbacks WHERE id = $1
 `

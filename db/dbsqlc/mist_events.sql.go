@@ -116,6 +116,30 @@ func (q *Queries) MistEventList(ctx context.Context, db DBTX, arg MistEventListP
 	return items, nil
 }
 
+const mistEventPrune = `-- name: MistEventPrune :execrows
+DELETE FROM weir.mist_events
+ WHERE ctid = ANY(ARRAY(
+    SELECT e.ctid FROM weir.mist_events e
+     WHERE e.received_at < now() - make_interval(days => $1::int)
+     ORDER BY e.received_at
+     LIMIT $2
+     FOR UPDATE SKIP LOCKED))
+`
+
+type MistEventPruneParams struct {
+	Days     int32
+	PageSize int32
+}
+
+// Removes the oldest of those that came so many days ago.
+func (q *Queries) MistEventPrune(ctx context.Context, db DBTX, arg MistEventPruneParams) (int64, error) {
+	result, err := db.Exec(ctx, mistEventPrune, arg.Days, arg.PageSize)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const mistEventSetVerdict = `-- name: MistEventSetVerdict :exec
 UPDATE weir.mist_events SET verdict = $1, note = $2 WHERE id = $3
 `

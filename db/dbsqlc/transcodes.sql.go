@@ -500,6 +500,52 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 	return items, nil
 }
 
+const transcodeListEnded = `-- name: TranscodeListEnded :many
+SELECT id, finished_at::timestamptz AS finished_at FROM weir.transcodes
+ WHERE finished_at < now() - make_interval(days => $1::int)
+   AND (finished_at, id) > ($2::timestamptz, $3::uuid)
+ ORDER BY finished_at, id
+ LIMIT $4
+`
+
+type TranscodeListEndedParams struct {
+	Days     int32
+	AfterAt  time.Time
+	AfterID  uuid.UUID
+	PageSize int32
+}
+
+type TranscodeListEndedRow struct {
+	ID         uuid.UUID
+	FinishedAt time.Time
+}
+
+// Those that ended so many days ago, oldest first; the page after (after_at, after_id).
+func (q *Queries) TranscodeListEnded(ctx context.Context, db DBTX, arg TranscodeListEndedParams) ([]TranscodeListEndedRow, error) {
+	rows, err := db.Query(ctx, transcodeListEnded,
+		arg.Days,
+		arg.AfterAt,
+		arg.AfterID,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeListEndedRow{}
+	for rows.Next() {
+		var i TranscodeListEndedRow
+		if err := rows.Scan(&i.ID, &i.FinishedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodePlace = `-- name: TranscodePlace :one
 UPDATE weir.transcodes
    SET state = 'placed', host_id = $1, attempt = attempt + 1, attempts_left = attempts_left - 1, placed_at = now()
@@ -552,6 +598,36 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 		&i.FreeTries,
 	)
 	return i, err
+}
+
+const transcodePrune = `-- name: TranscodePrune :execrows
+DELETE FROM weir.transcodes
+ WHERE id IN (
+    SELECT t.id FROM weir.transcodes t
+     WHERE t.id = ANY($1::uuid[]) AND t.finished_at < now() - make_interval(days => $2::int)
+       AND NOT EXISTS (SELECT FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.state = 'pending')
+       AND NOT EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = t.id AND a.cleaned_at IS NULL)
+       AND NOT EXISTS (SELECT FROM weir.river_job j
+                        WHERE j.queue = 'residue' AND j.args->>'transcode_id' = t.id::text
+                          AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled', 'discarded'))
+       FOR UPDATE OF t SKIP LOCKED)
+`
+
+type TranscodePruneParams struct {
+	Ids  []uuid.UUID
+	Days int32
+}
+
+// Removes those of a page whose end is done with, and all their rows but triggers': no
+// callback is to be delivered, no host has to clean up, no residue is to be removed. A
+// residue job that River gave up stays there for a person to look at for some days. What
+// somebody has locked, to retry it maybe, is left to the next round.
+func (q *Queries) TranscodePrune(ctx context.Context, db DBTX, arg TranscodePruneParams) (int64, error) {
+	result, err := db.Exec(ctx, transcodePrune, arg.Ids, arg.Days)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const transcodeQueue = `-- name: TranscodeQueue :many
