@@ -163,7 +163,8 @@ CREATE TABLE weir.attempts (
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'lost'::text]))),
     CONSTRAINT attempts_reruns_check CHECK ((reruns >= 0)),
     CONSTRAINT attempts_stage_check CHECK ((stage = ANY (ARRAY['placed'::text, 'fetched'::text, 'prepared'::text, 'started'::text, 'transcoded'::text, 'cleaned'::text])))
-);
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: callback_attempts; Type: TABLE; Schema: weir; Owner: -
 
@@ -176,7 +177,8 @@ CREATE TABLE weir.callback_attempts (
     answer text DEFAULT ''::text NOT NULL,
     redelivery boolean DEFAULT false NOT NULL,
     sent_at timestamp with time zone DEFAULT now() NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
 
 -- Name: callbacks; Type: TABLE; Schema: weir; Owner: -
 
@@ -196,7 +198,8 @@ CREATE TABLE weir.callbacks (
     delivered_at timestamp with time zone,
     CONSTRAINT callbacks_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
     CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text])))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: hosts; Type: TABLE; Schema: weir; Owner: -
 
@@ -215,7 +218,8 @@ CREATE TABLE weir.hosts (
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT hosts_id_check CHECK (((id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(id) <= 40))),
     CONSTRAINT hosts_slots_check CHECK (((slots >= 1) AND (slots <= 1000)))
-);
+)
+WITH (fillfactor='50');
 
 -- Name: mist_events; Type: TABLE; Schema: weir; Owner: -
 
@@ -236,7 +240,8 @@ CREATE TABLE weir.mist_events (
     received_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT mist_events_payload_capped CHECK ((octet_length(payload) <= 65536)),
     CONSTRAINT mist_events_verdict_check CHECK ((verdict = ANY (ARRAY['applied'::text, 'noted'::text, 'stale'::text, 'unmatched'::text, 'unreadable'::text])))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
 
 -- Name: mist_events_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
 
@@ -300,7 +305,8 @@ CREATE TABLE weir.renditions (
     CONSTRAINT renditions_planned_whole CHECK (((planned_width IS NULL) = (planned_height IS NULL))),
     CONSTRAINT renditions_quality_check CHECK ((quality >= 0)),
     CONSTRAINT renditions_state_check CHECK ((state = ANY (ARRAY['expected'::text, 'pushing'::text, 'pushed'::text, 'ok'::text, 'failed'::text])))
-);
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: river_job; Type: TABLE; Schema: weir; Owner: -
 
@@ -328,7 +334,8 @@ CREATE TABLE weir.river_job (
     CONSTRAINT max_attempts_is_positive CHECK ((max_attempts > 0)),
     CONSTRAINT priority_in_range CHECK (((priority >= 1) AND (priority <= 4))),
     CONSTRAINT queue_length CHECK (((char_length(queue) > 0) AND (char_length(queue) < 128)))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: river_job_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
 
@@ -446,7 +453,8 @@ CREATE TABLE weir.transcodes (
     CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
     CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text)),
     CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
-);
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: v_attempts; Type: VIEW; Schema: weir; Owner: -
 
