@@ -49,7 +49,7 @@ type SchemaStatus struct {
 // stands. Any number of migrators may run at once: one works, the others wait and
 // find nothing to do. It blocks until then or until ctx ends.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) (SchemaStatus, error) {
-	conn := stdlib.OpenDB(*pool.Config().ConnConfig)
+	conn := stdlib.OpenDB(*unhurried(pool.Config().ConnConfig))
 	defer func() { _ = conn.Close() }()
 
 	locked, err := conn.Conn(ctx)
