@@ -71,3 +71,9 @@ func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
 	}
 	return err
 }
+
+// Snapshot runs f in a transaction that only reads, and sees the rows as they were at
+// its first query: all that f reads fits together. f's error is returned as it is.
+func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+}
