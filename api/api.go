@@ -51,7 +51,7 @@ func New(cfg *Config) (http.Handler, error) {
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{withoutValues},
 	})
-	s.huma.UseMiddleware(s.authorize)
+	s.huma.UseMiddleware(s.authorize, s.legible)
 	s.routes()
 	nullable(s.huma.OpenAPI())
 	if err := s.document(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // maxBody is many times the largest sensible request: 10 profiles and three
@@ -73,6 +74,13 @@ func readBody(ctx huma.Context) ([]byte, error) {
 			return nil, huma.Error415UnsupportedMediaType("send the body as application/json", refusal("header.Content-Type", "is not "+jsonType))
 		}
 	}
+	tooLarge := func() error {
+		return huma.Error413RequestEntityTooLarge("the body is too large", refusal("body", fmt.Sprintf("is longer than %d bytes", maxBody)))
+	}
+	// What says that it is too large need not come first.
+	if r, _ := humago.Unwrap(ctx); r.ContentLength > maxBody {
+		return nil, tooLarge()
+	}
 	text, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), maxBody+1))
 	var network net.Error
 	switch {
@@ -81,29 +89,41 @@ func readBody(ctx huma.Context) ([]byte, error) {
 	case err != nil:
 		return nil, huma.Error400BadRequest("the body did not arrive whole", refusal("body", "ends early or is no valid HTTP"))
 	case len(text) > maxBody:
-		return nil, huma.Error413RequestEntityTooLarge("the body is too large", refusal("body", fmt.Sprintf("is longer than %d bytes", maxBody)))
+		return nil, tooLarge()
 	}
 	return text, nil
 }
 
 // parseBody keeps numbers as they were written. The errors of encoding/json hold
-// parts of the text, so only their place is told.
+// parts of the text, so only their place is told, the first byte being byte 1.
 func parseBody(text []byte) (any, error) {
 	invalid := func(message string) error {
 		return huma.Error400BadRequest("the body is no JSON", refusal("body", message))
+	}
+	// encoding/json makes one character of all that is none, and with it one external_id
+	// of two.
+	if at, is := foreignByte(text); is {
+		return nil, invalid(fmt.Sprintf("is no UTF-8 at byte %d", at))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var tree any
 	err := decoder.Decode(&tree)
-	if errors.Is(err, io.EOF) {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil, invalid("is empty")
+	case errors.As(err, &syntax):
+		return nil, invalid(fmt.Sprintf("is no JSON from byte %d on", syntax.Offset))
+	case err != nil:
+		return nil, invalid(fmt.Sprintf("ends in the middle of its JSON, behind byte %d", len(text)))
 	}
-	if err != nil {
-		return nil, invalid(fmt.Sprintf("is no JSON from byte %d on", decoder.InputOffset()))
-	}
+	end := decoder.InputOffset()
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, invalid("has something behind its JSON value")
+		return nil, invalid(fmt.Sprintf("has something behind its JSON value, which ends with byte %d", end))
+	}
+	if at, is := halfCharacter(text); is {
+		return nil, invalid(fmt.Sprintf(`has half a character (a \u of D800 to DFFF without its other) at byte %d`, at))
 	}
 	return tree, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"weir/api"
 	"weir/db"
+	"weir/db/dbtest"
 	"weir/jobs"
 )
 
@@ -50,6 +51,26 @@ func TestDatabaseDown(t *testing.T) {
 	}
 	require.Contains(t, b.log.String(), "request failed")
 	require.NotContains(t, b.log.String(), planted)
+}
+
+// A lock that another holds for long is no fault of the caller, and none that lasts.
+func TestDatabaseBusy(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *api.Config) {
+		pool, err := db.Open(t.Context(), dbtest.With(t, cfg.Transcodes.DB.Config().ConnString(), map[string]string{"lock_timeout": "100ms"}), 2)
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		cfg.Transcodes = &jobs.Transcodes{DB: pool, River: cfg.Transcodes.River, Sealer: cfg.Transcodes.Sealer}
+	})
+	transcode := b.submit(t, submission())
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	_, err = tx.Exec(t.Context(), "SELECT FROM weir.transcodes WHERE id = $1 FOR UPDATE", transcode.ID)
+	require.NoError(t, err)
+	a := b.do(t, studio, http.MethodPost, "/v1/transcodes/"+transcode.ID.String()+"/cancel", nil)
+	a.problem(t, http.StatusServiceUnavailable)
+	require.Equal(t, "10", a.header.Get("Retry-After"))
 }
 
 func TestNewNeedsItsParts(t *testing.T) {

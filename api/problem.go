@@ -48,7 +48,7 @@ func (s *server) problem(ctx context.Context, operation string, err error) error
 		s.cfg.Logger.Error("request failed", "operation", operation, "error", err)
 	}
 	if unavailable(err) {
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database can't be reached now; try again, with the same external_id"),
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database can't be reached now, or is busy; try again, with the same external_id"),
 			http.Header{"Retry-After": {strconv.Itoa(int(retryAfter.Seconds()))}})
 	}
 	return huma.Error500InternalServerError(internalDetail)
@@ -62,8 +62,11 @@ func unavailable(err error) bool {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.As(err, &refused), pgconn.Timeout(err):
 		return true
 	case errors.As(err, &answered):
-		// Postgres' classes of errors: connection, no resources, an operator's doing.
-		return len(answered.Code) > 2 && slices.Contains([]string{"08", "53", "57"}, answered.Code[:2])
+		// Postgres' classes of errors: connection, no resources, an operator's doing or a
+		// statement's time; then a lock that another held for too long, and a transaction that
+		// was found idle.
+		return len(answered.Code) > 2 && slices.Contains([]string{"08", "53", "57"}, answered.Code[:2]) ||
+			slices.Contains([]string{"55P03", "25P03"}, answered.Code)
 	}
 	return false
 }

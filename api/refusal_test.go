@@ -191,23 +191,30 @@ func TestRefusalsOfBodies(t *testing.T) {
 	for _, test := range []struct {
 		name, body string
 		status     int
-		field      string
+		says       string
 	}{
-		{"empty", "", http.StatusBadRequest, "body"},
-		{"broken", `{"source":`, http.StatusBadRequest, "body"},
-		{"two values", `{} {}`, http.StatusBadRequest, "body"},
-		{"no JSON", "source=s3", http.StatusBadRequest, "body"},
-		{"deep", strings.Repeat("[", 20000), http.StatusBadRequest, "body"},
-		{"no object", `[]`, http.StatusUnprocessableEntity, "body"},
-		{"null", `null`, http.StatusUnprocessableEntity, "body"},
-		{"at the limit", `"` + strings.Repeat("x", 1<<20-2) + `"`, http.StatusUnprocessableEntity, "body"},
-		{"too large", `"` + strings.Repeat("x", 1<<20-1) + `"`, http.StatusRequestEntityTooLarge, "body"},
+		{"empty", "", http.StatusBadRequest, "empty"},
+		{"cut", `{"source":`, http.StatusBadRequest, "behind byte 10"},
+		{"broken", `{"source": {"url": s3}}`, http.StatusBadRequest, "from byte 20 on"},
+		{"two values", `{} {}`, http.StatusBadRequest, "ends with byte 2"},
+		{"no JSON", "source=s3", http.StatusBadRequest, "from byte 1 on"},
+		{"deep", strings.Repeat("[", 20000), http.StatusBadRequest, "from byte 10001 on"},
+		{"no UTF-8", "{\"external_id\": \"\xff\"}", http.StatusBadRequest, "no UTF-8 at byte 18"},
+		{"cut character", "{\"\xe2\x82\": 1}", http.StatusBadRequest, "no UTF-8 at byte 3"},
+		{"half a character", `{"external_id": "\ud800"}`, http.StatusBadRequest, "half a character (a \\u of D800 to DFFF without its other) at byte 18"},
+		{"the other half", `{"x": "\ud83d\ude00\\ud800\udc00"}`, http.StatusBadRequest, "at byte 27"},
+		{"two first halves", `["\ud800\ud800"]`, http.StatusBadRequest, "at byte 3"},
+		{"no object", `[]`, http.StatusUnprocessableEntity, "object"},
+		{"null", `null`, http.StatusUnprocessableEntity, "object"},
+		{"at the limit", `"` + strings.Repeat("x", 1<<20-2) + `"`, http.StatusUnprocessableEntity, "object"},
+		{"too large", `"` + strings.Repeat("x", 1<<20-1) + `"`, http.StatusRequestEntityTooLarge, "1048576"},
 	} {
 		for _, path := range []string{"/v1/transcodes", "/api/transcode/file"} {
 			t.Run(test.name+path, func(t *testing.T) {
 				t.Parallel()
 				p := b.do(t, studio, http.MethodPost, path, test.body).problem(t, test.status)
-				require.Equal(t, []string{test.field}, p.locations())
+				require.Equal(t, []string{"body"}, p.locations())
+				require.Contains(t, p.Errors[0].Message, test.says)
 			})
 		}
 	}
@@ -256,6 +263,12 @@ func TestRefusalsOfQueries(t *testing.T) {
 		{"/v1/transcodes?external_id=" + strings.Repeat("x", 201), "query.external_id", http.StatusUnprocessableEntity},
 		{"/v1/transcodes?external_id=a%00b", "query.external_id", http.StatusUnprocessableEntity},
 		{"/v1/transcodes?host=a%00b", "query.host", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?external_id=%ff", "query.external_id", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?tenant=%ff", "query.tenant", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?%ff=1", "query", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?external_id=%zz", "query", http.StatusUnprocessableEntity},
+		{"/v1/transcodes?external_id=a;b", "query", http.StatusUnprocessableEntity},
+		{"/v1/transcodes/%ff", "path.id", http.StatusUnprocessableEntity},
 		{"/v1/transcodes?tenant=other", "query.tenant", http.StatusForbidden},
 		{"/v1/transcodes/1", "path.id", http.StatusUnprocessableEntity},
 		{"/v1/transcodes/0199c0de-0000-7000-8000-000000000000", "path.id", http.StatusNotFound},

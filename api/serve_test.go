@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -119,4 +120,25 @@ func TestBodyThatEndsEarly(t *testing.T) {
 	answer, err := io.ReadAll(conn)
 	require.NoError(t, err)
 	require.Contains(t, string(answer), "400 Bad Request")
+}
+
+// TestTooLargeAtOnce: a body that says that it is too large is not waited for.
+func TestTooLargeAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	url, stop, ended := serve(t, b.handler)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "POST /v1/transcodes HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer "+studio+"\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n{")
+	require.NoError(t, err)
+	// Far below what a body that comes slowly is waited for.
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+	require.NoError(t, resp.Body.Close())
+	stop()
+	require.NoError(t, await(t, ended))
 }

@@ -24,7 +24,7 @@ import (
 
 // Config is the daemon's settings. Each field's `desc` is what docs/settings.md says.
 type Config struct {
-	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it."`
+	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it. Settings of Postgres may stand in its query, as ?statement_timeout=5min."`
 	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
 	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
 
@@ -41,7 +41,7 @@ type Config struct {
 	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
 	HostSlots     int           `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
 	StoreWorkers  int           `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished and uploaded at once (1 to 100)."`
-	SpoolDir      string        `env:"WEIR_SPOOL_DIR" envDefault:"/var/lib/weir/spool" desc:"Folder for sources and renditions in work; MistServer must see it under the same path."`
+	SpoolDir      string        `env:"WEIR_SPOOL_DIR" envDefault:"/var/lib/weir/spool" desc:"Folder for sources and renditions in work; MistServer must see it under the same path, without symbolic links: they are followed once, at the start."`
 	SpoolReserve  int64         `env:"WEIR_SPOOL_RESERVE" envDefault:"2147483648" desc:"Bytes that stay free on the spool's disk; a host with less takes no work."`
 	SourceMax     int64         `env:"WEIR_SOURCE_MAX_BYTES" envDefault:"53687091200" desc:"Largest source in bytes."`
 	TriggerListen string        `env:"WEIR_TRIGGER_LISTEN" envDefault:"127.0.0.1:8938" desc:"Loopback address that Mist's triggers are posted to."`

@@ -9,47 +9,22 @@ import (
 	"github.com/golang-migrate/migrate/v4"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"weir/db/migrations"
 )
 
-// migrateCommand is the line that mends a schema that is too old.
-const migrateCommand = "weir-admin db migrate"
-
-const (
-	// migrateLock serializes migrators of this schema over all programs. golang-migrate
-	// has a lock of its own, but the schema has to be there before its table.
-	migrateLock = 8447110002
-	// undefinedTable is Postgres' code for a table that is not there.
-	undefinedTable = "42P01"
-)
-
-// ErrSchemaTooOld and ErrSchemaTooNew are what CheckSchema's errors are.
-var (
-	ErrSchemaTooOld = errors.New("the database schema is too old")
-	ErrSchemaTooNew = errors.New("the database schema is too new")
-	ErrSchemaDirty  = errors.New("a migration stopped half way")
-)
-
-// SchemaStatus is where a database stands.
-type SchemaStatus struct {
-	// Version of the database; 0 when nothing was ever migrated.
-	Version uint `json:"version"`
-	// Latest is the version that this program was built for.
-	Latest uint `json:"latest"`
-	// Dirty: a migration stopped half way; a person has to look.
-	Dirty bool `json:"dirty"`
-}
+// migrateLock serializes migrators of this schema over all programs. golang-migrate
+// has a lock of its own, but the schema has to be there before its table.
+const migrateLock = 8447110002
 
 // Migrate brings the database to this build's schema and returns where it then
 // stands. Any number of migrators may run at once: one works, the others wait and
-// find nothing to do. It blocks until then or until ctx ends.
+// find nothing to do. A newer schema that serves this build is left as it is. It
+// blocks until then or until ctx ends.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) (SchemaStatus, error) {
-	conn := stdlib.OpenDB(*pool.Config().ConnConfig)
+	conn := stdlib.OpenDB(*unhurried(pool.Config().ConnConfig))
 	defer func() { _ = conn.Close() }()
 
 	locked, err := conn.Conn(ctx)
@@ -64,6 +39,13 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) (SchemaStatus, error) {
 	defer func() {
 		_, _ = locked.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrateLock)
 	}()
+	status, err := Status(ctx, pool)
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	if status.Version > migrations.Latest {
+		return status, status.check(false)
+	}
 	if err := up(ctx, conn, locked); err != nil {
 		return SchemaStatus{}, err
 	}
@@ -91,42 +73,6 @@ func up(ctx context.Context, conn *sql.DB, locked *sql.Conn) error {
 	defer stop()
 	if err := migrator.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
 		return fmt.Errorf("migrate schema %s: %w", migrations.Schema, err)
-	}
-	return nil
-}
-
-// Status reads where the database stands, without changing it.
-func Status(ctx context.Context, pool *pgxpool.Pool) (SchemaStatus, error) {
-	status := SchemaStatus{Latest: migrations.Latest}
-	row := pool.QueryRow(ctx, "SELECT version, dirty FROM "+migrations.Schema+".schema_migrations")
-	err := row.Scan(&status.Version, &status.Dirty)
-	var pgErr *pgconn.PgError
-	switch {
-	case errors.Is(err, pgx.ErrNoRows), errors.As(err, &pgErr) && pgErr.Code == undefinedTable:
-		return status, nil
-	case err != nil:
-		return status, fmt.Errorf("read the schema's version: %w", err)
-	}
-	return status, nil
-}
-
-// CheckSchema fails unless the database has this build's schema. The error says
-// which command mends it.
-func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
-	status, err := Status(ctx, pool)
-	if err != nil {
-		return err
-	}
-	switch {
-	case status.Dirty:
-		return fmt.Errorf("%w at version %d: mend it by hand, set weir.schema_migrations.dirty to false and run `%s`",
-			ErrSchemaDirty, status.Version, migrateCommand)
-	case status.Version < status.Latest:
-		return fmt.Errorf("%w: it is at version %d, this program needs %d: run `%s`",
-			ErrSchemaTooOld, status.Version, status.Latest, migrateCommand)
-	case status.Version > status.Latest:
-		return fmt.Errorf("%w: it is at version %d, this program knows %d: install the newer Weir (see `weir-admin db status`)",
-			ErrSchemaTooNew, status.Version, status.Latest)
 	}
 	return nil
 }

@@ -52,15 +52,60 @@ func TestCheckSchema(t *testing.T) {
 
 	status, err := db.Migrate(t.Context(), pool)
 	require.NoError(t, err)
-	require.Equal(t, db.SchemaStatus{Version: migrations.Latest, Latest: migrations.Latest}, status)
+	require.Equal(t, migrations.Latest, int(status.Version))
+	require.Equal(t, migrations.Latest, int(status.Latest))
+	require.LessOrEqual(t, status.ServesFrom, status.Version)
 	require.NoError(t, db.CheckSchema(t.Context(), pool))
+}
 
-	_, err = pool.Exec(t.Context(), "UPDATE weir.schema_migrations SET version = version + 1")
+// A newer schema serves this build until it says otherwise.
+func TestSchemaOfANewerRelease(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	exec := func(query string, args ...any) {
+		t.Helper()
+		_, err := pool.Exec(t.Context(), query, args...)
+		require.NoError(t, err)
+	}
+	exec("UPDATE weir.schema_migrations SET version = version + 2")
+	exec("UPDATE weir.schema_compat SET serves_from = $1", migrations.Latest)
+	require.NoError(t, db.CheckSchema(t.Context(), pool))
+	status, err := db.Migrate(t.Context(), pool)
 	require.NoError(t, err)
+	require.Equal(t, migrations.Latest+2, int(status.Version), "it is left as it is")
+
+	exec("UPDATE weir.schema_compat SET serves_from = serves_from + 1")
 	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaTooNew)
+	_, err = db.Migrate(t.Context(), pool)
+	require.ErrorIs(t, err, db.ErrSchemaTooNew)
+	exec("DELETE FROM weir.schema_compat")
+	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaTooNew, "a schema that says nothing")
+}
 
-	_, err = pool.Exec(t.Context(), "UPDATE weir.schema_migrations SET dirty = true")
+// While a migration is at work, programs of the release before it work on, and those
+// that need it wait.
+func TestSchemaBeingMigrated(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	migrator, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
+	defer migrator.Release()
+	exec := func(query string) {
+		t.Helper()
+		_, err := migrator.Exec(t.Context(), query)
+		require.NoError(t, err)
+	}
+	exec("SELECT pg_advisory_lock(8447110002)")
+	exec("UPDATE weir.schema_migrations SET version = version + 1, dirty = true")
+	require.NoError(t, db.CheckSchema(t.Context(), pool))
+	exec("UPDATE weir.schema_migrations SET version = version - 1")
+	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaMigrating)
+	exec("UPDATE weir.schema_migrations SET version = version - 1, dirty = false")
+	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaMigrating)
+
+	exec("SELECT pg_advisory_unlock(8447110002)")
+	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaTooOld)
+	exec("UPDATE weir.schema_migrations SET version = version + 2, dirty = true")
 	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaDirty)
 }
 

@@ -23,8 +23,9 @@ const (
 )
 
 // Open returns a pool of at most maxConns connections to the database at url. It
-// does not connect yet: a database that is down shows at the first query. The
-// error never holds the url, which may hold a password.
+// does not connect yet: a database that is down shows at the first query. Statements,
+// waits for locks and idle transactions end by themselves; settings in the url's query
+// win over how soon. The error never holds the url, which may hold a password.
 func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -33,6 +34,7 @@ func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.ConnConfig.RuntimeParams["application_name"] = "weir"
+	bound(cfg.ConnConfig)
 	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
 		return p.IdleDuration > pingAfterIdle
 	}
@@ -68,4 +70,10 @@ func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
 		}
 	}
 	return err
+}
+
+// Snapshot runs f in a transaction that only reads, and sees the rows as they were at
+// its first query: all that f reads fits together. f's error is returned as it is.
+func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
 }

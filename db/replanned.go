@@ -5,29 +5,35 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Replanned runs statements with optional filters, each planned for the filters that
 // it was given. Postgres would keep one plan for all of them after some calls, and
 // only reading everything fits all. It costs a round trip more: it is for lists, whose
 // statements must not be hot.
-type Replanned struct{ Pool *pgxpool.Pool }
+type Replanned struct{ On Queryer }
+
+// A Queryer is a pool, a connection or a transaction.
+type Queryer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
 
 // unprepared has pgx keep no statement: what is planned anew is so by its parameters.
 const unprepared = pgx.QueryExecModeDescribeExec
 
 // Exec implements dbsqlc.DBTX.
 func (r Replanned) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return r.Pool.Exec(ctx, sql, append([]any{unprepared}, args...)...)
+	return r.On.Exec(ctx, sql, append([]any{unprepared}, args...)...)
 }
 
 // Query implements dbsqlc.DBTX.
 func (r Replanned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return r.Pool.Query(ctx, sql, append([]any{unprepared}, args...)...)
+	return r.On.Query(ctx, sql, append([]any{unprepared}, args...)...)
 }
 
 // QueryRow implements dbsqlc.DBTX.
 func (r Replanned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return r.Pool.QueryRow(ctx, sql, append([]any{unprepared}, args...)...)
+	return r.On.QueryRow(ctx, sql, append([]any{unprepared}, args...)...)
 }

@@ -24,6 +24,6 @@ func TestReplannedKeepsNoPlan(t *testing.T) {
 		require.NoError(t, pool.QueryRow(t.Context(), kept).Scan(&n))
 		return n
 	}
-	require.Zero(t, list(db.Replanned{Pool: pool}))
+	require.Zero(t, list(db.Replanned{On: pool}))
 	require.Equal(t, 1, list(pool), "as it would be otherwise")
 }

@@ -394,6 +394,15 @@ CREATE TABLE weir.river_queue (
     updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL
 );
 
+-- Name: schema_compat; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.schema_compat (
+    one boolean DEFAULT true NOT NULL,
+    serves_from integer NOT NULL,
+    CONSTRAINT schema_compat_one_check CHECK (one),
+    CONSTRAINT schema_compat_serves_from_check CHECK ((serves_from > 0))
+);
+
 -- Name: schema_migrations; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.schema_migrations (
@@ -1033,6 +1042,11 @@ ALTER TABLE ONLY weir.river_notification
 
 ALTER TABLE ONLY weir.river_queue
     ADD CONSTRAINT river_queue_pkey PRIMARY KEY (name);
+
+-- Name: schema_compat schema_compat_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.schema_compat
+    ADD CONSTRAINT schema_compat_pkey PRIMARY KEY (one);
 
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 

@@ -32,7 +32,7 @@ type CallbackFilter struct {
 
 // List reads callbacks, newest first.
 func (cs *Callbacks) List(ctx context.Context, f CallbackFilter) ([]dbsqlc.CallbackView, error) {
-	list, err := dbsqlc.New().CallbackViewList(ctx, db.Replanned{Pool: cs.DB}, dbsqlc.CallbackViewListParams{
+	list, err := dbsqlc.New().CallbackViewList(ctx, db.Replanned{On: cs.DB}, dbsqlc.CallbackViewListParams{
 		Tenant: f.Tenant, State: f.State, TranscodeID: f.TranscodeID, PageSize: f.Limit,
 	})
 	if err != nil {

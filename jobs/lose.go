@@ -14,11 +14,14 @@ import (
 
 // Lose takes a transcode from a dead host: it ends the attempt as lost and its jobs with
 // it, and queues the next one. What is ok stays; what lies on the dead host's spool is
-// done again. taken is false where there is nothing to take: it has moved on, or the host
-// has come back.
+// done again. taken is false where there is nothing to take now: it has moved on, the host
+// has come back, or another holds the transcode's lock, who may have vanished with it.
 func (d Decider) Lose(ctx context.Context, id uuid.UUID, host string) (taken bool, err error) {
 	q := dbsqlc.New()
-	t, err := q.TranscodeGetForUpdate(ctx, d.Tx, id)
+	t, err := q.TranscodeGetUnlocked(ctx, d.Tx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -136,38 +136,52 @@ func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []P
 	return nil
 }
 
-// Get reads a transcode of tenant; tenant "" is any, for operators. One that is
-// another tenant's is ErrNotFound too.
-func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (Detail, error) {
-	t, err := dbsqlc.New().TranscodeGet(ctx, ts.DB, id)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant {
-		return Detail{}, fmt.Errorf("transcode %s: %w", id, ErrNotFound)
-	}
+// Get reads a transcode of tenant, all of it as it was at one moment; tenant "" is any,
+// for operators. One that is another tenant's is ErrNotFound too.
+func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (detail Detail, err error) {
+	err = db.Snapshot(ctx, ts.DB, func(tx pgx.Tx) error {
+		t, err := dbsqlc.New().TranscodeGet(ctx, tx, id)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		list, err := details(ctx, tx, []dbsqlc.Transcode{t})
+		if err != nil {
+			return err
+		}
+		detail = list[0]
+		return nil
+	})
 	if err != nil {
 		return Detail{}, fmt.Errorf("read transcode %s: %w", id, err)
 	}
-	details, err := ts.details(ctx, []dbsqlc.Transcode{t})
-	if err != nil {
-		return Detail{}, err
-	}
-	return details[0], nil
+	return detail, nil
 }
 
-// List reads a page, newest first.
-func (ts *Transcodes) List(ctx context.Context, f Filter) ([]Detail, error) {
-	list, err := dbsqlc.New().TranscodeList(ctx, db.Replanned{Pool: ts.DB}, dbsqlc.TranscodeListParams{
-		Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
-		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+// List reads a page, newest first, all of it as it was at one moment.
+func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err error) {
+	err = db.Snapshot(ctx, ts.DB, func(tx pgx.Tx) error {
+		list, err := dbsqlc.New().TranscodeList(ctx, db.Replanned{On: tx}, dbsqlc.TranscodeListParams{
+			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+		})
+		if err != nil {
+			return err
+		}
+		page, err = details(ctx, tx, list)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list transcodes: %w", err)
 	}
-	return ts.details(ctx, list)
+	return page, nil
 }
 
 // details joins a page's rows with those that belong to them, in three queries
 // however long the page.
-func (ts *Transcodes) details(ctx context.Context, list []dbsqlc.Transcode) ([]Detail, error) {
+func details(ctx context.Context, tx pgx.Tx, list []dbsqlc.Transcode) ([]Detail, error) {
 	q := dbsqlc.New()
 	ids := make([]uuid.UUID, len(list))
 	place := map[uuid.UUID]int{}
@@ -175,7 +189,7 @@ func (ts *Transcodes) details(ctx context.Context, list []dbsqlc.Transcode) ([]D
 	for i, t := range list {
 		ids[i], place[t.ID], details[i].Transcode = t.ID, i, t
 	}
-	renditions, err := q.RenditionListOf(ctx, ts.DB, ids)
+	renditions, err := q.RenditionListOf(ctx, tx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("list renditions: %w", err)
 	}
@@ -183,14 +197,14 @@ func (ts *Transcodes) details(ctx context.Context, list []dbsqlc.Transcode) ([]D
 		d := &details[place[r.TranscodeID]]
 		d.Renditions = append(d.Renditions, r)
 	}
-	attempts, err := q.AttemptListNewest(ctx, ts.DB, ids)
+	attempts, err := q.AttemptListNewest(ctx, tx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("list attempts: %w", err)
 	}
 	for _, a := range attempts {
 		details[place[a.TranscodeID]].Attempt = &a
 	}
-	callbacks, err := q.CallbackListOf(ctx, ts.DB, ids)
+	callbacks, err := q.CallbackListOf(ctx, tx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("list callbacks: %w", err)
 	}

@@ -20,6 +20,11 @@ SELECT * FROM weir.transcodes WHERE id = @id;
 -- renditions' rows, never after them.
 SELECT * FROM weir.transcodes WHERE id = @id FOR UPDATE;
 
+-- name: TranscodeGetUnlocked :one
+-- The same lock for a round over many, which waits for nobody: no row while another
+-- holds it.
+SELECT * FROM weir.transcodes WHERE id = @id FOR UPDATE SKIP LOCKED;
+
 -- name: TranscodeGetByExternalID :one
 SELECT * FROM weir.transcodes WHERE tenant = @tenant AND external_id = @external_id::text;
 

@@ -161,6 +161,14 @@ func TestTriggersAndHosts(t *testing.T) {
 	b.decode(t, &hosts, "hosts", "list")
 	require.Equal(t, []bool{true, false}, []bool{hosts.Hosts[0].Alive, hosts.Hosts[1].Alive})
 	require.Contains(t, b.ok(t, "hosts", "list"), "lost")
+	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, up, draining) VALUES
+		('mist-3', gen_random_uuid(), 2, now() + interval '1 minute', false, false), ('mist-4', gen_random_uuid(), 2, now() + interval '1 minute', true, true)`)
+	b.decode(t, &hosts, "hosts", "list")
+	var states []string
+	for _, host := range hosts.Hosts {
+		states = append(states, host.State)
+	}
+	require.Equal(t, []string{"alive", "lost", "stopped", "draining"}, states)
 	for _, test := range []struct {
 		command  string
 		draining bool
@@ -203,6 +211,11 @@ func TestDB(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 	_, err = pool.Exec(t.Context(), "UPDATE weir.schema_migrations SET version = version + 1")
+	require.NoError(t, err)
+	require.Contains(t, b.ok(t, "db", "status"), "newer, and serves this program")
+	require.Contains(t, b.ok(t, "db", "migrate"), "the schema is at version ")
+	b.ok(t, "hosts", "list")
+	_, err = pool.Exec(t.Context(), "UPDATE weir.schema_compat SET serves_from = $1", status.Latest+1)
 	require.NoError(t, err)
 	r = b.run(t, "hosts", "list")
 	require.Equal(t, exitFailed, r.code)

@@ -42,9 +42,13 @@ func (a *admin) dbStatus() *cobra.Command {
 			}
 			return a.print(status, func() error {
 				verdict := "as this program needs it"
+				if status.Version > status.Latest {
+					verdict = "newer, and serves this program"
+				}
 				err := db.CheckSchema(ctx, a.pool)
 				switch {
-				case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty):
+				case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty),
+					errors.Is(err, db.ErrSchemaMigrating):
 					verdict = err.Error()
 				case err != nil:
 					return err

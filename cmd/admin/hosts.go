@@ -20,6 +20,7 @@ type hostList struct {
 // hostShown is a machine and what it does.
 type hostShown struct {
 	ID             string    `json:"id"`
+	State          string    `json:"state"`
 	Alive          bool      `json:"alive"`
 	Draining       bool      `json:"draining"`
 	Slots          int32     `json:"slots"`
@@ -104,7 +105,7 @@ func (a *admin) hostsList() *cobra.Command {
 			for i := range rows {
 				h := &rows[i].Host
 				list.Hosts = append(list.Hosts, hostShown{
-					ID: h.ID, Alive: rows[i].Alive, Draining: h.Draining, Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
+					ID: h.ID, State: hostState(&rows[i]), Alive: rows[i].Alive, Draining: h.Draining, Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
 					LeaseUntil: h.LeaseUntil, BootID: h.BootID, BootedAt: h.BootedAt, SeenAt: h.SeenAt,
 					WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolRoomBytes: h.SpoolRoomBytes,
 				})
@@ -120,8 +121,12 @@ func (a *admin) hostsList() *cobra.Command {
 	}
 }
 
+// hostState is one word for a host. One that was stopped is no lost one, however long
+// ago: it gave its work time to be taken up again.
 func hostState(h *dbsqlc.HostListRow) string {
 	switch {
+	case !h.Host.Up:
+		return "stopped"
 	case !h.Alive:
 		return "lost"
 	case h.Host.Draining:

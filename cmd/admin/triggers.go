@@ -83,7 +83,7 @@ func filteredByTranscode(c *cobra.Command, flag *string, id **uuid.UUID) *cobra.
 }
 
 func (a *admin) events(ctx context.Context, params *dbsqlc.MistEventListParams) ([]eventShown, error) {
-	rows, err := dbsqlc.New().MistEventList(ctx, db.Replanned{Pool: a.pool}, *params)
+	rows, err := dbsqlc.New().MistEventList(ctx, db.Replanned{On: a.pool}, *params)
 	if err != nil {
 		return nil, fmt.Errorf("list triggers: %w", err)
 	}

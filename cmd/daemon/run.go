@@ -211,6 +211,10 @@ func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn net.Listener, er
 }
 
 func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
+	spool, err := host.OpenSpool(d.cfg.SpoolDir)
+	if err != nil {
+		return nil, err
+	}
 	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword})
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
@@ -232,7 +236,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	return &host.Host{
 		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: version(),
 		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
-		Spool: d.cfg.SpoolDir, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
+		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
@@ -241,7 +245,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 
 func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on net.Listener) error {
 	listener, err := triggers.New(&triggers.Config{
-		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.cfg.SpoolDir,
+		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
 	})
 	if err != nil {
 		return err

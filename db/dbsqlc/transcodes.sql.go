@@ -284,6 +284,54 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 	return i, err
 }
 
+const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+`
+
+// The same lock for a round over many, which waits for nobody: no row while another
+// holds it.
+func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
+	row := db.QueryRow(ctx, transcodeGetUnlocked, id)
+	var i Transcode
+	err := row.Scan(
+		&i.ID,
+		&i.Tenant,
+		&i.ExternalID,
+		&i.Form,
+		&i.Request,
+		&i.RequestDigest,
+		&i.SourceURL,
+		&i.SourceSealed,
+		&i.OutputURL,
+		&i.OutputSealed,
+		&i.CallbackURL,
+		&i.CallbackSealed,
+		&i.LivepeerSealed,
+		&i.State,
+		&i.Run,
+		&i.Attempt,
+		&i.AttemptsLeft,
+		&i.HostID,
+		&i.NotBefore,
+		&i.Source,
+		&i.SourceDurationMs,
+		&i.Ratio,
+		&i.StatusSentAt,
+		&i.ErrorCode,
+		&i.ErrorStage,
+		&i.ErrorMessage,
+		&i.CreatedAt,
+		&i.PlacedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
+	)
+	return i, err
+}
+
 const transcodeHeldBy = `-- name: TranscodeHeldBy :many
 SELECT id FROM weir.transcodes WHERE host_id = $1 AND state IN ('placed', 'running', 'storing') ORDER BY id
 `

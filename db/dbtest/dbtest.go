@@ -55,6 +55,19 @@ func Empty(tb testing.TB) string {
 	return create(tb, "template0")
 }
 
+// With returns a database's URL with more settings of Postgres in its query.
+func With(tb testing.TB, databaseURL string, settings map[string]string) string {
+	tb.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(tb, err)
+	query := u.Query()
+	for name, value := range settings {
+		query.Set(name, value)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
 func server(tb testing.TB) string {
 	tb.Helper()
 	server := os.Getenv(EnvURL)

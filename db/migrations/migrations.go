@@ -18,7 +18,11 @@ var FS embed.FS
 
 // Latest is the version of the schema that this build was written for: the
 // number of the newest migration. A test holds it to the files.
-const Latest = 22
+const Latest = 23
+
+// Oldest is the oldest schema that this build works on. Which are the newest ones, they
+// say themselves (table schema_compat).
+const Oldest = Latest
 
 // Schema is where all of Weir's tables live, River's too, so that Studio may
 // share the database.

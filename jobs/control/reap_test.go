@@ -89,7 +89,7 @@ func TestJobsAhead(t *testing.T) {
 	b.Place(t, b.Accept(t, "a").ID, jobstest.Host)
 	_, err := b.Pool.Exec(t.Context(), "UPDATE weir.river_job SET scheduled_at = now() + interval '10 min' WHERE kind = 'transcode'")
 	require.NoError(t, err)
-	require.NoError(t, controlOf(b).round(t.Context(), b.River, newPatience(time.Now())))
+	require.NoError(t, controlOf(b).dateJobs(t.Context()))
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'transcode' AND scheduled_at <= now()"))
 }
 

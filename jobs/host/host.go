@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,6 +68,7 @@ type Host struct {
 	Wakes   *Wakes
 	Log     *slog.Logger
 
+	// Spool is what OpenSpool returned.
 	Spool        string
 	SpoolReserve int64
 	SourceMax    int64
@@ -115,9 +115,6 @@ func addWorkers(settings *river.Config, h *Host) {
 func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	h.stopping = make(chan struct{})
 	h.lease.begin(ctx)
-	if err := os.MkdirAll(h.Spool, spoolMode); err != nil {
-		return fmt.Errorf("make the spool: %w", err)
-	}
 	info, err := h.Mist.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)

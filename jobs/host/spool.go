@@ -26,6 +26,27 @@ const (
 // root, and for nobody else.
 const spoolMode = 0o750
 
+// notForMist are characters that Mist can't take in a path: ? begins parameters, $ a
+// variable.
+const notForMist = "?$ "
+
+// OpenSpool makes the spool's folder where there is none, and returns its path without
+// symbolic links: by that one the kernel says where a process runs. Errors are for the
+// setting's author.
+func OpenSpool(path string) (string, error) {
+	if err := os.MkdirAll(path, spoolMode); err != nil {
+		return "", fmt.Errorf("WEIR_SPOOL_DIR: %w: give a folder, or where one can be made", err)
+	}
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", fmt.Errorf("WEIR_SPOOL_DIR: %w", err)
+	}
+	if strings.ContainsAny(path, notForMist) {
+		return "", fmt.Errorf("WEIR_SPOOL_DIR leads to %q: Mist can't take ?, $ or spaces in it", path)
+	}
+	return path, nil
+}
+
 // folder is an attempt's place in the spool.
 func (h *Host) folder(name mist.Name) string { return filepath.Join(h.Spool, name.String()) }
 
