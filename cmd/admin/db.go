@@ -41,15 +41,15 @@ func (a *admin) dbStatus() *cobra.Command {
 				return err
 			}
 			return a.print(status, func() error {
-				verdict := "as this program needs it"
+				fit := "as this program needs it"
 				err := db.CheckSchema(ctx, a.pool)
 				switch {
 				case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty):
-					verdict = err.Error()
+					fit = err.Error()
 				case err != nil:
 					return err
 				}
-				return say(a.out, "version %d of %d: %s", status.Version, status.Latest, verdict)
+				return say(a.out, "version %d of %d: %s", status.Version, status.Latest, fit)
 			})
 		}),
 	}
