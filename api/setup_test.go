@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"weir/api"
+	"weir/api/view"
 	"weir/db/dbtest"
 	"weir/jobs"
 	"weir/secret"
@@ -87,7 +88,7 @@ func (a *answer) decode(t *testing.T, v any) {
 	require.NoError(t, json.Unmarshal([]byte(a.text), v), a.text)
 }
 
-func (a *answer) transcode(t *testing.T) (v api.Transcode) {
+func (a *answer) transcode(t *testing.T) (v view.Transcode) {
 	t.Helper()
 	a.decode(t, &v)
 	return v
@@ -187,7 +188,7 @@ func fileSubmission() object {
 }
 
 // submit posts a good request.
-func (b *bundle) submit(t *testing.T, body object) api.Transcode {
+func (b *bundle) submit(t *testing.T, body object) view.Transcode {
 	t.Helper()
 	a := b.do(t, studio, http.MethodPost, "/v1/transcodes", body)
 	require.Equal(t, http.StatusAccepted, a.status, a.text)

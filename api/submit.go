@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"weir/api/view"
 	"weir/jobs"
 	"weir/storage"
 )
@@ -20,7 +21,7 @@ type submitInput struct{ request }
 type submitOutput struct {
 	Status   int
 	Location string `header:"Location" doc:"Path of the transcode."`
-	Body     Transcode
+	Body     view.Transcode
 }
 
 // submit commits a request, or finds the one that it repeats.
@@ -56,7 +57,7 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)
 	}
-	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: View(&detail)}
+	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: view.Of(&detail)}
 	if created {
 		out.Status = http.StatusAccepted
 	}

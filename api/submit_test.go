@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
+	"weir/api/view"
 )
 
 func TestSubmit(t *testing.T) {
@@ -29,7 +30,7 @@ func TestSubmit(t *testing.T) {
 	require.Equal(t, "s3+https://s3.example:9000/media/in/clip.mp4", got.Source.Location)
 	require.Equal(t, "s3://media/out/clip", got.Output.Location)
 	require.Len(t, got.Renditions, 2)
-	require.Equal(t, api.Rendition{Name: "360p", State: "expected", AskedWidth: 640, AskedHeight: 360, Bitrate: 1_000_000}, got.Renditions[1])
+	require.Equal(t, view.Rendition{Name: "360p", State: "expected", AskedWidth: 640, AskedHeight: 360, Bitrate: 1_000_000}, got.Renditions[1])
 	require.Empty(t, got.Warnings)
 	require.Nil(t, got.Error)
 	require.Nil(t, got.Callback)

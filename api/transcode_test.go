@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/api"
+	"weir/api/view"
 	"weir/media"
 )
 
@@ -21,7 +21,7 @@ func TestTranscode(t *testing.T) {
 		_, err := b.pool.Exec(t.Context(), sql, args...)
 		require.NoError(t, err)
 	}
-	get := func() api.Transcode {
+	get := func() view.Transcode {
 		t.Helper()
 		return b.do(t, studio, http.MethodGet, "/v1/transcodes/"+id.String(), nil).transcode(t)
 	}
@@ -50,17 +50,17 @@ func TestTranscode(t *testing.T) {
 	exec(`UPDATE weir.renditions SET planned_width = 640, planned_height = 360 WHERE transcode_id = $1`, id)
 	exec(`UPDATE weir.transcodes SET warnings = '[{"code": "size_aspect", "text": "so", "rendition": "720p"}]' WHERE id = $1`, id)
 	got := get()
-	require.Equal(t, []api.Warning{{Code: "size_aspect", Text: "so", Rendition: "720p"}}, got.Warnings)
+	require.Equal(t, []view.Warning{{Code: "size_aspect", Text: "so", Rendition: "720p"}}, got.Warnings)
 	require.Equal(t, []int32{640, 360, 1280, 720}, []int32{*got.Renditions[0].Width, *got.Renditions[0].Height, got.Renditions[0].AskedWidth, got.Renditions[0].AskedHeight})
 	require.InDelta(t, 0.4, got.Ratio, 1e-9)
-	require.Equal(t, api.Source{
+	require.Equal(t, view.Source{
 		Location: "s3://media/in/clip.mp4", DurationMS: new(int64(20000)), Frames: new(int64(600)),
 		Width: new(1280), Height: new(720), VideoCodec: new("h264"), AudioCodec: new("aac"),
 	}, got.Source)
 	require.Equal(t, []string{"720p", "360p"}, []string{got.Renditions[0].Name, got.Renditions[1].Name})
 	require.InDelta(t, 0.25, got.Renditions[0].Ratio, 1e-9)
 	require.InDelta(t, 1, got.Renditions[1].Ratio, 0, "the padding's first moments do not count")
-	require.Equal(t, &api.Failure{Code: "push_failed", Stage: "push", Blame: "host", Retriable: true, Message: "Mist could not."}, got.Renditions[1].Error)
+	require.Equal(t, &view.Failure{Code: "push_failed", Stage: "push", Blame: "host", Retriable: true, Message: "Mist could not."}, got.Renditions[1].Error)
 
 	exec(`UPDATE weir.transcodes SET state = 'storing' WHERE id = $1`, id)
 	require.Equal(t, "store", *get().Stage)

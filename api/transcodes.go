@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"weir/api/view"
 	"weir/jobs"
 )
 
@@ -14,7 +15,7 @@ type getInput struct {
 	ID string `path:"id" doc:"The transcode's id." example:"0199c0de-0000-7000-8000-000000000000"`
 }
 
-type transcodeOutput struct{ Body Transcode }
+type transcodeOutput struct{ Body view.Transcode }
 
 func (s *server) get(ctx context.Context, in *getInput) (*transcodeOutput, error) {
 	id, err := parseID(in.ID)
@@ -25,7 +26,7 @@ func (s *server) get(ctx context.Context, in *getInput) (*transcodeOutput, error
 	if err != nil {
 		return nil, s.problem(ctx, "get", err)
 	}
-	return &transcodeOutput{Body: View(&detail)}, nil
+	return &transcodeOutput{Body: view.Of(&detail)}, nil
 }
 
 func (s *server) cancel(ctx context.Context, in *getInput) (*transcodeOutput, error) {
@@ -37,7 +38,7 @@ func (s *server) cancel(ctx context.Context, in *getInput) (*transcodeOutput, er
 	if err != nil {
 		return nil, s.problem(ctx, "cancel", err)
 	}
-	return &transcodeOutput{Body: View(&detail)}, nil
+	return &transcodeOutput{Body: view.Of(&detail)}, nil
 }
 
 type listInput struct {
@@ -55,8 +56,8 @@ type listOutput struct{ Body TranscodePage }
 
 // TranscodePage is a page of a list.
 type TranscodePage struct {
-	Items []Transcode `json:"items" nullable:"false"`
-	Next  string      `json:"next,omitempty" doc:"Send it as page for the next one; not there on the last page."`
+	Items []view.Transcode `json:"items" nullable:"false"`
+	Next  string           `json:"next,omitempty" doc:"Send it as page for the next one; not there on the last page."`
 }
 
 func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
@@ -70,14 +71,14 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	if err != nil {
 		return nil, s.problem(ctx, "list", err)
 	}
-	out := &listOutput{Body: TranscodePage{Items: []Transcode{}}}
+	out := &listOutput{Body: TranscodePage{Items: []view.Transcode{}}}
 	if len(details) > int(in.Limit) {
 		details = details[:in.Limit]
 		last := details[len(details)-1].Transcode
 		out.Body.Next = cursor{at: last.CreatedAt, id: last.ID}.String()
 	}
 	for i := range details {
-		out.Body.Items = append(out.Body.Items, View(&details[i]))
+		out.Body.Items = append(out.Body.Items, view.Of(&details[i]))
 	}
 	return out, nil
 }

@@ -10,39 +10,43 @@ import (
 // What this package reads of the JSON that hosts keep in rows. Package media writes it; a
 // test holds the two together.
 
-// sourceFacts is what was probed: attempts of a transcode find the same.
-type sourceFacts struct {
+// SourceFacts is what was probed of a source.
+type SourceFacts struct {
 	Container  string      `json:"container"`
 	Bytes      int64       `json:"bytes"`
 	DurationUS int64       `json:"duration_us"`
-	Video      videoFacts  `json:"video"`
-	Audio      *audioFacts `json:"audio"`
+	Video      VideoFacts  `json:"video"`
+	Audio      *AudioFacts `json:"audio"`
 }
 
-type videoFacts struct {
+// VideoFacts are its best video track's.
+type VideoFacts struct {
 	Codec   string    `json:"codec"`
 	PixFmt  string    `json:"pix_fmt"`
 	Width   int       `json:"width"`
 	Height  int       `json:"height"`
-	Rate    rateFacts `json:"rate"`
+	Rate    RateFacts `json:"rate"`
 	BitRate int64     `json:"bit_rate"`
 	StartUS int64     `json:"start_us"`
+	Frames  int64     `json:"frames"`
 }
 
-type rateFacts struct {
+// RateFacts are frames in seconds.
+type RateFacts struct {
 	Num int64 `json:"num"`
 	Den int64 `json:"den"`
 }
 
 // perSecond is the rate as a number, 0 when unknown.
-func (r rateFacts) perSecond() float64 {
+func (r RateFacts) perSecond() float64 {
 	if r.Num <= 0 || r.Den <= 0 {
 		return 0
 	}
 	return float64(r.Num) / float64(r.Den)
 }
 
-type audioFacts struct {
+// AudioFacts are its best audio track's.
+type AudioFacts struct {
 	Codec      string `json:"codec"`
 	Channels   int    `json:"channels"`
 	SampleRate int    `json:"sample_rate"`
@@ -63,7 +67,8 @@ type judgedFacts struct {
 	Height int `json:"height"`
 }
 
-func sourceOf(t *dbsqlc.Transcode) (source sourceFacts, err error) {
+// SourceOf reads what was probed; an error before that, too.
+func SourceOf(t *dbsqlc.Transcode) (source SourceFacts, err error) {
 	if err := json.Unmarshal(t.Source, &source); err != nil {
 		return source, fmt.Errorf("read what was probed: %w", err)
 	}

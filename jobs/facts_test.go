@@ -14,7 +14,7 @@ import (
 func TestFactsAreWhatMediaWrites(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ written, read any }{
-		{&media.Source{}, &sourceFacts{}},
+		{&media.Source{}, &SourceFacts{}},
 		{&media.Prepared{}, &preparedFacts{}},
 		{&media.Verdict{}, &judgedFacts{}},
 	} {

@@ -355,7 +355,7 @@ func (s *sim) move(m *machine, pause time.Duration) {
 		}
 		m.files[name] = written
 		s.send("RECORDING_END", func() { s.setRecorded(m.row.Number, name, written.bytes, reason) })
-		s.send("PUSH_END", func() { s.setPushEnded(m.row.Number, name) })
+		s.send("PUSH_END", func() {}) // it only wakes
 	}
 }
 
@@ -385,8 +385,7 @@ func (s *sim) forge() {
 		s.setTrack(attempt, r.Ordinal, s.rng.Int32N(8))
 	case 1:
 		s.setRecorded(attempt, r.Name, s.rng.Int64N(5000), "forged")
-	default:
-		s.setPushEnded(attempt, r.Name)
+	default: // PUSH_END, which only wakes
 	}
 }
 
@@ -771,14 +770,6 @@ func (s *sim) setTrack(attempt, ordinal, index int32) {
 func (s *sim) setRecorded(attempt int32, name string, bytes int64, reason string) {
 	if r := s.rendition(attempt, name, RenditionExpected, RenditionPushing); r != nil {
 		r.RecordedBytes, r.RecordedReason = &bytes, &reason
-	}
-}
-
-// setPushEnded is RenditionSetPushEnded.
-func (s *sim) setPushEnded(attempt int32, name string) {
-	if r := s.rendition(attempt, name, RenditionExpected, RenditionPushing); r != nil {
-		now := s.now
-		r.PushEndedAt = &now
 	}
 }
 

@@ -78,7 +78,7 @@ func TestPlan(t *testing.T) {
 		{"no trigger, but the push is gone", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)},
 			with(alive, func(s *Seen) { s.FileBytes = map[string]int64{"a": 7} }), DoPushed, ""},
 		{"a forged end, and nobody has looked", running, attempt(AttemptStarted),
-			[]dbsqlc.Rendition{rendition(RenditionPushing, func(r *dbsqlc.Rendition) { tracked(r); r.PushEndedAt = &now })}, Seen{}, DoWait, ""},
+			[]dbsqlc.Rendition{rendition(RenditionPushing, recorded)}, Seen{}, DoWait, ""},
 		{"the push is gone and left no file", running, attempt(AttemptStarted),
 			[]dbsqlc.Rendition{rendition(RenditionPushing, func(r *dbsqlc.Rendition) { tracked(r); r.RecordedReason = &reason })}, alive, DoFailRendition, CodePushFailed},
 		{"all pushed", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushed, tracked), rendition(RenditionOK, tracked)}, alive, DoFinish, ""},

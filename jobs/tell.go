@@ -64,7 +64,7 @@ func terminalMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rend
 }
 
 func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (message, error) {
-	source, err := sourceOf(t)
+	source, err := SourceOf(t)
 	if err != nil {
 		return message{}, err
 	}
@@ -82,7 +82,7 @@ func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendi
 	return subjectOf(t).success(id.String(), specOf(source), []output{place}), nil
 }
 
-func specOf(source sourceFacts) videoSpec {
+func specOf(source SourceFacts) videoSpec {
 	duration := float64(source.DurationUS) * microsecond
 	v := source.Video
 	spec := videoSpec{

@@ -14,7 +14,7 @@ import (
 // TriggerName is an event that Mist posts to us.
 type TriggerName string
 
-// The triggers that Weir listens to. None of them asks for a verdict, so none
+// The triggers that Weir listens to. None of them asks for an answer, so none
 // can hold up or veto anything in Mist.
 const (
 	TriggerLiveTrackList   TriggerName = "LIVE_TRACK_LIST"
@@ -76,20 +76,6 @@ func (c *Client) RegisterTriggers(ctx context.Context, handler string, names []T
 		return false, c.fail(registerTriggers, ErrRefused, errors.New("they are not all there afterwards, somebody else may be writing them"))
 	}
 	return true, nil
-}
-
-// TriggersRegistered says whether a call of RegisterTriggers with the same
-// arguments would change nothing.
-func (c *Client) TriggersRegistered(ctx context.Context, handler string, names []TriggerName, streams []string) (bool, error) {
-	want, err := newRegistration(handler, names, streams)
-	if err != nil {
-		return false, c.fail(registerTriggers, ErrInvalid, err)
-	}
-	current, err := c.triggers(ctx)
-	if err != nil {
-		return false, err
-	}
-	return want.in(current), nil
 }
 
 // triggerList is Mist's configuration of triggers: entries by trigger name, as

@@ -81,10 +81,6 @@ func setupTriggers(t *testing.T, stored string) (*Client, *triggerStore) {
 func TestRegisterTriggers(t *testing.T) {
 	t.Parallel()
 	c, store := setupTriggers(t, "")
-	ok, err := c.TriggersRegistered(t.Context(), handler, allTriggers(), nil)
-	require.NoError(t, err)
-	require.False(t, ok)
-
 	changed, err := c.RegisterTriggers(t.Context(), handler, allTriggers(), nil)
 	require.NoError(t, err)
 	require.True(t, changed)
@@ -98,9 +94,6 @@ func TestRegisterTriggers(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, changed)
 	require.Equal(t, 1, store.writes, "nothing is written when all is there")
-	ok, err = c.TriggersRegistered(t.Context(), handler, allTriggers(), nil)
-	require.NoError(t, err)
-	require.True(t, ok)
 
 	// Another filter, fewer names, another port: each replaces what was.
 	changed, err = c.RegisterTriggers(t.Context(), handler, allTriggers(), []string{RenditionBase})
@@ -201,7 +194,7 @@ func TestRegisterTriggersNotTaken(t *testing.T) {
 }
 
 // The recorded configuration of a real Mist, then one that somebody doubled.
-func TestTriggersRegisteredAsRecorded(t *testing.T) {
+func TestRegisterTriggersAsRecorded(t *testing.T) {
 	t.Parallel()
 	e := recorded(t, "livepeer.json", 0.01)
 	var response struct {
@@ -215,17 +208,14 @@ func TestTriggersRegisteredAsRecorded(t *testing.T) {
 	require.NoError(t, err)
 
 	c, store := setupTriggers(t, string(raw))
-	ok, err := c.TriggersRegistered(t.Context(), "http://127.0.0.1:8938/t", allTriggers(), nil)
-	require.NoError(t, err)
-	require.True(t, ok)
-
-	store.triggers = json.RawMessage(strings.Replace(string(raw), `"PUSH_END":[`, `"PUSH_END":[{"handler":"http://127.0.0.1:8938/t","streams":[],"sync":false},`, 1))
-	ok, err = c.TriggersRegistered(t.Context(), "http://127.0.0.1:8938/t", allTriggers(), nil)
-	require.NoError(t, err)
-	require.False(t, ok, "a doubled handler doubles every event")
 	changed, err := c.RegisterTriggers(t.Context(), "http://127.0.0.1:8938/t", allTriggers(), nil)
 	require.NoError(t, err)
-	require.True(t, changed)
+	require.False(t, changed)
+
+	store.triggers = json.RawMessage(strings.Replace(string(raw), `"PUSH_END":[`, `"PUSH_END":[{"handler":"http://127.0.0.1:8938/t","streams":[],"sync":false},`, 1))
+	changed, err = c.RegisterTriggers(t.Context(), "http://127.0.0.1:8938/t", allTriggers(), nil)
+	require.NoError(t, err)
+	require.True(t, changed, "a doubled handler doubles every event")
 	require.Len(t, store.list(t)["PUSH_END"], 1)
 }
 
@@ -246,7 +236,7 @@ func TestRegisterTriggersLimits(t *testing.T) {
 			return c.RegisterTriggers(t.Context(), "http://127.0.0.1:7979/", allTriggers(), nil)
 		},
 		"no URL": func() (bool, error) {
-			return c.TriggersRegistered(t.Context(), "/usr/bin/handler", allTriggers(), nil)
+			return c.RegisterTriggers(t.Context(), "/usr/bin/handler", allTriggers(), nil)
 		},
 		"no list to add to": func() (bool, error) {
 			return c.RegisterTriggers(t.Context(), handler, allTriggers(), nil)

@@ -17,8 +17,8 @@ SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id AND name = @nam
 -- A new attempt begins: all but the stored ones are expected again.
 UPDATE weir.renditions
    SET state = 'expected', attempt = @attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
-       pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL, pushed_at = NULL,
-       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
+       pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
+       job_id = NULL, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = @transcode_id AND state <> 'ok' AND attempt < @attempt;
 
 -- name: RenditionPlan :exec
@@ -46,11 +46,6 @@ UPDATE weir.renditions
    SET recorded_bytes = @recorded_bytes, recorded_reason = @recorded_reason, pushed_ms = GREATEST(pushed_ms, @pushed_ms)
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
 
--- name: RenditionSetPushEnded :execrows
--- A hint of PUSH_END.
-UPDATE weir.renditions SET push_ended_at = now()
- WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
-
 -- name: RenditionSetPushed :execrows
 UPDATE weir.renditions SET state = 'pushed', pushed_at = now(), job_id = @job_id
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
@@ -59,7 +54,7 @@ UPDATE weir.renditions SET state = 'pushed', pushed_at = now(), job_id = @job_id
 UPDATE weir.renditions
    SET state = 'ok', object_url = @object_url, object_bytes = @object_bytes, object_etag = @object_etag,
        object_checksum = @object_checksum, frames = @frames, duration_ms = @duration_ms, verdict = @verdict,
-       uploaded_bytes = @object_bytes, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
+       stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
 
 -- name: RenditionFail :execrows
@@ -86,7 +81,7 @@ UPDATE weir.renditions
 -- Within its attempt: the process that made its track has ended before its push had it.
 UPDATE weir.renditions
    SET state = 'expected', track_index = NULL, push_pid = NULL, push_started_at = NULL,
-       recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL
+       recorded_bytes = NULL, recorded_reason = NULL
  WHERE transcode_id = @transcode_id AND attempt = @attempt AND state IN ('expected', 'pushing');
 
 -- name: RenditionSetJob :exec

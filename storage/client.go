@@ -118,16 +118,6 @@ func (c *Client) CheckSource(loc Location) error {
 	}
 }
 
-// CheckOutput reports whether loc can hold outputs: an S3 location, with or
-// without a key. It opens no connection. The error is an *Error with
-// CodeLocationInvalid.
-func (c *Client) CheckOutput(loc Location) error {
-	if !loc.IsS3() {
-		return &Error{Op: "check output", Location: loc, Code: CodeLocationInvalid, Err: errors.New("an output must be s3://, s3+https:// or s3+http://")}
-	}
-	return nil
-}
-
 // checkObject makes sure that loc names one object; Join may have built it.
 func checkObject(op string, loc Location) error {
 	err, code := checkKey(loc.Key()), CodeLocationInvalid
@@ -149,10 +139,10 @@ func checkObject(op string, loc Location) error {
 // server nothing of the last one's query.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return verdictf(CodeSourceRefused, "more than %d redirects", maxRedirects)
+		return codedf(CodeSourceRefused, "more than %d redirects", maxRedirects)
 	}
 	if next.URL.Scheme != via[0].URL.Scheme {
-		return verdictf(CodeSourceRefused, "redirected from %s to another scheme", via[0].URL.Scheme)
+		return codedf(CodeSourceRefused, "redirected from %s to another scheme", via[0].URL.Scheme)
 	}
 	next.Header.Del("Referer")
 	return nil

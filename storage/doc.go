@@ -9,5 +9,5 @@
 // Failures are an [*Error] with a [Code]; its text and everything it wraps are
 // free of credentials, presigned queries and words of the server. When the
 // context ends, its error is returned (errors.Is context.Canceled or
-// context.DeadlineExceeded) and not an *Error: that is no verdict on storage.
+// context.DeadlineExceeded) and not an *Error: that says nothing of storage.
 package storage

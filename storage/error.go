@@ -105,7 +105,7 @@ type Error struct {
 	Op string
 	// Location is where; it prints redacted.
 	Location Location
-	// Code is the verdict.
+	// Code is what went wrong.
 	Code Code
 	// Err says more; of the errors of an SDK or a server only a safe summary
 	// is kept. It wraps a syscall.Errno where there was one.
@@ -143,25 +143,25 @@ func failure(ctx context.Context, op string, loc Location, err error) error {
 		}
 		return fmt.Errorf("%s %s: %w", op, loc, ctx.Err())
 	}
-	if verdict, ok := errors.AsType[*verdict](err); ok {
-		return &Error{Op: op, Location: loc, Code: verdict.code, Err: verdict.err}
+	if known, ok := errors.AsType[*coded](err); ok {
+		return &Error{Op: op, Location: loc, Code: known.code, Err: known.err}
 	}
 	code, cause := classify(loc, err)
 	return &Error{Op: op, Location: loc, Code: code, Err: cause}
 }
 
-// verdict is a failure whose code is already known, on its way up to the
+// coded is a failure whose code is already known, on its way up to the
 // public method that adds operation and location.
-type verdict struct {
+type coded struct {
 	code Code
 	err  error
 }
 
-func (v *verdict) Error() string { return string(v.code) + ": " + v.err.Error() }
-func (v *verdict) Unwrap() error { return v.err }
+func (c *coded) Error() string { return string(c.code) + ": " + c.err.Error() }
+func (c *coded) Unwrap() error { return c.err }
 
-func verdictf(code Code, format string, args ...any) error {
-	return &verdict{code: code, err: fmt.Errorf(format, args...)}
+func codedf(code Code, format string, args ...any) error {
+	return &coded{code: code, err: fmt.Errorf(format, args...)}
 }
 
 // spoolFailure classifies a failure on the local file at path.
@@ -174,9 +174,9 @@ func spoolFailure(path string, err error) error {
 		code = CodeSpoolReadonly
 	}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return verdictf(code, "file %s: %w", path, errno)
+		return codedf(code, "file %s: %w", path, errno)
 	}
-	return verdictf(code, "file %s: %w", path, err)
+	return codedf(code, "file %s: %w", path, err)
 }
 
 // codeNoSuchUpload is S3's word for a multipart upload that was completed or

@@ -79,7 +79,7 @@ func (c *Client) fetchS3(ctx context.Context, s *server, key, path string, opt F
 			return Fetched{}, err
 		}
 		if got := aws.ToInt64(out.ContentLength); got != size {
-			return Fetched{}, verdictf(CodeSourceChanged, "%d bytes came of %d", got, size)
+			return Fetched{}, codedf(CodeSourceChanged, "%d bytes came of %d", got, size)
 		}
 	}
 	if err := file.commit(); err != nil {
@@ -92,23 +92,23 @@ func (c *Client) fetchS3(ctx context.Context, s *server, key, path string, opt F
 // limit lets it in.
 func (opt FetchOptions) create(path string, size int64, stop func()) (*partial, error) {
 	most := cmp.Or(opt.MaxBytes, math.MaxInt64)
-	tooLarge := verdictf(CodeSourceTooLarge, "more than %d bytes", most)
+	tooLarge := codedf(CodeSourceTooLarge, "more than %d bytes", most)
 	if size > most {
-		return nil, verdictf(CodeSourceTooLarge, "%d bytes, the limit is %d", size, most)
+		return nil, codedf(CodeSourceTooLarge, "%d bytes, the limit is %d", size, most)
 	}
 	if size < 0 {
 		return createPartial(path, size, most, tooLarge, stop)
 	}
-	return createPartial(path, size, size, verdictf(CodeSourceChanged, "more than the %d bytes that were announced", size), stop)
+	return createPartial(path, size, size, codedf(CodeSourceChanged, "more than the %d bytes that were announced", size), stop)
 }
 
 // contentRange reads "bytes first-last/total", as RFC 9110 section 14.4 has it.
 func contentRange(header string) (first, last, total int64, err error) {
 	if _, err := fmt.Sscanf(header, "bytes %d-%d/%d", &first, &last, &total); err != nil {
-		return 0, 0, 0, verdictf(CodeSourceRefused, "the server sent no usable Content-Range")
+		return 0, 0, 0, codedf(CodeSourceRefused, "the server sent no usable Content-Range")
 	}
 	if first < 0 || last < first || total <= last {
-		return 0, 0, 0, verdictf(CodeSourceRefused, "the server sent an impossible Content-Range")
+		return 0, 0, 0, codedf(CodeSourceRefused, "the server sent an impossible Content-Range")
 	}
 	return first, last, total, nil
 }

@@ -72,7 +72,7 @@ func (c *Client) upload(ctx context.Context, s *server, loc Location, path, cont
 		return Object{}, spoolFailure(path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return Object{}, verdictf(CodeSpoolFailed, "file %s is no regular file", path)
+		return Object{}, codedf(CodeSpoolFailed, "file %s is no regular file", path)
 	}
 	size, key := info.Size(), loc.Key()
 	sent.total = size
@@ -105,10 +105,10 @@ func (c *Client) upload(ctx context.Context, s *server, loc Location, path, cont
 	return Object{}, unverified(loc, verifyErr)
 }
 
-// unverified turns a failed check into the verdict on the upload. Wrong bytes, what
+// unverified turns a failed check into what is said of the upload. Wrong bytes, what
 // can pass and what is refused for good keep their own code.
 func unverified(loc Location, err error) error {
-	if known, ok := errors.AsType[*verdict](err); ok && known.code == CodeChecksumMismatch {
+	if known, ok := errors.AsType[*coded](err); ok && known.code == CodeChecksumMismatch {
 		return err
 	}
 	code, cause := classify(loc, err)
@@ -116,9 +116,9 @@ func unverified(loc Location, err error) error {
 	case CodeS3Unavailable:
 		return err
 	case CodeCredentialsRefused, CodeBucketMissing, CodeS3Refused:
-		return verdictf(code, "stored, but reading it back was refused: %w", cause)
+		return codedf(code, "stored, but reading it back was refused: %w", cause)
 	default:
-		return verdictf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
+		return codedf(CodeUploadUnverified, "stored, but reading it back failed: %w", cause)
 	}
 }
 
@@ -139,7 +139,7 @@ func (r *reader) Read(b []byte) (int, error) {
 	case err != nil && !errors.Is(err, io.EOF):
 		return n, spoolFailure(r.path, err)
 	case r.left < 0, err != nil && r.left > 0:
-		return n, verdictf(CodeSpoolFailed, "file %s changed while it was uploaded", r.path)
+		return n, codedf(CodeSpoolFailed, "file %s changed while it was uploaded", r.path)
 	}
 	return n, err
 }

@@ -42,7 +42,7 @@ func (c *Client) verify(ctx context.Context, s *server, key string, want Object)
 		return Object{}, err
 	}
 	if got := aws.ToInt64(head.ContentLength); got != want.Bytes {
-		return Object{}, verdictf(CodeChecksumMismatch, "the object has %d bytes, written were %d", got, want.Bytes)
+		return Object{}, codedf(CodeChecksumMismatch, "the object has %d bytes, written were %d", got, want.Bytes)
 	}
 	checksum := checksumPrefix + aws.ToString(head.ChecksumCRC32C)
 	// A composite checksum is one over the checksums of the parts. Servers that know no
@@ -53,7 +53,7 @@ func (c *Client) verify(ctx context.Context, s *server, key string, want Object)
 		}
 	}
 	if checksum != want.Checksum {
-		return Object{}, verdictf(CodeChecksumMismatch, "the object has %s, written was %s", checksum, want.Checksum)
+		return Object{}, codedf(CodeChecksumMismatch, "the object has %s, written was %s", checksum, want.Checksum)
 	}
 	want.ETag, want.VersionID = aws.ToString(head.ETag), aws.ToString(head.VersionId)
 	return want, nil
@@ -112,7 +112,7 @@ func (s *server) readFrom(ctx context.Context, key string, etag *string, offset 
 	if offset > 0 {
 		first, _, _, err := contentRange(aws.ToString(object.ContentRange))
 		if err != nil || first != offset {
-			return 0, verdictf(CodeUploadUnverified, "the server sent another range than was asked for")
+			return 0, codedf(CodeUploadUnverified, "the server sent another range than was asked for")
 		}
 	}
 	n, err := io.Copy(crc, object.Body)

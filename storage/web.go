@@ -75,7 +75,7 @@ func (c *Client) fetchWeb(ctx context.Context, loc Location, path string, opt Fe
 func (w *web) get(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, string(w.loc.Secret()), http.NoBody)
 	if err != nil {
-		return nil, verdictf(CodeLocationInvalid, "it is no valid URL")
+		return nil, codedf(CodeLocationInvalid, "it is no valid URL")
 	}
 	request.Header.Set("Accept-Encoding", "identity")
 	if !w.known || w.ranges {
@@ -111,7 +111,7 @@ func (w *web) settle(response *http.Response, from, to int64) error {
 			return err
 		}
 		if first != from || last > to {
-			return verdictf(CodeSourceRefused, "the server sent another range than was asked for")
+			return codedf(CodeSourceRefused, "the server sent another range than was asked for")
 		}
 		facts.ranges, facts.total = true, total
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -125,7 +125,7 @@ func (w *web) settle(response *http.Response, from, to int64) error {
 		return statusError(response.StatusCode)
 	}
 	if w.known && facts != *w {
-		return verdictf(CodeSourceChanged, "a later answer is of another version than the first")
+		return codedf(CodeSourceChanged, "a later answer is of another version than the first")
 	}
 	*w = facts
 	return nil
@@ -168,7 +168,7 @@ func (w *web) readWhole(ctx context.Context, body io.ReadCloser, file *partial, 
 		return 0, err
 	}
 	if w.total >= 0 && size != w.total {
-		return 0, verdictf(CodeSourceChanged, "%d bytes came of %d", size, w.total)
+		return 0, codedf(CodeSourceChanged, "%d bytes came of %d", size, w.total)
 	}
 	return size, nil
 }
@@ -238,7 +238,7 @@ func (w *web) attempts(ctx context.Context, try func() error) error {
 }
 
 func (w *web) worthRetry(err error) bool {
-	if _, ok := errors.AsType[*verdict](err); ok {
+	if _, ok := errors.AsType[*coded](err); ok {
 		return false
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {

@@ -19,17 +19,17 @@ import (
 	"weir/secret"
 )
 
-// Verdict is what a delivery's answer means for the next one.
-type Verdict string
+// Fate is what becomes of a delivery, by its answer.
+type Fate string
 
 const (
 	// Delivered means that the receiver has it (2xx).
-	Delivered Verdict = "delivered"
+	Delivered Fate = "delivered"
 	// Retry means that it may be taken later (5xx, 408, 425, 429, no answer).
-	Retry Verdict = "retry"
+	Retry Fate = "retry"
 	// Refused means that it will never be taken (other answers, redirects, a URL
 	// that can't be used).
-	Refused Verdict = "refused"
+	Refused Fate = "refused"
 )
 
 // The headers of a delivery beside [SignatureHeader].
@@ -121,7 +121,7 @@ type Delivery struct {
 
 // Result is how a delivery went, fit for a row: nothing in it holds a secret.
 type Result struct {
-	Verdict Verdict
+	Fate Fate
 	// Status is the HTTP status; nil when no answer came.
 	Status  *int
 	Latency time.Duration
@@ -134,7 +134,7 @@ type Result struct {
 }
 
 // Deliver makes one attempt. It blocks for Config.Timeout at most and follows no
-// redirect. When ctx ends first, the verdict is Retry: the receiver may have it.
+// redirect. When ctx ends first, its fate is Retry: the receiver may have it.
 func (c *Client) Deliver(ctx context.Context, d Delivery) Result {
 	start := time.Now()
 	result := c.deliver(ctx, d)
@@ -146,35 +146,35 @@ func (c *Client) deliver(ctx context.Context, d Delivery) Result {
 	u, err := url.Parse(string(d.URL))
 	// url.Parse's errors quote the URL.
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return Result{Verdict: Refused, Err: "the callback URL is not http://HOST/... or https://HOST/...: correct it in the request"}
+		return Result{Fate: Refused, Err: "the callback URL is not http://HOST/... or https://HOST/...: correct it in the request"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	req, err := c.request(ctx, u, d)
 	if err != nil {
-		return Result{Verdict: Refused, Err: "the callback can't be sent as a request to " + u.Host + ": correct its URL"}
+		return Result{Fate: Refused, Err: "the callback can't be sent as a request to " + u.Host + ": correct its URL"}
 	}
 	hide := c.hider(u, d.URL, req)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Result{Verdict: Retry, Err: hide.Replace(c.reason(ctx, u, err))}
+		return Result{Fate: Retry, Err: hide.Replace(c.reason(ctx, u, err))}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	// Whatever happens to the rest, the status has been said.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, answerRead))
 	result := Result{
-		Verdict: verdict(resp.StatusCode),
-		Status:  &resp.StatusCode,
-		Answer:  printable(hide.Replace(string(answer)), answerKept),
+		Fate:   fate(resp.StatusCode),
+		Status: &resp.StatusCode,
+		Answer: printable(hide.Replace(string(answer)), answerKept),
 	}
 	switch {
-	case result.Verdict == Delivered:
+	case result.Fate == Delivered:
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		result.Err = fmt.Sprintf("%s answered %d: redirects are not followed, give the final URL", u.Host, resp.StatusCode)
 	default:
 		result.Err = fmt.Sprintf("%s answered %d", u.Host, resp.StatusCode)
 	}
-	if result.Verdict == Retry {
+	if result.Fate == Retry {
 		result.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	}
 	return result
@@ -256,7 +256,7 @@ func (c *Client) hider(u *url.URL, whole secret.Secret, req *http.Request) *stri
 	return strings.NewReplacer(pairs...)
 }
 
-func verdict(status int) Verdict {
+func fate(status int) Fate {
 	switch {
 	case status >= 200 && status < 300:
 		return Delivered

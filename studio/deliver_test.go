@@ -72,7 +72,7 @@ func TestDeliverSendsWhatTheContractSays(t *testing.T) {
 	b := setup(t, Config{Secret: testSecret, Version: "1.2.3"}, answer(http.StatusNoContent, ""))
 	body := []byte(`{"status":"success"}`)
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url + "/hook?taskId=7"), Body: body, EventID: testEvent, Attempt: 3})
-	require.Equal(t, Delivered, result.Verdict)
+	require.Equal(t, Delivered, result.Fate)
 	require.Equal(t, http.StatusNoContent, *result.Status)
 	require.Empty(t, result.Err)
 	require.Positive(t, result.Latency)
@@ -94,7 +94,7 @@ func TestDeliverSendsWhatTheContractSays(t *testing.T) {
 func TestDeliverUnsignedStatus(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{}, answer(http.StatusOK, "true"))
-	require.Equal(t, Delivered, b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), Body: []byte("{}")}).Verdict)
+	require.Equal(t, Delivered, b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), Body: []byte("{}")}).Fate)
 	r := <-b.arrived
 	for _, name := range []string{"Weir-Signature", "Weir-Event-Id", "Weir-Attempt", "Authorization"} {
 		require.NotContains(t, r.Header, name)
@@ -120,7 +120,7 @@ func TestDeliverAuthorization(t *testing.T) {
 	require.Equal(t, testPassword, password)
 }
 
-func TestVerdictOfEveryStatus(t *testing.T) {
+func TestFateOfEveryStatus(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
 		status, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
@@ -145,7 +145,7 @@ func TestVerdictOfEveryStatus(t *testing.T) {
 		case status >= 500 || retried[status]:
 			want = Retry
 		}
-		require.Equal(t, want, result.Verdict, "status %d", status)
+		require.Equal(t, want, result.Fate, "status %d", status)
 		require.Equal(t, status, *result.Status)
 		require.Equal(t, want == Delivered, result.Err == "", "status %d: %s", status, result.Err)
 	}
@@ -181,7 +181,7 @@ func TestDeliverEndlessAnswer(t *testing.T) {
 		}
 	})
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
-	require.Equal(t, Delivered, result.Verdict)
+	require.Equal(t, Delivered, result.Fate)
 	require.Equal(t, strings.Repeat("é", answerKept/2), result.Answer)
 }
 
@@ -193,7 +193,7 @@ func TestDeliverAnswerStalls(t *testing.T) {
 		<-r.Context().Done()
 	})
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
-	require.Equal(t, Delivered, result.Verdict, "the status was said")
+	require.Equal(t, Delivered, result.Fate, "the status was said")
 	require.Equal(t, "tru  e", result.Answer)
 }
 
@@ -201,7 +201,7 @@ func TestDeliverSlow(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Timeout: short}, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url)})
-	require.Equal(t, Retry, result.Verdict)
+	require.Equal(t, Retry, result.Fate)
 	require.Nil(t, result.Status)
 	require.Contains(t, result.Err, "gave no answer within 300ms")
 	require.GreaterOrEqual(t, result.Latency, short)
@@ -215,7 +215,7 @@ func TestDeliverInterrupted(t *testing.T) {
 		<-r.Context().Done()
 	})
 	result := b.client.Deliver(ctx, Delivery{URL: secret.Secret(b.url)})
-	require.Equal(t, Retry, result.Verdict)
+	require.Equal(t, Retry, result.Fate)
 	require.Contains(t, result.Err, "interrupted")
 }
 
@@ -231,7 +231,7 @@ func TestDeliverResetAfterRead(t *testing.T) {
 		_ = conn.Close()
 	})
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), Body: []byte("{}")})
-	require.Equal(t, Retry, result.Verdict)
+	require.Equal(t, Retry, result.Fate)
 	require.Nil(t, result.Status)
 	require.NotEmpty(t, result.Err)
 	<-b.arrived
@@ -246,7 +246,7 @@ func TestDeliverNobodyListens(t *testing.T) {
 	require.NoError(t, ln.Close())
 	b := setup(t, Config{}, answer(http.StatusOK, ""))
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret("http://" + address + "/x")})
-	require.Equal(t, Retry, result.Verdict)
+	require.Equal(t, Retry, result.Fate)
 	require.Contains(t, result.Err, "connection refused")
 }
 
@@ -258,7 +258,7 @@ func TestDeliverUnusableURL(t *testing.T) {
 		b.url + "/\r\nX-Injected: 1", "http://user:" + testPassword + "@ho st/", "http://h\r\nX: 1/", "gopher://u:" + testPassword + "@h/",
 	} {
 		result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(raw)})
-		require.Equal(t, Refused, result.Verdict, "%q", raw)
+		require.Equal(t, Refused, result.Fate, "%q", raw)
 		require.NotEmpty(t, result.Err)
 		require.NotContains(t, result.Err, testPassword)
 	}
@@ -269,12 +269,12 @@ func TestDeliverHeaderInjection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{}, answer(http.StatusOK, ""))
 	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), EventID: "x\r\nX-Injected: 1"})
-	require.NotEqual(t, Delivered, result.Verdict)
+	require.NotEqual(t, Delivered, result.Fate)
 	require.Empty(t, b.arrived)
 
 	userinfo := strings.Replace(b.url, "http://", "http://a%0d%0aX-Injected:b%0d%0aX-Injected%3A1@", 1)
 	result = b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(userinfo + "/p%0d%0aX-Injected:%201?q=%0d%0aX-Injected:1")})
-	require.Equal(t, Delivered, result.Verdict)
+	require.Equal(t, Delivered, result.Fate)
 	require.NotContains(t, (<-b.arrived).Header, "X-Injected")
 }
 

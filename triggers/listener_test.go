@@ -227,12 +227,11 @@ func TestOneAttempt(t *testing.T) {
 	require.Equal(t, verdictApplied, event.Verdict)
 	require.Equal(t, "1_320x180", *event.Rendition)
 	event = b.send(t, "PUSH_END", pushEnded(stream, target(b.name, "1_320x180")))
-	require.Equal(t, verdictApplied, event.Verdict)
+	require.Equal(t, verdictNoted, event.Verdict)
 	r := b.renditions(t)[1]
 	require.EqualValues(t, 2250548, *r.RecordedBytes)
 	require.Equal(t, "CLEAN_INTENDED_STOP", *r.RecordedReason)
 	require.EqualValues(t, 20000, r.PushedMs)
-	require.NotNil(t, r.PushEndedAt)
 	require.Equal(t, "expected", r.State, "a hint decides nothing")
 
 	require.Equal(t, verdictNoted, b.send(t, "LIVE_TRACK_LIST", []byte(stream+"\nnull\n")).Verdict)
@@ -610,7 +609,7 @@ func TestRecordings(t *testing.T) {
 				require.Equal(t, body, string(event.Payload))
 				empty := strings.HasSuffix(body, "\n\n") || strings.HasSuffix(body, "null\n")
 				want := verdictApplied
-				if trigger == "INPUT_ABORT" || trigger == "LIVE_TRACK_LIST" && empty {
+				if trigger == "INPUT_ABORT" || trigger == "PUSH_END" || trigger == "LIVE_TRACK_LIST" && empty {
 					want = verdictNoted
 				}
 				require.Equal(t, want, event.Verdict, "%s: %s: %s", trigger, event.Note, body)
@@ -630,7 +629,6 @@ func (b *testBundle) requireRows(t *testing.T, scenario string) {
 	for _, r := range rows[:2] {
 		named := r.Name
 		require.NotNil(t, r.TrackIndex, named)
-		require.NotNil(t, r.PushEndedAt, named)
 		switch {
 		case scenario == "push_killed" && named == "1_320x180":
 			require.Nil(t, r.RecordedReason)

@@ -1,15 +1,10 @@
 package triggers
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
-
-	"weir/db/dbsqlc"
 )
 
 // pushEnd says that a push's process is gone, whyever. Its status is the last of
@@ -89,11 +84,6 @@ func pushEndHint(payload []byte) (hint, error) {
 	}
 	if p.failure != "" {
 		h.note += ": " + p.failure
-	}
-	h.apply = func(ctx context.Context, tx pgx.Tx, s subject) (int64, error) {
-		return dbsqlc.New().RenditionSetPushEnded(ctx, tx, dbsqlc.RenditionSetPushEndedParams{
-			TranscodeID: s.Transcode, Attempt: int32(s.Attempt), Name: s.rendition,
-		})
 	}
 	return h, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -78,6 +79,8 @@ func judge(renditions []dbsqlc.Rendition, e *event) (verdict, reason string) {
 		return verdictNoted, "nothing new"
 	case named == nil:
 		return verdictUnmatched, "no such rendition"
+	case e.apply == nil && slices.Contains([]string{"expected", "pushing"}, named.State):
+		return verdictNoted, ""
 	}
 	return verdictStale, fmt.Sprintf("rendition %s is %s already", named.Name, named.State)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"weir/api"
+	"weir/api/view"
 	"weir/db"
 	"weir/db/dbtest"
 )
@@ -106,7 +106,7 @@ func TestTranscodesCancel(t *testing.T) {
 	for range 2 {
 		require.Contains(t, b.ok(t, "transcodes", "cancel", id.String()), "is cancelled")
 	}
-	var got api.Transcode
+	var got view.Transcode
 	b.decode(t, &got, "transcodes", "cancel", id.String())
 	require.Equal(t, "cancelled", got.State)
 	require.Equal(t, "pending", got.Callback.State)

@@ -41,19 +41,19 @@ func (a *admin) dbStatus() *cobra.Command {
 				return err
 			}
 			return a.print(status, func() error {
-				verdict := "as this program needs it"
+				fit := "as this program needs it"
 				if status.Version > status.Latest {
-					verdict = "newer, and serves this program"
+					fit = "newer, and serves this program"
 				}
 				err := db.CheckSchema(ctx, a.pool)
 				switch {
 				case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty),
 					errors.Is(err, db.ErrSchemaMigrating):
-					verdict = err.Error()
+					fit = err.Error()
 				case err != nil:
 					return err
 				}
-				return say(a.out, "version %d of %d: %s", status.Version, status.Latest, verdict)
+				return say(a.out, "version %d of %d: %s", status.Version, status.Latest, fit)
 			})
 		}),
 	}

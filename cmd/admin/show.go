@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"weir/api"
+	"weir/api/view"
 	"weir/db/dbsqlc"
 	"weir/jobs"
 )
@@ -21,7 +21,7 @@ const shownEvents = 500
 
 // transcodeShown is the JSON of transcodes show.
 type transcodeShown struct {
-	api.Transcode
+	view.Transcode
 
 	CallbackURL      string            `json:"callback_url"`
 	Request          json.RawMessage   `json:"request"`
@@ -91,7 +91,7 @@ func (a *admin) transcodesShow() *cobra.Command {
 func (a *admin) show(ctx context.Context, d *jobs.Detail) (*transcodeShown, error) {
 	q := dbsqlc.New()
 	shown := &transcodeShown{
-		Transcode: api.View(d), CallbackURL: d.Transcode.CallbackURL, Request: d.Transcode.Request,
+		Transcode: view.Of(d), CallbackURL: d.Transcode.CallbackURL, Request: d.Transcode.Request,
 		Attempts: []attemptShown{}, CallbackAttempts: []deliveryAttempt{},
 	}
 	attempts, err := q.AttemptList(ctx, a.pool, d.Transcode.ID)
@@ -170,7 +170,7 @@ func (a *admin) showForPeople(t *transcodeShown) error {
 	return nil
 }
 
-func renditionLines(list []api.Rendition) (lines [][]any) {
+func renditionLines(list []view.Rendition) (lines [][]any) {
 	for i := range list {
 		r := &list[i]
 		why := ""
@@ -193,7 +193,7 @@ func size(width, height *int32) string {
 	return fmt.Sprintf("%dx%d", *width, *height)
 }
 
-func warningLines(list []api.Warning) (lines [][]any) {
+func warningLines(list []view.Warning) (lines [][]any) {
 	for _, w := range list {
 		lines = append(lines, []any{w.Code, w.Rendition, w.Text})
 	}

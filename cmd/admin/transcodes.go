@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"weir/api"
+	"weir/api/view"
 	"weir/jobs"
 )
 
@@ -21,7 +21,7 @@ func (a *admin) transcodes() *cobra.Command {
 
 // transcodeList is the JSON of transcodes list.
 type transcodeList struct {
-	Transcodes []api.Transcode `json:"transcodes"`
+	Transcodes []view.Transcode `json:"transcodes"`
 }
 
 func (a *admin) transcodesList() *cobra.Command {
@@ -76,10 +76,10 @@ func (a *admin) listTranscodes(ctx context.Context, filter *jobs.Filter) error {
 	if err != nil {
 		return err
 	}
-	list := transcodeList{Transcodes: []api.Transcode{}}
+	list := transcodeList{Transcodes: []view.Transcode{}}
 	var lines [][]any
 	for i := range details {
-		t := api.View(&details[i])
+		t := view.Of(&details[i])
 		list.Transcodes = append(list.Transcodes, t)
 		lines = append(lines, []any{t.ID, t.CreatedAt, t.Tenant, t.ExternalID, t.State, percent(t.Ratio), t.Host, t.Attempt, stored(&t), callbackState(&t), errorCode(t.Error)})
 	}
@@ -89,7 +89,7 @@ func (a *admin) listTranscodes(ctx context.Context, filter *jobs.Filter) error {
 }
 
 // stored is how many renditions are verified, of how many.
-func stored(t *api.Transcode) string {
+func stored(t *view.Transcode) string {
 	ok := 0
 	for i := range t.Renditions {
 		if t.Renditions[i].State == jobs.RenditionOK {
@@ -99,14 +99,14 @@ func stored(t *api.Transcode) string {
 	return fmt.Sprintf("%d/%d", ok, len(t.Renditions))
 }
 
-func callbackState(t *api.Transcode) string {
+func callbackState(t *view.Transcode) string {
 	if t.Callback == nil {
 		return ""
 	}
 	return t.Callback.State
 }
 
-func errorCode(f *api.Failure) string {
+func errorCode(f *view.Failure) string {
 	if f == nil {
 		return ""
 	}
@@ -126,7 +126,7 @@ func (a *admin) transcodesRetry() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := api.View(&detail)
+			t := view.Of(&detail)
 			return a.print(t, func() error {
 				return say(a.out, "transcode %s is queued again: run %d, %s renditions stored", id, t.Run, stored(&t))
 			})
@@ -147,7 +147,7 @@ func (a *admin) transcodesCancel() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := api.View(&detail)
+			t := view.Of(&detail)
 			return a.print(t, func() error { return say(a.out, "transcode %s is cancelled", id) })
 		}),
 	}

@@ -153,10 +153,8 @@ type Rendition struct {
 	PushedMs       int64
 	RecordedBytes  *int64
 	RecordedReason *string
-	PushEndedAt    *time.Time
 	PushedAt       *time.Time
 	JobID          *int64
-	UploadedBytes  int64
 	ObjectURL      *string
 	ObjectBytes    *int64
 	ObjectEtag     *string

@@ -15,8 +15,8 @@ import (
 const renditionExpect = `-- name: RenditionExpect :exec
 UPDATE weir.renditions
    SET state = 'expected', attempt = $1, track_index = NULL, push_pid = NULL, push_started_at = NULL,
-       pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL, pushed_at = NULL,
-       job_id = NULL, uploaded_bytes = 0, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
+       pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
+       job_id = NULL, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = $2 AND state <> 'ok' AND attempt < $1
 `
 
@@ -34,7 +34,7 @@ func (q *Queries) RenditionExpect(ctx context.Context, db DBTX, arg RenditionExp
 const renditionExpectAgain = `-- name: RenditionExpectAgain :exec
 UPDATE weir.renditions
    SET state = 'expected', track_index = NULL, push_pid = NULL, push_started_at = NULL,
-       recorded_bytes = NULL, recorded_reason = NULL, push_ended_at = NULL
+       recorded_bytes = NULL, recorded_reason = NULL
  WHERE transcode_id = $1 AND attempt = $2 AND state IN ('expected', 'pushing')
 `
 
@@ -139,7 +139,7 @@ func (q *Queries) RenditionFailUnpushed(ctx context.Context, db DBTX, arg Rendit
 }
 
 const renditionGet = `-- name: RenditionGet :one
-SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = $1 AND name = $2
+SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, pushed_at, job_id, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = $1 AND name = $2
 `
 
 type RenditionGetParams struct {
@@ -170,10 +170,8 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 		&i.PushedMs,
 		&i.RecordedBytes,
 		&i.RecordedReason,
-		&i.PushEndedAt,
 		&i.PushedAt,
 		&i.JobID,
-		&i.UploadedBytes,
 		&i.ObjectURL,
 		&i.ObjectBytes,
 		&i.ObjectEtag,
@@ -231,7 +229,7 @@ func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionIns
 }
 
 const renditionList = `-- name: RenditionList :many
-SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = $1 ORDER BY ordinal
+SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, pushed_at, job_id, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = $1 ORDER BY ordinal
 `
 
 func (q *Queries) RenditionList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Rendition, error) {
@@ -263,10 +261,8 @@ func (q *Queries) RenditionList(ctx context.Context, db DBTX, transcodeID uuid.U
 			&i.PushedMs,
 			&i.RecordedBytes,
 			&i.RecordedReason,
-			&i.PushEndedAt,
 			&i.PushedAt,
 			&i.JobID,
-			&i.UploadedBytes,
 			&i.ObjectURL,
 			&i.ObjectBytes,
 			&i.ObjectEtag,
@@ -293,7 +289,7 @@ func (q *Queries) RenditionList(ctx context.Context, db DBTX, transcodeID uuid.U
 }
 
 const renditionListOf = `-- name: RenditionListOf :many
-SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, push_ended_at, pushed_at, job_id, uploaded_bytes, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = ANY($1::uuid[]) ORDER BY transcode_id, ordinal
+SELECT transcode_id, name, ordinal, width, height, bitrate, fps, gop, codec_profile, planned_width, planned_height, state, attempt, track_index, push_pid, push_started_at, pushed_ms, recorded_bytes, recorded_reason, pushed_at, job_id, object_url, object_bytes, object_etag, object_checksum, frames, duration_ms, verdict, stored_at, error_code, error_stage, error_message, fps_den, quality, error_detail FROM weir.renditions WHERE transcode_id = ANY($1::uuid[]) ORDER BY transcode_id, ordinal
 `
 
 func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []uuid.UUID) ([]Rendition, error) {
@@ -325,10 +321,8 @@ func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []u
 			&i.PushedMs,
 			&i.RecordedBytes,
 			&i.RecordedReason,
-			&i.PushEndedAt,
 			&i.PushedAt,
 			&i.JobID,
-			&i.UploadedBytes,
 			&i.ObjectURL,
 			&i.ObjectBytes,
 			&i.ObjectEtag,
@@ -405,7 +399,7 @@ const renditionSetOK = `-- name: RenditionSetOK :execrows
 UPDATE weir.renditions
    SET state = 'ok', object_url = $1, object_bytes = $2, object_etag = $3,
        object_checksum = $4, frames = $5, duration_ms = $6, verdict = $7,
-       uploaded_bytes = $2, stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
+       stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = $8 AND name = $9 AND attempt = $10 AND state = 'pushed'
 `
 
@@ -482,26 +476,6 @@ func (q *Queries) RenditionSetPush(ctx context.Context, db DBTX, arg RenditionSe
 		arg.Name,
 		arg.Attempt,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const renditionSetPushEnded = `-- name: RenditionSetPushEnded :execrows
-UPDATE weir.renditions SET push_ended_at = now()
- WHERE transcode_id = $1 AND name = $2 AND attempt = $3 AND state IN ('expected', 'pushing')
-`
-
-type RenditionSetPushEndedParams struct {
-	TranscodeID uuid.UUID
-	Name        string
-	Attempt     int32
-}
-
-// A hint of PUSH_END.
-func (q *Queries) RenditionSetPushEnded(ctx context.Context, db DBTX, arg RenditionSetPushEndedParams) (int64, error) {
-	result, err := db.Exec(ctx, renditionSetPushEnded, arg.TranscodeID, arg.Name, arg.Attempt)
 	if err != nil {
 		return 0, err
 	}

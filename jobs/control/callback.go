@@ -65,7 +65,7 @@ func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackA
 	}
 	jobs.Crash(jobs.CrashDelivered)
 	next := nextDelivery(&callback, job.CreatedAt, result, time.Now())
-	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "transcode", t.ID, "verdict", result.Verdict,
+	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "transcode", t.ID, "fate", result.Fate,
 		"number", callback.Attempts+1, "latency", result.Latency, "why", result.Err)
 	if err := w.record(ctx, job, &callback, result, next); err != nil {
 		return fmt.Errorf("record delivery of callback %s: %w", callback.ID, err)
@@ -81,7 +81,7 @@ func (w *callbackWorker) deliver(ctx context.Context, t *dbsqlc.Transcode, callb
 	url, err := jobs.SealedCallback.Open(w.sealer, t.ID, t.CallbackSealed)
 	if err != nil {
 		// Mended by the right key, which a person has to give.
-		return studio.Result{Verdict: studio.Retry, Err: jobs.FailureOf(err, jobs.StageQueue).Text}
+		return studio.Result{Fate: studio.Retry, Err: jobs.FailureOf(err, jobs.StageQueue).Text}
 	}
 	return w.studio.Deliver(ctx, studio.Delivery{
 		URL: secret.Secret(url), Body: []byte(callback.Body), EventID: callback.ID.String(), Attempt: int(callback.Attempts) + 1,
@@ -97,7 +97,7 @@ type next struct {
 
 // nextDelivery decides it. since is when the delivery was asked for.
 func nextDelivery(callback *dbsqlc.Callback, since time.Time, result studio.Result, now time.Time) next {
-	switch result.Verdict {
+	switch result.Fate {
 	case studio.Delivered:
 		return next{state: jobs.CallbackDelivered}
 	case studio.Refused:

@@ -22,13 +22,13 @@ func TestNextDelivery(t *testing.T) {
 		next   string
 		waits  bool
 	}{
-		{"taken", jobs.CallbackPending, 0, studio.Result{Verdict: studio.Delivered}, jobs.CallbackDelivered, false},
-		{"refused", jobs.CallbackPending, 0, studio.Result{Verdict: studio.Refused}, jobs.CallbackRefused, false},
-		{"later", jobs.CallbackPending, 0, studio.Result{Verdict: studio.Retry}, jobs.CallbackPending, true},
-		{"a day is over", jobs.CallbackPending, studio.GiveUpAfter, studio.Result{Verdict: studio.Retry}, jobs.CallbackExpired, false},
-		{"redelivered", jobs.CallbackRefused, 0, studio.Result{Verdict: studio.Delivered}, jobs.CallbackDelivered, false},
-		{"redelivery refused after a delivery", jobs.CallbackDelivered, 0, studio.Result{Verdict: studio.Refused}, jobs.CallbackDelivered, false},
-		{"redelivery in vain for a day", jobs.CallbackDelivered, studio.GiveUpAfter, studio.Result{Verdict: studio.Retry}, jobs.CallbackDelivered, false},
+		{"taken", jobs.CallbackPending, 0, studio.Result{Fate: studio.Delivered}, jobs.CallbackDelivered, false},
+		{"refused", jobs.CallbackPending, 0, studio.Result{Fate: studio.Refused}, jobs.CallbackRefused, false},
+		{"later", jobs.CallbackPending, 0, studio.Result{Fate: studio.Retry}, jobs.CallbackPending, true},
+		{"a day is over", jobs.CallbackPending, studio.GiveUpAfter, studio.Result{Fate: studio.Retry}, jobs.CallbackExpired, false},
+		{"redelivered", jobs.CallbackRefused, 0, studio.Result{Fate: studio.Delivered}, jobs.CallbackDelivered, false},
+		{"redelivery refused after a delivery", jobs.CallbackDelivered, 0, studio.Result{Fate: studio.Refused}, jobs.CallbackDelivered, false},
+		{"redelivery in vain for a day", jobs.CallbackDelivered, studio.GiveUpAfter, studio.Result{Fate: studio.Retry}, jobs.CallbackDelivered, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -37,6 +37,6 @@ func TestNextDelivery(t *testing.T) {
 			require.Equal(t, test.waits, got.wait > 0)
 		})
 	}
-	asked := nextDelivery(&dbsqlc.Callback{State: jobs.CallbackPending}, now, studio.Result{Verdict: studio.Retry, RetryAfter: time.Minute}, now)
+	asked := nextDelivery(&dbsqlc.Callback{State: jobs.CallbackPending}, now, studio.Result{Fate: studio.Retry, RetryAfter: time.Minute}, now)
 	require.Equal(t, time.Minute, asked.wait)
 }

@@ -89,8 +89,8 @@ func (w *statusWorker) send(ctx context.Context, t *dbsqlc.Transcode) error {
 		return nil
 	}
 	result := w.studio.Deliver(ctx, studio.Delivery{URL: secret.Secret(url), Body: body})
-	if result.Verdict != studio.Delivered {
-		w.log.DebugContext(ctx, "status not taken", "transcode", t.ID, "verdict", result.Verdict, "why", result.Err)
+	if result.Fate != studio.Delivered {
+		w.log.DebugContext(ctx, "status not taken", "transcode", t.ID, "fate", result.Fate, "why", result.Err)
 	}
 	return nil
 }

@@ -1,16 +1,14 @@
-package api
+// Package view shows transcodes to callers and operators: what the API answers and what
+// weir-admin prints.
+package view
 
 import (
-	"encoding/json"
-	"reflect"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
-	"weir/media"
 )
 
 // Transcode is a transcode as callers see it; no secret is in it.
@@ -95,26 +93,8 @@ type Callback struct {
 	LastStatus *int32    `json:"last_status" doc:"HTTP status of the last answer; null where none came."`
 }
 
-var transcodeType = reflect.TypeFor[Transcode]()
-
-// nullable says in the OpenAPI document which objects may be null, which Huma has
-// no word for.
-func nullable(doc *huma.OpenAPI) {
-	schemas := doc.Components.Schemas.Map()
-	for name, fields := range map[string][]string{"Transcode": {"error", "callback"}, "Rendition": {"error"}} {
-		for _, field := range fields {
-			was := schemas[name].Properties[field]
-			schemas[name].Properties[field] = &huma.Schema{
-				Description: was.Description, OneOf: []*huma.Schema{{Ref: was.Ref}, {Type: "null"}},
-			}
-		}
-	}
-	// withoutValues takes it out of every answer.
-	delete(schemas["ErrorDetail"].Properties, "value")
-}
-
-// View shows a transcode from its rows.
-func View(d *jobs.Detail) Transcode {
+// Of shows a transcode from its rows.
+func Of(d *jobs.Detail) Transcode {
 	t := &d.Transcode
 	v := Transcode{
 		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Ratio: t.Ratio,
@@ -164,9 +144,9 @@ func stage(d *jobs.Detail) *string {
 
 func source(t *dbsqlc.Transcode) Source {
 	v := Source{Location: t.SourceURL, DurationMS: t.SourceDurationMs}
-	var probed media.Source
-	if len(t.Source) == 0 || json.Unmarshal(t.Source, &probed) != nil {
-		return v
+	probed, err := jobs.SourceOf(t)
+	if err != nil {
+		return v // nobody has looked at it yet
 	}
 	v.Frames, v.Width, v.Height, v.VideoCodec = &probed.Video.Frames, &probed.Video.Width, &probed.Video.Height, &probed.Video.Codec
 	if probed.Audio != nil {
