@@ -2,7 +2,7 @@
 // machine that they move. It is rows alone: what to do next ([Plan]), what came of it
 // ([Decider]), what a failure means ([Kind]), and the operations of Studio and of
 // operators ([Transcodes], [Hosts], [Callbacks]). Who does it is below: jobs/host on each
-// Mist host, jobs/control on the daemons that lead.
+// Mist host, by its Engine, jobs/control on the daemons that lead.
 //
 // A transcode:
 //

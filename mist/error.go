@@ -3,6 +3,8 @@ package mist
 import (
 	"errors"
 	"fmt"
+
+	"weir/engine"
 )
 
 // The kinds of failure, to be told apart with errors.Is. Each says what to do.
@@ -17,7 +19,7 @@ var (
 	// ErrRefused: Mist answered, but reading back shows that it did not take the command.
 	ErrRefused = errors.New("the command was not taken, Mist's log says why")
 	// ErrPushNotStarted: the push is not in Mist's list after it was asked for.
-	ErrPushNotStarted = errors.New("the push did not start, check that the stream is online and that its target can be written")
+	ErrPushNotStarted = engine.ErrPushNotStarted
 	// ErrInvalid: the request breaks a limit of Mist and was not sent.
 	ErrInvalid = errors.New("not sent, Mist can't take it")
 )

@@ -1,13 +1,11 @@
 package mist
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
+	"weir/engine"
 )
 
 // RenditionBase is the configured stream behind every rendition stream: Mist
@@ -22,17 +20,12 @@ const (
 // ErrName is the error of a stream name that is not one of ours.
 var ErrName = errors.New("not the name of a transcode's stream")
 
-// Name ties what runs in Mist to one attempt of one transcode. Its forms hold
-// lower-case letters, digits and _ only: Mist lowers the rest or drops it.
-type Name struct {
-	Transcode uuid.UUID
-	Attempt   int
-}
+// Name ties what runs in Mist to one attempt of one transcode: it is the attempt's, with
+// the names of its streams.
+type Name engine.Name
 
-// String is <32 hex>_<attempt>, which names the attempt's spool folder too.
-func (n Name) String() string {
-	return hex.EncodeToString(n.Transcode[:]) + "_" + strconv.Itoa(n.Attempt)
-}
+// String is the attempt's name, and that of its spool folder.
+func (n Name) String() string { return engine.Name(n).String() }
 
 // Source is the name of the stream that reads the source: tr_src_<32 hex>_<attempt>.
 func (n Name) Source() string { return sourcePrefix + n.String() }
@@ -50,18 +43,9 @@ func ParseName(s string) (Name, error) {
 			break
 		}
 	}
-	id, attempt, _ := strings.Cut(rest, "_")
-	raw, err := hex.DecodeString(id)
-	if err != nil || len(raw) != len(uuid.UUID{}) {
-		return Name{}, fmt.Errorf("mist: %q: %w", s, ErrName)
-	}
-	n, err := strconv.ParseUint(attempt, 10, 31)
+	name, err := engine.ParseName(rest)
 	if err != nil {
 		return Name{}, fmt.Errorf("mist: %q: %w", s, ErrName)
 	}
-	name := Name{Transcode: uuid.UUID(raw), Attempt: int(n)}
-	if name.String() != rest { // capitals, leading zeros, signs
-		return Name{}, fmt.Errorf("mist: %q: %w", s, ErrName)
-	}
-	return name, nil
+	return Name(name), nil
 }

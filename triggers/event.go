@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/mist"
 )
 
@@ -155,8 +156,8 @@ func (e *event) decide(verdict, reason string) {
 func (l *Listener) rendition(name mist.Name, target string) (string, bool) {
 	target, _, _ = strings.Cut(target, "?")
 	file, inFolder := strings.CutPrefix(target, filepath.Join(l.cfg.Spool, name.String())+"/")
-	rendition, isTS := strings.CutSuffix(file, ".ts")
-	if !inFolder || !isTS || rendition == "" || rendition != clean(rendition, maxName) || strings.Contains(rendition, "/") {
+	rendition, is := engine.RenditionOf(file)
+	if !inFolder || !is || rendition != clean(rendition, maxName) || strings.Contains(file, "/") {
 		return "", false
 	}
 	return rendition, true

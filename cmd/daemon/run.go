@@ -234,10 +234,13 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		return nil, err
 	}
 	return &host.Host{
+		Engine: &mist.Engine{
+			Client: client, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir, Hidden: []secret.Secret{d.cfg.LivepeerToken},
+		},
 		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: version(),
-		DB: d.pool, Mist: client, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
+		DB: d.pool, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
 		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
-		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir,
+		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
@@ -270,7 +273,7 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 func (d *daemon) ready(ctx context.Context) map[string]error {
 	state := map[string]error{"postgres": db.CheckSchema(ctx, d.pool)}
 	if d.host != nil {
-		_, state["mist"] = d.host.Mist.Info(ctx)
+		_, state["mist"] = d.host.Engine.Info(ctx)
 	}
 	if !d.works.Load() {
 		state["workers"] = errWaits

@@ -11,7 +11,6 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
-	"weir/mist"
 )
 
 const (
@@ -81,7 +80,7 @@ func (s *supervisor) clear(ctx context.Context) error {
 	if err := s.process.Kill(ctx); err != nil {
 		return err
 	}
-	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+	if err := s.host.Engine.Remove(ctx, s.name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, againClear)
@@ -89,15 +88,15 @@ func (s *supervisor) clear(ctx context.Context) error {
 	tick := time.NewTicker(againLook)
 	defer tick.Stop()
 	for {
-		status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
+		look, err := s.host.Engine.Look(ctx, s.name)
 		if err != nil {
 			return err
 		}
-		used, err := mist.NamesInUse()
+		used, err := s.host.Engine.InUse()
 		if err != nil {
 			return err
 		}
-		if !used[s.name] && !runs(status, s.name.Source()) && !runs(status, s.name.Rendition()) {
+		if !used[s.name] && !look.Running[s.name] {
 			return nil
 		}
 		select {
@@ -106,11 +105,4 @@ func (s *supervisor) clear(ctx context.Context) error {
 			return fmt.Errorf("wait for Mist to forget the streams: %w", ctx.Err())
 		}
 	}
-}
-
-// runs says whether a stream is more than a memory: Mist lists ended ones as Offline for
-// up to 30 s.
-func runs(status mist.Status, stream string) bool {
-	s, listed := status.Streams[stream]
-	return listed && s.State != mist.StreamOffline
 }

@@ -9,7 +9,6 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
-	"weir/mist"
 )
 
 // letGo stops what runs, without a word to the database, which may be what is out
@@ -18,12 +17,12 @@ func (s *supervisor) letGo(ctx context.Context) {
 	if s.process == nil || s.gone {
 		return
 	}
-	s.log.WarnContext(ctx, "the lease ends: process stopped", "pid", s.process.PID)
+	s.log.WarnContext(ctx, "the lease ends: process stopped", "pid", s.process.ID())
 	s.gone = true
 	if err := s.process.Stop(ctx, stopGrace); err != nil {
 		s.log.WarnContext(ctx, "process not stopped", "error", err)
 	}
-	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+	if err := s.host.Engine.Remove(ctx, s.name); err != nil {
 		s.log.WarnContext(ctx, "streams not removed", "error", err)
 	}
 }
@@ -62,18 +61,18 @@ func (s *supervisor) clean(ctx context.Context) error {
 		return err
 	}
 	jobs.Crash(jobs.CrashProcessStopped)
-	status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
+	look, err := s.host.Engine.Look(ctx, s.name)
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)
 	}
-	for _, push := range status.Pushes {
-		if push.Stream == s.name.Rendition() {
-			if err := s.host.Mist.StopPush(ctx, push.PID); err != nil {
+	for _, push := range look.Pushes {
+		if push.Name == s.name {
+			if err := s.host.Engine.StopPush(ctx, push.ID); err != nil {
 				return fmt.Errorf("clean %s: %w", s.name, err)
 			}
 		}
 	}
-	if err := s.host.Mist.RemoveStreams(ctx, s.name.Source(), s.name.Rendition()); err != nil {
+	if err := s.host.Engine.Remove(ctx, s.name); err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)
 	}
 	if !gone {
@@ -110,11 +109,9 @@ func (s *supervisor) stopProcess(ctx context.Context) (gone bool, err error) {
 		return false, fmt.Errorf("clean %s: %w", s.name, err)
 	}
 	if s.process == nil && a.Process != nil {
-		ref, err := mist.ParseProcessRef(*a.Process)
-		if err != nil {
+		if s.process, err = s.host.Engine.Attach(*a.Process); err != nil {
 			return false, fmt.Errorf("clean %s: %w", s.name, err)
 		}
-		s.process = mist.Attach(ref)
 	}
 	if s.process == nil {
 		if s.process, err = s.unrecorded(); err != nil {

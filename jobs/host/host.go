@@ -19,7 +19,6 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/media"
-	"weir/mist"
 	"weir/secret"
 	"weir/storage"
 )
@@ -34,14 +33,6 @@ const (
 
 // ErrHostTaken: another boot has taken this host's row; this daemon must stop.
 var ErrHostTaken = errors.New("another daemon has taken this host id: give each host its own WEIR_HOST_ID")
-
-// Triggers are those that a host listens to.
-func Triggers() []mist.TriggerName {
-	return []mist.TriggerName{
-		mist.TriggerLiveTrackList, mist.TriggerPushEnd, mist.TriggerRecordingEnd,
-		mist.TriggerInputAbort, mist.TriggerSegmentRejected,
-	}
-}
 
 const (
 	// cleanersMost is how many attempts may be cleaned up beside those that hold a slot.
@@ -61,7 +52,7 @@ type Host struct {
 	Version string
 
 	DB      *pgxpool.Pool
-	Mist    *mist.Client
+	Engine  Engine
 	Media   *media.Tools
 	Storage *storage.Client
 	Sealer  *secret.Sealer
@@ -74,14 +65,11 @@ type Host struct {
 	SourceMax    int64
 	// HEVC and HighDepth: sources that are such pass as they are (media.Options).
 	HEVC, HighDepth bool
-	BinDir          string
-	// ShmDir is where Mist keeps its shared memory; "": mist.ShmDir.
-	ShmDir string
 	// Broadcasters, or LivepeerToken and LivepeerAPI, say how to reach Livepeer.
 	Broadcasters  []string
 	LivepeerToken secret.Secret
 	LivepeerAPI   string
-	// TriggerURL is where Mist posts its triggers.
+	// TriggerURL is where the Engine posts its triggers.
 	TriggerURL string
 
 	stopping chan struct{}
@@ -115,11 +103,11 @@ func addWorkers(settings *river.Config, h *Host) {
 func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	h.stopping = make(chan struct{})
 	h.lease.begin(ctx)
-	info, err := h.Mist.Info(ctx)
+	info, err := h.Engine.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
-	if _, err := h.Mist.RegisterTriggers(ctx, h.TriggerURL, Triggers(), nil); err != nil {
+	if _, err := h.Engine.Listen(ctx, h.TriggerURL); err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
 	room, err := h.spoolRoom()
@@ -221,13 +209,12 @@ func (h *Host) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jobs.RenewEvery)
 	defer cancel()
 	asked := time.Now()
-	info, err := h.Mist.Info(ctx)
+	info, err := h.Engine.Info(ctx)
 	if err != nil {
 		return err
 	}
-	// Registering is idempotent and reads first: this mends what a restarted or
-	// reconfigured controller lost.
-	changed, err := h.Mist.RegisterTriggers(ctx, h.TriggerURL, Triggers(), nil)
+	// This mends what a restarted or reconfigured controller lost.
+	changed, err := h.Engine.Listen(ctx, h.TriggerURL)
 	if err != nil {
 		return err
 	}

@@ -4,43 +4,41 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
-	"weir/mist"
 )
 
 // observe looks at Mist, the process and the spool.
 func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
 	if s.process == nil && rows.Attempt.Process != nil {
-		ref, err := mist.ParseProcessRef(*rows.Attempt.Process)
+		process, err := s.host.Engine.Attach(*rows.Attempt.Process)
 		if err != nil {
 			return fmt.Errorf("attach: %w", err)
 		}
-		s.process = mist.Attach(ref)
-		s.log.InfoContext(ctx, "process attached", "pid", ref.PID, "alive", s.process.Alive())
+		s.process = process
+		s.log.InfoContext(ctx, "process attached", "pid", s.process.ID(), "alive", s.process.Alive())
 	}
-	status, err := s.host.Mist.Status(ctx, s.name.Source(), s.name.Rendition())
+	look, err := s.host.Engine.Look(ctx, s.name)
 	if err != nil {
 		return fmt.Errorf("observe: %w", err)
 	}
 	now := s.host.clock.now()
 	seen := jobs.Seen{At: now, ProcessAlive: s.process.Alive(), EndedAt: s.seen.EndedAt, ProgressAt: s.seen.ProgressAt,
 		ProcessText: s.seen.ProcessText, Killed: s.seen.Killed, Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}}
-	if err := s.readLog(&seen, status.Processes[s.process.PID]); err != nil {
+	if err := s.readLog(&seen, look.Processes[s.process.ID()]); err != nil {
 		return err
 	}
 	pushedMS := map[string]int64{}
-	for _, push := range status.Pushes {
-		if push.Stream == s.name.Rendition() {
-			name := renditionAt(push.Target)
-			seen.Pushing[name] = true
-			// A push reports every five seconds; between, it keeps up with its stream.
-			pushedMS[name] = max(push.MediaMS, status.Streams[push.Stream].LastMS)
+	for _, push := range look.Pushes {
+		if push.Name == s.name {
+			seen.Pushing[push.Rendition] = true
+			// A push reports every five seconds; between, it keeps up with what comes back.
+			pushedMS[push.Rendition] = max(push.MediaMS, look.NewestMS[s.name])
 		}
 	}
 	for _, r := range rows.Renditions {
@@ -61,8 +59,8 @@ func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
 	if !seen.ProcessAlive && seen.EndedAt.IsZero() {
 		seen.EndedAt = now
 		seen.ProcessText = s.processText(ctx)
-		if exit, err := s.process.Wait(ctx); err == nil {
-			seen.Killed = exit.Known && exit.Signal != 0
+		if end, err := s.process.End(ctx); err == nil {
+			seen.Killed = end.Killed
 		}
 	}
 	if seen.ProgressAt.IsZero() || seen.ProcessAlive != s.seen.ProcessAlive || seen.MediaMS != s.seen.MediaMS ||
@@ -70,10 +68,10 @@ func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
 		seen.ProgressAt = now
 	}
 	s.seen, rows.Seen = seen, seen
-	if err := mist.TrimLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logLimit); err != nil {
+	if err := s.host.Engine.TrimLog(s.host.folder(s.name)); err != nil {
 		s.log.WarnContext(ctx, "log not trimmed", "error", err)
 	}
-	if err := s.recordBroadcaster(ctx, rows, status); err != nil {
+	if err := s.recordBroadcaster(ctx, rows, &look); err != nil {
 		return err
 	}
 	if err := s.findTracks(ctx, rows); err != nil {
@@ -84,23 +82,23 @@ func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
 
 // readLog adds what the process's log and its own report say of how it goes. What it
 // said once holds: a report comes every five seconds, and none any more at the end.
-func (s *supervisor) readLog(seen *jobs.Seen, status mist.ProcessStatus) error {
-	log, err := mist.ReadProcessLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+func (s *supervisor) readLog(seen *jobs.Seen, report engine.Report) error {
+	log, err := s.host.Engine.Log(s.host.folder(s.name))
 	if err != nil {
 		return fmt.Errorf("observe: %w", err)
 	}
 	was := s.seen
-	seen.MediaMS = max(was.MediaMS, status.SourceMS+status.SinkMS)
-	seen.Posted = was.Posted || log.Posted || status.SinkMS > 0
-	seen.Hung, seen.Reading = was.Hung || log.Hung, was.Reading || log.Reading || status.SourceMS > 0
+	seen.MediaMS = max(was.MediaMS, report.SentMS+report.ReceivedMS)
+	seen.Posted = was.Posted || log.Posted || report.ReceivedMS > 0
+	seen.Hung, seen.Reading = was.Hung || log.Hung, was.Reading || log.Reading || report.SentMS > 0
 	seen.GaveUp, seen.Full, seen.Rejected = log.GaveUp, log.Full, log.Rejected
 	return nil
 }
 
 // recordBroadcaster writes down which Broadcaster the process speaks to; it says so
 // every five seconds.
-func (s *supervisor) recordBroadcaster(ctx context.Context, rows *jobs.Rows, status mist.Status) error {
-	broadcaster := status.Processes[s.process.PID].Broadcaster
+func (s *supervisor) recordBroadcaster(ctx context.Context, rows *jobs.Rows, look *engine.Look) error {
+	broadcaster := look.Processes[s.process.ID()].Broadcaster
 	if broadcaster == "" || rows.Attempt.Broadcaster != nil && *rows.Attempt.Broadcaster == broadcaster ||
 		!slices.Contains(s.host.Broadcasters, broadcaster) {
 		return nil
@@ -125,13 +123,13 @@ func (s *supervisor) findTracks(ctx context.Context, rows *jobs.Rows) error {
 	for _, track := range s.newTracks() {
 		index := int32(track.Index)
 		changed, err := dbsqlc.New().RenditionSetTrack(ctx, s.host.DB, dbsqlc.RenditionSetTrackParams{
-			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: int32(mist.OrdinalOfTrack(track.TrackID)), TrackIndex: &index,
+			TranscodeID: s.name.Transcode, Attempt: s.number(), Ordinal: track.Ordinal, TrackIndex: &index,
 		})
 		if err != nil {
 			return fmt.Errorf("record track %d: %w", track.Index, err)
 		}
 		if changed > 0 {
-			s.log.WarnContext(ctx, "track found without its trigger", "track", track.Index, "id", track.TrackID)
+			s.log.WarnContext(ctx, "track found without its trigger", "track", track.Index, "ordinal", track.Ordinal)
 		}
 	}
 	return nil
@@ -139,13 +137,13 @@ func (s *supervisor) findTracks(ctx context.Context, rows *jobs.Rows) error {
 
 // newTracks are those of the log that no rendition knows of, once they have been
 // there for so long that no trigger is on its way.
-func (s *supervisor) newTracks() []mist.Track {
+func (s *supervisor) newTracks() []engine.Track {
 	if len(s.trackless) == 0 {
 		return nil
 	}
-	found, err := mist.TracksInLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
-	found = slices.DeleteFunc(found, func(t mist.Track) bool {
-		return !slices.Contains(s.trackless, int32(mist.OrdinalOfTrack(t.TrackID)))
+	found, err := s.host.Engine.Tracks(s.host.folder(s.name))
+	found = slices.DeleteFunc(found, func(t engine.Track) bool {
+		return !slices.Contains(s.trackless, t.Ordinal)
 	})
 	if err != nil || len(found) == 0 {
 		s.tracksFrom = time.Time{}
@@ -162,16 +160,16 @@ func (s *supervisor) newTracks() []mist.Track {
 
 // processText is how the process ended and its last words.
 func (s *supervisor) processText(ctx context.Context) string {
-	text := "MistProcLivepeer runs"
+	text := "the process runs"
 	if s.process == nil {
 		return "no process"
 	}
 	if s.process.Alive() {
 		// Waiting for its end would take as long.
-	} else if exit, err := s.process.Wait(ctx); err == nil {
-		text = "MistProcLivepeer: " + exit.String()
+	} else if end, err := s.process.End(ctx); err == nil {
+		text = end.Text
 	}
-	log, err := mist.TailLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName), logShown, s.host.LivepeerToken)
+	log, err := s.host.Engine.LastWords(s.host.folder(s.name), logShown)
 	if err == nil && strings.TrimSpace(log) != "" {
 		text += "; its log ends: " + strings.TrimSpace(log)
 	}

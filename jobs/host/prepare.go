@@ -42,7 +42,7 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 	if err != nil {
 		return fmt.Errorf("write down the preparation: %w", err)
 	}
-	warnings, err := json.Marshal(warningsOf(rows.Renditions, &prepared))
+	warnings, err := json.Marshal(s.host.warningsOf(rows.Renditions, &prepared))
 	if err != nil {
 		return fmt.Errorf("write down the warnings: %w", err)
 	}
@@ -61,7 +61,7 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 		}); err != nil {
 			return err
 		}
-		if err := planSizes(ctx, tx, s.number(), rows.Renditions, &prepared); err != nil {
+		if err := s.host.planSizes(ctx, tx, s.number(), rows.Renditions, &prepared); err != nil {
 			return err
 		}
 		changed, err = q.AttemptSetPrepared(ctx, tx, dbsqlc.AttemptSetPreparedParams{

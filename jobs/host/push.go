@@ -11,8 +11,8 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
-	"weir/mist"
 )
 
 // pushAll starts the pushes of all tracks at once: with a look at Mist between them, a
@@ -53,9 +53,8 @@ func (s *supervisor) push(ctx context.Context, rows *jobs.Rows, r *dbsqlc.Rendit
 	if err != nil {
 		return 0, s.giveUp(ctx, jobs.FailureOf(err, jobs.StagePush))
 	}
-	target := mist.PushTarget(s.host.pushedPath(s.name, r.Name), int(*r.TrackIndex), prepared.StopMS)
-	push, err := s.host.Mist.StartPush(ctx, s.name.Rendition(), target)
-	if errors.Is(err, mist.ErrPushNotStarted) {
+	id, err := s.host.Engine.Push(ctx, s.name, s.host.pushedPath(s.name, r.Name), int(*r.TrackIndex), prepared.StopMS)
+	if errors.Is(err, engine.ErrPushNotStarted) {
 		if s.seen.ProcessAlive {
 			return jobs.PollEvery, nil
 		}
@@ -65,7 +64,7 @@ func (s *supervisor) push(ctx context.Context, rows *jobs.Rows, r *dbsqlc.Rendit
 		return 0, fmt.Errorf("push %s: %w", r.Name, err)
 	}
 	jobs.Crash(jobs.CrashPushStarted)
-	pid := int32(push.PID)
+	pid := int32(id)
 	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, dbsqlc.RenditionSetPushParams{
 		TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushPID: &pid,
 	})

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"weir/mist"
+	"weir/engine"
 )
 
 const (
@@ -23,17 +23,14 @@ const (
 // sweepShm removes shared memory of streams that no open attempt owns and that nothing
 // runs for: what Mist's inputs leave when they are killed. It is as large as their source.
 func (h *Host) sweepShm(ctx context.Context) error {
-	pages, err := mist.FindPages(h.shmDir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // Mist keeps it elsewhere, where it is none of our business
-	}
+	pages, err := h.Engine.Memory()
 	if err != nil {
 		return fmt.Errorf("sweep shared memory: %w", err)
 	}
 	if len(pages) == 0 {
 		return nil
 	}
-	orphan := map[mist.Name]bool{}
+	orphan := map[engine.Name]bool{}
 	for _, page := range pages {
 		if _, known := orphan[page.Name]; known {
 			continue
@@ -47,7 +44,7 @@ func (h *Host) sweepShm(ctx context.Context) error {
 			is == attemptUnknown && time.Since(page.MadeAt) >= strangeFor
 	}
 	// Behind the rows: what starts now is of an open attempt.
-	used, err := mist.NamesInUse()
+	used, err := h.Engine.InUse()
 	if err != nil {
 		return fmt.Errorf("sweep shared memory: %w", err)
 	}
@@ -63,11 +60,4 @@ func (h *Host) sweepShm(ctx context.Context) error {
 		h.Log.WarnContext(ctx, "orphan memory removed", "page", page.Path, "bytes", page.Bytes, "attempt", page.Name)
 	}
 	return nil
-}
-
-func (h *Host) shmDir() string {
-	if h.ShmDir == "" {
-		return mist.ShmDir
-	}
-	return h.ShmDir
 }

@@ -16,21 +16,22 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"weir/engine"
 	"weir/jobs/jobstest"
 	"weir/mist"
 )
 
-func cleaned(t *testing.T, b *jobstest.Bundle, ago time.Duration) mist.Name {
+func cleaned(t *testing.T, b *jobstest.Bundle, ago time.Duration) engine.Name {
 	t.Helper()
 	transcode := b.Start(t, b.Accept(t, "a").ID)
 	b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() - make_interval(secs => $2) WHERE transcode_id = $1",
 		transcode.ID, ago.Seconds())
-	return mist.Name{Transcode: transcode.ID, Attempt: 1}
+	return engine.Name{Transcode: transcode.ID, Attempt: 1}
 }
 
-func page(t *testing.T, dir string, name mist.Name) string {
+func page(t *testing.T, dir string, name engine.Name) string {
 	t.Helper()
-	path := filepath.Join(dir, "MstData"+name.Source()+"@0_1")
+	path := filepath.Join(dir, "MstData"+mist.Name(name).Source()+"@0_1")
 	require.NoError(t, os.WriteFile(path, []byte("page"), 0o600))
 	return path
 }
@@ -41,13 +42,14 @@ func TestSweepShm(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
 	dir := t.TempDir()
-	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), ShmDir: dir}
+	m := &mist.Engine{ShmDir: dir}
+	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Engine: m}
 	h.clock.set(time.Now(), time.Now())
 	opened := b.Start(t, b.Accept(t, "a").ID)
 	old, fresh, used := cleaned(t, b, 2*pageGrace), cleaned(t, b, 0), cleaned(t, b, 2*pageGrace)
-	unknown, stranger := mist.Name{Transcode: uuid.New(), Attempt: 1}, mist.Name{Transcode: uuid.New(), Attempt: 1}
+	unknown, stranger := engine.Name{Transcode: uuid.New(), Attempt: 1}, engine.Name{Transcode: uuid.New(), Attempt: 1}
 	gone := []string{page(t, dir, old), page(t, dir, unknown)}
-	stays := []string{page(t, dir, mist.Name{Transcode: opened.ID, Attempt: 1}), page(t, dir, fresh), page(t, dir, used), page(t, dir, stranger)}
+	stays := []string{page(t, dir, engine.Name{Transcode: opened.ID, Attempt: 1}), page(t, dir, fresh), page(t, dir, used), page(t, dir, stranger)}
 	longAgo := time.Now().Add(-strangeFor)
 	require.NoError(t, os.Chtimes(gone[1], longAgo, longAgo))
 	input := mistInput(t, used)
@@ -64,18 +66,18 @@ func TestSweepShm(t *testing.T) {
 	require.NoFileExists(t, stays[2])
 	require.FileExists(t, stays[0])
 
-	h.ShmDir = filepath.Join(dir, "elsewhere")
+	m.ShmDir = filepath.Join(dir, "elsewhere")
 	require.NoError(t, h.sweepShm(t.Context()), "Mist keeps its memory elsewhere")
 }
 
 // mistInput runs a program that looks like Mist's input for name, until end.
-func mistInput(t *testing.T, name mist.Name) (end func()) {
+func mistInput(t *testing.T, name engine.Name) (end func()) {
 	t.Helper()
 	shell, err := exec.LookPath("sh")
 	require.NoError(t, err)
 	program := filepath.Join(t.TempDir(), "MistInTS")
 	require.NoError(t, os.Symlink(shell, program))
-	cmd := exec.Command(program, "-c", "echo; read line", name.Source())
+	cmd := exec.Command(program, "-c", "echo; read line", mist.Name(name).Source())
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
@@ -125,16 +127,16 @@ func TestSweepLeavesOfflineStreams(t *testing.T) {
 	b := jobstest.New(t)
 	offline, online := cleaned(t, b, time.Minute), cleaned(t, b, time.Minute)
 	stand := &mistStand{streams: map[string]any{
-		offline.Source():    map[string]any{"status": "Offline"},
-		offline.Rendition(): map[string]any{"status": "Offline"},
-		online.Source():     map[string]any{"status": "Online"},
+		mist.Name(offline).Source():    map[string]any{"status": "Offline"},
+		mist.Name(offline).Rendition(): map[string]any{"status": "Offline"},
+		mist.Name(online).Source():     map[string]any{"status": "Online"},
 	}}
 	server := httptest.NewServer(stand)
 	t.Cleanup(server.Close)
 	client, err := mist.New(&mist.Config{URL: server.URL + "/api2"})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Mist: client}
-	require.NoError(t, h.sweepMist(context.WithoutCancel(t.Context())))
-	require.ElementsMatch(t, []string{online.Source(), online.Rendition()}, stand.nuked)
+	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Engine: &mist.Engine{Client: client}}
+	require.NoError(t, h.sweepEngine(context.WithoutCancel(t.Context())))
+	require.ElementsMatch(t, []string{mist.Name(online).Source(), mist.Name(online).Rendition()}, stand.nuked)
 }

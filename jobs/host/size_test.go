@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/internal/devstack"
 	"weir/jobs"
 	"weir/jobs/jobstest"
@@ -24,8 +25,8 @@ func prepared(t *testing.T, b *jobstest.Bundle, req *jobs.Request, clip devstack
 	boot := b.Boot(t, jobstest.Host, 4)
 	transcode := b.Place(t, b.AcceptRequest(t, req).ID, jobstest.Host)
 	s := &supervisor{
-		host: &Host{ID: jobstest.Host, BootID: boot, DB: b.Pool, Media: &media.Tools{}, Log: jobstest.Silent(), Spool: t.TempDir(), Broadcasters: []string{"http://b"}},
-		name: mist.Name{Transcode: transcode.ID, Attempt: int(transcode.Attempt)}, log: jobstest.Silent(),
+		host: &Host{ID: jobstest.Host, BootID: boot, DB: b.Pool, Engine: &mist.Engine{}, Media: &media.Tools{}, Log: jobstest.Silent(), Spool: t.TempDir(), Broadcasters: []string{"http://b"}},
+		name: engine.Name{Transcode: transcode.ID, Attempt: int(transcode.Attempt)}, log: jobstest.Silent(),
 	}
 	require.NoError(t, s.takeUp(t.Context(), 1))
 	path := s.host.sourcePath(s.name)
@@ -58,23 +59,23 @@ func TestPreparePlansRenditions(t *testing.T) {
 		{Name: "tiny", Width: 64, Height: 48, Bitrate: 100_000},
 	}
 	s, rows := prepared(t, b, req, devstack.Clip{Width: 320, Height: 240, Duration: 2 * time.Second})
-	var sizes []mist.Size
+	var sizes []engine.Size
 	for i := range rows.Renditions {
 		sizes = append(sizes, plannedSize(&rows.Renditions[i]))
 	}
-	require.Equal(t, []mist.Size{{Width: 480, Height: 360}, {Width: 320, Height: 240}, {Width: 146, Height: 110}}, sizes)
+	require.Equal(t, []engine.Size{{Width: 480, Height: 360}, {Width: 320, Height: 240}, {Width: 146, Height: 110}}, sizes)
 	require.InDelta(t, 29.97, frameRate(&rows.Renditions[0]), 0.001)
 	require.InDelta(t, 25, frameRate(&rows.Renditions[1]), 0)
 
-	spec, err := s.processSpec(t.Context(), &rows)
+	task, err := s.task(t.Context(), &rows)
 	require.NoError(t, err)
-	require.Equal(t, []mist.Profile{
+	require.Equal(t, []engine.Profile{
 		{Name: "wide", Bitrate: 800_000, Quality: 27, Width: 480, Height: 352, FPS: 30, GOP: "2.0"},
 		{Name: "own", Bitrate: 500_000, Width: 320, Height: 240, FPS: 25, GOP: "2.0", Profile: "H264Main"},
 		{Name: "tiny", Bitrate: 100_000, Width: 144, Height: 96, FPS: 30},
-	}, spec.Profiles)
-	for i, p := range spec.Profiles {
-		require.Equal(t, sizes[i], mist.ReturnedSize(mist.Size{Width: 320, Height: 240}, mist.Size{Width: p.Width, Height: p.Height}.Floored()))
+	}, task.Profiles)
+	for i, p := range task.Profiles {
+		require.Equal(t, mist.Size(sizes[i]), mist.ReturnedSize(mist.Size{Width: 320, Height: 240}, mist.Size{Width: p.Width, Height: p.Height}.Floored()))
 	}
 
 	warnings, err := jobs.WarningsOf(&rows.Transcode)
@@ -105,15 +106,15 @@ func TestPlanSizesIsFenced(t *testing.T) {
 	renditions, err := dbsqlc.New().RenditionList(t.Context(), b.Pool, transcode.ID)
 	require.NoError(t, err)
 	require.Len(t, renditions, 2)
-	planned := func(attempt int32, source mist.Size) []int32 {
+	planned := func(attempt int32, source engine.Size) []int32 {
 		t.Helper()
-		require.NoError(t, planSizes(t.Context(), b.Pool, attempt, renditions, &media.Prepared{Width: source.Width, Height: source.Height}))
+		require.NoError(t, (&Host{Engine: &mist.Engine{}}).planSizes(t.Context(), b.Pool, attempt, renditions, &media.Prepared{Width: source.Width, Height: source.Height}))
 		now, err := dbsqlc.New().RenditionList(t.Context(), b.Pool, transcode.ID)
 		require.NoError(t, err)
 		return []int32{*now[0].PlannedWidth, *now[1].PlannedWidth}
 	}
-	require.Equal(t, []int32{640, 464}, planned(transcode.Attempt, mist.Size{Width: 640, Height: 480}))
-	require.Equal(t, []int32{640, 464}, planned(transcode.Attempt+1, mist.Size{Width: 1280, Height: 720}))
+	require.Equal(t, []int32{640, 464}, planned(transcode.Attempt, engine.Size{Width: 640, Height: 480}))
+	require.Equal(t, []int32{640, 464}, planned(transcode.Attempt+1, engine.Size{Width: 1280, Height: 720}))
 }
 
 func TestPlannedSizeOfNone(t *testing.T) {

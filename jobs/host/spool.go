@@ -10,16 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/db/dbsqlc"
-	"weir/mist"
+	"weir/engine"
 )
 
 // The places within an attempt's folder. Pushes lie at its top, each under its
-// rendition's name, so nothing else may end in .ts there.
+// rendition's name (engine.File), so nothing else may be named so there.
 const (
 	inFolder   = "in"
 	outFolder  = "out"
 	sourceFile = "source"
-	pushedExt  = ".ts"
 )
 
 // spoolMode: sources and renditions are for Mist, which runs as the same user or as
@@ -48,20 +47,14 @@ func OpenSpool(path string) (string, error) {
 }
 
 // folder is an attempt's place in the spool.
-func (h *Host) folder(name mist.Name) string { return filepath.Join(h.Spool, name.String()) }
+func (h *Host) folder(name engine.Name) string { return filepath.Join(h.Spool, name.String()) }
 
-func (h *Host) sourcePath(name mist.Name) string {
+func (h *Host) sourcePath(name engine.Name) string {
 	return filepath.Join(h.folder(name), inFolder, sourceFile)
 }
 
-func (h *Host) pushedPath(name mist.Name, rendition string) string {
-	return filepath.Join(h.folder(name), rendition+pushedExt)
-}
-
-// renditionAt is the rendition that a push with this target writes.
-func renditionAt(target string) string {
-	path, _, _ := strings.Cut(target, "?")
-	return strings.TrimSuffix(filepath.Base(path), pushedExt)
+func (h *Host) pushedPath(name engine.Name, rendition string) string {
+	return filepath.Join(h.folder(name), engine.File(rendition))
 }
 
 // spoolRoom is what is free on the spool's disk beyond the reserve; below 0 when it
@@ -84,7 +77,7 @@ func roomOf(stat *unix.Statfs_t, reserve int64) int64 {
 
 // removeFolder removes an attempt's folder once nobody needs it: its supervisor has
 // cleaned up, and no rendition waits to be stored. Whoever comes last removes it.
-func (h *Host) removeFolder(ctx context.Context, name mist.Name) error {
+func (h *Host) removeFolder(ctx context.Context, name engine.Name) error {
 	needed, err := dbsqlc.New().AttemptNeedsSpool(ctx, h.DB, dbsqlc.AttemptNeedsSpoolParams{
 		TranscodeID: name.Transcode, Number: int32(name.Attempt),
 	})

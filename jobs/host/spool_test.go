@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"weir/engine"
 	"weir/jobs/jobstest"
 	"weir/mist"
 )
@@ -33,11 +34,12 @@ func TestProcessesInALinkedSpool(t *testing.T) {
 	require.NoError(t, os.Symlink(t.TempDir(), link))
 	spool, err := OpenSpool(link)
 	require.NoError(t, err)
-	host := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Spool: spool, BinDir: t.TempDir()}
-	name := mist.Name{Transcode: uuid.New(), Attempt: 1}
+	programs := t.TempDir()
+	host := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Spool: spool, Engine: &mist.Engine{BinDir: programs}}
+	name := engine.Name{Transcode: uuid.New(), Attempt: 1}
 	require.NoError(t, os.Mkdir(host.folder(name), spoolMode))
 	process := &exec.Cmd{
-		Path: "/bin/sleep", Args: []string{filepath.Join(host.BinDir, "MistProcLivepeer"), "600"},
+		Path: "/bin/sleep", Args: []string{filepath.Join(programs, "MistProcLivepeer"), "600"},
 		Dir: host.folder(name), SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	require.NoError(t, process.Start())
@@ -48,7 +50,7 @@ func TestProcessesInALinkedSpool(t *testing.T) {
 	found, err := (&supervisor{host: host, name: name}).unrecorded()
 	require.NoError(t, err)
 	require.NotNil(t, found)
-	require.Equal(t, process.Process.Pid, found.PID)
+	require.Equal(t, process.Process.Pid, found.ID())
 	require.NoError(t, host.sweepProcesses(t.Context()))
 	require.ErrorContains(t, <-ended, "terminated", "no attempt owns it")
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/media"
-	"weir/mist"
 	"weir/secret"
 )
 
@@ -26,22 +25,15 @@ func (s *supervisor) start(ctx context.Context, rows *jobs.Rows) error {
 		return jobs.Failed(jobs.CodeProcessFailed, jobs.StageTranscode, err.Error())
 	}
 	if s.process == nil {
-		if err := h.Mist.AddStreams(ctx, map[string]mist.Stream{
-			s.name.Source():    mist.SourceStream(prepared.Path),
-			mist.RenditionBase: mist.RenditionStream(),
-		}); err != nil {
+		if err := h.Engine.Add(ctx, s.name, prepared.Path); err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
 		jobs.Crash(jobs.CrashStreamsAdded)
-		spec, err := s.processSpec(ctx, rows)
+		task, err := s.task(ctx, rows)
 		if err != nil {
 			return err
 		}
-		// Only here: until the row says that it starts again, its log says why.
-		if err := mist.SetLogAside(filepath.Join(h.folder(s.name), mist.ProcessLogName)); err != nil {
-			return jobs.Failed(jobs.CodeProcessFailed, jobs.StageTranscode, err.Error())
-		}
-		if s.process, err = mist.StartProcess(ctx, spec); err != nil {
+		if s.process, err = h.Engine.Start(ctx, task); err != nil {
 			return failureAt(jobs.Failed(jobs.CodeProcessFailed, jobs.StageTranscode, err.Error()), jobs.StageTranscode)
 		}
 	}
@@ -52,20 +44,20 @@ func (s *supervisor) start(ctx context.Context, rows *jobs.Rows) error {
 	})
 	jobs.Crash(jobs.CrashStartRecorded)
 	if err == nil && changed == 1 {
-		s.log.InfoContext(ctx, "process started", "pid", s.process.PID)
+		s.log.InfoContext(ctx, "process started", "pid", s.process.ID())
 	}
 	return fenced("record the process", changed, err)
 }
 
 // unrecorded finds the attempt's process by its working folder.
-func (s *supervisor) unrecorded() (*mist.Process, error) {
-	running, err := mist.FindProcesses(s.host.BinDir)
+func (s *supervisor) unrecorded() (engine.Process, error) {
+	running, err := s.host.Engine.Find()
 	if err != nil {
 		return nil, fmt.Errorf("look for processes: %w", err)
 	}
 	for _, process := range running {
-		if process.Dir == s.host.folder(s.name) {
-			return mist.Attach(process.ProcessRef), nil
+		if process.Folder == s.host.folder(s.name) {
+			return process.Process, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // none is an answer
@@ -93,50 +85,51 @@ func (s *supervisor) broadcasters(ctx context.Context) ([]string, error) {
 	return good, nil
 }
 
-func (s *supervisor) processSpec(ctx context.Context, rows *jobs.Rows) (mist.ProcessSpec, error) {
+// task is what the rows ask for.
+func (s *supervisor) task(ctx context.Context, rows *jobs.Rows) (*engine.Task, error) {
 	h := s.host
 	broadcasters, err := s.broadcasters(ctx)
 	if err != nil {
-		return mist.ProcessSpec{}, err
+		return nil, err
 	}
-	spec := mist.ProcessSpec{
-		BinDir: h.BinDir, Dir: h.folder(s.name), Name: s.name,
+	task := &engine.Task{
+		Name: s.name, Folder: h.folder(s.name),
 		Broadcasters: broadcasters, AccessToken: h.LivepeerToken, CustomURL: h.LivepeerAPI,
 	}
 	if rows.Transcode.LivepeerSealed != nil {
 		text, err := h.open(&rows.Transcode, jobs.SealedLivepeer, rows.Transcode.LivepeerSealed)
 		if err != nil {
-			return spec, err
+			return nil, err
 		}
 		var own jobs.Livepeer
 		if err := json.Unmarshal([]byte(text), &own); err != nil {
-			return spec, fmt.Errorf("read the sealed Livepeer access: %w", err)
+			return nil, fmt.Errorf("read the sealed Livepeer access: %w", err)
 		}
-		spec.Broadcasters, spec.AccessToken = nil, secret.Secret(own.AccessToken)
+		task.Broadcasters, task.AccessToken = nil, secret.Secret(own.AccessToken)
 		if own.APIURL != "" {
-			spec.CustomURL = own.APIURL
+			task.CustomURL = own.APIURL
 		}
 	}
 	prepared, err := preparedOf(&rows.Attempt)
 	if err != nil {
-		return spec, err
+		return nil, err
 	}
 	// All of them, also those that are ok from an earlier attempt: a profile's place
 	// is its rendition's ordinal.
 	for i := range rows.Renditions {
 		r := &rows.Renditions[i]
-		ask := sizePlan(r, &prepared).Ask
+		ask := h.sizePlan(r, &prepared).Ask
 		fps, den := prepared.Ask(frameRate(r))
-		profile := mist.Profile{
+		profile := engine.Profile{
 			Name: r.Name, Bitrate: clockBitrate(r.Bitrate, &prepared), Quality: int(r.Quality), Width: ask.Width, Height: ask.Height,
 			FPS: int(fps), GOP: r.GOP, Profile: r.CodecProfile,
 		}
 		if den > 1 {
 			profile.FPSDen = int(den)
 		}
-		spec.Profiles = append(spec.Profiles, profile)
+		task.Profiles = append(task.Profiles, profile)
 	}
-	return spec, nil
+	return task, nil
 }
 
 const (

@@ -17,9 +17,9 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/media"
-	"weir/mist"
 	"weir/storage"
 )
 
@@ -29,8 +29,6 @@ const (
 	// A store waits so long between its tries, growing from the first to the last.
 	storeRetryMin = time.Second
 	storeRetryMax = time.Minute
-	// renditionType is the Content-Type of MPEG-TS.
-	renditionType = "video/mp2t"
 )
 
 type storeWorker struct {
@@ -56,7 +54,7 @@ func (h *Host) storeRetryAt(tries int) time.Time {
 // anew, to the same object, until the row says ok.
 func (w *storeWorker) Work(ctx context.Context, job *river.Job[jobs.StoreArgs]) error {
 	h := w.host
-	name := mist.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)}
+	name := engine.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)}
 	log := h.Log.With("transcode", name.Transcode, "attempt", name.Attempt, "rendition", job.Args.Rendition, "job", job.ID)
 	client := river.ClientFromContext[pgx.Tx](ctx)
 	s := &store{host: h, name: name}
@@ -106,7 +104,7 @@ func patientWith(err error) bool {
 // store is one rendition on its way from the spool to S3.
 type store struct {
 	host      *Host
-	name      mist.Name
+	name      engine.Name
 	transcode dbsqlc.Transcode
 	attempt   dbsqlc.Attempt
 	rendition dbsqlc.Rendition
@@ -157,7 +155,7 @@ func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
 	if err := os.MkdirAll(folder, spoolMode); err != nil {
 		return stored{}, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageStore, err.Error())
 	}
-	path := filepath.Join(folder, s.rendition.Name+pushedExt)
+	path := filepath.Join(folder, engine.File(s.rendition.Name))
 	again := fileBytes(path) > 0
 	began := time.Now()
 	if err := h.Media.Finish(ctx, media.Pushed{
@@ -191,7 +189,7 @@ func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
 			h.Log.InfoContext(ctx, "half uploads stay", "object", location, "why", err)
 		}
 	}
-	object, err := h.Storage.Upload(ctx, location, path, storage.UploadOptions{ContentType: renditionType})
+	object, err := h.Storage.Upload(ctx, location, path, storage.UploadOptions{ContentType: engine.ContentType})
 	if err != nil {
 		return stored{}, fmt.Errorf("upload: %w", err)
 	}
@@ -232,7 +230,7 @@ func (s *store) rejected(f *jobs.Failure) *jobs.Failure {
 	if f.Code != media.ProblemFramesMissing && f.Code != media.ProblemTooShort {
 		return f
 	}
-	log, err := mist.ReadProcessLog(filepath.Join(s.host.folder(s.name), mist.ProcessLogName))
+	log, err := s.host.Engine.Log(s.host.folder(s.name))
 	switch {
 	case err != nil:
 		return f
@@ -255,7 +253,7 @@ func (h *Host) objectLocation(t *dbsqlc.Transcode, rendition string, attempt int
 	if err != nil {
 		return storage.Location{}, fmt.Errorf("output: %w", err)
 	}
-	return prefix.Join(t.ID.String(), strconv.Itoa(int(attempt)), rendition+pushedExt), nil
+	return prefix.Join(t.ID.String(), strconv.Itoa(int(attempt)), engine.File(rendition)), nil
 }
 
 // commit makes the rendition ok and settles the transcode, in one transaction with

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,15 +15,15 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
-	"weir/mist"
 )
 
 // sweep compares this host's processes, Mist and spool with the rows, removes what
 // belongs to no open attempt, and gives a job to what has none. It looks first and
 // asks the rows then: an attempt is in the rows before anything of it is elsewhere.
 func (h *Host) sweep(ctx context.Context, client *river.Client[pgx.Tx]) error {
-	for _, part := range []func(context.Context) error{h.sweepProcesses, h.sweepMist, h.sweepSpool, h.sweepShm} {
+	for _, part := range []func(context.Context) error{h.sweepProcesses, h.sweepEngine, h.sweepSpool, h.sweepShm} {
 		if err := part(ctx); err != nil {
 			return fmt.Errorf("sweep host %s: %w", h.ID, err)
 		}
@@ -42,13 +43,13 @@ const (
 	attemptCleaned
 )
 
-func (h *Host) look(ctx context.Context, name mist.Name) (attemptIs, error) {
+func (h *Host) look(ctx context.Context, name engine.Name) (attemptIs, error) {
 	is, _, err := h.lookWhen(ctx, name)
 	return is, err
 }
 
 // lookWhen says since when a cleaned attempt is one, too.
-func (h *Host) lookWhen(ctx context.Context, name mist.Name) (is attemptIs, since time.Time, err error) {
+func (h *Host) lookWhen(ctx context.Context, name engine.Name) (is attemptIs, since time.Time, err error) {
 	a, err := dbsqlc.New().AttemptGet(ctx, h.DB, dbsqlc.AttemptGetParams{
 		TranscodeID: name.Transcode, Number: int32(name.Attempt),
 	})
@@ -69,13 +70,13 @@ const orphanGrace = 3 * time.Second
 
 // sweepProcesses ends every MistProcLivepeer in our spool without an open attempt.
 func (h *Host) sweepProcesses(ctx context.Context) error {
-	running, err := mist.FindProcesses(h.BinDir)
+	running, err := h.Engine.Find()
 	if err != nil {
 		return fmt.Errorf("find processes: %w", err)
 	}
 	for _, process := range running {
-		name, err := mist.ParseName(filepath.Base(process.Dir))
-		if err != nil || filepath.Dir(process.Dir) != filepath.Clean(h.Spool) {
+		name, err := engine.ParseName(filepath.Base(process.Folder))
+		if err != nil || filepath.Dir(process.Folder) != filepath.Clean(h.Spool) {
 			continue
 		}
 		is, err := h.look(ctx, name)
@@ -85,46 +86,38 @@ func (h *Host) sweepProcesses(ctx context.Context) error {
 		if is == attemptOpen {
 			continue
 		}
-		h.Log.WarnContext(ctx, "orphan process ended", "pid", process.PID, "attempt", name)
-		if err := mist.Attach(process.ProcessRef).Stop(ctx, orphanGrace); err != nil {
-			return fmt.Errorf("end orphan %d: %w", process.PID, err)
+		h.Log.WarnContext(ctx, "orphan process ended", "pid", process.ID(), "attempt", name)
+		if err := process.Stop(ctx, orphanGrace); err != nil {
+			return fmt.Errorf("end orphan %d: %w", process.ID(), err)
 		}
 	}
 	return nil
 }
 
-// sweepMist removes pushes and streams of attempts that were cleaned up. Those of
-// attempts that the rows don't know are left alone: Mist may serve another Weir.
-func (h *Host) sweepMist(ctx context.Context) error {
-	status, err := h.Mist.Status(ctx)
+// sweepEngine removes what the Engine has of attempts that were cleaned up. What it has
+// of those that the rows don't know is left alone: it may serve another Weir.
+func (h *Host) sweepEngine(ctx context.Context) error {
+	look, err := h.Engine.Look(ctx)
 	if err != nil {
-		return fmt.Errorf("list what runs in Mist: %w", err)
+		return fmt.Errorf("list what runs: %w", err)
 	}
-	found, err := h.Mist.Streams(ctx)
+	found, err := h.Engine.Added(ctx)
 	if err != nil {
-		return fmt.Errorf("list streams: %w", err)
+		return fmt.Errorf("list what was added: %w", err)
 	}
-	for stream := range status.Streams {
-		if runs(status, stream) { // what has ended is no orphan
-			found = append(found, stream)
-		}
-	}
-	cleaned := map[mist.Name]bool{}
-	for _, stream := range found {
-		name, err := mist.ParseName(stream)
-		if err != nil {
-			continue
-		}
+	found = slices.AppendSeq(found, maps.Keys(look.Running))
+	cleaned := map[engine.Name]bool{}
+	for _, name := range found {
 		is, err := h.look(ctx, name)
 		if err != nil {
 			return err
 		}
 		cleaned[name] = is == attemptCleaned
 	}
-	for _, push := range status.Pushes {
-		if name, err := mist.ParseName(push.Stream); err == nil && cleaned[name] {
-			if err := h.Mist.StopPush(ctx, push.PID); err != nil {
-				return fmt.Errorf("stop orphan push %d: %w", push.PID, err)
+	for _, push := range look.Pushes {
+		if cleaned[push.Name] {
+			if err := h.Engine.StopPush(ctx, push.ID); err != nil {
+				return fmt.Errorf("stop orphan push %d: %w", push.ID, err)
 			}
 		}
 	}
@@ -133,7 +126,7 @@ func (h *Host) sweepMist(ctx context.Context) error {
 			continue
 		}
 		h.Log.WarnContext(ctx, "orphan streams removed", "attempt", name)
-		if err := h.Mist.RemoveStreams(ctx, name.Source(), name.Rendition()); err != nil {
+		if err := h.Engine.Remove(ctx, name); err != nil {
 			return fmt.Errorf("remove orphan streams: %w", err)
 		}
 	}
@@ -147,8 +140,8 @@ func (h *Host) sweepSpool(ctx context.Context) error {
 		return fmt.Errorf("list the spool: %w", err)
 	}
 	for _, entry := range entries {
-		name, err := mist.ParseName(entry.Name())
-		if err != nil || entry.Name() != name.String() {
+		name, err := engine.ParseName(entry.Name())
+		if err != nil {
 			continue // not ours
 		}
 		if err := h.removeFolder(ctx, name); err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/riverqueue/river"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/media"
-	"weir/mist"
 )
 
 const (
@@ -43,8 +43,6 @@ const (
 	// stopHold is how long a soft stop waits for pushes that can't wait for the next boot:
 	// most of River's softStop, and longer than Mist takes from its start to a first track.
 	stopHold = 8 * time.Second
-	// logLimit caps MistProcLivepeer's log in the spool.
-	logLimit = 4 << 20
 	// logShown is how much of it is told when it failed.
 	logShown = 600
 )
@@ -70,7 +68,7 @@ func (w *transcodeWorker) Work(ctx context.Context, job *river.Job[jobs.Transcod
 	s := &supervisor{
 		host:   w.host,
 		client: river.ClientFromContext[pgx.Tx](ctx),
-		name:   mist.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)},
+		name:   engine.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)},
 		log:    w.host.Log.With("transcode", job.Args.TranscodeID, "attempt", job.Args.Attempt, "job", job.ID),
 	}
 	if err := s.takeUp(ctx, job.ID); err != nil {
@@ -100,10 +98,10 @@ var errStopping = errors.New("the daemon stops")
 type supervisor struct {
 	host   *Host
 	client *river.Client[pgx.Tx]
-	name   mist.Name
+	name   engine.Name
 	log    *slog.Logger
 
-	process *mist.Process
+	process engine.Process
 	seen    jobs.Seen
 	// toldPreparing is when an encode's progress was last written down.
 	toldPreparing time.Time

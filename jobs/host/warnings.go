@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/media"
-	"weir/mist"
 )
 
 // Codes of the warnings that arise in this package. A size has one of its four,
@@ -26,11 +26,11 @@ const (
 
 // warningsOf is all that is to be said once a source is prepared: of the source as a
 // whole first, then of each rendition.
-func warningsOf(renditions []dbsqlc.Rendition, prepared *media.Prepared) []jobs.Warning {
+func (h *Host) warningsOf(renditions []dbsqlc.Rendition, prepared *media.Prepared) []jobs.Warning {
 	warnings := warningsOfMedia(prepared)
 	for i := range renditions {
 		r := &renditions[i]
-		plan := sizePlan(r, prepared)
+		plan := h.sizePlan(r, prepared)
 		if code, text := sizeDiffers(r, &plan); code != "" {
 			warnings = append(warnings, jobs.Warning{Code: code, Text: text, Rendition: r.Name})
 		}
@@ -54,7 +54,7 @@ func warningsOfMedia(prepared *media.Prepared) []jobs.Warning {
 }
 
 // sizeDiffers tells why a rendition is not of the size that was asked for; no code: it is.
-func sizeDiffers(r *dbsqlc.Rendition, plan *mist.SizePlan) (code, text string) {
+func sizeDiffers(r *dbsqlc.Rendition, plan *engine.SizePlan) (code, text string) {
 	var reasons []string
 	for _, reason := range []struct {
 		is         bool

@@ -9,6 +9,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/media"
+	"weir/mist"
 )
 
 func TestSizeWarnings(t *testing.T) {
@@ -30,7 +31,7 @@ func TestSizeWarnings(t *testing.T) {
 		if test.code != "" {
 			want = append(want, jobs.Warning{Code: test.code, Text: test.text, Rendition: "r"})
 		}
-		require.Equal(t, want, warningsOf([]dbsqlc.Rendition{r}, &prepared), "%v of %v", test.box, test.source)
+		require.Equal(t, want, (&Host{Engine: &mist.Engine{}}).warningsOf([]dbsqlc.Rendition{r}, &prepared), "%v of %v", test.box, test.source)
 	}
 }
 
