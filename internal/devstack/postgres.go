@@ -56,6 +56,8 @@ type PostgresConfig struct {
 	// Dir is an existing folder for its data, socket and log. It is given to
 	// the user that the server runs as.
 	Dir string
+	// Settings are more of the server's, as in NAME=VALUE; they win.
+	Settings []string
 }
 
 // StartPostgres makes a data folder and starts a server on it. It returns when
@@ -82,7 +84,7 @@ func StartPostgres(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) 
 		}
 		pg := &Postgres{URL: secret.Secret(address.String())}
 		pg.start = func() (*process, error) {
-			return startProcess("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who),
+			return startProcess("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who, cfg.Settings),
 				syscall.SIGQUIT) // its immediate shutdown: ends its own children too
 		}
 		if err := pg.Restart(ctx); err != nil {
@@ -126,7 +128,7 @@ func (p *Postgres) answers(ctx context.Context) error {
 // postgresCommand runs the server in the foreground. It keeps what kill -9 of
 // it must not lose (synchronous_commit stays on), and gives up what only a
 // crash of the machine would need.
-func postgresCommand(bin, dir string, port int, who *syscall.Credential) *exec.Cmd {
+func postgresCommand(bin, dir string, port int, who *syscall.Credential, more []string) *exec.Cmd {
 	settings := []string{
 		"listen_addresses=" + loopback,
 		"port=" + strconv.Itoa(port),
@@ -141,7 +143,7 @@ func postgresCommand(bin, dir string, port int, who *syscall.Credential) *exec.C
 		"timezone=UTC",
 	}
 	args := []string{"-D", filepath.Join(dir, "data")}
-	for _, s := range settings {
+	for _, s := range append(settings, more...) {
 		args = append(args, "-c", s)
 	}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // lives until Close, not until a context ends

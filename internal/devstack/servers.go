@@ -37,7 +37,7 @@ func StartServers(ctx context.Context, cfg *ServersConfig) (_ *Servers, err erro
 		return nil, err
 	}
 	s.closers.add(s.Folder.Close)
-	if s.Postgres, err = startPostgresIn(ctx, s.Folder); err != nil {
+	if s.Postgres, err = startPostgresIn(ctx, s.Folder, nil); err != nil {
 		return nil, err
 	}
 	s.closers.add(s.Postgres.Close)
@@ -63,12 +63,12 @@ func (s *Servers) Env() []string {
 // Close ends both and removes their folder. Idempotent.
 func (s *Servers) Close() error { return s.closers.close() }
 
-func startPostgresIn(ctx context.Context, folder *Folder) (*Postgres, error) {
+func startPostgresIn(ctx context.Context, folder *Folder, settings []string) (*Postgres, error) {
 	dir, err := folder.Make("postgres")
 	if err != nil {
 		return nil, err
 	}
-	return StartPostgres(ctx, &PostgresConfig{Dir: dir})
+	return StartPostgres(ctx, &PostgresConfig{Dir: dir, Settings: settings})
 }
 
 func startS3In(ctx context.Context, folder *Folder, binDir string) (*S3, error) {

@@ -72,6 +72,8 @@ type Config struct {
 	// Database is an existing database, which is migrated and kept. Where both
 	// are empty the stack starts a private Postgres.
 	Database secret.Secret
+	// PostgresSettings are more of the private Postgres's, as in NAME=VALUE.
+	PostgresSettings []string
 	// S3 is an existing server; nil starts a private one.
 	S3 *S3
 	// Bucket is an existing bucket; empty makes one.
@@ -205,7 +207,7 @@ func (s *Stack) startDatabase(ctx context.Context) error {
 	}
 	server := s.cfg.DatabaseServer
 	if server == "" {
-		postgres, err := startPostgresIn(ctx, s.Folder)
+		postgres, err := startPostgresIn(ctx, s.Folder, s.cfg.PostgresSettings)
 		if err != nil {
 			return err
 		}

@@ -40,9 +40,14 @@ const (
 	goalStart    = time.Second
 	goalCallback = 1500 * time.Millisecond
 	goalAdded    = 0.2 // of what plain ffmpeg needs
+	goalWrites   = 40  // transactions of one transcode
+	goalIdle     = 3   // statements a second
 )
 
-var speedOnly = flag.Bool("speed", false, "measure only what is added to a minute of 720p30")
+var (
+	speedOnly = flag.Bool("speed", false, "measure only what is added to a minute of 720p30")
+	costOnly  = flag.Bool("cost", false, "measure only what Postgres is asked")
+)
 
 func main() {
 	flag.Parse()
@@ -63,6 +68,7 @@ func begin(ctx context.Context) (err error) {
 	}
 	stack, err := devstack.Start(ctx, &devstack.Config{
 		BinDir: filepath.Dir(self), Settings: map[string]string{"WEIR_LOG_FORMAT": "json"},
+		PostgresSettings: []string{"shared_preload_libraries=pg_stat_statements"},
 	})
 	if err != nil {
 		return err
@@ -70,8 +76,11 @@ func begin(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, stack.Close()) }()
 	b := &bench{stack: stack}
 	measure := b.measure
-	if *speedOnly {
+	switch {
+	case *speedOnly:
 		measure = b.measureSpeed
+	case *costOnly:
+		measure = b.measureCost
 	}
 	if err := measure(ctx); err != nil {
 		return err
@@ -134,6 +143,9 @@ func (b *bench) measure(ctx context.Context) error {
 		return err
 	}
 	b.add("daemon after the transcodes, resident", "MB", "", 0, after)
+	if err := b.cost(ctx, source); err != nil {
+		return err
+	}
 	if err := b.memory(ctx, dir); err != nil {
 		return err
 	}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"weir/internal/devstack"
+)
+
+const (
+	// idleFor is how long an idle daemon's statements are counted: several of all that it
+	// does every so often.
+	idleFor = 30 * time.Second
+	// costRounds is how many transcodes are counted.
+	costRounds = 3
+)
+
+// asked is what Postgres was asked so far: statements (of the server's own count), and
+// transactions that wrote, each of which takes a number.
+type asked struct {
+	statements, writes int64
+	at                 time.Time
+}
+
+func count(ctx context.Context, db *pgx.Conn) (asked, error) {
+	a := asked{at: time.Now()}
+	// Our own two are left out, and what only begins and ends transactions.
+	err := db.QueryRow(ctx, `SELECT coalesce(sum(calls), 0)::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+		FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%' AND query !~* '^(begin|commit|rollback)'`).Scan(&a.statements, &a.writes)
+	if err != nil {
+		return a, fmt.Errorf("count statements: %w", err)
+	}
+	return a, nil
+}
+
+// measureCost is the cost alone.
+func (b *bench) measureCost(ctx context.Context) error {
+	dir, err := b.stack.Folder.Make("bench")
+	if err != nil {
+		return err
+	}
+	source := filepath.Join(dir, "source.mp4")
+	if err := devstack.MakeClip(ctx, source, devstack.Clip{}); err != nil {
+		return err
+	}
+	return b.cost(ctx, source)
+}
+
+// cost is what a transcode asks of Postgres, and an idle daemon.
+func (b *bench) cost(ctx context.Context, source string) error {
+	db, err := pgx.Connect(ctx, string(b.stack.Database))
+	if err != nil {
+		return fmt.Errorf("connect to the stack's database: %w", err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
+	if _, err := db.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS pg_stat_statements`); err != nil {
+		return fmt.Errorf("count statements (the server needs its contrib modules): %w", err)
+	}
+	before, err := count(ctx, db)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(idleFor):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	idle, err := count(ctx, db)
+	if err != nil {
+		return err
+	}
+	seconds := idle.at.Sub(before.at).Seconds()
+	b.add("idle daemon: statements a second", "", fmt.Sprintf("under %d", goalIdle), goalIdle, float64(idle.statements-before.statements)/seconds)
+	b.add("idle daemon: transactions that write, a second", "", "", 0, float64(idle.writes-before.writes)/seconds)
+	var writes, statements, rate []float64
+	for i := range costRounds {
+		from, err := count(ctx, db)
+		if err != nil {
+			return err
+		}
+		if _, err := b.transcode(ctx, fmt.Sprintf("cost-%d", i), source, ladder()); err != nil {
+			return err
+		}
+		to, err := count(ctx, db)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, float64(to.writes-from.writes))
+		statements = append(statements, float64(to.statements-from.statements))
+		rate = append(rate, float64(to.statements-from.statements)/to.at.Sub(from.at).Seconds())
+	}
+	b.add("one transcode of 20 s, three renditions: transactions that write", "", fmt.Sprintf("%d or fewer", goalWrites), goalWrites, writes...)
+	b.add("  statements", "", "", 0, statements...)
+	b.add("  statements a second", "", "", 0, rate...)
+	return nil
+}
