@@ -19,9 +19,13 @@ func TestProgressIsWrittenInPlace(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Release()
 	_, err = conn.Exec(t.Context(), `SET session_replication_role = replica;
+		CREATE TEMP TABLE made AS SELECT gen_random_uuid() AS id FROM generate_series(1, 200);
+		INSERT INTO weir.transcodes (id, tenant, form, request, request_digest, source_url, source_sealed, output_url, output_sealed,
+		       callback_url, callback_sealed, attempts_left, state, attempt, host_id)
+		SELECT id, 't', 'v1', '{}', '', '', '', '', '', '', '', 2, 'running', 1, 'mist-1' FROM made;
 		INSERT INTO weir.renditions (transcode_id, name, ordinal, width, height, bitrate, state, attempt)
 		SELECT id, 'r' || ordinal, ordinal, 1, 1, 1, 'pushing', 1
-		  FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 200)) t, generate_series(0, 2) ordinal ORDER BY id`)
+		  FROM made, generate_series(0, 2) ordinal ORDER BY id`)
 	require.NoError(t, err)
 	// So many versions have room beside the old ones, which a transaction of anybody may
 	// keep from being cleared away.
@@ -30,8 +34,9 @@ func TestProgressIsWrittenInPlace(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT array_agg(DISTINCT transcode_id) FROM weir.renditions").Scan(&ids))
 	for second := range int64(seconds) {
 		for _, id := range ids {
-			require.NoError(t, dbsqlc.New().RenditionSetProgress(t.Context(), conn, dbsqlc.RenditionSetProgressParams{
-				TranscodeID: id, Name: "r1", Attempt: 1, PushedMs: 1000 * (second + 1),
+			require.NoError(t, dbsqlc.New().TranscodeTell(t.Context(), conn, dbsqlc.TranscodeTellParams{
+				Transcodes: []uuid.UUID{id}, Attempts: []int32{1}, Ratios: []float64{0.2 * float64(second+1)},
+				Of: []uuid.UUID{id}, Names: []string{"r1"}, Pushed: []int64{1000 * (second + 1)},
 			}))
 		}
 	}

@@ -216,10 +216,20 @@ CREATE TABLE weir.hosts (
     spool_room_bytes bigint DEFAULT 0 NOT NULL,
     booted_at timestamp with time zone DEFAULT now() NOT NULL,
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    mist_silent_from timestamp with time zone,
+    spool_id uuid,
     CONSTRAINT hosts_id_check CHECK (((id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(id) <= 40))),
     CONSTRAINT hosts_slots_check CHECK (((slots >= 1) AND (slots <= 1000)))
 )
 WITH (fillfactor='50');
+
+-- Name: identity; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.identity (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    only_ boolean DEFAULT true NOT NULL,
+    CONSTRAINT identity_only__check CHECK (only_)
+);
 
 -- Name: mist_events; Type: TABLE; Schema: weir; Owner: -
 
@@ -1000,6 +1010,11 @@ ALTER TABLE ONLY weir.callbacks
 
 ALTER TABLE ONLY weir.hosts
     ADD CONSTRAINT hosts_pkey PRIMARY KEY (id);
+
+-- Name: identity identity_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.identity
+    ADD CONSTRAINT identity_pkey PRIMARY KEY (only_);
 
 -- Name: mist_events mist_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 

@@ -14,6 +14,9 @@ import (
 // what it would write is not there any more, or not yet.
 var ErrPushNotStarted = errors.New("the push did not start, check that the stream is online and that its target can be written")
 
+// ErrSettings: an Engine can't be used as it is set up, and no waiting mends that.
+var ErrSettings = errors.New("it can't be used with these settings")
+
 // Info identifies a running Engine.
 type Info struct {
 	Version string

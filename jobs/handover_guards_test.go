@@ -22,7 +22,6 @@ func guards() []guard {
 		attempts   = "../sql/attempts.sql"
 		hosts      = "../sql/hosts.sql"
 		renditions = "../sql/renditions.sql"
-		rows       = "../sql/river_jobs.sql"
 		transcodes = "../sql/transcodes.sql"
 		byAttempt  = "attempt = @attempt"
 		byBoot     = "boot_id = @boot_id"
@@ -68,10 +67,9 @@ func guards() []guard {
 		{"reap: holder", "lose.go", "func (d Decider) Lose(", "*t.HostID != host"},
 		{"reap: ended", "lose.go", "func (d Decider) Lose(", "Terminal(t.State)"},
 		{"reap: all stored", "lose.go", "func (d Decider) Lose(", "allOK("},
-		{"boot: take over", "host/host.go", "func (h *Host) Boot(", "h.takeOver("},
-		{"sweep: take over", "host/sweep.go", "func (h *Host) sweepJobs(", "h.takeOver("},
-		{"sweep: transcodes", rows, "-- name: RiverJobLostTranscodes ", "a.cleaned_at IS NULL"},
-		{"sweep: stores", rows, "-- name: RiverJobLostStores ", "r.state = 'pushed'"},
+		{"reconcile: owner", "work.go", "func (w *Work) Abandoned(", "!works(w)"},
+		{"reconcile: attempts", hosts, "-- name: HostWork ", "a.cleaned_at IS NULL"},
+		{"reconcile: stores", hosts, "-- name: HostWork ", "r.state = 'pushed'"},
 	}
 }
 
@@ -138,10 +136,9 @@ func TestHandoverGuards(t *testing.T) {
 		{[]string{"reap: holder"}, small, "taken from a host that is alive"},
 		{[]string{"reap: ended", "requeue: state"}, small, "an end was changed"},
 		{[]string{"reap: all stored"}, fleet{hosts: 1, transcodes: 1, attempts: 2, faults: 2}, "failed with all its renditions stored"},
-		{[]string{"boot: take over", "sweep: take over"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
-		{[]string{"sweep: take over"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 2}, "nothing brings it to its end"},
-		{[]string{"sweep: transcodes"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
-		{[]string{"sweep: stores"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
+		{[]string{"reconcile: owner"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
+		{[]string{"reconcile: attempts"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
+		{[]string{"reconcile: stores"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
 	} {
 		for _, name := range test.without {
 			named[name] = true

@@ -628,18 +628,15 @@ func (m *model) live(s *system, h int) {
 	}
 }
 
-// boot is [Host.Boot]: HostBoot and takeOver.
+// boot is [Host.Boot]: HostBoot. What an older boot had is the next comparison's.
 func (m *model) boot(s *system, h int) {
 	host := &s.hosts[h]
 	host.boot++
 	host.lease = true
 	s.daemons[h][host.boot] = daemon{runs: true}
-	if !m.off["boot: take over"] {
-		m.giveBack(s, h, func(job jobIs) bool { return job > jobRunning && job != runningBy(int(host.boot)) })
-	}
 }
 
-// giveBack makes running jobs of a host available: takeOver by new rows, a daemon
+// giveBack makes running jobs of a host available: a comparison by new rows, a daemon
 // that ends softly by River's snooze.
 func (m *model) giveBack(s *system, h int, which func(jobIs) bool) {
 	for t := range m.transcodes {
@@ -679,10 +676,10 @@ func (m *model) renew(s *system, h, b int) {
 	}
 }
 
-// sweep is [Host.sweepJobs]: what has no job gets one.
+// sweep is [Host.reconcileJobs]: what nobody works on gets a job.
 func (m *model) sweep(s *system, h, b int) {
 	to := *s
-	if !m.off["sweep: take over"] && int(s.hosts[h].boot) == b {
+	if !m.off["reconcile: owner"] && int(s.hosts[h].boot) == b {
 		m.giveBack(&to, h, func(job jobIs) bool { return job > jobRunning && job != runningBy(b) })
 	}
 	for t := range m.transcodes {
@@ -691,16 +688,16 @@ func (m *model) sweep(s *system, h, b int) {
 			if !a.is || int(a.host) != h {
 				continue
 			}
-			if a.job == jobEnded && a.stage != cleaned && !m.off["sweep: transcodes"] {
+			if a.job == jobEnded && a.stage != cleaned && !m.off["reconcile: attempts"] {
 				a.job = jobAvailable
 			}
-			if row := &to.transcodes[t]; a.store == jobEnded && row.rendition == pushed && int(row.of) == n && !m.off["sweep: stores"] {
+			if row := &to.transcodes[t]; a.store == jobEnded && row.rendition == pushed && int(row.of) == n && !m.off["reconcile: stores"] {
 				a.store = jobAvailable
 			}
 		}
 	}
 	if to != *s {
-		m.may(step{to: to, what: say("boot %d.%d sweeps", h, b)})
+		m.may(step{to: to, what: say("boot %d.%d compares", h, b)})
 	}
 }
 

@@ -10,13 +10,19 @@ import (
 const (
 	// PollEvery is the most that a lost trigger costs.
 	PollEvery = time.Second
-	// MistPatience is how long Mist may be silent under a running attempt: longer than
+	// mistPatience is how long Mist may be silent under a running attempt: longer than
 	// its controller takes to come back, shorter than Studio's patience.
-	MistPatience = 45 * time.Second
+	mistPatience = 45 * time.Second
 	// TrackPatience is how long a LIVE_TRACK_LIST may be on its way: Mist tells within
 	// a quarter of a second. A push that starts when the process has ended already finds
 	// no stream, and a short source is through in a second or two.
 	TrackPatience = 300 * time.Millisecond
+
+	// startLimit is for two calls to Mist and a fork.
+	startLimit = 30 * time.Second
+	// stopHold is how long a soft stop waits for pushes that can't wait for the next boot:
+	// most of River's softStop, and longer than Mist takes from its start to a first track.
+	stopHold = 8 * time.Second
 
 	// startFloor is how long a process may take from its start to its first post beside
 	// reading its source: the real one takes two seconds, or hangs for 45.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -59,8 +60,19 @@ type Seen struct {
 	Gone    map[string]time.Time
 	// FileBytes holds the sizes of the renditions' files; one without a file is not in it.
 	FileBytes map[string]int64
+	// Whole holds the renditions whose file has the source's last picture.
+	Whole map[string]bool
 	// ProgressAt is when any of this last changed.
 	ProgressAt time.Time
+	// SilentFrom is since when Mist answers nothing; zero: it answers. The rest is then of
+	// the last time that it did.
+	SilentFrom time.Time
+	// Refused holds the renditions whose push Mist did not take.
+	Refused map[string]bool
+	// LetGo: what ran was stopped, because this host's lease was about to end.
+	LetGo bool
+	// StopFrom is since when the daemon stops softly; zero: it does not.
+	StopFrom time.Time
 }
 
 // Do is what a supervisor does next.
@@ -93,6 +105,8 @@ const (
 	DoClean Do = "clean"
 	// DoWait waits for a wake-up, a poll at the most.
 	DoWait Do = "wait"
+	// DoLeave: the daemon stops; what runs is left to the next boot.
+	DoLeave Do = "leave"
 	// DoNothing: the attempt is cleaned up; the supervisor ends.
 	DoNothing Do = "nothing"
 )
@@ -104,6 +118,9 @@ type Action struct {
 	Failure   *Failure
 	// Rerun says why it starts again.
 	Rerun bool
+	// Within is how long it may take; 0: there is no bound but its own. Failure is what the
+	// attempt fails with where it takes longer.
+	Within time.Duration
 }
 
 // Plan decides what a supervisor does next. It is pure: the same rows at the same
@@ -114,28 +131,56 @@ func Plan(rows Rows, now time.Time) Action {
 	switch {
 	case a.CleanedAt != nil:
 		return Action{Do: DoNothing}
+	case !rows.Seen.StopFrom.IsZero() && !holds(rows, now):
+		return Action{Do: DoLeave}
 	case Terminal(rows.Transcode.State), rows.Transcode.Attempt != a.Number, a.Outcome != nil:
 		// Ended, cancelled, or a newer attempt has it: this one may only clean up.
 		return Action{Do: DoClean}
 	case allOK(rows.Renditions):
 		// The stores of an attempt before this one came through after all.
 		return Action{Do: DoSettle}
+	case rows.Seen.LetGo && !nothingOpen(rows):
+		return Action{Do: DoFail, Failure: Failed(CodeHostLost, StageTranscode, "it could not renew its lease")}
 	}
 	switch a.Stage {
 	case AttemptPlaced:
-		return Action{Do: DoFetch}
+		return bounded(DoFetch, a.StartedAt, StageCeiling, CodeFetchSlow, StageFetch, now)
 	case AttemptFetched:
-		return Action{Do: DoPrepare}
+		return bounded(DoPrepare, a.FetchedAt, StageCeiling, CodePrepareSlow, StagePrepare, now)
 	case AttemptPrepared:
 		if nothingOpen(rows) {
 			return Action{Do: DoFinish} // given up between two starts; stores still work on the rest
 		}
-		return Action{Do: DoStart}
+		return bounded(DoStart, nil, startLimit, CodeMistUnavailable, StageTranscode, now)
 	case AttemptStarted:
 		return planStarted(rows, now)
 	default:
 		return Action{Do: DoClean}
 	}
+}
+
+// bounded is a step that fails the attempt when it is not done within limit from a time; nil:
+// from now.
+func bounded(do Do, from *time.Time, limit time.Duration, code string, stage Stage, now time.Time) Action {
+	late := Failed(code, stage, fmt.Sprintf("it was given %s", limit)).Telling(fmt.Sprintf("more than %s", limit))
+	left := limit
+	if from != nil {
+		left -= max(0, now.Sub(*from))
+	}
+	if left <= 0 {
+		return Action{Do: DoFail, Failure: late}
+	}
+	return Action{Do: do, Failure: late, Within: left}
+}
+
+// holds says whether a soft stop has to wait. Mist keeps no rendition for the next boot
+// once its process has ended: pushes that have begun run on without us, others never
+// begin.
+func holds(rows Rows, now time.Time) bool {
+	return rows.Attempt.Stage == AttemptStarted && rows.Attempt.Outcome == nil && now.Sub(rows.Seen.StopFrom) < stopHold &&
+		slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool {
+			return r.State == RenditionExpected && r.Attempt == rows.Attempt.Number
+		})
 }
 
 func allOK(renditions []dbsqlc.Rendition) bool {
@@ -150,9 +195,16 @@ func nothingOpen(rows Rows) bool {
 }
 
 func planStarted(rows Rows, now time.Time) Action {
+	if silent := rows.Seen.SilentFrom; !silent.IsZero() && !nothingOpen(rows) {
+		if now.Sub(silent) >= mistPatience {
+			return Action{Do: DoFail, Failure: Failed(CodeMistUnavailable, StageTranscode, rows.Seen.ProcessText)}
+		}
+		return Action{Do: DoWait}
+	}
 	open := 0
 	track := false // a rendition waits for its push
-	lost := false  // a rendition came back, and its push did not get it
+	var refused *dbsqlc.Rendition
+	lost := false // a rendition came back, and its push did not get it
 	seen := rows.Seen
 	looked := !seen.At.IsZero()
 	for i := range rows.Renditions {
@@ -163,7 +215,12 @@ func planStarted(rows Rows, now time.Time) Action {
 		switch r.State {
 		case RenditionExpected:
 			open++
-			track = track || Pushable(r, rows.Attempt.Number)
+			if Pushable(r, rows.Attempt.Number) {
+				track = true
+				if seen.Refused[r.Name] {
+					refused = r
+				}
+			}
 		case RenditionPushing:
 			open++
 			action := planPushing(rows, r, now)
@@ -189,6 +246,8 @@ func planStarted(rows Rows, now time.Time) Action {
 		return Action{Do: DoFail, Failure: Failed(CodeDeadline, StageTranscode, seen.ProcessText)}
 	case looked && now.Sub(seen.ProgressAt) >= progressPatience(&rows.Attempt):
 		return Action{Do: DoFail, Failure: Failed(CodeNoProgress, StageTranscode, seen.ProcessText)}
+	case refused != nil && ended && rows.Attempt.Reruns >= rerunsMost:
+		return Action{Do: DoFailRendition, Rendition: refused, Failure: Failed(CodePushFailed, StagePush, "Mist took no push of its track")}
 	case track && (!ended || rows.Attempt.Reruns >= rerunsMost):
 		// Behind the watchdogs: Mist may not take it, again and again.
 		return Action{Do: DoPush}
@@ -235,8 +294,8 @@ func (s *Seen) cutShort(name string) bool {
 }
 
 // planPushing tells whether a push is over. RECORDING_END comes a second before
-// PUSH_END, and is believed where the file is as large as it says; else Mist's own
-// list decides. Whether the file is whole is judged by what is in it, later; but one
+// PUSH_END, and is believed where the file is as large as it says and has the source's
+// last picture: anybody may post one. Else Mist's own list decides. Whether the file is whole is judged by what is in it, later; but one
 // whose stream ended under it is pushed again, from another run of the process, as
 // long as there may be one ([DoStartAgain]).
 func planPushing(rows Rows, r *dbsqlc.Rendition, now time.Time) Action {
@@ -245,7 +304,7 @@ func planPushing(rows Rows, r *dbsqlc.Rendition, now time.Time) Action {
 	again := rows.Attempt.Reruns < rerunsMost && !seen.GaveUp
 	lost := r.RecordedReason != nil && (slices.Contains(lostReasons, *r.RecordedReason) ||
 		*r.RecordedReason == wroteAll && seen.cutShort(r.Name))
-	if !lost && r.RecordedBytes != nil && *r.RecordedBytes > 0 && bytes == *r.RecordedBytes {
+	if !lost && r.RecordedBytes != nil && *r.RecordedBytes > 0 && bytes == *r.RecordedBytes && (seen.Whole[r.Name] || !seen.Pushing[r.Name]) {
 		return Action{Do: DoPushed, Rendition: r}
 	}
 	switch {

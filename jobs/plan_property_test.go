@@ -163,9 +163,9 @@ type trigger struct {
 type machine struct {
 	row dbsqlc.Attempt
 
-	done, gone              bool // the supervisor has ended; it let go
-	seen                    Seen
-	tracksFrom, troubleFrom time.Time
+	done, gone bool // the supervisor has ended; it let go
+	seen       Seen
+	tracksFrom time.Time
 
 	dead               bool
 	leaseUntil, backAt time.Time
@@ -174,6 +174,7 @@ type machine struct {
 	says               bool      // and its log says so
 	alive              bool
 	refuses            bool // pushes, for ever
+	refused            map[string]bool
 	media              time.Duration
 	ran                time.Duration
 	silentUntil        time.Time
@@ -333,7 +334,7 @@ func (s *sim) move(m *machine, pause time.Duration) {
 		}
 	}
 	if s.is(s.chaos.silent) {
-		m.silentUntil = s.now.Add(time.Duration(s.rng.Int64N(int64(2 * MistPatience))))
+		m.silentUntil = s.now.Add(time.Duration(s.rng.Int64N(int64(2 * mistPatience))))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.pushes)) {
 		push, written := m.pushes[name], m.files[name]
@@ -384,7 +385,13 @@ func (s *sim) forge() {
 	case 0:
 		s.setTrack(attempt, r.Ordinal, s.rng.Int32N(8))
 	case 1:
-		s.setRecorded(attempt, r.Name, s.rng.Int64N(5000), "forged")
+		bytes := s.rng.Int64N(5000)
+		for _, m := range s.machines {
+			if file := m.files[r.Name]; m.row.Number == attempt && file.bytes > 0 && s.is(0.5) {
+				bytes = file.bytes // who forges may see how large it is
+			}
+		}
+		s.setRecorded(attempt, r.Name, bytes, "forged")
 	default: // PUSH_END, which only wakes
 	}
 }
@@ -406,7 +413,7 @@ func (s *sim) place() {
 	}
 	m := &machine{
 		row:     dbsqlc.Attempt{Number: t.Attempt, Stage: AttemptPlaced},
-		refuses: s.is(s.chaos.refuses), missing: map[int32]bool{}, tracks: map[int32]bool{},
+		refuses: s.is(s.chaos.refuses), missing: map[int32]bool{}, tracks: map[int32]bool{}, refused: map[string]bool{},
 		// The same in every run of a seed, whatever else it throws the dice for.
 		media:  mediaFrom + time.Duration(s.seed%8)*time.Second,
 		pushes: map[string]*listed{}, files: map[string]file{}, stores: map[string]bool{},
@@ -450,15 +457,14 @@ func (s *sim) supervise(m *machine) bool {
 	if s.transcode.State == StatePlaced && s.transcode.Attempt == m.row.Number {
 		s.become(StateRunning) // takeUp
 	}
-	if m.row.Stage == AttemptStarted && m.row.Outcome == nil && !s.observe(m) {
-		return false
+	if m.row.Stage == AttemptStarted && m.row.Outcome == nil {
+		s.observe(m)
 	}
-	if m.gone && m.row.Outcome == nil {
-		s.giveUp(m, Failed(CodeHostLost, StageTranscode, ""))
-		m.gone = false
-		return true
-	}
+	m.seen.LetGo = m.gone
 	action := s.plan(m)
+	if action.Failure != nil && action.Failure.Code == CodeHostLost {
+		m.gone = false
+	}
 	if s.is(s.chaos.races) {
 		s.pass(10 * time.Millisecond)
 		s.do(m, action)
@@ -498,26 +504,23 @@ func (s *sim) text(v any) string {
 }
 
 // observe is [supervisor.observe]: what Mist and the spool say, and tracks that no
-// trigger told of. False: Mist is silent, or it is given up.
-func (s *sim) observe(m *machine) bool {
+// trigger told of.
+func (s *sim) observe(m *machine) {
 	if s.now.Before(m.silentUntil) {
-		if m.troubleFrom.IsZero() {
-			m.troubleFrom = s.now
+		if m.seen.SilentFrom.IsZero() {
+			m.seen.SilentFrom = s.now
 		}
-		if s.now.Sub(m.troubleFrom) >= MistPatience {
-			s.giveUp(m, Failed(CodeMistUnavailable, StageTranscode, ""))
-		}
-		return false
+		return
 	}
-	m.troubleFrom = time.Time{}
 	seen := Seen{At: s.now, ProcessAlive: m.alive, EndedAt: m.seen.EndedAt, ProgressAt: m.seen.ProgressAt,
 		Reading: m.hungAt.IsZero(), Posted: m.seen.Posted || len(m.tracks) > 0, Hung: m.says,
-		Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}}
+		Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}, Whole: map[string]bool{}, Refused: maps.Clone(m.refused)}
 	for name := range m.pushes {
 		seen.Pushing[name] = true
 	}
 	for name, file := range m.files {
 		seen.FileBytes[name] = file.bytes
+		seen.Whole[name] = file.whole
 	}
 	for _, r := range s.renditions {
 		if r.State == RenditionPushing && !seen.Pushing[r.Name] {
@@ -551,7 +554,6 @@ func (s *sim) observe(m *machine) bool {
 			s.setTrack(m.row.Number, i, i)
 		}
 	}
-	return true
 }
 
 // die ends a host, for a while or for ever.
@@ -566,8 +568,8 @@ func (s *sim) die(m *machine) {
 // restart forgets all that is in memory.
 func (s *sim) restart(m *machine) {
 	s.tell("attempt %d: restart", m.row.Number)
-	m.seen, m.gone = Seen{}, false
-	m.tracksFrom, m.troubleFrom = time.Time{}, time.Time{}
+	m.seen, m.gone, m.refused = Seen{}, false, map[string]bool{}
+	m.tracksFrom = time.Time{}
 }
 
 // do does an action, as [supervisor.step]; it says whether a row has to have moved.
@@ -693,10 +695,9 @@ func (s *sim) pushAll(m *machine) (moves bool) {
 	for i := range s.renditions {
 		r := &s.renditions[i]
 		switch {
-		case !Pushable(r, m.row.Number), m.alive && m.refuses:
-		case !m.alive:
-			s.failRendition(m, r.Name, Failed(CodePushFailed, StagePush, ""))
-			moves = true
+		case !Pushable(r, m.row.Number):
+		case !m.alive, m.refuses:
+			m.refused[r.Name] = true
 		case !s.push(m, r):
 			return false
 		default:

@@ -13,6 +13,7 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	outcome, duration, longAgo := OutcomeFailed, int64(20_000), now.Add(-transcodeLimit(20_000))
+	past := now.Add(-StageCeiling)
 	track, bytes, reason := int32(0), int64(100), "WRITE_FAILURE"
 	attempt := func(stage string) dbsqlc.Attempt { return dbsqlc.Attempt{Number: 2, Stage: stage} }
 	running := dbsqlc.Transcode{State: StateRunning, Attempt: 2}
@@ -72,7 +73,9 @@ func TestPlan(t *testing.T) {
 		{"a track", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)}, alive, DoPush, ""},
 		{"pushing", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)}, with(alive, pushing), DoWait, ""},
 		{"recorded, and the file is as large", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, recorded)},
-			with(alive, func(s *Seen) { pushing(s); s.FileBytes = map[string]int64{"a": 100} }), DoPushed, ""},
+			with(alive, func(s *Seen) { pushing(s); hundred(s); s.Whole = map[string]bool{"a": true} }), DoPushed, ""},
+		{"a forged end that names its size", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, recorded)},
+			with(alive, func(s *Seen) { pushing(s); hundred(s) }), DoWait, ""},
 		{"recorded, but the file is smaller", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, recorded)},
 			with(alive, func(s *Seen) { pushing(s); s.FileBytes = map[string]int64{"a": 99} }), DoWait, ""},
 		{"no trigger, but the push is gone", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)},
@@ -160,6 +163,26 @@ func TestPlan(t *testing.T) {
 		{"ok through an earlier attempt's stores", running, attempt(AttemptPlaced), []dbsqlc.Rendition{rendition(RenditionOK, nil)}, Seen{}, DoSettle, ""},
 		{"standing still", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
 			with(alive, func(s *Seen) { s.ProgressAt = now.Add(-progressPatience(&dbsqlc.Attempt{})) }), DoFail, CodeNoProgress},
+
+		{"Mist is silent", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(alive, func(s *Seen) { s.SilentFrom = now.Add(1 - mistPatience) }), DoWait, ""},
+		{"for too long", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(alive, func(s *Seen) { s.SilentFrom = now.Add(-mistPatience) }), DoFail, CodeMistUnavailable},
+		{"the lease was lost", running, attempt(AttemptFetched), nil, Seen{LetGo: true}, DoFail, CodeHostLost},
+		{"but all is ok", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionOK, nil)}, Seen{LetGo: true}, DoSettle, ""},
+		{"the daemon stops", running, attempt(AttemptPlaced), nil, Seen{StopFrom: now}, DoLeave, ""},
+		{"the daemon stops, nothing is begun that can't wait", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionPushing, tracked)},
+			with(alive, func(s *Seen) { pushing(s); s.StopFrom = now }), DoLeave, ""},
+		{"the daemon stops, a push is to come", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(alive, func(s *Seen) { s.StopFrom = now }), DoPush, ""},
+		{"the daemon stops, and it does not come", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, nil)},
+			with(alive, func(s *Seen) { s.StopFrom = now.Add(-stopHold) }), DoLeave, ""},
+		{"Mist takes no push", running, attempt(AttemptStarted), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(alive, func(s *Seen) { s.Refused = map[string]bool{"a": true} }), DoPush, ""},
+		{"and the last rerun is over", running, began(0, rerunsUsed), []dbsqlc.Rendition{rendition(RenditionExpected, tracked)},
+			with(gone, func(s *Seen) { s.Refused = map[string]bool{"a": true} }), DoFailRendition, CodePushFailed},
+		{"a fetch that has had its time", running, dbsqlc.Attempt{Number: 2, Stage: AttemptPlaced, StartedAt: &past}, nil, Seen{}, DoFail, CodeFetchSlow},
+		{"and a preparation", running, dbsqlc.Attempt{Number: 2, Stage: AttemptFetched, FetchedAt: &past}, nil, Seen{}, DoFail, CodePrepareSlow},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -90,40 +89,6 @@ func NewClient(cfg *Config, rooms ...Room) (*river.Client[pgx.Tx], error) {
 		return nil, fmt.Errorf("open River: %w", err)
 	}
 	return client, nil
-}
-
-// Again inserts a new job in place of one whose owner died, and names it in the
-// rows that name the old one.
-func (d Decider) Again(ctx context.Context, old dbsqlc.RiverJobOrphansRow) error {
-	switch old.Kind {
-	case TranscodeArgs{}.Kind():
-		var args TranscodeArgs
-		if err := json.Unmarshal(old.Args, &args); err != nil {
-			return fmt.Errorf("read arguments: %w", err)
-		}
-		return d.InsertTranscode(ctx, args, old.Queue)
-	case StoreArgs{}.Kind():
-		var args StoreArgs
-		if err := json.Unmarshal(old.Args, &args); err != nil {
-			return fmt.Errorf("read arguments: %w", err)
-		}
-		return d.InsertStore(ctx, args, old.Queue)
-	case CallbackArgs{}.Kind():
-		var args CallbackArgs
-		if err := json.Unmarshal(old.Args, &args); err != nil {
-			return fmt.Errorf("read arguments: %w", err)
-		}
-		return d.InsertCallback(ctx, args)
-	case ResidueArgs{}.Kind():
-		var args ResidueArgs
-		if err := json.Unmarshal(old.Args, &args); err != nil {
-			return fmt.Errorf("read arguments: %w", err)
-		}
-		_, err := d.River.InsertTx(ctx, d.Tx, args, nil)
-		return err
-	default:
-		return nil // periodic kinds come by themselves
-	}
 }
 
 // InsertTranscode inserts an attempt's job, and names it in the attempt's row.

@@ -119,6 +119,12 @@ func (c *clock) dts(segment int) int64 {
 	return c.segments[segment].start - c.delay*c.grid()
 }
 
+// end is the DTS of the last frame.
+func (c *clock) end() int64 {
+	last := len(c.segments) - 1
+	return c.dts(last) + (c.frames(last)-1)*c.grid()
+}
+
 // find is the segment that a DTS of a rendition belongs to. Mist starts each part at its source's
 // DTS, in whole milliseconds.
 func (c *clock) find(dts int64) int {

@@ -39,7 +39,9 @@ type Prepared struct {
 	Path string `json:"path"`
 	// StopMS is where a push has to end (recstop), on Mist's clock: every rendition frame of the
 	// source has a smaller DTS, every frame of the padding a greater one.
-	StopMS    int64 `json:"stop_ms"`
+	StopMS int64 `json:"stop_ms"`
+	// EndMS is where the source's last frame lies on that clock (DTS).
+	EndMS     int64 `json:"end_ms"`
 	SegmentMS int64 `json:"segment_ms"` // the longest Content-Duration
 	Bytes     int64 `json:"bytes"`
 	// Frames are those of the source part. They are the source's, unless some could not be decoded.
@@ -359,7 +361,7 @@ func (b *body) checkCopy() error {
 func (b *body) prepared(src Source, why string) Prepared {
 	frames := int64(len(b.clock.ticks))
 	p := Prepared{
-		Path: b.path, StopMS: b.clock.stop / ticksPerMS, SegmentMS: b.longest / ticksPerMS,
+		Path: b.path, StopMS: b.clock.stop / ticksPerMS, EndMS: b.clock.end() / ticksPerMS, SegmentMS: b.longest / ticksPerMS,
 		Bytes: b.mux.bytes, Frames: frames, StartUS: b.startUS, Segments: int64(len(b.clock.segments)),
 		Width: src.Video.CodedWidth, Height: src.Video.CodedHeight, ClockFPS: b.clock.fps, RateScale: float64(b.clock.fps) / b.dense,
 		Rate: b.rate, Variable: !b.even, Reencoded: why, Warnings: b.warnings,

@@ -33,6 +33,7 @@ func TestRendition(t *testing.T) {
 			want := Want{Width: width, Height: height, FPS: s.fps, Source: src, Prepared: prep}
 			num, den := prep.Ask(s.fps)
 			pushed := mist(t, prep, float64(num)/float64(den), fmt.Sprintf("scale=%d:%d", width, height))
+			require.True(t, EndsAt(pushed, &prep))
 			out := filepath.Join(t.TempDir(), "out.ts")
 			require.NoError(t, tools.Finish(t.Context(), Pushed{Path: pushed, From: in, Source: src, Prepared: prep, FPS: s.fps}, out))
 			following := tools.Follow(t.Context(), pushed)

@@ -31,15 +31,24 @@ type Engine struct {
 // Info implements host.Engine.
 func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	info, err := e.Client.Info(ctx)
-	return engine.Info{Version: info.Version, IID: info.IID}, err
+	return engine.Info{Version: info.Version, IID: info.IID}, lasting(err)
+}
+
+// lasting marks what no waiting mends.
+func lasting(err error) error {
+	if errors.Is(err, ErrAuth) || errors.Is(err, ErrInvalid) {
+		return fmt.Errorf("%w: %w", engine.ErrSettings, err)
+	}
+	return err
 }
 
 // Listen implements host.Engine. Registering reads first: it mends what a restarted or
 // reconfigured controller lost.
 func (e *Engine) Listen(ctx context.Context, url string) (changed bool, err error) {
-	return e.Client.RegisterTriggers(ctx, url, []TriggerName{
+	changed, err = e.Client.RegisterTriggers(ctx, url, []TriggerName{
 		TriggerLiveTrackList, TriggerPushEnd, TriggerRecordingEnd, TriggerInputAbort, TriggerSegmentRejected,
 	}, nil)
+	return changed, lasting(err)
 }
 
 // PlanSize implements host.Engine.

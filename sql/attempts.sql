@@ -67,6 +67,14 @@ SELECT a.* FROM weir.attempts a
 SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.cleaned_at IS NULL)
     OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed'))::boolean AS needed;
 
+-- name: AttemptsKnown :many
+-- Of some attempts those that rows know, and what of them is left to do.
+SELECT a.transcode_id, a.number, a.cleaned_at,
+       EXISTS (SELECT FROM weir.renditions r
+                WHERE r.transcode_id = a.transcode_id AND r.attempt = a.number AND r.state = 'pushed') AS storing
+  FROM weir.attempts a
+  JOIN (SELECT unnest(@transcodes::uuid[]) AS id, unnest(@numbers::int[]) AS number) f ON f.id = a.transcode_id AND f.number = a.number;
+
 -- name: AttemptSetJob :exec
 UPDATE weir.attempts SET job_id = @job_id WHERE transcode_id = @transcode_id AND number = @number;
 

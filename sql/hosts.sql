@@ -1,20 +1,55 @@
 -- name: HostBoot :one
--- A daemon starts on this host. Its boot id fences what an older boot still writes.
-INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_room_bytes)
-VALUES (@id, @boot_id, @slots, now() + make_interval(secs => @lease_seconds::float8), @weir_version, @mist_version, @mist_iid, @spool_room_bytes)
+-- A daemon starts on this host. Its boot id fences what an older boot still writes. No
+-- row: another machine, with another spool, holds the host by a lease that runs.
+INSERT INTO weir.hosts AS h (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, mist_silent_from, spool_id, spool_room_bytes)
+VALUES (@id, @boot_id, @slots, now() + make_interval(secs => @lease_seconds::float8), @weir_version, @mist_version, @mist_iid, CASE WHEN NOT @mist_answers::boolean THEN now() END, @spool_id, @spool_room_bytes)
 ON CONFLICT (id) DO UPDATE
    SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
+       mist_silent_from = excluded.mist_silent_from, spool_id = excluded.spool_id,
        spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
+ WHERE h.spool_id IS NULL OR h.spool_id = excluded.spool_id OR h.lease_until < now()
 RETURNING *;
 
 -- name: HostRenew :one
 -- No row: a newer boot has the host, and this one must stop. Gives the database's time.
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => @lease_seconds::float8), mist_version = @mist_version, mist_iid = @mist_iid,
+       mist_silent_from = CASE WHEN @mist_answers::boolean THEN NULL ELSE COALESCE(mist_silent_from, now()) END,
        spool_room_bytes = @spool_room_bytes, seen_at = now()
  WHERE id = @id AND boot_id = @boot_id
 RETURNING seen_at;
+
+-- name: HostLook :many
+-- All attempts of a host that are not cleaned up, with their renditions.
+SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
+  FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id
+  JOIN weir.renditions r ON r.transcode_id = a.transcode_id
+ WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
+ ORDER BY a.transcode_id, a.number, r.ordinal;
+
+-- name: HostWork :many
+-- What a host's jobs have to do, and the job that each row names: every attempt that is
+-- not cleaned up, every file that is not stored. All of those are of the newest attempts of
+-- open transcodes: a placement takes back what is not stored, an end fails it.
+SELECT a.transcode_id, a.number AS attempt, ''::text AS rendition, a.job_id AS named,
+       j.id AS job_id, COALESCE(j.state::text, '')::text AS job_state, COALESCE(j.queue, '')::text AS job_queue, j.scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')::text AS owner
+  FROM weir.attempts a LEFT JOIN weir.river_job j ON j.id = a.job_id
+ WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
+UNION ALL
+SELECT r.transcode_id, r.attempt, r.name, r.job_id,
+       j.id, COALESCE(j.state::text, ''), COALESCE(j.queue, ''), j.scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')
+  FROM weir.transcodes t
+  JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
+  LEFT JOIN weir.river_job j ON j.id = r.job_id
+ WHERE t.host_id = @host_id AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed';
+
+-- name: IdentityGet :one
+-- Which database this is.
+SELECT id FROM weir.identity;
 
 -- name: HostOwn :one
 -- Keeps a newer boot from taking the host until the transaction ends; no row when
@@ -54,5 +89,5 @@ SELECT sqlc.embed(h),
 SELECT h.id,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
- WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0
+ WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
  ORDER BY h.id;

@@ -33,12 +33,10 @@ UPDATE weir.renditions SET track_index = @track_index
    AND state = 'expected' AND track_index IS NULL;
 
 -- name: RenditionSetPush :execrows
-UPDATE weir.renditions SET state = 'pushing', push_pid = @push_pid, push_started_at = now()
- WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state IN ('expected', 'pushing');
-
--- name: RenditionSetProgress :exec
-UPDATE weir.renditions SET pushed_ms = @pushed_ms
- WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND pushed_ms < @pushed_ms;
+-- Pushes of an attempt that Mist has taken, each with its process there.
+UPDATE weir.renditions r SET state = 'pushing', push_pid = p.pid, push_started_at = now()
+  FROM (SELECT unnest(@names::text[]) AS name, unnest(@pids::int[]) AS pid) p
+ WHERE r.transcode_id = @transcode_id AND r.attempt = @attempt AND r.name = p.name AND r.state IN ('expected', 'pushing');
 
 -- name: RenditionSetRecorded :execrows
 -- A hint of RECORDING_END.

@@ -1,44 +1,29 @@
 -- The only statements that touch River's own table: River has no call for a job
 -- whose owner died. A test runs them against each pinned River.
 
--- name: RiverJobOrphans :many
--- Running jobs of an older boot of this host: its clients' ids are HOST_BOOT.
-SELECT id, kind, queue, args, attempted_by FROM weir.river_job
+-- name: RiverJobDismiss :execrows
+-- Ends a job that nobody is going to do, as it was seen, so that what a zombie answers
+-- finds nothing to complete.
+UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
+ WHERE id = @id AND state::text = @state::text AND finalized_at IS NULL
+   AND COALESCE(attempted_by[array_upper(attempted_by, 1)], '') = @owner::text;
+
+-- name: RiverJobGiveBack :execrows
+-- What an older boot of a host was running when it died, and no row of the host's names:
+-- a transcode's or a store's has ended without it, the rest is for anybody.
+UPDATE weir.river_job
+   SET state = CASE WHEN kind IN ('transcode', 'store') THEN 'cancelled' ELSE 'available' END::weir.river_job_state,
+       finalized_at = CASE WHEN kind IN ('transcode', 'store') THEN now() END
  WHERE state = 'running'
    AND split_part(attempted_by[array_upper(attempted_by, 1)], '_', 1) = @host_id::text
    AND attempted_by[array_upper(attempted_by, 1)] <> @client_id::text
- ORDER BY id
- FOR UPDATE SKIP LOCKED;
-
--- name: RiverJobTaken :many
--- Jobs of these queues that this client fetched some time ago and has not ended.
-SELECT id, kind, queue, args, attempted_by FROM weir.river_job
- WHERE state = 'running' AND queue = ANY(@queues::text[])
-   AND attempted_by[array_upper(attempted_by, 1)] = @client_id::text
-   AND attempted_at < now() - make_interval(secs => @older_seconds::float8)
- ORDER BY id;
+   AND EXISTS (SELECT FROM weir.hosts h WHERE h.id = @host_id::text AND h.boot_id = @boot_id);
 
 -- name: RiverJobFinalize :execrows
 -- Ends a dead owner's row, so that a zombie's answer finds nothing to complete.
 UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
  WHERE id = @id AND state = 'running'
    AND starts_with(attempted_by[array_upper(attempted_by, 1)], @host_id::text || '_');
-
--- name: RiverJobLostTranscodes :many
--- A host's attempts that no job supervises any more.
-SELECT a.transcode_id, a.number FROM weir.attempts a
- WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
-   AND NOT EXISTS (SELECT FROM weir.river_job j
-                    WHERE j.id = a.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
-
--- name: RiverJobLostStores :many
--- A host's pushed files that no job stores any more. All are of the newest attempts of
--- open transcodes: a placement takes back what is not stored, an end fails it.
-SELECT r.transcode_id, r.attempt, r.name FROM weir.transcodes t
-  JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
- WHERE t.host_id = @host_id::text AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
-   AND NOT EXISTS (SELECT FROM weir.river_job j
-                    WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'));
 
 -- name: RiverJobAhead :execrows
 -- Jobs that are to be fetched now, by the clock of a client that is ahead of ours: River

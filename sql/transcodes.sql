@@ -76,6 +76,20 @@ UPDATE weir.transcodes SET warnings = @warnings
 UPDATE weir.transcodes SET ratio = @ratio
  WHERE id = @id AND attempt = @attempt AND state IN ('placed', 'running', 'storing') AND ratio < @ratio;
 
+-- name: TranscodeTell :exec
+-- How far transcodes of a host and their renditions are, those whose lock is free: the
+-- rest is told next time. The transcode's lock comes before its renditions', as everywhere.
+WITH told AS (
+  SELECT unnest(@transcodes::uuid[]) AS id, unnest(@attempts::int[]) AS attempt, unnest(@ratios::float8[]) AS ratio),
+mine AS MATERIALIZED (
+  SELECT t.id, told.attempt, told.ratio FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
+   WHERE t.state IN ('placed', 'running', 'storing') ORDER BY t.id FOR UPDATE OF t SKIP LOCKED),
+ratios AS (
+  UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
+UPDATE weir.renditions r SET pushed_ms = p.ms
+  FROM mine JOIN (SELECT unnest(@of::uuid[]) AS id, unnest(@names::text[]) AS name, unnest(@pushed::bigint[]) AS ms) p ON p.id = mine.id
+ WHERE r.transcode_id = mine.id AND r.name = p.name AND r.attempt = mine.attempt AND r.pushed_ms < p.ms;
+
 -- name: TranscodeSetStoring :execrows
 -- Mist is done with it: the slot is free.
 UPDATE weir.transcodes SET state = 'storing'

@@ -20,6 +20,7 @@ import (
 	"weir/api"
 	"weir/config"
 	"weir/db"
+	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/control"
 	"weir/jobs/host"
@@ -77,7 +78,8 @@ func waitFor(ctx context.Context, log *slog.Logger, what string, ask func(contex
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty),
-			errors.Is(err, mist.ErrAuth), errors.Is(err, mist.ErrInvalid):
+			errors.Is(err, engine.ErrSettings),
+			errors.Is(err, host.ErrHostTaken), errors.Is(err, host.ErrSpoolTaken):
 			return err
 		}
 		log.WarnContext(ctx, "waiting for "+what, "error", err)
@@ -159,7 +161,7 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 		if err := d.startTriggers(ctx, group, triggersOn); err != nil {
 			return err
 		}
-		if err := waitFor(ctx, d.log, "MistServer", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
+		if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
 			return err
 		}
 		group.Go(func() error { return d.host.Run(ctx, d.client) })
@@ -191,6 +193,9 @@ func (d *daemon) stop(ctx context.Context) error {
 	}
 	if err := d.client.Stop(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stop River: %w", err))
+	}
+	if d.host != nil {
+		d.host.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ package dbsqlc
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -512,4 +513,50 @@ func (q *Queries) AttemptTakeUp(ctx context.Context, db DBTX, arg AttemptTakeUpP
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const attemptsKnown = `-- name: AttemptsKnown :many
+SELECT a.transcode_id, a.number, a.cleaned_at,
+       EXISTS (SELECT FROM weir.renditions r
+                WHERE r.transcode_id = a.transcode_id AND r.attempt = a.number AND r.state = 'pushed') AS storing
+  FROM weir.attempts a
+  JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS number) f ON f.id = a.transcode_id AND f.number = a.number
+`
+
+type AttemptsKnownParams struct {
+	Transcodes []uuid.UUID
+	Numbers    []int32
+}
+
+type AttemptsKnownRow struct {
+	TranscodeID uuid.UUID
+	Number      int32
+	CleanedAt   *time.Time
+	Storing     bool
+}
+
+// Of some attempts those that rows know, and what of them is left to do.
+func (q *Queries) AttemptsKnown(ctx context.Context, db DBTX, arg AttemptsKnownParams) ([]AttemptsKnownRow, error) {
+	rows, err := db.Query(ctx, attemptsKnown, arg.Transcodes, arg.Numbers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AttemptsKnownRow{}
+	for rows.Next() {
+		var i AttemptsKnownRow
+		if err := rows.Scan(
+			&i.TranscodeID,
+			&i.Number,
+			&i.CleanedAt,
+			&i.Storing,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

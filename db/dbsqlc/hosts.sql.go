@@ -13,13 +13,15 @@ import (
 )
 
 const hostBoot = `-- name: HostBoot :one
-INSERT INTO weir.hosts (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, spool_room_bytes)
-VALUES ($1, $2, $3, now() + make_interval(secs => $4::float8), $5, $6, $7, $8)
+INSERT INTO weir.hosts AS h (id, boot_id, slots, lease_until, weir_version, mist_version, mist_iid, mist_silent_from, spool_id, spool_room_bytes)
+VALUES ($1, $2, $3, now() + make_interval(secs => $4::float8), $5, $6, $7, CASE WHEN NOT $8::boolean THEN now() END, $9, $10)
 ON CONFLICT (id) DO UPDATE
    SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
+       mist_silent_from = excluded.mist_silent_from, spool_id = excluded.spool_id,
        spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
-RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at
+ WHERE h.spool_id IS NULL OR h.spool_id = excluded.spool_id OR h.lease_until < now()
+RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at, mist_silent_from, spool_id
 `
 
 type HostBootParams struct {
@@ -30,10 +32,13 @@ type HostBootParams struct {
 	WeirVersion    string
 	MistVersion    string
 	MistIID        string
+	MistAnswers    bool
+	SpoolID        *uuid.UUID
 	SpoolRoomBytes int64
 }
 
-// A daemon starts on this host. Its boot id fences what an older boot still writes.
+// A daemon starts on this host. Its boot id fences what an older boot still writes. No
+// row: another machine, with another spool, holds the host by a lease that runs.
 func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Host, error) {
 	row := db.QueryRow(ctx, hostBoot,
 		arg.ID,
@@ -43,6 +48,8 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		arg.WeirVersion,
 		arg.MistVersion,
 		arg.MistIID,
+		arg.MistAnswers,
+		arg.SpoolID,
 		arg.SpoolRoomBytes,
 	)
 	var i Host
@@ -59,6 +66,8 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		&i.SpoolRoomBytes,
 		&i.BootedAt,
 		&i.SeenAt,
+		&i.MistSilentFrom,
+		&i.SpoolID,
 	)
 	return i, err
 }
@@ -84,7 +93,7 @@ const hostFree = `-- name: HostFree :many
 SELECT h.id,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
- WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0
+ WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
  ORDER BY h.id
 `
 
@@ -128,7 +137,7 @@ func (q *Queries) HostGetDead(ctx context.Context, db DBTX, id string) (string, 
 }
 
 const hostList = `-- name: HostList :many
-SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at,
+SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state = 'storing') AS storing,
        h.lease_until > now() AS alive
@@ -164,6 +173,8 @@ func (q *Queries) HostList(ctx context.Context, db DBTX) ([]HostListRow, error) 
 			&i.Host.SpoolRoomBytes,
 			&i.Host.BootedAt,
 			&i.Host.SeenAt,
+			&i.Host.MistSilentFrom,
+			&i.Host.SpoolID,
 			&i.Used,
 			&i.Storing,
 			&i.Alive,
@@ -206,6 +217,138 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 	return items, nil
 }
 
+const hostLook = `-- name: HostLook :many
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
+  FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id
+  JOIN weir.renditions r ON r.transcode_id = a.transcode_id
+ WHERE a.host_id = $1 AND a.cleaned_at IS NULL
+ ORDER BY a.transcode_id, a.number, r.ordinal
+`
+
+type HostLookRow struct {
+	Attempt   Attempt
+	Transcode Transcode
+	Rendition Rendition
+}
+
+// All attempts of a host that are not cleaned up, with their renditions.
+func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostLookRow, error) {
+	rows, err := db.Query(ctx, hostLook, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostLookRow{}
+	for rows.Next() {
+		var i HostLookRow
+		if err := rows.Scan(
+			&i.Attempt.TranscodeID,
+			&i.Attempt.Number,
+			&i.Attempt.HostID,
+			&i.Attempt.BootID,
+			&i.Attempt.JobID,
+			&i.Attempt.Stage,
+			&i.Attempt.Outcome,
+			&i.Attempt.ErrorCode,
+			&i.Attempt.ErrorStage,
+			&i.Attempt.ErrorMessage,
+			&i.Attempt.SourceBytes,
+			&i.Attempt.SourceEtag,
+			&i.Attempt.Prepared,
+			&i.Attempt.Process,
+			&i.Attempt.Broadcaster,
+			&i.Attempt.CreatedAt,
+			&i.Attempt.StartedAt,
+			&i.Attempt.FetchedAt,
+			&i.Attempt.PreparedAt,
+			&i.Attempt.ProcessStartedAt,
+			&i.Attempt.TranscodedAt,
+			&i.Attempt.EndedAt,
+			&i.Attempt.CleanedAt,
+			&i.Attempt.ErrorDetail,
+			&i.Attempt.HungStarts,
+			&i.Attempt.Reruns,
+			&i.Transcode.ID,
+			&i.Transcode.Tenant,
+			&i.Transcode.ExternalID,
+			&i.Transcode.Form,
+			&i.Transcode.Request,
+			&i.Transcode.RequestDigest,
+			&i.Transcode.SourceURL,
+			&i.Transcode.SourceSealed,
+			&i.Transcode.OutputURL,
+			&i.Transcode.OutputSealed,
+			&i.Transcode.CallbackURL,
+			&i.Transcode.CallbackSealed,
+			&i.Transcode.LivepeerSealed,
+			&i.Transcode.State,
+			&i.Transcode.Run,
+			&i.Transcode.Attempt,
+			&i.Transcode.AttemptsLeft,
+			&i.Transcode.HostID,
+			&i.Transcode.NotBefore,
+			&i.Transcode.Source,
+			&i.Transcode.SourceDurationMs,
+			&i.Transcode.Ratio,
+			&i.Transcode.StatusSentAt,
+			&i.Transcode.ErrorCode,
+			&i.Transcode.ErrorStage,
+			&i.Transcode.ErrorMessage,
+			&i.Transcode.CreatedAt,
+			&i.Transcode.PlacedAt,
+			&i.Transcode.StartedAt,
+			&i.Transcode.FinishedAt,
+			&i.Transcode.UpdatedAt,
+			&i.Transcode.Warnings,
+			&i.Transcode.RunAt,
+			&i.Transcode.FreeTries,
+			&i.Rendition.TranscodeID,
+			&i.Rendition.Name,
+			&i.Rendition.Ordinal,
+			&i.Rendition.Width,
+			&i.Rendition.Height,
+			&i.Rendition.Bitrate,
+			&i.Rendition.FPS,
+			&i.Rendition.GOP,
+			&i.Rendition.CodecProfile,
+			&i.Rendition.PlannedWidth,
+			&i.Rendition.PlannedHeight,
+			&i.Rendition.State,
+			&i.Rendition.Attempt,
+			&i.Rendition.TrackIndex,
+			&i.Rendition.PushPID,
+			&i.Rendition.PushStartedAt,
+			&i.Rendition.PushedMs,
+			&i.Rendition.RecordedBytes,
+			&i.Rendition.RecordedReason,
+			&i.Rendition.PushedAt,
+			&i.Rendition.JobID,
+			&i.Rendition.ObjectURL,
+			&i.Rendition.ObjectBytes,
+			&i.Rendition.ObjectEtag,
+			&i.Rendition.ObjectChecksum,
+			&i.Rendition.Frames,
+			&i.Rendition.DurationMs,
+			&i.Rendition.Verdict,
+			&i.Rendition.StoredAt,
+			&i.Rendition.ErrorCode,
+			&i.Rendition.ErrorStage,
+			&i.Rendition.ErrorMessage,
+			&i.Rendition.FPSDen,
+			&i.Rendition.Quality,
+			&i.Rendition.ErrorDetail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const hostOwn = `-- name: HostOwn :one
 SELECT id FROM weir.hosts WHERE id = $1 AND boot_id = $2 FOR SHARE
 `
@@ -227,8 +370,9 @@ func (q *Queries) HostOwn(ctx context.Context, db DBTX, arg HostOwnParams) (stri
 const hostRenew = `-- name: HostRenew :one
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => $1::float8), mist_version = $2, mist_iid = $3,
-       spool_room_bytes = $4, seen_at = now()
- WHERE id = $5 AND boot_id = $6
+       mist_silent_from = CASE WHEN $4::boolean THEN NULL ELSE COALESCE(mist_silent_from, now()) END,
+       spool_room_bytes = $5, seen_at = now()
+ WHERE id = $6 AND boot_id = $7
 RETURNING seen_at
 `
 
@@ -236,6 +380,7 @@ type HostRenewParams struct {
 	LeaseSeconds   float64
 	MistVersion    string
 	MistIID        string
+	MistAnswers    bool
 	SpoolRoomBytes int64
 	ID             string
 	BootID         uuid.UUID
@@ -247,6 +392,7 @@ func (q *Queries) HostRenew(ctx context.Context, db DBTX, arg HostRenewParams) (
 		arg.LeaseSeconds,
 		arg.MistVersion,
 		arg.MistIID,
+		arg.MistAnswers,
 		arg.SpoolRoomBytes,
 		arg.ID,
 		arg.BootID,
@@ -272,4 +418,79 @@ type HostStopParams struct {
 func (q *Queries) HostStop(ctx context.Context, db DBTX, arg HostStopParams) error {
 	_, err := db.Exec(ctx, hostStop, arg.LeaseSeconds, arg.ID, arg.BootID)
 	return err
+}
+
+const hostWork = `-- name: HostWork :many
+SELECT a.transcode_id, a.number AS attempt, ''::text AS rendition, a.job_id AS named,
+       j.id AS job_id, COALESCE(j.state::text, '')::text AS job_state, COALESCE(j.queue, '')::text AS job_queue, j.scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')::text AS owner
+  FROM weir.attempts a LEFT JOIN weir.river_job j ON j.id = a.job_id
+ WHERE a.host_id = $1 AND a.cleaned_at IS NULL
+UNION ALL
+SELECT r.transcode_id, r.attempt, r.name, r.job_id,
+       j.id, COALESCE(j.state::text, ''), COALESCE(j.queue, ''), j.scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')
+  FROM weir.transcodes t
+  JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
+  LEFT JOIN weir.river_job j ON j.id = r.job_id
+ WHERE t.host_id = $1 AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
+`
+
+type HostWorkRow struct {
+	TranscodeID uuid.UUID
+	Attempt     int32
+	Rendition   string
+	Named       *int64
+	JobID       *int64
+	JobState    string
+	JobQueue    string
+	ScheduledAt *time.Time
+	AttemptedAt *time.Time
+	Owner       string
+}
+
+// What a host's jobs have to do, and the job that each row names: every attempt that is
+// not cleaned up, every file that is not stored. All of those are of the newest attempts of
+// open transcodes: a placement takes back what is not stored, an end fails it.
+func (q *Queries) HostWork(ctx context.Context, db DBTX, hostID string) ([]HostWorkRow, error) {
+	rows, err := db.Query(ctx, hostWork, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostWorkRow{}
+	for rows.Next() {
+		var i HostWorkRow
+		if err := rows.Scan(
+			&i.TranscodeID,
+			&i.Attempt,
+			&i.Rendition,
+			&i.Named,
+			&i.JobID,
+			&i.JobState,
+			&i.JobQueue,
+			&i.ScheduledAt,
+			&i.AttemptedAt,
+			&i.Owner,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const identityGet = `-- name: IdentityGet :one
+SELECT id FROM weir.identity
+`
+
+// Which database this is.
+func (q *Queries) IdentityGet(ctx context.Context, db DBTX) (uuid.UUID, error) {
+	row := db.QueryRow(ctx, identityGet)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }

@@ -114,6 +114,8 @@ type Host struct {
 	SpoolRoomBytes int64
 	BootedAt       time.Time
 	SeenAt         time.Time
+	MistSilentFrom *time.Time
+	SpoolID        *uuid.UUID
 }
 
 type MistEvent struct {

@@ -435,46 +435,26 @@ func (q *Queries) RenditionSetOK(ctx context.Context, db DBTX, arg RenditionSetO
 	return result.RowsAffected(), nil
 }
 
-const renditionSetProgress = `-- name: RenditionSetProgress :exec
-UPDATE weir.renditions SET pushed_ms = $1
- WHERE transcode_id = $2 AND name = $3 AND attempt = $4 AND pushed_ms < $1
-`
-
-type RenditionSetProgressParams struct {
-	PushedMs    int64
-	TranscodeID uuid.UUID
-	Name        string
-	Attempt     int32
-}
-
-func (q *Queries) RenditionSetProgress(ctx context.Context, db DBTX, arg RenditionSetProgressParams) error {
-	_, err := db.Exec(ctx, renditionSetProgress,
-		arg.PushedMs,
-		arg.TranscodeID,
-		arg.Name,
-		arg.Attempt,
-	)
-	return err
-}
-
 const renditionSetPush = `-- name: RenditionSetPush :execrows
-UPDATE weir.renditions SET state = 'pushing', push_pid = $1, push_started_at = now()
- WHERE transcode_id = $2 AND name = $3 AND attempt = $4 AND state IN ('expected', 'pushing')
+UPDATE weir.renditions r SET state = 'pushing', push_pid = p.pid, push_started_at = now()
+  FROM (SELECT unnest($3::text[]) AS name, unnest($4::int[]) AS pid) p
+ WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.name = p.name AND r.state IN ('expected', 'pushing')
 `
 
 type RenditionSetPushParams struct {
-	PushPID     *int32
 	TranscodeID uuid.UUID
-	Name        string
 	Attempt     int32
+	Names       []string
+	Pids        []int32
 }
 
+// Pushes of an attempt that Mist has taken, each with its process there.
 func (q *Queries) RenditionSetPush(ctx context.Context, db DBTX, arg RenditionSetPushParams) (int64, error) {
 	result, err := db.Exec(ctx, renditionSetPush,
-		arg.PushPID,
 		arg.TranscodeID,
-		arg.Name,
 		arg.Attempt,
+		arg.Names,
+		arg.Pids,
 	)
 	if err != nil {
 		return 0, err

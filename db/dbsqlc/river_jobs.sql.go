@@ -7,7 +7,6 @@ package dbsqlc
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/google/uuid"
 )
@@ -21,6 +20,31 @@ UPDATE weir.river_job SET scheduled_at = now()
 // dates a snooze so. It does the same on purpose for waits up to 5 s.
 func (q *Queries) RiverJobAhead(ctx context.Context, db DBTX) (int64, error) {
 	result, err := db.Exec(ctx, riverJobAhead)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const riverJobDismiss = `-- name: RiverJobDismiss :execrows
+
+UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
+ WHERE id = $1 AND state::text = $2::text AND finalized_at IS NULL
+   AND COALESCE(attempted_by[array_upper(attempted_by, 1)], '') = $3::text
+`
+
+type RiverJobDismissParams struct {
+	ID    int64
+	State string
+	Owner string
+}
+
+// The only statements that touch River's own table: River has no call for a job
+// whose owner died. A test runs them against each pinned River.
+// Ends a job that nobody is going to do, as it was seen, so that what a zombie answers
+// finds nothing to complete.
+func (q *Queries) RiverJobDismiss(ctx context.Context, db DBTX, arg RiverJobDismissParams) (int64, error) {
+	result, err := db.Exec(ctx, riverJobDismiss, arg.ID, arg.State, arg.Owner)
 	if err != nil {
 		return 0, err
 	}
@@ -41,6 +65,32 @@ type RiverJobFinalizeParams struct {
 // Ends a dead owner's row, so that a zombie's answer finds nothing to complete.
 func (q *Queries) RiverJobFinalize(ctx context.Context, db DBTX, arg RiverJobFinalizeParams) (int64, error) {
 	result, err := db.Exec(ctx, riverJobFinalize, arg.ID, arg.HostID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const riverJobGiveBack = `-- name: RiverJobGiveBack :execrows
+UPDATE weir.river_job
+   SET state = CASE WHEN kind IN ('transcode', 'store') THEN 'cancelled' ELSE 'available' END::weir.river_job_state,
+       finalized_at = CASE WHEN kind IN ('transcode', 'store') THEN now() END
+ WHERE state = 'running'
+   AND split_part(attempted_by[array_upper(attempted_by, 1)], '_', 1) = $1::text
+   AND attempted_by[array_upper(attempted_by, 1)] <> $2::text
+   AND EXISTS (SELECT FROM weir.hosts h WHERE h.id = $1::text AND h.boot_id = $3)
+`
+
+type RiverJobGiveBackParams struct {
+	HostID   string
+	ClientID string
+	BootID   uuid.UUID
+}
+
+// What an older boot of a host was running when it died, and no row of the host's names:
+// a transcode's or a store's has ended without it, the rest is for anybody.
+func (q *Queries) RiverJobGiveBack(ctx context.Context, db DBTX, arg RiverJobGiveBackParams) (int64, error) {
+	result, err := db.Exec(ctx, riverJobGiveBack, arg.HostID, arg.ClientID, arg.BootID)
 	if err != nil {
 		return 0, err
 	}
@@ -71,176 +121,6 @@ func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX) ([]uuid.UU
 			return nil, err
 		}
 		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const riverJobLostStores = `-- name: RiverJobLostStores :many
-SELECT r.transcode_id, r.attempt, r.name FROM weir.transcodes t
-  JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
- WHERE t.host_id = $1::text AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
-   AND NOT EXISTS (SELECT FROM weir.river_job j
-                    WHERE j.id = r.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
-`
-
-type RiverJobLostStoresRow struct {
-	TranscodeID uuid.UUID
-	Attempt     int32
-	Name        string
-}
-
-// A host's pushed files that no job stores any more. All are of the newest attempts of
-// open transcodes: a placement takes back what is not stored, an end fails it.
-func (q *Queries) RiverJobLostStores(ctx context.Context, db DBTX, hostID string) ([]RiverJobLostStoresRow, error) {
-	rows, err := db.Query(ctx, riverJobLostStores, hostID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []RiverJobLostStoresRow{}
-	for rows.Next() {
-		var i RiverJobLostStoresRow
-		if err := rows.Scan(&i.TranscodeID, &i.Attempt, &i.Name); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const riverJobLostTranscodes = `-- name: RiverJobLostTranscodes :many
-SELECT a.transcode_id, a.number FROM weir.attempts a
- WHERE a.host_id = $1 AND a.cleaned_at IS NULL
-   AND NOT EXISTS (SELECT FROM weir.river_job j
-                    WHERE j.id = a.job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
-`
-
-type RiverJobLostTranscodesRow struct {
-	TranscodeID uuid.UUID
-	Number      int32
-}
-
-// A host's attempts that no job supervises any more.
-func (q *Queries) RiverJobLostTranscodes(ctx context.Context, db DBTX, hostID string) ([]RiverJobLostTranscodesRow, error) {
-	rows, err := db.Query(ctx, riverJobLostTranscodes, hostID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []RiverJobLostTranscodesRow{}
-	for rows.Next() {
-		var i RiverJobLostTranscodesRow
-		if err := rows.Scan(&i.TranscodeID, &i.Number); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const riverJobOrphans = `-- name: RiverJobOrphans :many
-
-SELECT id, kind, queue, args, attempted_by FROM weir.river_job
- WHERE state = 'running'
-   AND split_part(attempted_by[array_upper(attempted_by, 1)], '_', 1) = $1::text
-   AND attempted_by[array_upper(attempted_by, 1)] <> $2::text
- ORDER BY id
- FOR UPDATE SKIP LOCKED
-`
-
-type RiverJobOrphansParams struct {
-	HostID   string
-	ClientID string
-}
-
-type RiverJobOrphansRow struct {
-	ID          int64
-	Kind        string
-	Queue       string
-	Args        json.RawMessage
-	AttemptedBy []string
-}
-
-// The only statements that touch River's own table: River has no call for a job
-// whose owner died. A test runs them against each pinned River.
-// Running jobs of an older boot of this host: its clients' ids are HOST_BOOT.
-func (q *Queries) RiverJobOrphans(ctx context.Context, db DBTX, arg RiverJobOrphansParams) ([]RiverJobOrphansRow, error) {
-	rows, err := db.Query(ctx, riverJobOrphans, arg.HostID, arg.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []RiverJobOrphansRow{}
-	for rows.Next() {
-		var i RiverJobOrphansRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.Queue,
-			&i.Args,
-			&i.AttemptedBy,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const riverJobTaken = `-- name: RiverJobTaken :many
-SELECT id, kind, queue, args, attempted_by FROM weir.river_job
- WHERE state = 'running' AND queue = ANY($1::text[])
-   AND attempted_by[array_upper(attempted_by, 1)] = $2::text
-   AND attempted_at < now() - make_interval(secs => $3::float8)
- ORDER BY id
-`
-
-type RiverJobTakenParams struct {
-	Queues       []string
-	ClientID     string
-	OlderSeconds float64
-}
-
-type RiverJobTakenRow struct {
-	ID          int64
-	Kind        string
-	Queue       string
-	Args        json.RawMessage
-	AttemptedBy []string
-}
-
-// Jobs of these queues that this client fetched some time ago and has not ended.
-func (q *Queries) RiverJobTaken(ctx context.Context, db DBTX, arg RiverJobTakenParams) ([]RiverJobTakenRow, error) {
-	rows, err := db.Query(ctx, riverJobTaken, arg.Queues, arg.ClientID, arg.OlderSeconds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []RiverJobTakenRow{}
-	for rows.Next() {
-		var i RiverJobTakenRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.Queue,
-			&i.Args,
-			&i.AttemptedBy,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

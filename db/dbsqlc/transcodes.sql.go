@@ -1108,3 +1108,39 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 	)
 	return i, err
 }
+
+const transcodeTell = `-- name: TranscodeTell :exec
+WITH told AS (
+  SELECT unnest($4::uuid[]) AS id, unnest($5::int[]) AS attempt, unnest($6::float8[]) AS ratio),
+mine AS MATERIALIZED (
+  SELECT t.id, told.attempt, told.ratio FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
+   WHERE t.state IN ('placed', 'running', 'storing') ORDER BY t.id FOR UPDATE OF t SKIP LOCKED),
+ratios AS (
+  UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
+UPDATE weir.renditions r SET pushed_ms = p.ms
+  FROM mine JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS name, unnest($3::bigint[]) AS ms) p ON p.id = mine.id
+ WHERE r.transcode_id = mine.id AND r.name = p.name AND r.attempt = mine.attempt AND r.pushed_ms < p.ms
+`
+
+type TranscodeTellParams struct {
+	Of         []uuid.UUID
+	Names      []string
+	Pushed     []int64
+	Transcodes []uuid.UUID
+	Attempts   []int32
+	Ratios     []float64
+}
+
+// How far transcodes of a host and their renditions are, those whose lock is free: the
+// rest is told next time. The transcode's lock comes before its renditions', as everywhere.
+func (q *Queries) TranscodeTell(ctx context.Context, db DBTX, arg TranscodeTellParams) error {
+	_, err := db.Exec(ctx, transcodeTell,
+		arg.Of,
+		arg.Names,
+		arg.Pushed,
+		arg.Transcodes,
+		arg.Attempts,
+		arg.Ratios,
+	)
+	return err
+}

@@ -147,6 +147,9 @@ func shmDir() string {
 	return mist.ShmDir
 }
 
+// spoolClaim is the file in which a host claims its spool.
+const spoolClaim = ".weir-spool.json"
+
 func (s *Stack) leftInSpools(context.Context) ([]string, error) {
 	var left []string
 	for _, daemon := range s.Daemons {
@@ -155,7 +158,9 @@ func (s *Stack) leftInSpools(context.Context) ([]string, error) {
 			return nil, fmt.Errorf("spool: %w", err)
 		}
 		for _, entry := range entries {
-			left = append(left, "file "+filepath.Join(daemon.Spool, entry.Name()))
+			if entry.Name() != spoolClaim { // it says whose the spool is, for good
+				left = append(left, "file "+filepath.Join(daemon.Spool, entry.Name()))
+			}
 		}
 	}
 	return left, nil

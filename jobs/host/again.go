@@ -65,7 +65,8 @@ func (s *supervisor) startAgain(ctx context.Context, rows *jobs.Rows, rerun bool
 		return fmt.Errorf("start %s again: %w", s.name, err)
 	}
 	jobs.Crash(jobs.CrashAgainRecorded)
-	s.process, s.seen, s.tracksFrom, s.trackless = nil, jobs.Seen{}, time.Time{}, nil
+	s.process, s.seen, s.tracksFrom, s.trackless = nil, jobs.Seen{StopFrom: s.seen.StopFrom}, time.Time{}, nil
+	s.startSeen, s.refused = time.Time{}, nil
 	return nil
 }
 

@@ -2,59 +2,80 @@ package host
 
 import (
 	"context"
-	"slices"
+	"encoding/json"
 	"sync"
-	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"weir/jobs"
 )
 
-// lostAfter is how long a job has been fetched before it is asked whether anybody
-// works it: River starts within milliseconds what it has fetched.
-const lostAfter = 30 * time.Second
-
-// hand is what this process works on at the moment. A fetch whose answer got lost on
-// its way from Postgres leaves a job that runs by its row and nowhere else; River
-// would find it when its kind's time is over, hours later.
+// hand is what this process works on at the moment, each of it once: anybody may insert or
+// retry a second job in River for the same work, which then has nothing to do.
 type hand struct {
 	river.MiddlewareDefaults
 
 	mu   sync.Mutex
-	jobs map[int64]bool
-	// missed were in nobody's hand at the last look.
-	missed []int64
+	held map[handKey]bool
 }
 
 var _ rivertype.WorkerMiddleware = (*hand)(nil)
 
 // Work implements rivertype.WorkerMiddleware.
 func (h *hand) Work(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
-	h.set(job.ID, true)
-	defer h.set(job.ID, false)
+	key, ok := keyOf(job)
+	if !ok {
+		return work(ctx)
+	}
+	if !h.take(key) {
+		return nil
+	}
+	defer h.leave(key)
 	return work(ctx)
 }
 
-func (h *hand) set(job int64, held bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !held {
-		delete(h.jobs, job)
-		return
+// keyOf is the work of a job that belongs to a host.
+func keyOf(job *rivertype.JobRow) (handKey, bool) {
+	switch job.Kind {
+	case jobs.TranscodeArgs{}.Kind():
+		var args jobs.TranscodeArgs
+		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+			return handKey{}, false // River tells
+		}
+		return handKey{args.TranscodeID, args.Attempt, ""}, true
+	case jobs.StoreArgs{}.Kind():
+		var args jobs.StoreArgs
+		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+			return handKey{}, false
+		}
+		return handKey{args.TranscodeID, args.Attempt, args.Rendition}, true
+	default:
+		return handKey{}, false
 	}
-	if h.jobs == nil {
-		h.jobs = map[int64]bool{}
-	}
-	h.jobs[job] = true
 }
 
-// lost says which of the jobs that run by their rows nobody works: for the second time
-// in a row, so that one on its way in or out is left alone.
-func (h *hand) lost(running []int64) []int64 {
+func (h *hand) take(key handKey) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	missed := slices.DeleteFunc(slices.Clone(running), func(id int64) bool { return h.jobs[id] })
-	lost := slices.DeleteFunc(slices.Clone(missed), func(id int64) bool { return !slices.Contains(h.missed, id) })
-	h.missed = missed
-	return lost
+	if h.held[key] {
+		return false
+	}
+	if h.held == nil {
+		h.held = map[handKey]bool{}
+	}
+	h.held[key] = true
+	return true
+}
+
+func (h *hand) leave(key handKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.held, key)
+}
+
+func (h *hand) holds(key handKey) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held[key]
 }

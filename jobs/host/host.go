@@ -8,15 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"golang.org/x/sync/errgroup"
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/media"
 	"weir/secret"
@@ -73,10 +76,16 @@ type Host struct {
 	TriggerURL string
 
 	stopping chan struct{}
+	soon     chan struct{} // wakes reconcile
 	lease    lease
 	hand     hand
 	follows  follows
 	clock    clock
+	looks    *looks
+	progress progress
+	mind     mind
+	end      context.CancelFunc // of what Boot began
+	ended    sync.WaitGroup
 }
 
 // Room is h's part in a daemon's River client.
@@ -98,36 +107,38 @@ func addWorkers(settings *river.Config, h *Host) {
 	river.AddWorker(settings.Workers, &residueWorker{host: h})
 }
 
-// Boot makes the host's row this boot's, takes over what an older boot left
-// running, and registers the triggers. Mist has to answer.
+// Boot makes the host's row this boot's, and begins to look. Mist need not answer:
+// until it does nothing is placed here. It fails for good with ErrHostTaken and
+// ErrSpoolTaken. What it began ends with Close.
 func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
-	h.stopping = make(chan struct{})
-	h.lease.begin(ctx)
-	info, err := h.Engine.Info(ctx)
+	spool, err := h.claimSpool(ctx)
 	if err != nil {
-		return fmt.Errorf("boot host %s: %w", h.ID, err)
-	}
-	if _, err := h.Engine.Listen(ctx, h.TriggerURL); err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
 	room, err := h.spoolRoom()
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
+	h.stopping, h.soon, h.looks = make(chan struct{}), make(chan struct{}, 1), newLooks()
+	h.lease.begin(ctx)
+	if err := h.greet(ctx); errors.Is(err, engine.ErrSettings) {
+		return fmt.Errorf("boot host %s: %w", h.ID, err) // no waiting mends it
+	}
+	is := h.mind.is()
 	asked := time.Now()
 	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
-		q := dbsqlc.New()
-		host, err := q.HostBoot(ctx, tx, dbsqlc.HostBootParams{
+		host, err := dbsqlc.New().HostBoot(ctx, tx, dbsqlc.HostBootParams{
 			ID: h.ID, BootID: h.BootID, Slots: int32(h.Slots), LeaseSeconds: jobs.LeaseLength.Seconds(),
-			WeirVersion: h.Version, MistVersion: info.Version, MistIID: info.IID, SpoolRoomBytes: room,
+			WeirVersion: h.Version, MistVersion: is.version, MistIID: is.iid, MistAnswers: is.answers,
+			SpoolID: &spool, SpoolRoomBytes: room,
 		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("another machine holds it: %w", ErrHostTaken)
+		}
 		if err != nil {
 			return err
 		}
 		h.clock.set(host.SeenAt, asked)
-		if err := h.takeOver(ctx, tx, client); err != nil {
-			return err
-		}
 		_, err = client.InsertTx(ctx, tx, jobs.PlaceArgs{}, nil)
 		return err
 	})
@@ -135,55 +146,67 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
 	h.lease.renewed(asked)
-	h.Log.InfoContext(ctx, "host booted", "host", h.ID, "boot", h.BootID, "slots", h.Slots, "mist", info.Version, "iid", info.IID)
+	looking, end := context.WithCancel(context.WithoutCancel(ctx)) // a soft stop still looks
+	h.end = end
+	h.ended.Go(func() {
+		h.looks.run(looking, h.look, func(err error) { h.Log.WarnContext(ctx, "could not look", "host", h.ID, "error", err) })
+	})
+	h.Log.InfoContext(ctx, "host booted", "host", h.ID, "boot", h.BootID, "slots", h.Slots, "mist", is.version, "iid", is.iid)
 	return nil
 }
 
-// takeOver ends the River rows that an older boot of this host was running when it
-// died, and inserts new ones in their place: River itself would wait for hours, and
-// would let the dead one's answer complete them.
-func (h *Host) takeOver(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx]) error {
-	q := dbsqlc.New()
-	orphans, err := q.RiverJobOrphans(ctx, tx, dbsqlc.RiverJobOrphansParams{HostID: h.ID, ClientID: jobs.ClientID(h.ID, h.BootID)})
-	if err != nil {
-		return fmt.Errorf("find the jobs of an older boot: %w", err)
+// Close ends what Boot began, when no supervisor is left.
+func (h *Host) Close() {
+	if h.end != nil {
+		h.end()
 	}
-	for _, job := range orphans {
-		if err := h.redo(ctx, tx, client, job); err != nil {
-			return err
-		}
-		h.Log.InfoContext(ctx, "job taken over from an older boot", "job", job.ID, "kind", job.Kind)
-	}
-	return nil
+	h.ended.Wait()
 }
 
-// redo ends the row of a job that nobody works, and inserts a new one in its place.
-func (h *Host) redo(ctx context.Context, tx pgx.Tx, client *river.Client[pgx.Tx], job dbsqlc.RiverJobOrphansRow) error {
-	ended, err := dbsqlc.New().RiverJobFinalize(ctx, tx, dbsqlc.RiverJobFinalizeParams{ID: job.ID, HostID: h.ID})
-	if err != nil {
-		return fmt.Errorf("end job %d: %w", job.ID, err)
-	}
-	if ended == 0 {
-		return nil // it has ended by itself
-	}
-	if err := (jobs.Decider{Tx: tx, River: client}).Again(ctx, job); err != nil {
-		return fmt.Errorf("insert job %d again: %w", job.ID, err)
-	}
-	return nil
-}
-
-// Run renews the lease, and sweeps, until ctx ends or another boot has the host
-// (ErrHostTaken). While Mist does not answer it renews nothing: nothing new is
-// placed here then, and in time what runs here starts elsewhere.
+// Run renews the lease, greets Mist, compares what is here with the rows, and tells
+// progress, until ctx ends or another boot has the host (ErrHostTaken).
 func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.live(ctx, client) })
+	for _, part := range []struct {
+		every time.Duration
+		soon  <-chan struct{}
+		do    func(context.Context) error
+	}{
+		{jobs.RenewEvery, nil, func(ctx context.Context) error { _ = h.greet(ctx); return nil }}, // it tells itself
+		{jobs.RenewEvery, h.soon, func(ctx context.Context) error { return h.reconcile(ctx, client) }},
+		{tellEvery, nil, h.tell},
+	} {
+		group.Go(func() error {
+			tick := time.NewTicker(part.every)
+			defer tick.Stop()
+			for {
+				if err := part.do(ctx); err != nil && ctx.Err() == nil {
+					h.Log.WarnContext(ctx, "not all done", "host", h.ID, "error", err)
+				}
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-tick.C:
+				case <-part.soon:
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// live renews the lease for as long as this daemon lives, whatever Mist does.
+func (h *Host) live(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	tick := time.NewTicker(jobs.RenewEvery)
 	defer tick.Stop()
+	answered := h.mind.is().answers
 	for {
-		h.sweepOnce(ctx, client)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-h.mind.changed():
 		}
 		err := h.renew(ctx)
 		switch {
@@ -191,17 +214,14 @@ func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 			return err
 		case err != nil && ctx.Err() == nil:
 			h.Log.WarnContext(ctx, "lease not renewed", "host", h.ID, "error", err)
+			continue
 		}
-	}
-}
-
-// sweepOnce sweeps for a while that leaves enough of the lease to renew it: what is
-// not reached comes next time.
-func (h *Host) sweepOnce(ctx context.Context, client *river.Client[pgx.Tx]) {
-	limited, cancel := context.WithTimeout(ctx, jobs.RenewEvery)
-	defer cancel()
-	if err := h.sweep(limited, client); err != nil && ctx.Err() == nil {
-		h.Log.WarnContext(ctx, "sweep not finished", "host", h.ID, "error", err)
+		if h.mind.is().answers && !answered {
+			if _, err := client.Insert(ctx, jobs.PlaceArgs{}, nil); err != nil { // else the periodic round comes
+				h.Log.InfoContext(ctx, "no placement asked for", "error", err)
+			}
+		}
+		answered = h.mind.is().answers
 	}
 }
 
@@ -209,25 +229,14 @@ func (h *Host) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jobs.RenewEvery)
 	defer cancel()
 	asked := time.Now()
-	info, err := h.Engine.Info(ctx)
-	if err != nil {
-		return err
-	}
-	// This mends what a restarted or reconfigured controller lost.
-	changed, err := h.Engine.Listen(ctx, h.TriggerURL)
-	if err != nil {
-		return err
-	}
-	if changed {
-		h.Log.WarnContext(ctx, "triggers registered again", "host", h.ID, "iid", info.IID)
-	}
 	room, err := h.spoolRoom()
 	if err != nil {
 		return err
 	}
+	is := h.mind.is()
 	seen, err := dbsqlc.New().HostRenew(ctx, h.DB, dbsqlc.HostRenewParams{
 		ID: h.ID, BootID: h.BootID, LeaseSeconds: jobs.LeaseLength.Seconds(),
-		MistVersion: info.Version, MistIID: info.IID, SpoolRoomBytes: room,
+		MistVersion: is.version, MistIID: is.iid, MistAnswers: is.answers, SpoolRoomBytes: room,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("host %s: %w", h.ID, ErrHostTaken)
@@ -238,6 +247,14 @@ func (h *Host) renew(ctx context.Context) error {
 	h.clock.set(seen, asked)
 	h.lease.renewed(asked)
 	return nil
+}
+
+// reconcileSoon has the next comparison begin at once.
+func (h *Host) reconcileSoon() {
+	select {
+	case h.soon <- struct{}{}:
+	default: // it will
+	}
 }
 
 // Stop lets the supervisors go: they leave MistProcLivepeer running, and the next

@@ -11,10 +11,11 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
+	"weir/media"
 )
 
-// observe looks at Mist, the process and the spool.
-func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
+// observe adds what a look says of the attempt, its process and its files.
+func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows, l *look) error {
 	if s.process == nil && rows.Attempt.Process != nil {
 		process, err := s.host.Engine.Attach(*rows.Attempt.Process)
 		if err != nil {
@@ -23,38 +24,33 @@ func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
 		s.process = process
 		s.log.InfoContext(ctx, "process attached", "pid", s.process.ID(), "alive", s.process.Alive())
 	}
-	look, err := s.host.Engine.Look(ctx, s.name)
-	if err != nil {
-		return fmt.Errorf("observe: %w", err)
+	if s.startSeen.IsZero() {
+		s.startSeen = time.Now()
 	}
 	now := s.host.clock.now()
+	if l.silent != nil {
+		if s.seen.SilentFrom.IsZero() {
+			s.log.WarnContext(ctx, "Mist is silent", "error", l.silent)
+			s.seen.SilentFrom = now
+		}
+		return nil
+	}
 	seen := jobs.Seen{At: now, ProcessAlive: s.process.Alive(), EndedAt: s.seen.EndedAt, ProgressAt: s.seen.ProgressAt,
-		ProcessText: s.seen.ProcessText, Killed: s.seen.Killed, Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}}
-	if err := s.readLog(&seen, look.Processes[s.process.ID()]); err != nil {
+		StopFrom: s.seen.StopFrom, ProcessText: s.seen.ProcessText, Killed: s.seen.Killed,
+		Pushing: map[string]bool{}, Gone: map[string]time.Time{}, FileBytes: map[string]int64{}, Whole: map[string]bool{}}
+	if err := s.readLog(&seen, l.runs.Processes[s.process.ID()]); err != nil {
 		return err
 	}
 	pushedMS := map[string]int64{}
-	for _, push := range look.Pushes {
+	for _, push := range l.runs.Pushes {
 		if push.Name == s.name {
 			seen.Pushing[push.Rendition] = true
 			// A push reports every five seconds; between, it keeps up with what comes back.
-			pushedMS[push.Rendition] = max(push.MediaMS, look.NewestMS[s.name])
+			pushedMS[push.Rendition] = max(push.MediaMS, l.runs.NewestMS[s.name])
 		}
 	}
-	for _, r := range rows.Renditions {
-		path := s.host.pushedPath(s.name, r.Name)
-		if bytes := fileBytes(path); bytes > 0 {
-			seen.FileBytes[r.Name] = bytes
-			if r.State == jobs.RenditionPushing {
-				s.host.follows.begin(ctx, s.host.Media, path)
-			}
-		}
-		if r.State == jobs.RenditionPushing && !seen.Pushing[r.Name] {
-			seen.Gone[r.Name] = now
-			if since, known := s.seen.Gone[r.Name]; known {
-				seen.Gone[r.Name] = since
-			}
-		}
+	if err := s.observeFiles(ctx, rows, &seen); err != nil {
+		return err
 	}
 	if !seen.ProcessAlive && seen.EndedAt.IsZero() {
 		seen.EndedAt = now
@@ -67,17 +63,43 @@ func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows) error {
 		!maps.Equal(seen.FileBytes, s.seen.FileBytes) || !maps.Equal(seen.Pushing, s.seen.Pushing) {
 		seen.ProgressAt = now
 	}
-	s.seen, rows.Seen = seen, seen
+	s.seen = seen
 	if err := s.host.Engine.TrimLog(s.host.folder(s.name)); err != nil {
 		s.log.WarnContext(ctx, "log not trimmed", "error", err)
 	}
-	if err := s.recordBroadcaster(ctx, rows, &look); err != nil {
+	if err := s.recordBroadcaster(ctx, rows, &l.runs); err != nil {
 		return err
 	}
 	if err := s.findTracks(ctx, rows); err != nil {
 		return err
 	}
-	return s.recordPushed(ctx, rows, pushedMS)
+	return s.noteProgress(rows, pushedMS)
+}
+
+// observeFiles looks at what the pushes have written.
+func (s *supervisor) observeFiles(ctx context.Context, rows *jobs.Rows, seen *jobs.Seen) error {
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows.Renditions {
+		path := s.host.pushedPath(s.name, r.Name)
+		if bytes := fileBytes(path); bytes > 0 {
+			seen.FileBytes[r.Name] = bytes
+			if r.State == jobs.RenditionPushing {
+				s.host.follows.begin(ctx, s.host.Media, path)
+				// Asked only where it is said to be over, as the file is read for it.
+				seen.Whole[r.Name] = r.RecordedBytes != nil && *r.RecordedBytes == bytes && media.EndsAt(path, &prepared)
+			}
+		}
+		if r.State == jobs.RenditionPushing && !seen.Pushing[r.Name] {
+			seen.Gone[r.Name] = seen.At
+			if since, known := s.seen.Gone[r.Name]; known {
+				seen.Gone[r.Name] = since
+			}
+		}
+	}
+	return nil
 }
 
 // readLog adds what the process's log and its own report say of how it goes. What it
@@ -176,8 +198,9 @@ func (s *supervisor) processText(ctx context.Context) string {
 	return text
 }
 
-// recordPushed writes down how much of the source was pushed; pushedMS is on Mist's clock.
-func (s *supervisor) recordPushed(ctx context.Context, rows *jobs.Rows, pushedMS map[string]int64) error {
+// noteProgress notes how much of the source was pushed, to be told with that of all the
+// others; pushedMS is on Mist's clock.
+func (s *supervisor) noteProgress(rows *jobs.Rows, pushedMS map[string]int64) error {
 	prepared, err := preparedOf(&rows.Attempt)
 	if err != nil {
 		return err
@@ -188,26 +211,11 @@ func (s *supervisor) recordPushed(ctx context.Context, rows *jobs.Rows, pushedMS
 		if r.State != jobs.RenditionPushing || pushed <= r.PushedMs {
 			continue
 		}
-		if err := dbsqlc.New().RenditionSetProgress(ctx, s.host.DB, dbsqlc.RenditionSetProgressParams{
-			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushedMs: pushed,
-		}); err != nil {
-			return fmt.Errorf("record progress of %s: %w", r.Name, err)
-		}
 		r.PushedMs = pushed
+		s.host.progress.push(s.name, r.Name, pushed)
 	}
-	return nil
-}
-
-func (s *supervisor) tellProgress(ctx context.Context, rows *jobs.Rows) error {
-	ratio := jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions)
-	if ratio <= s.ratio || ratio <= rows.Transcode.Ratio {
-		return nil
+	if ratio := jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions); ratio > rows.Transcode.Ratio {
+		s.host.progress.ratio(s.name, ratio)
 	}
-	if err := dbsqlc.New().TranscodeSetRatio(ctx, s.host.DB, dbsqlc.TranscodeSetRatioParams{
-		ID: s.name.Transcode, Attempt: s.number(), Ratio: ratio,
-	}); err != nil {
-		return fmt.Errorf("record the ratio of %s: %w", s.name, err)
-	}
-	s.ratio = ratio
 	return nil
 }

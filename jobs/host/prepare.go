@@ -101,7 +101,9 @@ func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source 
 	prepared, err := s.host.Media.Prepare(limited, source, path, filepath.Dir(path), media.Options{
 		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
 		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
-		Progress: func(part float64) { s.tellPreparing(ctx, part) },
+		Progress: func(part float64) {
+			s.host.progress.ratio(s.name, jobs.ShareFetched+part*(jobs.SharePrepared-jobs.ShareFetched))
+		},
 	})
 	if err != nil {
 		return prepared, slowAt(ctx, limited, err, jobs.StagePrepare)
@@ -115,20 +117,6 @@ func slowAt(ctx, limited context.Context, err error, stage jobs.Stage) error {
 		return jobs.Failed(jobs.CodePrepareSlow, stage, "")
 	}
 	return failureAt(err, stage)
-}
-
-// tellPreparing writes down how far an encode is, once in a while. Nothing depends on it.
-func (s *supervisor) tellPreparing(ctx context.Context, part float64) {
-	now := time.Now()
-	if now.Sub(s.toldPreparing) < jobs.PollEvery {
-		return
-	}
-	s.toldPreparing = now
-	if err := dbsqlc.New().TranscodeSetRatio(ctx, s.host.DB, dbsqlc.TranscodeSetRatioParams{
-		ID: s.name.Transcode, Attempt: s.number(), Ratio: jobs.ShareFetched + part*(jobs.SharePrepared-jobs.ShareFetched),
-	}); err != nil {
-		s.log.InfoContext(ctx, "progress not recorded", "error", err)
-	}
 }
 
 // failureAt is the failure in err, at stage; a context's end passes through.

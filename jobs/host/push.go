@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -16,20 +15,42 @@ import (
 )
 
 // pushAll starts the pushes of all tracks at once: with a look at Mist between them, a
-// slow Mist would have a short source go before the last.
-func (s *supervisor) pushAll(ctx context.Context, rows *jobs.Rows) (pause time.Duration, err error) {
+// slow Mist would have a short source go before the last. One that Mist does not take is
+// tried again, for as long as the plan says; did is DoWait where all were so.
+func (s *supervisor) pushAll(ctx context.Context, rows *jobs.Rows) (did jobs.Do, err error) {
+	prepared, err := preparedOf(&rows.Attempt)
+	if err != nil {
+		return "", s.giveUp(ctx, jobs.FailureOf(err, jobs.StagePush))
+	}
+	taken := dbsqlc.RenditionSetPushParams{TranscodeID: s.name.Transcode, Attempt: s.number()}
+	s.refused = map[string]bool{}
+	var failed error
 	for i := range rows.Renditions {
 		r := &rows.Renditions[i]
 		if !jobs.Pushable(r, s.number()) {
 			continue
 		}
-		wait, err := s.push(ctx, rows, r)
-		if err != nil {
-			return 0, err
+		id, err := s.host.Engine.Push(ctx, s.name, s.host.pushedPath(s.name, r.Name), int(*r.TrackIndex), prepared.StopMS)
+		if errors.Is(err, engine.ErrPushNotStarted) {
+			s.refused[r.Name] = true
+			continue
 		}
-		pause = max(pause, wait)
+		if err != nil {
+			failed = fmt.Errorf("push %s: %w", r.Name, err)
+			break
+		}
+		jobs.Crash(jobs.CrashPushStarted)
+		taken.Names, taken.Pids = append(taken.Names, r.Name), append(taken.Pids, int32(id))
 	}
-	return pause, s.sound(ctx, rows)
+	if len(taken.Names) == 0 {
+		return jobs.DoWait, failed
+	}
+	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, taken)
+	jobs.Crash(jobs.CrashPushRecorded)
+	if err := errors.Join(fenced("record the pushes", changed, err), failed); err != nil {
+		return "", err
+	}
+	return jobs.DoPush, s.sound(ctx, rows)
 }
 
 // sound has the renditions' sound made while their picture comes back.
@@ -46,36 +67,14 @@ func (s *supervisor) sound(ctx context.Context, rows *jobs.Rows) error {
 	return nil
 }
 
-// push starts a rendition's push. One that Mist does not take is tried again until
-// the attempt stands still for too long.
-func (s *supervisor) push(ctx context.Context, rows *jobs.Rows, r *dbsqlc.Rendition) (time.Duration, error) {
-	prepared, err := preparedOf(&rows.Attempt)
-	if err != nil {
-		return 0, s.giveUp(ctx, jobs.FailureOf(err, jobs.StagePush))
-	}
-	id, err := s.host.Engine.Push(ctx, s.name, s.host.pushedPath(s.name, r.Name), int(*r.TrackIndex), prepared.StopMS)
-	if errors.Is(err, engine.ErrPushNotStarted) {
-		if s.seen.ProcessAlive {
-			return jobs.PollEvery, nil
-		}
-		return 0, s.failRendition(ctx, r.Name, jobs.Failed(jobs.CodePushFailed, jobs.StagePush, err.Error()))
-	}
-	if err != nil {
-		return 0, fmt.Errorf("push %s: %w", r.Name, err)
-	}
-	jobs.Crash(jobs.CrashPushStarted)
-	pid := int32(id)
-	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, dbsqlc.RenditionSetPushParams{
-		TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), PushPID: &pid,
-	})
-	jobs.Crash(jobs.CrashPushRecorded)
-	return 0, fenced("record the push of "+r.Name, changed, err)
-}
-
 // pushed hands a file over to its store job, in one transaction.
 func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 	s.host.follows.over(s.host.pushedPath(s.name, r.Name))
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		// Locks in the order in which a cancel takes them.
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
 		if err := s.own(ctx, tx); err != nil {
 			return err
 		}

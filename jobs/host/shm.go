@@ -22,7 +22,7 @@ const (
 
 // sweepShm removes shared memory of streams that no open attempt owns and that nothing
 // runs for: what Mist's inputs leave when they are killed. It is as large as their source.
-func (h *Host) sweepShm(ctx context.Context) error {
+func (h *Host) sweepShm(ctx context.Context, l *look) error {
 	pages, err := h.Engine.Memory()
 	if err != nil {
 		return fmt.Errorf("sweep shared memory: %w", err)
@@ -30,18 +30,21 @@ func (h *Host) sweepShm(ctx context.Context) error {
 	if len(pages) == 0 {
 		return nil
 	}
+	strange := map[engine.Name]bool{}
+	for _, page := range pages {
+		if l.attempts[page.Name] == nil {
+			strange[page.Name] = true
+		}
+	}
+	known, err := h.known(ctx, strange)
+	if err != nil {
+		return fmt.Errorf("sweep shared memory: %w", err)
+	}
 	orphan := map[engine.Name]bool{}
 	for _, page := range pages {
-		if _, known := orphan[page.Name]; known {
-			continue
-		}
-		is, since, err := h.lookWhen(ctx, page.Name)
-		if err != nil {
-			return err
-		}
-		now := h.clock.now()
-		orphan[page.Name] = is == attemptCleaned && now.Sub(since) >= pageGrace ||
-			is == attemptUnknown && time.Since(page.MadeAt) >= strangeFor
+		is, row := known[page.Name]
+		orphan[page.Name] = strange[page.Name] && (row && is.CleanedAt != nil && h.clock.now().Sub(*is.CleanedAt) >= pageGrace ||
+			!row && time.Since(page.MadeAt) >= strangeFor)
 	}
 	// Behind the rows: what starts now is of an open attempt.
 	used, err := h.Engine.InUse()

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -36,14 +35,33 @@ func page(t *testing.T, dir string, name engine.Name) string {
 	return path
 }
 
+// looked is a look of a host.
+func looked(t *testing.T, h *Host) *look {
+	t.Helper()
+	l, err := h.look(t.Context())
+	require.NoError(t, err)
+	return l
+}
+
+// silentMist is one that nobody runs.
+func silentMist(t *testing.T, programs, shm string) *mist.Engine {
+	t.Helper()
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	client, err := mist.New(&mist.Config{URL: server.URL + "/api2"})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return &mist.Engine{Client: client, BinDir: programs, ShmDir: shm}
+}
+
 // Memory goes when its attempt was cleaned up or is unknown, is old enough, and nothing
 // of Mist runs for it.
 func TestSweepShm(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
 	dir := t.TempDir()
-	m := &mist.Engine{ShmDir: dir}
-	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Engine: m}
+	m := silentMist(t, t.TempDir(), dir)
+	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Spool: t.TempDir(), Engine: m}
 	h.clock.set(time.Now(), time.Now())
 	opened := b.Start(t, b.Accept(t, "a").ID)
 	old, fresh, used := cleaned(t, b, 2*pageGrace), cleaned(t, b, 0), cleaned(t, b, 2*pageGrace)
@@ -54,7 +72,7 @@ func TestSweepShm(t *testing.T) {
 	require.NoError(t, os.Chtimes(gone[1], longAgo, longAgo))
 	input := mistInput(t, used)
 
-	require.NoError(t, h.sweepShm(t.Context()))
+	require.NoError(t, h.sweepShm(t.Context(), looked(t, h)))
 	for _, path := range gone {
 		require.NoFileExists(t, path)
 	}
@@ -62,12 +80,12 @@ func TestSweepShm(t *testing.T) {
 		require.FileExists(t, path)
 	}
 	input()
-	require.NoError(t, h.sweepShm(t.Context()))
+	require.NoError(t, h.sweepShm(t.Context(), looked(t, h)))
 	require.NoFileExists(t, stays[2])
 	require.FileExists(t, stays[0])
 
 	m.ShmDir = filepath.Join(dir, "elsewhere")
-	require.NoError(t, h.sweepShm(t.Context()), "Mist keeps its memory elsewhere")
+	require.NoError(t, h.sweepShm(t.Context(), looked(t, h)), "Mist keeps its memory elsewhere")
 }
 
 // mistInput runs a program that looks like Mist's input for name, until end.
@@ -136,7 +154,7 @@ func TestSweepLeavesOfflineStreams(t *testing.T) {
 	client, err := mist.New(&mist.Config{URL: server.URL + "/api2"})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Engine: &mist.Engine{Client: client}}
-	require.NoError(t, h.sweepEngine(context.WithoutCancel(t.Context())))
+	h := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Spool: t.TempDir(), Engine: &mist.Engine{Client: client, BinDir: t.TempDir()}}
+	require.NoError(t, h.removeStreams(t.Context(), looked(t, h)))
 	require.ElementsMatch(t, []string{mist.Name(online).Source(), mist.Name(online).Rendition()}, stand.nuked)
 }

@@ -87,9 +87,5 @@ func (h *Host) removeFolder(ctx context.Context, name engine.Name) error {
 	if needed {
 		return nil
 	}
-	h.follows.drop(func(path string) bool { return filepath.Dir(path) == h.folder(name) })
-	if err := os.RemoveAll(h.folder(name)); err != nil {
-		return fmt.Errorf("remove spool folder: %w", err)
-	}
-	return nil
+	return h.dropFolder(name)
 }

@@ -13,7 +13,6 @@ import (
 
 	"weir/engine"
 	"weir/jobs/jobstest"
-	"weir/mist"
 )
 
 func TestRoomOf(t *testing.T) {
@@ -35,7 +34,7 @@ func TestProcessesInALinkedSpool(t *testing.T) {
 	spool, err := OpenSpool(link)
 	require.NoError(t, err)
 	programs := t.TempDir()
-	host := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Spool: spool, Engine: &mist.Engine{BinDir: programs}}
+	host := &Host{ID: jobstest.Host, DB: b.Pool, Log: jobstest.Silent(), Spool: spool, Engine: silentMist(t, programs, t.TempDir())}
 	name := engine.Name{Transcode: uuid.New(), Attempt: 1}
 	require.NoError(t, os.Mkdir(host.folder(name), spoolMode))
 	process := &exec.Cmd{
@@ -51,7 +50,7 @@ func TestProcessesInALinkedSpool(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, found)
 	require.Equal(t, process.Process.Pid, found.ID())
-	require.NoError(t, host.sweepProcesses(t.Context()))
+	require.NoError(t, host.endOrphans(t.Context(), looked(t, host)))
 	require.ErrorContains(t, <-ended, "terminated", "no attempt owns it")
 }
 

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
@@ -26,8 +26,9 @@ const (
 	// trackEvery is how often the process's log is looked at for tracks without a
 	// trigger: it is a local file.
 	trackEvery = 100 * time.Millisecond
-	// startLimit is for two calls to Mist and a fork.
-	startLimit = 30 * time.Second
+	// tracksFor is how long after its start that is done: Mist tells of all tracks within a
+	// second, and a rendition that never comes is not looked for ten times a second.
+	tracksFor = 15 * time.Second
 	// cleanTimeout bounds the clean-up, which must also run when the job is cancelled:
 	// inputPatience, nukePatience and calls to Mist.
 	cleanTimeout = 90 * time.Second
@@ -40,9 +41,6 @@ const (
 	// nukePatience is how long Mist takes to end what is left of a stream that it is told
 	// to nuke: it asks, waits for 10 s in livepeer's tree, and kills.
 	nukePatience = 12 * time.Second
-	// stopHold is how long a soft stop waits for pushes that can't wait for the next boot:
-	// most of River's softStop, and longer than Mist takes from its start to a first track.
-	stopHold = 8 * time.Second
 	// logShown is how much of it is told when it failed.
 	logShown = 600
 )
@@ -63,7 +61,8 @@ func (w *transcodeWorker) NextRetry(*river.Job[jobs.TranscodeArgs]) time.Time {
 }
 
 // Work supervises the attempt until it is cleaned up. A stop of the daemon ends the
-// supervision alone: MistProcLivepeer runs on and the next boot takes it up.
+// supervision alone: MistProcLivepeer runs on and the next boot takes it up. So does a
+// cancel of the job that is not the transcode's: anybody may do that in River.
 func (w *transcodeWorker) Work(ctx context.Context, job *river.Job[jobs.TranscodeArgs]) error {
 	s := &supervisor{
 		host:   w.host,
@@ -83,11 +82,26 @@ func (w *transcodeWorker) Work(ctx context.Context, job *river.Job[jobs.Transcod
 	case errors.Is(err, errGone):
 		return river.JobCancel(err)
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), river.ErrJobCancelledRemotely):
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
-		defer cancel()
-		return s.clean(ctx)
+		return s.cancelled(context.WithoutCancel(ctx))
 	}
 	return err
+}
+
+// cancelled looks whether the transcode was cancelled, or its job alone. Another job comes
+// in place of that, and finds all as it was.
+func (s *supervisor) cancelled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	rows, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	if !jobs.Terminal(rows.Transcode.State) {
+		s.log.WarnContext(ctx, "the job was cancelled, and the transcode was not")
+		s.host.reconcileSoon()
+		return nil
+	}
+	return s.clean(ctx)
 }
 
 // errStopping: the daemon stops softly.
@@ -103,92 +117,122 @@ type supervisor struct {
 
 	process engine.Process
 	seen    jobs.Seen
-	// toldPreparing is when an encode's progress was last written down.
-	toldPreparing time.Time
-	troubleFrom   time.Time
-	ratio         float64
+	// saw is the look that was last planned from, startSeen when the process was first seen.
+	saw       int64
+	startSeen time.Time
+	// acted is when the rows were last changed here, or may have been: no look from before
+	// it counts.
+	acted time.Time
 	// trackless holds the ordinals of renditions without a track, tracksFrom is since
 	// when the process's log has one for them.
 	trackless  []int32
 	tracksFrom time.Time
-	// stopBy is when a soft stop waits no longer; zero: there is none, or it does not wait.
-	stopBy time.Time
+	// refused holds the renditions whose push Mist did not take.
+	refused map[string]bool
 	// gone: what ran was stopped because the lease ended; the rows don't say so yet.
 	gone bool
 }
 
 func (s *supervisor) takeUp(ctx context.Context, job int64) error {
-	q := dbsqlc.New()
-	taken, err := q.AttemptTakeUp(ctx, s.host.DB, dbsqlc.AttemptTakeUpParams{
-		TranscodeID: s.name.Transcode, Number: s.number(), HostID: s.host.ID, BootID: &s.host.BootID, JobID: &job,
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		// The transcode's lock comes first.
+		if _, err := q.TranscodeStart(ctx, tx, dbsqlc.TranscodeStartParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
+			return err
+		}
+		taken, err := q.AttemptTakeUp(ctx, tx, dbsqlc.AttemptTakeUpParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), HostID: s.host.ID, BootID: &s.host.BootID, JobID: &job,
+		})
+		if err == nil && taken == 0 {
+			err = errFenced // it is cleaned up already, or a newer boot's: the plan says so too
+		}
+		return err
 	})
+	if errors.Is(err, errFenced) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("take up %s: %w", s.name, err)
 	}
-	if taken == 0 {
-		return nil // cleaned up already: the plan says so too
-	}
-	if _, err := q.TranscodeStart(ctx, s.host.DB, dbsqlc.TranscodeStartParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
-		return fmt.Errorf("start %s: %w", s.name, err)
-	}
+	s.acted = time.Now()
 	jobs.Crash(jobs.CrashTakenUp)
 	return nil
 }
 
 func (s *supervisor) number() int32 { return int32(s.name.Attempt) }
 
-// supervise runs the loop: load, plan, do, until there is nothing to do.
+// supervise runs the loop: look, plan, do, until there is nothing to do.
 func (s *supervisor) supervise(ctx context.Context) error {
 	wake, deaf := s.host.Wakes.listen(s.name.Transcode)
 	defer deaf()
+	defer s.host.looks.watch()()
 	for {
 		if s.host.lease.ending() {
 			s.letGo(ctx)
 		}
 		stepCtx, cancel := s.host.lease.within(ctx)
-		pause, done, err := s.step(stepCtx)
+		did, err := s.step(stepCtx)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("supervise %s: %w", s.name, ctx.Err())
-		case done:
-			return nil
 		case errors.Is(err, errLost), errors.Is(err, errGone), errors.Is(err, errStopping):
 			return err
 		case err != nil && s.host.stops():
 			return errStopping
 		case err != nil:
 			s.log.WarnContext(ctx, "supervisor waits", "error", err)
-			pause = jobs.TroubleEvery
-		}
-		if pause > 0 {
-			s.sleep(ctx, pause, wake)
+			s.sleep(ctx, jobs.TroubleEvery)
+		case did == jobs.DoNothing:
+			return nil
+		case did == jobs.DoLeave:
+			return errStopping
+		case did == jobs.DoWait:
+			s.await(ctx, wake)
+		default:
+			s.acted = time.Now()
 		}
 	}
 }
 
-// sleep waits for pause at the most: until somebody wakes it, or a track shows that
-// no trigger told of.
-func (s *supervisor) sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) {
-	stopping := s.host.stopping
-	if !s.stopBy.IsZero() {
-		stopping = nil
-	}
+func (s *supervisor) sleep(ctx context.Context, pause time.Duration) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	look := time.NewTicker(trackEvery)
-	defer look.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// await waits until there is something to see: a look, a trigger's wake, or a track that no
+// trigger told of.
+func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) {
+	latest, news := s.host.looks.next()
+	if latest != nil && latest.began.After(s.acted) && latest.number != s.saw {
+		return
+	}
+	stopping := s.host.stopping
+	if !s.seen.StopFrom.IsZero() {
+		stopping = nil // it knows
+	}
+	var track <-chan time.Time
+	if len(s.trackless) > 0 && time.Since(s.startSeen) < tracksFor {
+		look := time.NewTicker(trackEvery)
+		defer look.Stop()
+		track = look.C
+	}
 	for {
 		select {
-		case <-wake:
+		case <-news:
 			return
-		case <-timer.C:
+		case <-wake:
+			s.acted = time.Now()
 			return
 		case <-stopping:
 			return
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-track:
 			if len(s.newTracks()) > 0 {
 				return
 			}
@@ -196,99 +240,84 @@ func (s *supervisor) sleep(ctx context.Context, pause time.Duration, wake <-chan
 	}
 }
 
-// step does one action. An error is one of Postgres or of Mist's, which the next
-// step meets again or not; what fails the attempt becomes rows.
-func (s *supervisor) step(ctx context.Context) (pause time.Duration, done bool, err error) {
-	rows, err := s.load(ctx)
+// step does one action, and says which. An error is one of Postgres or of Mist's, which the
+// next step meets again or not; what fails the attempt becomes rows.
+func (s *supervisor) step(ctx context.Context) (did jobs.Do, err error) {
+	rows, seen, err := s.see(ctx)
 	if err != nil {
-		return 0, false, err
+		return "", err
 	}
-	if s.host.stops() && !s.holds(&rows, time.Now()) {
-		return 0, false, errStopping
+	if seen != nil {
+		s.saw = seen.number
 	}
-	if rows.Attempt.Stage == jobs.AttemptStarted && rows.Attempt.Outcome == nil {
-		err := s.observe(ctx, &rows)
-		if err != nil && s.patient(time.Now()) {
-			return 0, false, err
-		}
-		if err != nil {
-			return 0, false, s.giveUp(ctx, jobs.FailureOf(err, jobs.StageTranscode))
-		}
-		s.troubleFrom = time.Time{}
-		if err := s.tellProgress(ctx, &rows); err != nil {
-			return 0, false, err
+	if rows.Attempt.Stage == jobs.AttemptStarted && rows.Attempt.Outcome == nil && seen != nil {
+		if err := s.observe(ctx, &rows, seen); err != nil {
+			return "", err
 		}
 	}
-	if s.gone && rows.Attempt.Outcome == nil {
-		if err := s.giveUp(ctx, jobs.Failed(jobs.CodeHostLost, jobs.StageTranscode, "it could not renew its lease")); err != nil {
-			return 0, false, err
-		}
-		s.gone = false
-		return 0, false, nil
+	s.seen.LetGo = s.gone
+	s.seen.Refused = s.refused
+	if s.host.stops() && s.seen.StopFrom.IsZero() {
+		s.seen.StopFrom = s.host.clock.now()
 	}
+	rows.Seen = s.seen
 	action := jobs.Plan(rows, s.host.clock.now())
 	if action.Do != jobs.DoWait {
 		s.log.DebugContext(ctx, "next step", "do", action.Do)
 	}
 	switch action.Do {
 	case jobs.DoFetch:
-		err = s.attemptStep(ctx, jobs.StageFetch, jobs.CodeFetchSlow, jobs.StageCeiling, &rows, s.fetch)
+		err = s.attemptStep(ctx, &action, &rows, s.fetch)
 	case jobs.DoPrepare:
-		err = s.attemptStep(ctx, jobs.StagePrepare, jobs.CodePrepareSlow, jobs.StageCeiling, &rows, s.prepare)
+		err = s.attemptStep(ctx, &action, &rows, s.prepare)
 	case jobs.DoStart:
-		err = s.attemptStep(ctx, jobs.StageTranscode, jobs.CodeMistUnavailable, startLimit, &rows, s.start)
+		err = s.attemptStep(ctx, &action, &rows, s.start)
 	case jobs.DoStartAgain:
 		err = s.startAgain(ctx, &rows, action.Rerun)
 	case jobs.DoPush:
-		pause, err = s.pushAll(ctx, &rows)
+		return s.pushAll(ctx, &rows)
 	case jobs.DoPushed:
 		err = s.pushed(ctx, action.Rendition)
 	case jobs.DoFailRendition:
 		err = s.failRendition(ctx, action.Rendition.Name, action.Failure)
 	case jobs.DoFail:
-		err = s.giveUp(ctx, action.Failure)
+		if err = s.giveUp(ctx, action.Failure); err == nil {
+			s.gone = false
+		}
 	case jobs.DoSettle:
 		err = s.settle(ctx)
 	case jobs.DoFinish:
 		err = s.finish(ctx)
 	case jobs.DoClean:
 		err = s.clean(ctx)
-	case jobs.DoWait:
-		pause = jobs.PollEvery
-	case jobs.DoNothing:
-		done = true
+	case jobs.DoWait, jobs.DoLeave, jobs.DoNothing: // the loop's
 	}
-	return pause, done, err
+	return action.Do, err
 }
 
-// holds says whether a soft stop has to wait. Mist keeps no rendition for the next
-// boot once its process has ended: pushes that have begun run on without us, others
-// never begin.
-func (s *supervisor) holds(rows *jobs.Rows, now time.Time) bool {
-	if rows.Attempt.Stage != jobs.AttemptStarted || rows.Attempt.Outcome != nil || !slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool {
-		return r.State == jobs.RenditionExpected && r.Attempt == rows.Attempt.Number
-	}) {
-		return false
+// see is the attempt's rows as they are now, and the look that they are from; nil: the
+// attempt is cleaned up, so that no look holds it.
+func (s *supervisor) see(ctx context.Context) (jobs.Rows, *look, error) {
+	seen, err := s.host.looks.after(ctx, s.acted)
+	if err != nil {
+		return jobs.Rows{}, nil, fmt.Errorf("look at %s: %w", s.name, err)
 	}
-	if s.stopBy.IsZero() {
-		s.stopBy = now.Add(stopHold)
+	rows := seen.attempts[s.name]
+	if rows == nil {
+		rows, err := s.load(ctx)
+		return rows, nil, err
 	}
-	return now.Before(s.stopBy)
+	if rows.Attempt.BootID == nil || *rows.Attempt.BootID != s.host.BootID {
+		return *rows, nil, fmt.Errorf("look at %s: %w", s.name, errLost)
+	}
+	return *rows, seen, nil
 }
 
-// patient says whether trouble with Mist is young enough to wait for its end.
-func (s *supervisor) patient(now time.Time) bool {
-	if s.troubleFrom.IsZero() {
-		s.troubleFrom = now
-	}
-	return now.Sub(s.troubleFrom) < jobs.MistPatience
-}
-
-// attemptStep runs a step whose failure fails the attempt, for limit at the most: longer
-// is a failure with the code slow.
+// attemptStep runs a step whose failure fails the attempt, for as long as the plan gives
+// it: longer is the plan's failure.
 // Trouble with Postgres does not: it is no *Failure of ours and is met again.
-func (s *supervisor) attemptStep(ctx context.Context, stage jobs.Stage, slow string, limit time.Duration, rows *jobs.Rows, step func(context.Context, *jobs.Rows) error) error {
-	stepCtx, cancel := context.WithTimeout(ctx, limit)
+func (s *supervisor) attemptStep(ctx context.Context, action *jobs.Action, rows *jobs.Rows, step func(context.Context, *jobs.Rows) error) error {
+	stepCtx, cancel := context.WithTimeout(ctx, action.Within)
 	defer cancel()
 	err := step(stepCtx, rows)
 	var ofRows *rowError
@@ -296,11 +325,11 @@ func (s *supervisor) attemptStep(ctx context.Context, stage jobs.Stage, slow str
 	case err == nil, ctx.Err() != nil:
 		return err
 	case stepCtx.Err() != nil:
-		return s.giveUp(ctx, jobs.Failed(slow, stage, fmt.Sprintf("it was given %s", limit)).Telling(fmt.Sprintf("more than %s", limit)))
+		return s.giveUp(ctx, action.Failure)
 	case errors.As(err, &ofRows):
 		return err
 	}
-	return s.giveUp(ctx, jobs.FailureOf(err, stage))
+	return s.giveUp(ctx, jobs.FailureOf(err, action.Failure.Stage))
 }
 
 // rowError is trouble with Postgres, told from trouble with the transcode.

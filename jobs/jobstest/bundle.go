@@ -57,6 +57,7 @@ func (b *Bundle) Boot(t *testing.T, host string, slots int32) uuid.UUID {
 	boot := uuid.New()
 	_, err := dbsqlc.New().HostBoot(t.Context(), b.Pool, dbsqlc.HostBootParams{
 		ID: host, BootID: boot, Slots: slots, LeaseSeconds: jobs.LeaseLength.Seconds(), SpoolRoomBytes: 1,
+		MistAnswers: true,
 	})
 	require.NoError(t, err)
 	return boot

@@ -8,8 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"weir/db"
 	"weir/internal/devstack"
 	"weir/internal/mistsim/broadcaster"
+	"weir/jobs"
 )
 
 // stalled is the address of a source that begins and never ends.
@@ -106,4 +108,31 @@ func TestCancelEnded(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, http.StatusConflict, refused.Status)
 	b.fails(t, id, failure{"object_missing", "fetch", "input", false})
+}
+
+// The job of a running transcode is River's row, which anybody may cancel there: another
+// job goes on where it was, with the same process.
+func TestJobCancelledInRiver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	source, facts := b.source(t, long())
+	id := b.submit(t, b.request(t, source))
+	b.awaitTranscode(t, id, func(transcode *devstack.Transcode) bool { return transcode.Renditions[0].State == "pushing" })
+	process := b.processesOf(t, id)
+	was := b.lines(t, "SELECT job_id::text FROM weir.attempts WHERE transcode_id = $1", id)
+	job, err := strconv.ParseInt(was[0], 10, 64)
+	require.NoError(t, err)
+	pool, err := db.Open(b.ctx, string(b.Database), 1)
+	require.NoError(t, err)
+	defer pool.Close()
+	client, err := jobs.NewInserter(pool)
+	require.NoError(t, err)
+	_, err = client.JobCancel(b.ctx, job)
+	require.NoError(t, err)
+
+	transcode := b.succeeds(t, id, facts)
+	require.Equal(t, 1, transcode.Attempt)
+	require.NotEmpty(t, process)
+	require.NotEqual(t, was, b.lines(t, "SELECT job_id::text FROM weir.attempts WHERE transcode_id = $1", id))
+	b.nothingLeft(t, id)
 }

@@ -1,0 +1,178 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"weir/db/dbsqlc"
+	"weir/engine"
+	"weir/jobs"
+)
+
+const (
+	// mistAnswers is how long Mist may take to say what runs: a healthy one takes
+	// milliseconds, a starved one seconds. Longer is silence.
+	mistAnswers = 10 * time.Second
+	// rowsAnswer bounds the one query of a look.
+	rowsAnswer = 10 * time.Second
+)
+
+// A look is what this host saw at one moment: its Mist, its machine and then its rows, as
+// an attempt is in the rows before anything of it is elsewhere. All that the host decides
+// comes from it.
+type look struct {
+	number int64 // counts from 1
+	// began is when, by this machine's clock: what was written before is in it.
+	began time.Time
+	// runs is what runs in Mist; with silent it is empty, and silent says why.
+	runs   engine.Look
+	silent error
+	// processes are the MistProcLivepeer of this machine, folders the attempts in the spool.
+	processes []engine.Found
+	folders   []engine.Name
+	// attempts are those of this host that are not cleaned up.
+	attempts map[engine.Name]*jobs.Rows
+}
+
+// blind says whether Mist did not answer.
+func (l *look) blind() bool { return l.silent != nil }
+
+// look takes a look.
+func (h *Host) look(ctx context.Context) (*look, error) {
+	l := &look{began: time.Now(), attempts: map[engine.Name]*jobs.Rows{}}
+	asking, cancel := context.WithTimeout(ctx, mistAnswers)
+	l.runs, l.silent = h.Engine.Look(asking)
+	cancel()
+	var err error
+	if l.processes, err = h.Engine.Find(); err != nil {
+		return nil, fmt.Errorf("look at host %s: %w", h.ID, err)
+	}
+	entries, err := os.ReadDir(h.Spool)
+	if err != nil {
+		return nil, fmt.Errorf("look at the spool: %w", err)
+	}
+	for _, entry := range entries {
+		if name, err := engine.ParseName(entry.Name()); err == nil && entry.Name() == name.String() {
+			l.folders = append(l.folders, name)
+		}
+	}
+	reading, cancel := context.WithTimeout(ctx, rowsAnswer)
+	defer cancel()
+	rows, err := dbsqlc.New().HostLook(reading, h.DB, h.ID)
+	if err != nil {
+		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
+	}
+	for _, row := range rows {
+		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
+		if l.attempts[name] == nil {
+			l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
+		}
+		l.attempts[name].Renditions = append(l.attempts[name].Renditions, row.Rendition)
+	}
+	return l, nil
+}
+
+// looks hands one look to all who wait for one: however many supervisors there are, Mist
+// and Postgres are asked once.
+type looks struct {
+	mu       sync.Mutex
+	latest   *look
+	news     chan struct{} // closed with the next look
+	wanted   chan struct{}
+	watchers int
+}
+
+func newLooks() *looks {
+	return &looks{news: make(chan struct{}), wanted: make(chan struct{}, 1)}
+}
+
+// run takes a look when somebody wants one, and every so often while somebody watches,
+// until ctx ends.
+func (l *looks) run(ctx context.Context, take func(context.Context) (*look, error), failed func(error)) {
+	tick := time.NewTicker(jobs.PollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wanted:
+		case <-tick.C:
+			if !l.watched() {
+				continue
+			}
+		}
+		taken, err := take(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				failed(err)
+			}
+			l.want() // who waits still does
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(jobs.TroubleEvery):
+			}
+			continue
+		}
+		l.mu.Lock()
+		if l.latest != nil {
+			taken.number = l.latest.number
+		}
+		taken.number++
+		l.latest = taken
+		close(l.news)
+		l.news = make(chan struct{})
+		l.mu.Unlock()
+	}
+}
+
+// watch makes looks come by themselves until the returned function is called.
+func (l *looks) watch() (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watchers++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.watchers--
+	}
+}
+
+func (l *looks) watched() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.watchers > 0
+}
+
+func (l *looks) want() {
+	select {
+	case l.wanted <- struct{}{}:
+	default: // one is wanted already
+	}
+}
+
+// next is the look behind what came before it, and tells of the one after that.
+func (l *looks) next() (latest *look, news <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.latest, l.news
+}
+
+// after is a look that was begun after a time. It waits for it, until ctx ends.
+func (l *looks) after(ctx context.Context, t time.Time) (*look, error) {
+	for {
+		latest, news := l.next()
+		if latest != nil && latest.began.After(t) {
+			return latest, nil
+		}
+		l.want()
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package host
+
+import (
+	"sync"
+
+	"github.com/google/uuid"
+
+	"weir/db/dbsqlc"
+	"weir/engine"
+)
+
+// progress is how far this host's attempts are, until it is told: all in one statement.
+type progress struct {
+	mu     sync.Mutex
+	ratios map[engine.Name]float64
+	pushed map[pushedOf]int64
+}
+
+type pushedOf struct {
+	transcode uuid.UUID
+	rendition string
+}
+
+// ratio notes an attempt's.
+func (p *progress) ratio(name engine.Name, ratio float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ratios == nil {
+		p.ratios = map[engine.Name]float64{}
+	}
+	p.ratios[name] = ratio
+}
+
+// push notes how much of a rendition is pushed.
+func (p *progress) push(name engine.Name, rendition string, ms int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pushed == nil {
+		p.pushed = map[pushedOf]int64{}
+	}
+	p.pushed[pushedOf{name.Transcode, rendition}] = ms
+}
+
+// take gives what is to be told.
+func (p *progress) take() (told dbsqlc.TranscodeTellParams, some bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name, ratio := range p.ratios {
+		told.Transcodes = append(told.Transcodes, name.Transcode)
+		told.Attempts = append(told.Attempts, int32(name.Attempt))
+		told.Ratios = append(told.Ratios, ratio)
+	}
+	for of, ms := range p.pushed {
+		told.Of, told.Names, told.Pushed = append(told.Of, of.transcode), append(told.Names, of.rendition), append(told.Pushed, ms)
+	}
+	p.ratios, p.pushed = nil, nil
+	return told, len(told.Transcodes) > 0
+}

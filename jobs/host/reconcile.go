@@ -1,0 +1,232 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/engine"
+	"weir/jobs"
+)
+
+const (
+	// orphanGrace is what an orphan gets to go before it is killed.
+	orphanGrace = 3 * time.Second
+	// fetchedFor is how long a job may be fetched before it is in hand: River starts within
+	// milliseconds what it has fetched.
+	fetchedFor = 30 * time.Second
+)
+
+// reconcile compares what is here with the rows: it removes what belongs to no open
+// attempt, and gives a job to the work that has none. It goes on after an error.
+func (h *Host) reconcile(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	l, err := h.looks.after(ctx, time.Now())
+	if err != nil {
+		return fmt.Errorf("reconcile host %s: %w", h.ID, err)
+	}
+	var errs []error
+	for _, part := range []func(context.Context, *look) error{
+		h.endOrphans, h.removeStreams, h.removeFolders, h.sweepShm,
+		func(ctx context.Context, _ *look) error { return h.reconcileJobs(ctx, client) },
+	} {
+		if err := part(ctx, l); err != nil {
+			errs = append(errs, fmt.Errorf("reconcile host %s: %w", h.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// known is what rows say of attempts that this host has not open; those that they don't
+// know are not in it.
+func (h *Host) known(ctx context.Context, names map[engine.Name]bool) (map[engine.Name]dbsqlc.AttemptsKnownRow, error) {
+	var asked dbsqlc.AttemptsKnownParams
+	for name := range names {
+		asked.Transcodes, asked.Numbers = append(asked.Transcodes, name.Transcode), append(asked.Numbers, int32(name.Attempt))
+	}
+	known := map[engine.Name]dbsqlc.AttemptsKnownRow{}
+	if len(asked.Transcodes) == 0 {
+		return known, nil
+	}
+	rows, err := dbsqlc.New().AttemptsKnown(ctx, h.DB, asked)
+	if err != nil {
+		return nil, fmt.Errorf("look for attempts: %w", err)
+	}
+	for _, row := range rows {
+		known[engine.Name{Transcode: row.TranscodeID, Attempt: int(row.Number)}] = row
+	}
+	return known, nil
+}
+
+// endOrphans ends every MistProcLivepeer in our spool without an open attempt.
+func (h *Host) endOrphans(ctx context.Context, l *look) error {
+	var errs []error
+	for _, process := range l.processes {
+		name, err := engine.ParseName(filepath.Base(process.Folder))
+		if err != nil || filepath.Dir(process.Folder) != h.Spool || l.attempts[name] != nil {
+			continue
+		}
+		h.Log.WarnContext(ctx, "orphan process ended", "pid", process.ID(), "attempt", name)
+		if err := process.Stop(ctx, orphanGrace); err != nil {
+			errs = append(errs, fmt.Errorf("end orphan %d: %w", process.ID(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// removeStreams removes pushes and streams of attempts that were cleaned up. Those of
+// attempts that the rows don't know are left alone: Mist may serve another Weir.
+func (h *Host) removeStreams(ctx context.Context, l *look) error {
+	if l.blind() {
+		return nil // there is nothing to see
+	}
+	found, err := h.Engine.Added(ctx)
+	if err != nil {
+		return fmt.Errorf("list streams: %w", err)
+	}
+	strange := map[engine.Name]bool{}
+	for _, name := range slices.AppendSeq(found, maps.Keys(l.runs.Running)) {
+		if l.attempts[name] == nil {
+			strange[name] = true
+		}
+	}
+	known, err := h.known(ctx, strange)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, push := range l.runs.Pushes {
+		if known[push.Name].CleanedAt == nil {
+			continue
+		}
+		if err := h.Engine.StopPush(ctx, push.ID); err != nil {
+			errs = append(errs, fmt.Errorf("stop orphan push %d: %w", push.ID, err))
+		}
+	}
+	for name, is := range known {
+		if is.CleanedAt == nil {
+			continue
+		}
+		h.Log.WarnContext(ctx, "orphan streams removed", "attempt", name)
+		if err := h.Engine.Remove(ctx, name); err != nil {
+			errs = append(errs, fmt.Errorf("remove orphan streams: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// removeFolders removes folders that no attempt needs.
+func (h *Host) removeFolders(ctx context.Context, l *look) error {
+	strange := map[engine.Name]bool{}
+	for _, name := range l.folders {
+		if l.attempts[name] == nil {
+			strange[name] = true
+		}
+	}
+	known, err := h.known(ctx, strange)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for name := range strange {
+		if is, row := known[name]; row && (is.Storing || is.CleanedAt == nil) {
+			continue
+		}
+		if err := h.dropFolder(name); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dropFolder removes an attempt's folder.
+func (h *Host) dropFolder(name engine.Name) error {
+	h.follows.drop(func(path string) bool { return filepath.Dir(path) == h.folder(name) })
+	if err := os.RemoveAll(h.folder(name)); err != nil {
+		return fmt.Errorf("remove spool folder: %w", err)
+	}
+	return nil
+}
+
+// reconcileJobs gives a new job to attempts and files of this host that nobody works on:
+// an older boot died with it, River gave it up, a fetch's answer was lost, or somebody
+// cancelled, deleted or changed it.
+func (h *Host) reconcileJobs(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	rows, err := dbsqlc.New().HostWork(ctx, h.DB, h.ID)
+	if err != nil {
+		return fmt.Errorf("list this host's work: %w", err)
+	}
+	var errs []error
+	for _, row := range rows {
+		work := &jobs.Work{
+			Transcode: row.TranscodeID, Attempt: row.Attempt, Rendition: row.Rendition, Named: row.Named,
+			Job: row.JobID, State: rivertype.JobState(row.JobState), Queue: row.JobQueue, Owner: row.Owner,
+			ScheduledAt: row.ScheduledAt, AttemptedAt: row.AttemptedAt,
+		}
+		why := work.Abandoned(h.ID, h.clock.now(), h.works)
+		if why == "" || h.hand.holds(handKey{work.Transcode, work.Attempt, work.Rendition}) {
+			continue
+		}
+		if err := h.redo(ctx, client, work, why); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	back, err := dbsqlc.New().RiverJobGiveBack(ctx, h.DB, dbsqlc.RiverJobGiveBackParams{
+		HostID: h.ID, ClientID: jobs.ClientID(h.ID, h.BootID), BootID: h.BootID,
+	})
+	if err != nil {
+		errs = append(errs, fmt.Errorf("give back what an older boot had: %w", err))
+	}
+	if back > 0 {
+		h.Log.WarnContext(ctx, "jobs of an older boot given back", "host", h.ID, "jobs", back)
+	}
+	return errors.Join(errs...)
+}
+
+// works says whether this process works a job that runs by its row, or may be about to.
+func (h *Host) works(w *jobs.Work) bool {
+	return w.Owner == jobs.ClientID(h.ID, h.BootID) &&
+		(h.hand.holds(handKey{w.Transcode, w.Attempt, w.Rendition}) || w.AttemptedAt != nil && h.clock.now().Sub(*w.AttemptedAt) < fetchedFor)
+}
+
+// redo gives a work another job.
+func (h *Host) redo(ctx context.Context, client *river.Client[pgx.Tx], work *jobs.Work, why string) error {
+	done := false
+	err := db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		done = false
+		// An older boot does so too until it finds that it is one.
+		if _, err := dbsqlc.New().HostOwn(ctx, tx, dbsqlc.HostOwnParams{ID: h.ID, BootID: h.BootID}); errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var err error
+		done, err = jobs.Decider{Tx: tx, River: client}.Redo(ctx, h.ID, work)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("give %s another job: %w", work.Transcode, err)
+	}
+	if done {
+		h.Log.WarnContext(ctx, "work gets another job", "transcode", work.Transcode, "attempt", work.Attempt, "rendition", work.Rendition, "why", why)
+	}
+	return nil
+}
+
+// handKey is a work: an attempt or (with a rendition) a store of it.
+type handKey struct {
+	transcode uuid.UUID
+	attempt   int32
+	rendition string
+}
