@@ -65,7 +65,7 @@ var (
 func faults() []*fault {
 	var all []*fault
 	for _, group := range [][]*fault{
-		crashFaults(), processFaults(), startFaults(), pushFaults(), memoryFaults(), triggerFaults(), postgresFaults(), storageFaults(), broadcasterFaults(), networkFaults(), studioFaults(), hostFaults(), diskFaults(), clockFaults(),
+		crashFaults(), processFaults(), startFaults(), pushFaults(), memoryFaults(), triggerFaults(), postgresFaults(), storageFaults(), broadcasterFaults(), networkFaults(), studioFaults(), hostFaults(), riverFaults(), diskFaults(), clockFaults(),
 	} {
 		all = append(all, group...)
 	}

@@ -59,6 +59,10 @@ func hostFaults() []*fault {
 			after:  func(ctx context.Context, r *round) error { return r.rise(ctx) },
 		},
 		{
+			name: "another machine with a host's id", slow: true, within: soon, repeats: nothing,
+			strike: func(ctx context.Context, r *round) error { return r.stranger(ctx) },
+		},
+		{
 			name: "upgrade of all hosts, one after the other", slow: true, within: soon, repeats: nothing,
 			strike: func(ctx context.Context, r *round) error { return r.upgrade(ctx) },
 		},
@@ -148,6 +152,25 @@ func (r *round) twins(ctx context.Context) (err error) {
 	defer cancel()
 	if err := r.Daemons[host].Wait(stopping); err != nil {
 		return err
+	}
+	return nil
+}
+
+// stranger starts a daemon with a host's id and a spool of its own: it must not start.
+func (r *round) stranger(ctx context.Context) error {
+	host, _, err := r.running(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := r.Folder.Make("stranger")
+	if err != nil {
+		return err
+	}
+	daemon, err := devstack.StartDaemon(ctx, &devstack.DaemonConfig{
+		Dir: dir, BinDir: r.binDir, Program: daemonProgram, Settings: r.settings[host],
+	})
+	if err == nil {
+		return errors.Join(errors.New("another machine took the host"), daemon.Close())
 	}
 	return nil
 }

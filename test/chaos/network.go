@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// cutOff is how long a host is cut off: longer than its lease.
+// cutOff is how long a host is cut off: longer than its lease, which it loses with Postgres
+// alone, and shorter than what a silent Mist is waited for.
 const cutOff = 40 * time.Second
 
 // leaseLength is what a host's last renewal is good for. Behind it another host may
@@ -41,8 +42,8 @@ func networkFaults() []*fault {
 	return []*fault{
 		cut("host cut off from Postgres, refused", postgres, (*gate).refuse, hostMore, true),
 		cut("host cut off from Postgres, silent", postgres, (*gate).freeze, hostMore, true),
-		cut("host cut off from Mist, refused", mist, (*gate).refuse, hostMore, true),
-		cut("host cut off from Mist, silent", mist, (*gate).freeze, hostMore, true),
+		cut("host cut off from Mist, refused", mist, (*gate).refuse, hostMore, false),
+		cut("host cut off from Mist, silent", mist, (*gate).freeze, hostMore, false),
 		cut("host cut off from S3, refused", s3, (*gate).refuse, nothing, false),
 		cut("host cut off from S3, silent", s3, (*gate).freeze, nothing, false),
 	}

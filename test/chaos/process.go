@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// blink is a pause of Mist that its host's lease outlives.
+	// blink is a pause of Mist that costs nothing.
 	blink = 6 * time.Second
-	// faint is a pause that no lease outlives.
+	// faint is a pause that its host waits for, and some transcodes may not.
 	faint = 40 * time.Second
 	// mistAway is how long a killed controller is away: a service manager's restart.
 	mistAway = 2 * time.Second
