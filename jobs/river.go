@@ -21,8 +21,9 @@ import (
 const (
 	// fetchCooldown: River's 100 ms would be most of a small transcode's latency.
 	fetchCooldown = 10 * time.Millisecond
-	// fetchPoll is how late a scheduled job may start: retries and callbacks are.
-	fetchPoll = time.Second
+	// fetchPoll is how late a job may start whose notification is lost, or that waits for
+	// less than River's scheduler looks (5 s): every queue of every daemon asks so often.
+	fetchPoll = 5 * time.Second
 	// softStop lets stores and callbacks in hand end before their contexts do.
 	softStop = 10 * time.Second
 	// rescueAfter is for the short kinds; a longer kind's own timeout counts for it.

@@ -43,7 +43,9 @@ const (
 	// residueWorkers: nobody waits for it.
 	residueWorkers = 1
 	// residuePoll: all hosts ask, and a retry may be late.
-	residuePoll = 5 * time.Second
+	residuePoll = 30 * time.Second
+	// reconcileEvery is how late what nobody works on, or nobody owns, may be found.
+	reconcileEvery = 10 * time.Second
 )
 
 // Host is this machine's part in the work: its Mist, its spool, its lease.
@@ -174,7 +176,7 @@ func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		do    func(context.Context) error
 	}{
 		{jobs.RenewEvery, nil, func(ctx context.Context) error { _ = h.greet(ctx); return nil }}, // it tells itself
-		{jobs.RenewEvery, h.soon, func(ctx context.Context) error { return h.reconcile(ctx, client) }},
+		{reconcileEvery, h.soon, func(ctx context.Context) error { return h.reconcile(ctx, client) }},
 		{tellEvery, nil, h.tell},
 	} {
 		group.Go(func() error {
