@@ -28,7 +28,7 @@ const partTimeout = 20 * time.Second
 // ctx ends.
 func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	var running sync.WaitGroup
-	for _, part := range c.parts(client, newPatience(time.Now())) {
+	for _, part := range c.parts(client, &patience{}) {
 		running.Go(func() { c.repeat(ctx, part) })
 	}
 	running.Wait()
@@ -96,13 +96,10 @@ func (c *Control) reapDead(ctx context.Context, client *river.Client[pgx.Tx], pa
 	return each(ctx, dead, func(ctx context.Context, host string) error { return c.reap(ctx, client, host) })
 }
 
-// patience holds the reaper back after an outage of Postgres: then every lease has
-// ended, and hosts that are well need a moment to renew theirs.
+// patience holds the reaper back until Postgres has been seen well for a while: behind
+// an outage every lease has ended, and hosts that are well need a moment to renew
+// theirs. A daemon that has just started can't tell whether it starts into one.
 type patience struct{ last, since time.Time }
-
-func newPatience(now time.Time) *patience {
-	return &patience{last: now, since: now.Add(-jobs.RenewEvery)}
-}
 
 // hosts says whether Postgres has answered for long enough that a lease that has
 // ended means a dead host. It is called once in a round that got an answer.
