@@ -40,8 +40,9 @@ func HostQueue(host string) string { return "host-" + host }
 // StoreQueue is the queue of a host's stores.
 func StoreQueue(host string) string { return "host-" + host + "-store" }
 
-// PlaceArgs is the job of one placement round. It has no arguments: a round places
-// all that fits, so a second one finds nothing to do.
+// PlaceArgs is the job of one placement round. It has no arguments: a round places what
+// it can, and has another follow where there is more. One that waits is enough
+// ([Decider.WakePlacement]).
 type PlaceArgs struct{}
 
 // Kind implements river.JobArgs.

@@ -452,7 +452,7 @@ func (m *model) place(s *system) {
 func (m *model) placed(s *system, t int, host uint8) {
 	row := &s.transcodes[t]
 	if !m.on("place: queued", row.state == queued) || row.left == 0 {
-		return // the round is rolled back
+		return // it is left out
 	}
 	row.state, row.host, row.attempt, row.left = placed, host, row.attempt+1, row.left-1
 	s.attempts[t][row.attempt] = attemptRow{is: true, host: host, stage: placed, job: jobAvailable}

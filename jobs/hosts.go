@@ -47,8 +47,7 @@ func (hs *Hosts) set(ctx context.Context, id string, draining bool) error {
 		if changed == 0 {
 			return ErrNoHost
 		}
-		_, err = hs.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
-		return err
+		return Decider{tx, hs.River}.WakePlacement(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("host %s: %w", id, err)

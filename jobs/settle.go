@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"weir/db/dbsqlc"
@@ -222,8 +221,7 @@ func (d Decider) requeue(ctx context.Context, t *dbsqlc.Transcode, follows outco
 	if err := d.endAttempt(ctx, &queued, OutcomeFailed, follows.failure); err != nil { // unless it has ended as lost
 		return err
 	}
-	_, err = d.River.InsertTx(ctx, d.Tx, PlaceArgs{}, &river.InsertOpts{ScheduledAt: queued.NotBefore})
-	return err
+	return d.wakePlacementAt(ctx, queued.NotBefore)
 }
 
 // cancel ends a transcode that the caller has locked.

@@ -91,7 +91,7 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 		if err := insertRenditions(ctx, tx, id, req.Profiles); err != nil {
 			return err
 		}
-		_, err = ts.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
+		err = Decider{tx, ts.River}.WakePlacement(ctx)
 		Crash(CrashAccepting)
 		return err
 	})
@@ -255,8 +255,7 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 		if _, err := q.TranscodeRetry(ctx, tx, dbsqlc.TranscodeRetryParams{ID: id, AttemptsLeft: maxAttempts}); err != nil {
 			return err
 		}
-		_, err = ts.River.InsertTx(ctx, tx, PlaceArgs{}, nil)
-		return err
+		return Decider{tx, ts.River}.WakePlacement(ctx)
 	})
 	if err != nil {
 		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)

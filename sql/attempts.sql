@@ -1,6 +1,6 @@
 -- name: AttemptInsert :exec
 INSERT INTO weir.attempts (transcode_id, number, host_id, job_id)
-VALUES (@transcode_id, @number, @host_id, @job_id);
+SELECT unnest(@transcode_ids::uuid[]), unnest(@numbers::integer[]), unnest(@host_ids::text[]), unnest(@job_ids::bigint[]);
 
 -- name: AttemptGet :one
 SELECT * FROM weir.attempts WHERE transcode_id = @transcode_id AND number = @number;

@@ -85,8 +85,9 @@ SELECT sqlc.embed(h),
   FROM weir.hosts h ORDER BY h.id;
 
 -- name: HostFree :many
--- Hosts that may take work, with their free slots. A storing transcode holds no slot.
-SELECT h.id,
+-- Hosts that may take work, with their slots and how many are free. A storing transcode
+-- holds none.
+SELECT h.id, h.slots,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
  WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL

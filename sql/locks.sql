@@ -1,3 +1,13 @@
 -- name: PlaceLock :exec
 -- One placement round at a time over all daemons; held to the end of the transaction.
 SELECT pg_advisory_xact_lock(8447110001);
+
+-- name: PlaceWakeHold :exec
+-- Held to the end of a transaction that found a round waiting and relies on it: a round
+-- that begins meanwhile is followed by another (PlaceWakesHeld). It excludes nobody.
+SELECT pg_advisory_xact_lock_shared(8447110004);
+
+-- name: PlaceWakesHeld :one
+-- Whether such a transaction is under way. Not within another transaction, which would
+-- hold the lock to its end.
+SELECT (NOT pg_try_advisory_xact_lock(8447110004))::boolean AS held;

@@ -14,12 +14,13 @@ SELECT * FROM weir.renditions WHERE transcode_id = ANY(@transcode_ids::uuid[]) O
 SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id AND name = @name;
 
 -- name: RenditionExpect :exec
--- A new attempt begins: all but the stored ones are expected again.
-UPDATE weir.renditions
-   SET state = 'expected', attempt = @attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
+-- New attempts begin: all but the stored ones are expected again.
+UPDATE weir.renditions r
+   SET state = 'expected', attempt = p.attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
        pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
        job_id = NULL, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
- WHERE transcode_id = @transcode_id AND state <> 'ok' AND attempt < @attempt;
+  FROM (SELECT unnest(@transcode_ids::uuid[]) AS id, unnest(@attempts::integer[]) AS attempt) p
+ WHERE r.transcode_id = p.id AND r.state <> 'ok' AND r.attempt < p.attempt;
 
 -- name: RenditionPlan :exec
 -- The size that its file must have, by the source that the attempt has prepared.

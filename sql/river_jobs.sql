@@ -40,3 +40,13 @@ SELECT c.id FROM weir.callbacks c
                     WHERE j.id = c.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
                        OR j.state = 'running' AND NOT EXISTS (SELECT FROM weir.hosts h WHERE h.lease_until < now()
                               AND starts_with(j.attempted_by[array_upper(j.attempted_by, 1)], h.id || '_'))));
+
+-- name: RiverJobPlaceWaits :one
+-- Whether a placement round is about to be fetched.
+SELECT EXISTS (SELECT FROM weir.river_job
+                WHERE queue = 'place' AND state = 'available' AND scheduled_at <= now());
+
+-- name: RiverJobPlaceComes :one
+-- Whether a placement round is due at a time.
+SELECT EXISTS (SELECT FROM weir.river_job
+                WHERE queue = 'place' AND state IN ('available', 'scheduled') AND scheduled_at = @due::timestamptz);

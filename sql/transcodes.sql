@@ -43,18 +43,29 @@ SELECT * FROM weir.transcodes
  LIMIT @page_size;
 
 -- name: TranscodeQueue :many
--- What may be placed now, oldest first. A round holds PlaceLock, so none of these is
--- placed by another.
-SELECT * FROM weir.transcodes
- WHERE state = 'queued' AND not_before <= now()
- ORDER BY created_at, id
+-- What may be placed now: first what is within its tenant's share of the slots, of each
+-- the oldest. A round holds PlaceLock, so none of these is placed by another.
+WITH held AS (
+    SELECT t.tenant, count(*) AS slots FROM weir.transcodes t
+     WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
+), waiting AS (
+    SELECT t.id, t.tenant, t.created_at, t.attempt, t.host_id,
+           row_number() OVER (PARTITION BY t.tenant ORDER BY t.created_at, t.id) AS place
+      FROM weir.transcodes t
+     WHERE t.state = 'queued' AND t.not_before <= now()
+)
+SELECT w.id, w.attempt, w.host_id FROM waiting w
+  LEFT JOIN held ON held.tenant = w.tenant
+ ORDER BY COALESCE(held.slots, 0) + w.place > @share::bigint, w.created_at, w.id
  LIMIT @page_size;
 
--- name: TranscodePlace :one
-UPDATE weir.transcodes
-   SET state = 'placed', host_id = @host_id, attempt = attempt + 1, attempts_left = attempts_left - 1, placed_at = now()
- WHERE id = @id AND state = 'queued' AND attempts_left > 0
-RETURNING *;
+-- name: TranscodePlace :many
+-- Gives each its host. One that was cancelled meanwhile has no row.
+UPDATE weir.transcodes t
+   SET state = 'placed', host_id = p.host_id, attempt = t.attempt + 1, attempts_left = t.attempts_left - 1, placed_at = now()
+  FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@host_ids::text[]) AS host_id) p
+ WHERE t.id = p.id AND t.state = 'queued' AND t.attempts_left > 0
+RETURNING t.id, t.attempt, p.host_id::text AS host_id;
 
 -- name: TranscodeStart :execrows
 -- The attempt's supervisor has taken it up.

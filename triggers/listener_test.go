@@ -118,7 +118,7 @@ func addTranscode(tb testing.TB, pool *pgxpool.Pool) uuid.UUID {
 				return err
 			}
 		}
-		return q.RenditionExpect(tb.Context(), tx, dbsqlc.RenditionExpectParams{TranscodeID: id, Attempt: 1})
+		return q.RenditionExpect(tb.Context(), tx, dbsqlc.RenditionExpectParams{TranscodeIds: []uuid.UUID{id}, Attempts: []int32{1}})
 	}))
 	return id
 }
@@ -258,7 +258,7 @@ func TestForged(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	stranger := mist.Name{Transcode: uuid.New(), Attempt: 1}
-	require.NoError(t, dbsqlc.New().RenditionExpect(t.Context(), b.pool, dbsqlc.RenditionExpectParams{TranscodeID: b.name.Transcode, Attempt: 2}))
+	require.NoError(t, dbsqlc.New().RenditionExpect(t.Context(), b.pool, dbsqlc.RenditionExpectParams{TranscodeIds: []uuid.UUID{b.name.Transcode}, Attempts: []int32{2}}))
 	before := b.renditions(t)
 	old, next := b.name, mist.Name{Transcode: b.name.Transcode, Attempt: 3}
 	b.name.Attempt = 2

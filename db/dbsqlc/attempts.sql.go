@@ -109,22 +109,22 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 
 const attemptInsert = `-- name: AttemptInsert :exec
 INSERT INTO weir.attempts (transcode_id, number, host_id, job_id)
-VALUES ($1, $2, $3, $4)
+SELECT unnest($1::uuid[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::bigint[])
 `
 
 type AttemptInsertParams struct {
-	TranscodeID uuid.UUID
-	Number      int32
-	HostID      string
-	JobID       *int64
+	TranscodeIds []uuid.UUID
+	Numbers      []int32
+	HostIds      []string
+	JobIds       []int64
 }
 
 func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg AttemptInsertParams) error {
 	_, err := db.Exec(ctx, attemptInsert,
-		arg.TranscodeID,
-		arg.Number,
-		arg.HostID,
-		arg.JobID,
+		arg.TranscodeIds,
+		arg.Numbers,
+		arg.HostIds,
+		arg.JobIds,
 	)
 	return err
 }

@@ -90,7 +90,7 @@ func (q *Queries) HostDrain(ctx context.Context, db DBTX, arg HostDrainParams) (
 }
 
 const hostFree = `-- name: HostFree :many
-SELECT h.id,
+SELECT h.id, h.slots,
        (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
   FROM weir.hosts h
  WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
@@ -98,11 +98,13 @@ SELECT h.id,
 `
 
 type HostFreeRow struct {
-	ID   string
-	Free int32
+	ID    string
+	Slots int32
+	Free  int32
 }
 
-// Hosts that may take work, with their free slots. A storing transcode holds no slot.
+// Hosts that may take work, with their slots and how many are free. A storing transcode
+// holds none.
 func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) {
 	rows, err := db.Query(ctx, hostFree)
 	if err != nil {
@@ -112,7 +114,7 @@ func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) 
 	items := []HostFreeRow{}
 	for rows.Next() {
 		var i HostFreeRow
-		if err := rows.Scan(&i.ID, &i.Free); err != nil {
+		if err := rows.Scan(&i.ID, &i.Slots, &i.Free); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -18,3 +18,27 @@ func (q *Queries) PlaceLock(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, placeLock)
 	return err
 }
+
+const placeWakeHold = `-- name: PlaceWakeHold :exec
+SELECT pg_advisory_xact_lock_shared(8447110004)
+`
+
+// Held to the end of a transaction that found a round waiting and relies on it: a round
+// that begins meanwhile is followed by another (PlaceWakesHeld). It excludes nobody.
+func (q *Queries) PlaceWakeHold(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, placeWakeHold)
+	return err
+}
+
+const placeWakesHeld = `-- name: PlaceWakesHeld :one
+SELECT (NOT pg_try_advisory_xact_lock(8447110004))::boolean AS held
+`
+
+// Whether such a transaction is under way. Not within another transaction, which would
+// hold the lock to its end.
+func (q *Queries) PlaceWakesHeld(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, placeWakesHeld)
+	var held bool
+	err := row.Scan(&held)
+	return held, err
+}

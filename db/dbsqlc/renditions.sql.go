@@ -13,21 +13,22 @@ import (
 )
 
 const renditionExpect = `-- name: RenditionExpect :exec
-UPDATE weir.renditions
-   SET state = 'expected', attempt = $1, track_index = NULL, push_pid = NULL, push_started_at = NULL,
+UPDATE weir.renditions r
+   SET state = 'expected', attempt = p.attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
        pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
        job_id = NULL, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
- WHERE transcode_id = $2 AND state <> 'ok' AND attempt < $1
+  FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::integer[]) AS attempt) p
+ WHERE r.transcode_id = p.id AND r.state <> 'ok' AND r.attempt < p.attempt
 `
 
 type RenditionExpectParams struct {
-	Attempt     int32
-	TranscodeID uuid.UUID
+	TranscodeIds []uuid.UUID
+	Attempts     []int32
 }
 
-// A new attempt begins: all but the stored ones are expected again.
+// New attempts begin: all but the stored ones are expected again.
 func (q *Queries) RenditionExpect(ctx context.Context, db DBTX, arg RenditionExpectParams) error {
-	_, err := db.Exec(ctx, renditionExpect, arg.Attempt, arg.TranscodeID)
+	_, err := db.Exec(ctx, renditionExpect, arg.TranscodeIds, arg.Attempts)
 	return err
 }
 

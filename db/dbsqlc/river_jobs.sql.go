@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -126,4 +127,30 @@ func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX) ([]uuid.UU
 		return nil, err
 	}
 	return items, nil
+}
+
+const riverJobPlaceComes = `-- name: RiverJobPlaceComes :one
+SELECT EXISTS (SELECT FROM weir.river_job
+                WHERE queue = 'place' AND state IN ('available', 'scheduled') AND scheduled_at = $1::timestamptz)
+`
+
+// Whether a placement round is due at a time.
+func (q *Queries) RiverJobPlaceComes(ctx context.Context, db DBTX, due time.Time) (bool, error) {
+	row := db.QueryRow(ctx, riverJobPlaceComes, due)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const riverJobPlaceWaits = `-- name: RiverJobPlaceWaits :one
+SELECT EXISTS (SELECT FROM weir.river_job
+                WHERE queue = 'place' AND state = 'available' AND scheduled_at <= now())
+`
+
+// Whether a placement round is about to be fetched.
+func (q *Queries) RiverJobPlaceWaits(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, riverJobPlaceWaits)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }

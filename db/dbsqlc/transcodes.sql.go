@@ -594,58 +594,44 @@ func (q *Queries) TranscodeListEnded(ctx context.Context, db DBTX, arg Transcode
 	return items, nil
 }
 
-const transcodePlace = `-- name: TranscodePlace :one
-UPDATE weir.transcodes
-   SET state = 'placed', host_id = $1, attempt = attempt + 1, attempts_left = attempts_left - 1, placed_at = now()
- WHERE id = $2 AND state = 'queued' AND attempts_left > 0
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+const transcodePlace = `-- name: TranscodePlace :many
+UPDATE weir.transcodes t
+   SET state = 'placed', host_id = p.host_id, attempt = t.attempt + 1, attempts_left = t.attempts_left - 1, placed_at = now()
+  FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS host_id) p
+ WHERE t.id = p.id AND t.state = 'queued' AND t.attempts_left > 0
+RETURNING t.id, t.attempt, p.host_id::text AS host_id
 `
 
 type TranscodePlaceParams struct {
-	HostID *string
-	ID     uuid.UUID
+	Ids     []uuid.UUID
+	HostIds []string
 }
 
-func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlaceParams) (Transcode, error) {
-	row := db.QueryRow(ctx, transcodePlace, arg.HostID, arg.ID)
-	var i Transcode
-	err := row.Scan(
-		&i.ID,
-		&i.Tenant,
-		&i.ExternalID,
-		&i.Form,
-		&i.Request,
-		&i.RequestDigest,
-		&i.SourceURL,
-		&i.SourceSealed,
-		&i.OutputURL,
-		&i.OutputSealed,
-		&i.CallbackURL,
-		&i.CallbackSealed,
-		&i.LivepeerSealed,
-		&i.State,
-		&i.Run,
-		&i.Attempt,
-		&i.AttemptsLeft,
-		&i.HostID,
-		&i.NotBefore,
-		&i.Source,
-		&i.SourceDurationMs,
-		&i.Ratio,
-		&i.StatusSentAt,
-		&i.ErrorCode,
-		&i.ErrorStage,
-		&i.ErrorMessage,
-		&i.CreatedAt,
-		&i.PlacedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.UpdatedAt,
-		&i.Warnings,
-		&i.RunAt,
-		&i.FreeTries,
-	)
-	return i, err
+type TranscodePlaceRow struct {
+	ID      uuid.UUID
+	Attempt int32
+	HostID  string
+}
+
+// Gives each its host. One that was cancelled meanwhile has no row.
+func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlaceParams) ([]TranscodePlaceRow, error) {
+	rows, err := db.Query(ctx, transcodePlace, arg.Ids, arg.HostIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodePlaceRow{}
+	for rows.Next() {
+		var i TranscodePlaceRow
+		if err := rows.Scan(&i.ID, &i.Attempt, &i.HostID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const transcodePrune = `-- name: TranscodePrune :execrows
@@ -679,59 +665,44 @@ func (q *Queries) TranscodePrune(ctx context.Context, db DBTX, arg TranscodePrun
 }
 
 const transcodeQueue = `-- name: TranscodeQueue :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes
- WHERE state = 'queued' AND not_before <= now()
- ORDER BY created_at, id
- LIMIT $1
+WITH held AS (
+    SELECT t.tenant, count(*) AS slots FROM weir.transcodes t
+     WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
+), waiting AS (
+    SELECT t.id, t.tenant, t.created_at, t.attempt, t.host_id,
+           row_number() OVER (PARTITION BY t.tenant ORDER BY t.created_at, t.id) AS place
+      FROM weir.transcodes t
+     WHERE t.state = 'queued' AND t.not_before <= now()
+)
+SELECT w.id, w.attempt, w.host_id FROM waiting w
+  LEFT JOIN held ON held.tenant = w.tenant
+ ORDER BY COALESCE(held.slots, 0) + w.place > $1::bigint, w.created_at, w.id
+ LIMIT $2
 `
 
-// What may be placed now, oldest first. A round holds PlaceLock, so none of these is
-// placed by another.
-func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, pageSize int32) ([]Transcode, error) {
-	rows, err := db.Query(ctx, transcodeQueue, pageSize)
+type TranscodeQueueParams struct {
+	Share    int64
+	PageSize int32
+}
+
+type TranscodeQueueRow struct {
+	ID      uuid.UUID
+	Attempt int32
+	HostID  *string
+}
+
+// What may be placed now: first what is within its tenant's share of the slots, of each
+// the oldest. A round holds PlaceLock, so none of these is placed by another.
+func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueueParams) ([]TranscodeQueueRow, error) {
+	rows, err := db.Query(ctx, transcodeQueue, arg.Share, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Transcode{}
+	items := []TranscodeQueueRow{}
 	for rows.Next() {
-		var i Transcode
-		if err := rows.Scan(
-			&i.ID,
-			&i.Tenant,
-			&i.ExternalID,
-			&i.Form,
-			&i.Request,
-			&i.RequestDigest,
-			&i.SourceURL,
-			&i.SourceSealed,
-			&i.OutputURL,
-			&i.OutputSealed,
-			&i.CallbackURL,
-			&i.CallbackSealed,
-			&i.LivepeerSealed,
-			&i.State,
-			&i.Run,
-			&i.Attempt,
-			&i.AttemptsLeft,
-			&i.HostID,
-			&i.NotBefore,
-			&i.Source,
-			&i.SourceDurationMs,
-			&i.Ratio,
-			&i.StatusSentAt,
-			&i.ErrorCode,
-			&i.ErrorStage,
-			&i.ErrorMessage,
-			&i.CreatedAt,
-			&i.PlacedAt,
-			&i.StartedAt,
-			&i.FinishedAt,
-			&i.UpdatedAt,
-			&i.Warnings,
-			&i.RunAt,
-			&i.FreeTries,
-		); err != nil {
+		var i TranscodeQueueRow
+		if err := rows.Scan(&i.ID, &i.Attempt, &i.HostID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -22,6 +22,12 @@ const (
 	// placeTimeout is far above a round's milliseconds, and short enough that a round
 	// that hangs on a lock is tried again soon.
 	placeTimeout = 30 * time.Second
+	// roundMost bounds a round's transaction to a fraction of a second, however many
+	// slots are free: the next round follows at once.
+	roundMost = 256
+	// tenantShare: while others wait, a tenant gets no slot beyond one of so many, so that
+	// one with sources that trickle is not in everybody's way.
+	tenantShare = 2
 )
 
 type placeWorker struct {
@@ -34,61 +40,84 @@ type placeWorker struct {
 func (w *placeWorker) Timeout(*river.Job[jobs.PlaceArgs]) time.Duration { return placeTimeout }
 
 // Work runs one round: which transcode goes to which host, in one transaction with
-// the jobs that come of it.
+// the jobs that come of it. Where it leaves something, another one follows.
 func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) error {
-	client := river.ClientFromContext[pgx.Tx](ctx)
-	placed := 0
-	err := db.InTx(ctx, w.db, func(tx pgx.Tx) error {
-		placed = 0
-		q := dbsqlc.New()
-		if err := q.PlaceLock(ctx, tx); err != nil {
-			return fmt.Errorf("place: %w", err)
+	// Before the queue is read: who commits behind this look finds that no round waits.
+	raced, err := dbsqlc.New().PlaceWakesHeld(ctx, w.db)
+	if err != nil {
+		return fmt.Errorf("place: %w", err)
+	}
+	var placed []dbsqlc.TranscodePlaceRow
+	var full bool
+	err = db.InTx(ctx, w.db, func(tx pgx.Tx) (err error) {
+		decider := jobs.Decider{Tx: tx, River: river.ClientFromContext[pgx.Tx](ctx)}
+		if placed, full, err = round(ctx, decider); err != nil {
+			return err
 		}
-		free, err := q.HostFree(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("place: list hosts: %w", err)
+		if len(placed) > 0 {
+			jobs.Crash(jobs.CrashPlacing)
 		}
-		queue, err := q.TranscodeQueue(ctx, tx, slotsOf(free))
-		if err != nil {
-			return fmt.Errorf("place: read the queue: %w", err)
-		}
-		decider := jobs.Decider{Tx: tx, River: client}
-		for _, p := range assign(queue, free) {
-			if err := decider.Place(ctx, p.transcode.ID, p.host); err != nil {
+		if raced || full {
+			if err := decider.WakePlacement(ctx); err != nil {
 				return err
 			}
-			placed++
-			w.log.InfoContext(ctx, "transcode placed", "transcode", p.transcode.ID, "attempt", p.transcode.Attempt+1, "host", p.host)
-		}
-		if placed > 0 {
-			jobs.Crash(jobs.CrashPlacing)
 		}
 		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		return err
 	})
-	if placed > 0 {
+	if err != nil {
+		return err
+	}
+	for _, t := range placed {
+		w.log.InfoContext(ctx, "transcode placed", "transcode", t.ID, "attempt", t.Attempt, "host", t.HostID)
+	}
+	if len(placed) > 0 {
 		jobs.Crash(jobs.CrashPlaced)
 	}
-	return err
+	return nil
 }
 
-func slotsOf(free []dbsqlc.HostFreeRow) int32 {
-	var slots int32
-	for _, host := range free {
-		slots += max(host.Free, 0)
+// round places what fits, roundMost at the most; full: there may be more.
+func round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
+	q := dbsqlc.New()
+	if err := q.PlaceLock(ctx, decider.Tx); err != nil {
+		return nil, false, fmt.Errorf("place: %w", err)
 	}
-	return slots
+	hosts, err := q.HostFree(ctx, decider.Tx)
+	if err != nil {
+		return nil, false, fmt.Errorf("place: list hosts: %w", err)
+	}
+	all, free := slotsOf(hosts)
+	if free == 0 {
+		return nil, false, nil
+	}
+	queue, err := q.TranscodeQueue(ctx, decider.Tx, dbsqlc.TranscodeQueueParams{Share: shareOf(all), PageSize: min(free, roundMost)})
+	if err != nil {
+		return nil, false, fmt.Errorf("place: read the queue: %w", err)
+	}
+	if len(queue) == 0 {
+		return nil, false, nil
+	}
+	placed, err = decider.Place(ctx, assign(queue, hosts)...)
+	return placed, len(queue) == roundMost, err
 }
 
-type placement struct {
-	transcode dbsqlc.Transcode
-	host      string
+// slotsOf counts the hosts' slots, and those of them that are free.
+func slotsOf(hosts []dbsqlc.HostFreeRow) (all, free int32) {
+	for _, host := range hosts {
+		all += host.Slots
+		free += max(host.Free, 0)
+	}
+	return all, free
 }
+
+// shareOf is how many of so many slots a tenant may hold while others wait.
+func shareOf(slots int32) int64 { return int64(slots+tenantShare-1) / tenantShare }
 
 // assign gives each transcode, in order, the host with the most free slots; not the
 // one that its last attempt failed on where another has room.
-func assign(queue []dbsqlc.Transcode, free []dbsqlc.HostFreeRow) []placement {
-	var placements []placement
+func assign(queue []dbsqlc.TranscodeQueueRow, free []dbsqlc.HostFreeRow) []jobs.Placement {
+	var placements []jobs.Placement
 	for _, t := range queue {
 		best := -1
 		for i, host := range free {
@@ -103,12 +132,12 @@ func assign(queue []dbsqlc.Transcode, free []dbsqlc.HostFreeRow) []placement {
 			break
 		}
 		free[best].Free--
-		placements = append(placements, placement{t, free[best].ID})
+		placements = append(placements, jobs.Placement{Transcode: t.ID, Host: free[best].ID})
 	}
 	return placements
 }
 
-func better(t dbsqlc.Transcode, a, b dbsqlc.HostFreeRow) bool {
+func better(t dbsqlc.TranscodeQueueRow, a, b dbsqlc.HostFreeRow) bool {
 	aFailed, bFailed := t.HostID != nil && *t.HostID == a.ID, t.HostID != nil && *t.HostID == b.ID
 	if aFailed != bFailed {
 		return bFailed

@@ -41,8 +41,7 @@ func (s *supervisor) finish(ctx context.Context) error {
 		if err := fenced("record the end", changed, err); err != nil {
 			return err
 		}
-		_, err = s.client.InsertTx(ctx, tx, jobs.PlaceArgs{}, nil)
-		return err
+		return jobs.Decider{Tx: tx, River: s.client}.WakePlacement(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("finish %s: %w", s.name, err)
@@ -87,8 +86,7 @@ func (s *supervisor) clean(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		_, err := s.client.InsertTx(ctx, tx, jobs.PlaceArgs{}, nil)
-		return err
+		return jobs.Decider{Tx: tx, River: s.client}.WakePlacement(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)

@@ -141,8 +141,7 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 			return err
 		}
 		h.clock.set(host.SeenAt, asked)
-		_, err = client.InsertTx(ctx, tx, jobs.PlaceArgs{}, nil)
-		return err
+		return jobs.Decider{Tx: tx, River: client}.WakePlacement(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("boot host %s: %w", h.ID, err)

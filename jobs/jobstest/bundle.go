@@ -97,7 +97,9 @@ func MakeRequest(externalID string, names ...string) *jobs.Request {
 func (b *Bundle) Place(t *testing.T, id uuid.UUID, host string) dbsqlc.Transcode {
 	t.Helper()
 	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
-		return b.Decider(tx).Place(ctx, id, host)
+		placed, err := b.Decider(tx).Place(ctx, jobs.Placement{Transcode: id, Host: host})
+		require.Len(t, placed, 1)
+		return err
 	})
 	return b.Get(t, id)
 }
