@@ -231,6 +231,14 @@ CREATE TABLE weir.identity (
     CONSTRAINT identity_only__check CHECK (only_)
 );
 
+-- Name: leads; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.leads (
+    client_id text NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    CONSTRAINT leads_client_id_check CHECK ((client_id <> ''::text))
+);
+
 -- Name: mist_events; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.mist_events (
@@ -1015,6 +1023,11 @@ ALTER TABLE ONLY weir.hosts
 
 ALTER TABLE ONLY weir.identity
     ADD CONSTRAINT identity_pkey PRIMARY KEY (only_);
+
+-- Name: leads leads_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.leads
+    ADD CONSTRAINT leads_pkey PRIMARY KEY (client_id);
 
 -- Name: mist_events mist_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 

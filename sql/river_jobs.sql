@@ -32,14 +32,16 @@ UPDATE weir.river_job SET scheduled_at = now()
  WHERE state = 'available' AND scheduled_at > now() + interval '10 seconds';
 
 -- name: RiverJobLostCallbacks :many
--- Callbacks that no job delivers any more, or one that a dead host had in hand: Studio
--- takes a minute of silence for lost, and River's rescuer comes later.
+-- Callbacks that no job delivers any more, or one that a dead daemon had in hand: Studio
+-- takes a minute of silence for lost, and River's rescuer comes later. A daemon that no
+-- row speaks of is believed for as long as a delivery may take.
 SELECT c.id FROM weir.callbacks c
  WHERE c.state = 'pending'
    AND NOT EXISTS (SELECT FROM weir.river_job j
+                     LEFT JOIN weir.leads l ON l.client_id = j.attempted_by[array_upper(j.attempted_by, 1)]
                     WHERE j.id = c.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
-                       OR j.state = 'running' AND NOT EXISTS (SELECT FROM weir.hosts h WHERE h.lease_until < now()
-                              AND starts_with(j.attempted_by[array_upper(j.attempted_by, 1)], h.id || '_'))));
+                       OR j.state = 'running' AND COALESCE(l.lease_until,
+                              j.attempted_at + make_interval(secs => @delivery_seconds::float8)) > now()));
 
 -- name: RiverJobPlaceWaits :one
 -- Whether a placement round is about to be fetched.

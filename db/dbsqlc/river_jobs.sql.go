@@ -102,15 +102,17 @@ const riverJobLostCallbacks = `-- name: RiverJobLostCallbacks :many
 SELECT c.id FROM weir.callbacks c
  WHERE c.state = 'pending'
    AND NOT EXISTS (SELECT FROM weir.river_job j
+                     LEFT JOIN weir.leads l ON l.client_id = j.attempted_by[array_upper(j.attempted_by, 1)]
                     WHERE j.id = c.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
-                       OR j.state = 'running' AND NOT EXISTS (SELECT FROM weir.hosts h WHERE h.lease_until < now()
-                              AND starts_with(j.attempted_by[array_upper(j.attempted_by, 1)], h.id || '_'))))
+                       OR j.state = 'running' AND COALESCE(l.lease_until,
+                              j.attempted_at + make_interval(secs => $1::float8)) > now()))
 `
 
-// Callbacks that no job delivers any more, or one that a dead host had in hand: Studio
-// takes a minute of silence for lost, and River's rescuer comes later.
-func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, riverJobLostCallbacks)
+// Callbacks that no job delivers any more, or one that a dead daemon had in hand: Studio
+// takes a minute of silence for lost, and River's rescuer comes later. A daemon that no
+// row speaks of is believed for as long as a delivery may take.
+func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX, deliverySeconds float64) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, riverJobLostCallbacks, deliverySeconds)
 	if err != nil {
 		return nil, err
 	}

@@ -24,12 +24,18 @@ const reapEvery = 2 * time.Second
 // It is above what one lock is waited for (15 s, db.Open).
 const partTimeout = 20 * time.Second
 
+// leadKept is longer than any job is in a dead daemon's hand: River's rescuer needs minutes.
+const leadKept = 24 * time.Hour
+
 // Run takes transcodes from dead hosts and finds callbacks that no job delivers, until
 // ctx ends.
 func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	var running sync.WaitGroup
-	for _, part := range c.parts(client, &patience{}) {
-		running.Go(func() { c.repeat(ctx, part) })
+	running.Go(func() {
+		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error { return c.renew(ctx, client) })
+	})
+	for _, part := range c.parts(client, &patience{}, &patience{}) {
+		running.Go(func() { c.repeat(ctx, reapEvery, part) })
 	}
 	running.Wait()
 	return nil
@@ -37,16 +43,16 @@ func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 
 // parts are what is done again and again, each on its own: one that waits holds up no
 // other, and is no outage of Postgres in the eyes of the reaper.
-func (c *Control) parts(client *river.Client[pgx.Tx], patience *patience) []func(context.Context) error {
+func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []func(context.Context) error {
 	return []func(context.Context) error{
-		func(ctx context.Context) error { return c.reapDead(ctx, client, patience) },
+		func(ctx context.Context) error { return c.reapDead(ctx, client, hosts) },
 		c.dateJobs,
-		func(ctx context.Context) error { return c.repairCallbacks(ctx, client) },
+		func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) },
 	}
 }
 
-func (c *Control) repeat(ctx context.Context, part func(context.Context) error) {
-	tick := time.NewTicker(reapEvery)
+func (c *Control) repeat(ctx context.Context, every time.Duration, part func(context.Context) error) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -85,25 +91,35 @@ func (c *Control) dateJobs(ctx context.Context) error {
 	return nil
 }
 
+// renew tells that this daemon lives, and so does what it has in hand.
+func (c *Control) renew(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	if err := dbsqlc.New().LeadRenew(ctx, c.DB, dbsqlc.LeadRenewParams{
+		ClientID: client.ID(), LeaseSeconds: jobs.LeaseLength.Seconds(), KeptSeconds: leadKept.Seconds(),
+	}); err != nil {
+		return fmt.Errorf("renew the lead of %s: %w", client.ID(), err)
+	}
+	return nil
+}
+
 func (c *Control) reapDead(ctx context.Context, client *river.Client[pgx.Tx], patience *patience) error {
 	dead, err := dbsqlc.New().HostListDead(ctx, c.DB)
 	if err != nil {
 		return fmt.Errorf("list dead hosts: %w", err)
 	}
-	if !patience.hosts(time.Now()) {
+	if !patience.over(time.Now()) {
 		return nil
 	}
 	return each(ctx, dead, func(ctx context.Context, host string) error { return c.reap(ctx, client, host) })
 }
 
 // patience holds the reaper back until Postgres has been seen well for a while: behind
-// an outage every lease has ended, and hosts that are well need a moment to renew
+// an outage every lease has ended, and daemons that are well need a moment to renew
 // theirs. A daemon that has just started can't tell whether it starts into one.
 type patience struct{ last, since time.Time }
 
-// hosts says whether Postgres has answered for long enough that a lease that has
-// ended means a dead host. It is called once in a round that got an answer.
-func (p *patience) hosts(now time.Time) bool {
+// over says whether Postgres has answered for long enough that a lease that has
+// ended means a dead daemon. It is called once in a round that got an answer.
+func (p *patience) over(now time.Time) bool {
 	if now.Sub(p.last) > jobs.RenewEvery {
 		p.since = now
 	}
@@ -135,10 +151,13 @@ func (c *Control) reap(ctx context.Context, client *river.Client[pgx.Tx], host s
 
 // repairCallbacks inserts the job of a pending callback that has none: River
 // discards a job that met too many errors, and keeps none for ever.
-func (c *Control) repairCallbacks(ctx context.Context, client *river.Client[pgx.Tx]) error {
-	lost, err := dbsqlc.New().RiverJobLostCallbacks(ctx, c.DB)
+func (c *Control) repairCallbacks(ctx context.Context, client *river.Client[pgx.Tx], patience *patience) error {
+	lost, err := dbsqlc.New().RiverJobLostCallbacks(ctx, c.DB, callbackTimeout.Seconds())
 	if err != nil {
 		return fmt.Errorf("list callbacks without a job: %w", err)
+	}
+	if !patience.over(time.Now()) {
+		return nil
 	}
 	return each(ctx, lost, func(ctx context.Context, id uuid.UUID) error {
 		c.Log.WarnContext(ctx, "callback had no job", "callback", id)

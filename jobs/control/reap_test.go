@@ -75,15 +75,15 @@ func TestPatience(t *testing.T) {
 	p := &patience{}
 	at := func(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
 	// Postgres may have come back a moment before the daemon started.
-	require.False(t, p.hosts(at(0)))
-	require.False(t, p.hosts(at(2)))
-	require.False(t, p.hosts(at(4)))
-	require.True(t, p.hosts(at(6)))
-	require.True(t, p.hosts(at(8)))
+	require.False(t, p.over(at(0)))
+	require.False(t, p.over(at(2)))
+	require.False(t, p.over(at(4)))
+	require.True(t, p.over(at(6)))
+	require.True(t, p.over(at(8)))
 	// Postgres was away for 30 s: hosts get a renewal's time.
-	require.False(t, p.hosts(at(38)))
-	require.False(t, p.hosts(at(40)))
-	require.True(t, p.hosts(at(43)))
+	require.False(t, p.over(at(38)))
+	require.False(t, p.over(at(40)))
+	require.True(t, p.over(at(43)))
 }
 
 // A host whose clock is ahead has stopped softly.
@@ -105,19 +105,34 @@ func TestRepairCallbacks(t *testing.T) {
 	_, err := b.Pool.Exec(t.Context(), "DELETE FROM weir.river_job WHERE kind = 'callback'")
 	require.NoError(t, err)
 	for range 2 {
-		require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River))
+		require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River, well()))
 	}
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
 
-	// A host has it in hand, and dies.
-	_, err = b.Pool.Exec(t.Context(), `UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now(),
-		attempted_by = ARRAY[$1] WHERE kind = 'callback'`, jobs.ClientID(jobstest.Host, uuid.New()))
-	require.NoError(t, err)
-	require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River))
-	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
-	b.Dies(t, jobstest.Host)
-	for range 2 {
-		require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River))
+	// A daemon that leads has it in hand; that it works for no Mist, or that its Mist is
+	// away, changes nothing. Then it dies.
+	inHand := func(of string) {
+		b.Exec(t, `UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 min',
+			attempted_by = ARRAY[$1] WHERE kind = 'callback' AND id = (SELECT job_id FROM weir.callbacks)`, of)
 	}
-	require.Equal(t, 2, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'"))
+	repaired := func() int {
+		for range 2 {
+			require.NoError(t, controlOf(b).repairCallbacks(t.Context(), b.River, well()))
+		}
+		return b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'callback'")
+	}
+	client := jobs.ClientID(jobstest.Host, uuid.New())
+	require.NoError(t, dbsqlc.New().LeadRenew(t.Context(), b.Pool, dbsqlc.LeadRenewParams{ClientID: client, LeaseSeconds: 1000, KeptSeconds: 1}))
+	inHand(client)
+	b.Dies(t, jobstest.Host)
+	require.Equal(t, 1, repaired())
+	b.Exec(t, "UPDATE weir.leads SET lease_until = now() - interval '1 s'")
+	require.Equal(t, 2, repaired())
+
+	// One of a release that has no such row, and one whose row is gone.
+	inHand("old_release")
+	b.Exec(t, "UPDATE weir.river_job SET attempted_at = now() WHERE state = 'running'")
+	require.Equal(t, 2, repaired())
+	inHand("old_release")
+	require.Equal(t, 3, repaired())
 }

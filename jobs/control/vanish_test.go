@@ -62,7 +62,7 @@ func well() *patience {
 func once(t *testing.T, b *jobstest.Bundle) error {
 	t.Helper()
 	var errs []error
-	for _, part := range controlOf(b).parts(b.River, well()) {
+	for _, part := range controlOf(b).parts(b.River, well(), well()) {
 		errs = append(errs, part(t.Context()))
 	}
 	return errors.Join(errs...)
