@@ -27,8 +27,8 @@ BEGIN
     IF NEW.body <> OLD.body OR NEW.transcode_id <> OLD.transcode_id OR NEW.run <> OLD.run THEN
         RAISE EXCEPTION 'callback %: what is told never changes', OLD.id USING ERRCODE = 'check_violation';
     END IF;
-    IF OLD.state = 'delivered' AND NEW.state <> 'delivered' THEN
-        RAISE EXCEPTION 'callback %: it is delivered', OLD.id USING ERRCODE = 'check_violation';
+    IF OLD.state IN ('delivered', 'superseded') AND NEW.state <> OLD.state THEN
+        RAISE EXCEPTION 'callback %: it is %', OLD.id, OLD.state USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;
@@ -197,7 +197,7 @@ CREATE TABLE weir.callbacks (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
     CONSTRAINT callbacks_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
-    CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text])))
+    CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text, 'superseded'::text])))
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
@@ -463,6 +463,7 @@ CREATE TABLE weir.transcodes (
     warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
     run_at timestamp with time zone DEFAULT now() NOT NULL,
     free_tries integer DEFAULT 0 NOT NULL,
+    telling_until timestamp with time zone,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -652,7 +653,7 @@ COMMENT ON COLUMN weir.v_callbacks.outcome IS 'The transcode''s state now.';
 
 -- Name: COLUMN v_callbacks.state; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_callbacks.state IS 'pending, delivered, refused (a final answer) or expired (a day without success).';
+COMMENT ON COLUMN weir.v_callbacks.state IS 'pending, delivered, refused (a final answer), expired (a day without success) or superseded (a newer run began before).';
 
 -- Name: COLUMN v_callbacks.url; Type: COMMENT; Schema: weir; Owner: -
 

@@ -12,7 +12,6 @@ import (
 const (
 	PlaceQueue    = "place"
 	CallbackQueue = "callback"
-	StatusQueue   = "status"
 	// ResidueQueue is worked by every host: that of the stores may be dead.
 	ResidueQueue = "residue"
 )
@@ -113,17 +112,4 @@ func (CallbackArgs) Kind() string { return "callback" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (CallbackArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: CallbackQueue, MaxAttempts: callbackTries}
-}
-
-// StatusArgs is the periodic job that tells Studio of what is not done yet, the
-// queued ones too: silence means lost to it.
-type StatusArgs struct{}
-
-// Kind implements river.JobArgs.
-func (StatusArgs) Kind() string { return "status" }
-
-// InsertOpts implements river.JobArgsWithInsertOpts. A lost round is made good by
-// the next one.
-func (StatusArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: StatusQueue, MaxAttempts: 1}
 }

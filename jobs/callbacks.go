@@ -14,8 +14,12 @@ import (
 	"weir/db/dbsqlc"
 )
 
-// ErrNoCallback: there is no such callback.
-var ErrNoCallback = errors.New("no such callback")
+// What the operations on callbacks answer with; test by errors.Is.
+var (
+	ErrNoCallback = errors.New("no such callback")
+	// ErrSuperseded: Studio is told of the newer run alone.
+	ErrSuperseded = errors.New("the transcode was retried since: only its newest run's callback can be sent")
+)
 
 // Callbacks are the operators' operations on terminal callbacks.
 type Callbacks struct {
@@ -42,7 +46,8 @@ func (cs *Callbacks) List(ctx context.Context, f CallbackFilter) ([]dbsqlc.Callb
 }
 
 // Redeliver has a callback sent again, byte for byte and under its event id, in
-// whatever state it is. It touches nothing else.
+// whatever state it is. It touches nothing else. One of an older run than the
+// transcode's is ErrSuperseded.
 func (cs *Callbacks) Redeliver(ctx context.Context, id uuid.UUID) error {
 	_, err := dbsqlc.New().CallbackGet(ctx, cs.DB, id)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -50,6 +55,13 @@ func (cs *Callbacks) Redeliver(ctx context.Context, id uuid.UUID) error {
 	}
 	if err != nil {
 		return fmt.Errorf("redeliver %s: %w", id, err)
+	}
+	due, err := dbsqlc.New().CallbackIsDue(ctx, cs.DB, dbsqlc.CallbackIsDueParams{ID: id, Redelivery: true})
+	if err != nil {
+		return fmt.Errorf("redeliver %s: %w", id, err)
+	}
+	if !due {
+		return fmt.Errorf("redeliver %s: %w", id, ErrSuperseded)
 	}
 	if _, err := cs.River.Insert(ctx, CallbackArgs{CallbackID: id, Redelivery: true}, nil); err != nil {
 		return fmt.Errorf("redeliver %s: %w", id, err)

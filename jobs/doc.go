@@ -23,7 +23,8 @@
 // process is started again. An attempt's stage is the last step whose
 // effect is on disk or in Mist: placed, fetched, prepared, started, transcoded,
 // cleaned; from started back to prepared, when its process starts again: because its
-// start hung, or because it ended before all that it returned was pushed. A callback: pending -> delivered | refused | expired.
+// start hung, or because it ended before all that it returned was pushed. A callback: pending -> delivered | refused | expired |
+// superseded.
 //
 // # Who writes what
 //

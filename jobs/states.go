@@ -53,6 +53,8 @@ const (
 	CallbackDelivered = "delivered"
 	CallbackRefused   = "refused"
 	CallbackExpired   = "expired"
+	// CallbackSuperseded: a new run began before it was delivered.
+	CallbackSuperseded = "superseded"
 )
 
 // Terminal says whether a transcode's state is an end.

@@ -239,7 +239,8 @@ func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (
 }
 
 // Retry begins a new run of a failed transcode: a new attempt for the renditions
-// that are not ok, and at its end a callback of its own.
+// that are not ok, and at its end a callback of its own. One of the runs before that is
+// not delivered yet goes out no more.
 func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
@@ -253,6 +254,10 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 			return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
 		}
 		if _, err := q.TranscodeRetry(ctx, tx, dbsqlc.TranscodeRetryParams{ID: id, AttemptsLeft: maxAttempts}); err != nil {
+			return err
+		}
+		// Studio must not hear of an end that is none any more.
+		if err := q.CallbackSupersede(ctx, tx, id); err != nil {
 			return err
 		}
 		return Decider{tx, ts.River}.WakePlacement(ctx)

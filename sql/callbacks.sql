@@ -14,12 +14,34 @@ SELECT c.* FROM weir.callbacks c
   JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run
  WHERE c.transcode_id = ANY(@transcode_ids::uuid[]);
 
+-- name: CallbackClaim :one
+-- The last look before it is sent, and the claim to be the only one who tells of the
+-- transcode: no row when it is not to be sent, or when somebody else tells still. An
+-- operator's redelivery is sent in any state, but never behind a newer run.
+UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell_seconds::float8)
+  FROM weir.callbacks c
+ WHERE c.id = @id AND t.id = c.transcode_id AND t.run = c.run AND (c.state = 'pending' OR @redelivery::boolean)
+   AND (t.telling_until IS NULL OR t.telling_until < now())
+RETURNING t.id, t.callback_sealed, t.telling_until::timestamptz AS telling_until;
+
+-- name: CallbackIsDue :one
+-- Whether it is to be sent at all.
+SELECT EXISTS (SELECT FROM weir.callbacks c JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run
+                WHERE c.id = @id AND (c.state = 'pending' OR @redelivery::boolean));
+
+-- name: CallbackSupersede :exec
+-- A new run begins: what the ones before it have not delivered goes out no more.
+UPDATE weir.callbacks SET state = 'superseded', next_attempt_at = NULL
+ WHERE transcode_id = @transcode_id AND state = 'pending';
+
 -- name: CallbackRecord :one
--- What an attempt at delivery came to. A delivered one stays delivered.
+-- What an attempt at delivery came to. A delivered one stays delivered, and a superseded
+-- one superseded.
 UPDATE weir.callbacks
-   SET attempts = attempts + 1, last_status = @last_status, last_error = @last_error, next_attempt_at = @next_attempt_at,
-       state = CASE WHEN state = 'delivered' THEN state ELSE @state::text END,
-       delivered_at = CASE WHEN state = 'delivered' THEN delivered_at WHEN @state::text = 'delivered' THEN now() END
+   SET attempts = attempts + 1, last_status = @last_status, last_error = @last_error,
+       next_attempt_at = CASE WHEN state <> 'superseded' THEN sqlc.narg('next_attempt_at')::timestamptz END,
+       state = CASE WHEN state IN ('delivered', 'superseded') THEN state ELSE @state::text END,
+       delivered_at = CASE WHEN state IN ('delivered', 'superseded') THEN delivered_at WHEN @state::text = 'delivered' THEN now() END
  WHERE id = @id
 RETURNING *;
 

@@ -149,20 +149,34 @@ RETURNING *;
 SELECT EXTRACT(epoch FROM now() - run_at)::float8 FROM weir.transcodes WHERE id = @id;
 
 -- name: TranscodeStatusDue :many
--- Takes the statuses that are due and marks them sent: a status lost on the way is
--- made good by the next one.
-UPDATE weir.transcodes SET status_sent_at = now()
- WHERE id IN (
-    SELECT t.id FROM weir.transcodes t
+-- Whose statuses are due: of each receiver those that have waited longest, but for
+-- receivers that are still being told.
+WITH due AS (
+    SELECT t.id, t.status_sent_at, COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+      FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
-     ORDER BY t.status_sent_at NULLS FIRST
-     LIMIT @page_size
-     FOR UPDATE SKIP LOCKED)
+       AND (t.telling_until IS NULL OR t.telling_until < now())
+), ranked AS (
+    SELECT due.id, due.receiver, row_number() OVER (PARTITION BY due.receiver ORDER BY due.status_sent_at NULLS FIRST, due.id) AS place
+      FROM due WHERE due.receiver <> ALL (@busy::text[])
+)
+SELECT id, receiver::text AS receiver FROM ranked WHERE place <= @page_size::bigint ORDER BY place;
+
+-- name: TranscodeClaim :one
+-- The last look before a status is sent, and the claim to be the only one who tells of
+-- the transcode: no row when it has ended, or when it is not due any more.
+UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell_seconds::float8)
+ WHERE t.id = @id AND t.state IN ('queued', 'placed', 'running', 'storing')
+   AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
+   AND (t.telling_until IS NULL OR t.telling_until < now())
 RETURNING *;
 
--- name: TranscodeIsOpen :one
-SELECT EXISTS (SELECT FROM weir.transcodes WHERE id = @id AND state IN ('queued', 'placed', 'running', 'storing'));
+-- name: TranscodeRelease :exec
+-- Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
+UPDATE weir.transcodes
+   SET telling_until = NULL, status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
+ WHERE id = @id AND telling_until = @telling_until::timestamptz;
 
 -- name: TranscodeHeldBy :many
 SELECT id FROM weir.transcodes WHERE host_id = @host_id AND state IN ('placed', 'running', 'storing') ORDER BY id;

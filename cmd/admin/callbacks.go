@@ -54,7 +54,7 @@ func (a *admin) callbacksList() *cobra.Command {
 		}),
 	}, &filter.Limit)
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
-	c.Flags().StringVar(&state, "state", "", "only these: pending, delivered, refused, expired")
+	c.Flags().StringVar(&state, "state", "", "only these: pending, delivered, refused, expired, superseded")
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
 	return filteredByTranscode(c, &transcode, &filter.TranscodeID)
 }

@@ -98,6 +98,36 @@ func (q *Queries) CallbackAttemptPrune(ctx context.Context, db DBTX, arg Callbac
 	return result.RowsAffected(), nil
 }
 
+const callbackClaim = `-- name: CallbackClaim :one
+UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::float8)
+  FROM weir.callbacks c
+ WHERE c.id = $2 AND t.id = c.transcode_id AND t.run = c.run AND (c.state = 'pending' OR $3::boolean)
+   AND (t.telling_until IS NULL OR t.telling_until < now())
+RETURNING t.id, t.callback_sealed, t.telling_until::timestamptz AS telling_until
+`
+
+type CallbackClaimParams struct {
+	TellSeconds float64
+	ID          uuid.UUID
+	Redelivery  bool
+}
+
+type CallbackClaimRow struct {
+	ID             uuid.UUID
+	CallbackSealed []byte
+	TellingUntil   time.Time
+}
+
+// The last look before it is sent, and the claim to be the only one who tells of the
+// transcode: no row when it is not to be sent, or when somebody else tells still. An
+// operator's redelivery is sent in any state, but never behind a newer run.
+func (q *Queries) CallbackClaim(ctx context.Context, db DBTX, arg CallbackClaimParams) (CallbackClaimRow, error) {
+	row := db.QueryRow(ctx, callbackClaim, arg.TellSeconds, arg.ID, arg.Redelivery)
+	var i CallbackClaimRow
+	err := row.Scan(&i.ID, &i.CallbackSealed, &i.TellingUntil)
+	return i, err
+}
+
 const callbackGet = `-- name: CallbackGet :one
 SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at FROM weir.callbacks WHERE id = $1
 `
@@ -164,6 +194,24 @@ func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInser
 	return i, err
 }
 
+const callbackIsDue = `-- name: CallbackIsDue :one
+SELECT EXISTS (SELECT FROM weir.callbacks c JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run
+                WHERE c.id = $1 AND (c.state = 'pending' OR $2::boolean))
+`
+
+type CallbackIsDueParams struct {
+	ID         uuid.UUID
+	Redelivery bool
+}
+
+// Whether it is to be sent at all.
+func (q *Queries) CallbackIsDue(ctx context.Context, db DBTX, arg CallbackIsDueParams) (bool, error) {
+	row := db.QueryRow(ctx, callbackIsDue, arg.ID, arg.Redelivery)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const callbackListOf = `-- name: CallbackListOf :many
 SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at FROM weir.callbacks c
   JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run
@@ -206,9 +254,10 @@ func (q *Queries) CallbackListOf(ctx context.Context, db DBTX, transcodeIds []uu
 
 const callbackRecord = `-- name: CallbackRecord :one
 UPDATE weir.callbacks
-   SET attempts = attempts + 1, last_status = $1, last_error = $2, next_attempt_at = $3,
-       state = CASE WHEN state = 'delivered' THEN state ELSE $4::text END,
-       delivered_at = CASE WHEN state = 'delivered' THEN delivered_at WHEN $4::text = 'delivered' THEN now() END
+   SET attempts = attempts + 1, last_status = $1, last_error = $2,
+       next_attempt_at = CASE WHEN state <> 'superseded' THEN $3::timestamptz END,
+       state = CASE WHEN state IN ('delivered', 'superseded') THEN state ELSE $4::text END,
+       delivered_at = CASE WHEN state IN ('delivered', 'superseded') THEN delivered_at WHEN $4::text = 'delivered' THEN now() END
  WHERE id = $5
 RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at
 `
@@ -221,7 +270,8 @@ type CallbackRecordParams struct {
 	ID            uuid.UUID
 }
 
-// What an attempt at delivery came to. A delivered one stays delivered.
+// What an attempt at delivery came to. A delivered one stays delivered, and a superseded
+// one superseded.
 func (q *Queries) CallbackRecord(ctx context.Context, db DBTX, arg CallbackRecordParams) (Callback, error) {
 	row := db.QueryRow(ctx, callbackRecord,
 		arg.LastStatus,
@@ -260,6 +310,17 @@ type CallbackSetJobParams struct {
 
 func (q *Queries) CallbackSetJob(ctx context.Context, db DBTX, arg CallbackSetJobParams) error {
 	_, err := db.Exec(ctx, callbackSetJob, arg.JobID, arg.ID)
+	return err
+}
+
+const callbackSupersede = `-- name: CallbackSupersede :exec
+UPDATE weir.callbacks SET state = 'superseded', next_attempt_at = NULL
+ WHERE transcode_id = $1 AND state = 'pending'
+`
+
+// A new run begins: what the ones before it have not delivered goes out no more.
+func (q *Queries) CallbackSupersede(ctx context.Context, db DBTX, transcodeID uuid.UUID) error {
+	_, err := db.Exec(ctx, callbackSupersede, transcodeID)
 	return err
 }
 

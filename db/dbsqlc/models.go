@@ -81,7 +81,7 @@ type CallbackView struct {
 	Run int32
 	// The transcode's state now.
 	Outcome string
-	// pending, delivered, refused (a final answer) or expired (a day without success).
+	// pending, delivered, refused (a final answer), expired (a day without success) or superseded (a newer run began before).
 	State string
 	// Where it goes, without secrets.
 	URL string
@@ -208,4 +208,5 @@ type Transcode struct {
 	Warnings         json.RawMessage
 	RunAt            time.Time
 	FreeTries        int32
+	TellingUntil     *time.Time
 }

@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
 `
 
 type TranscodeCancelParams struct {
@@ -71,6 +71,66 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
+	)
+	return i, err
+}
+
+const transcodeClaim = `-- name: TranscodeClaim :one
+UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::float8)
+ WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
+   AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
+   AND (t.telling_until IS NULL OR t.telling_until < now())
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+`
+
+type TranscodeClaimParams struct {
+	TellSeconds  float64
+	ID           uuid.UUID
+	AfterSeconds float64
+}
+
+// The last look before a status is sent, and the claim to be the only one who tells of
+// the transcode: no row when it has ended, or when it is not due any more.
+func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClaimParams) (Transcode, error) {
+	row := db.QueryRow(ctx, transcodeClaim, arg.TellSeconds, arg.ID, arg.AfterSeconds)
+	var i Transcode
+	err := row.Scan(
+		&i.ID,
+		&i.Tenant,
+		&i.ExternalID,
+		&i.Form,
+		&i.Request,
+		&i.RequestDigest,
+		&i.SourceURL,
+		&i.SourceSealed,
+		&i.OutputURL,
+		&i.OutputSealed,
+		&i.CallbackURL,
+		&i.CallbackSealed,
+		&i.LivepeerSealed,
+		&i.State,
+		&i.Run,
+		&i.Attempt,
+		&i.AttemptsLeft,
+		&i.HostID,
+		&i.NotBefore,
+		&i.Source,
+		&i.SourceDurationMs,
+		&i.Ratio,
+		&i.StatusSentAt,
+		&i.ErrorCode,
+		&i.ErrorStage,
+		&i.ErrorMessage,
+		&i.CreatedAt,
+		&i.PlacedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.UpdatedAt,
+		&i.Warnings,
+		&i.RunAt,
+		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
@@ -80,7 +140,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
 `
 
 type TranscodeFailParams struct {
@@ -135,12 +195,13 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -181,12 +242,13 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -232,12 +294,13 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -280,12 +343,13 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -328,6 +392,7 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
@@ -366,7 +431,7 @@ VALUES (
     $7, $8, $9, $10, $11, $12,
     $13, $14)
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
 `
 
 type TranscodeInsertParams struct {
@@ -441,23 +506,13 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
 
-const transcodeIsOpen = `-- name: TranscodeIsOpen :one
-SELECT EXISTS (SELECT FROM weir.transcodes WHERE id = $1 AND state IN ('queued', 'placed', 'running', 'storing'))
-`
-
-func (q *Queries) TranscodeIsOpen(ctx context.Context, db DBTX, id uuid.UUID) (bool, error) {
-	row := db.QueryRow(ctx, transcodeIsOpen, id)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3)
@@ -537,6 +592,7 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.Warnings,
 			&i.RunAt,
 			&i.FreeTries,
+			&i.TellingUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -713,13 +769,31 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueu
 	return items, nil
 }
 
+const transcodeRelease = `-- name: TranscodeRelease :exec
+UPDATE weir.transcodes
+   SET telling_until = NULL, status_sent_at = CASE WHEN $1::boolean THEN now() ELSE status_sent_at END
+ WHERE id = $2 AND telling_until = $3::timestamptz
+`
+
+type TranscodeReleaseParams struct {
+	Heard        bool
+	ID           uuid.UUID
+	TellingUntil time.Time
+}
+
+// Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
+func (q *Queries) TranscodeRelease(ctx context.Context, db DBTX, arg TranscodeReleaseParams) error {
+	_, err := db.Exec(ctx, transcodeRelease, arg.Heard, arg.ID, arg.TellingUntil)
+	return err
+}
+
 const transcodeRequeue = `-- name: TranscodeRequeue :one
 UPDATE weir.transcodes
    SET state = 'queued', attempts_left = attempts_left + $1::int, free_tries = free_tries + $2::int,
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
 `
 
 type TranscodeRequeueParams struct {
@@ -782,6 +856,7 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
@@ -791,7 +866,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
 `
 
 type TranscodeRetryParams struct {
@@ -838,6 +913,7 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }
@@ -953,69 +1029,42 @@ func (q *Queries) TranscodeStart(ctx context.Context, db DBTX, arg TranscodeStar
 }
 
 const transcodeStatusDue = `-- name: TranscodeStatusDue :many
-UPDATE weir.transcodes SET status_sent_at = now()
- WHERE id IN (
-    SELECT t.id FROM weir.transcodes t
+WITH due AS (
+    SELECT t.id, t.status_sent_at, COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+      FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
-       AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $1::float8))
-     ORDER BY t.status_sent_at NULLS FIRST
-     LIMIT $2
-     FOR UPDATE SKIP LOCKED)
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+       AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $2::float8))
+       AND (t.telling_until IS NULL OR t.telling_until < now())
+), ranked AS (
+    SELECT due.id, due.receiver, row_number() OVER (PARTITION BY due.receiver ORDER BY due.status_sent_at NULLS FIRST, due.id) AS place
+      FROM due WHERE due.receiver <> ALL ($3::text[])
+)
+SELECT id, receiver::text AS receiver FROM ranked WHERE place <= $1::bigint ORDER BY place
 `
 
 type TranscodeStatusDueParams struct {
+	PageSize     int64
 	AfterSeconds float64
-	PageSize     int32
+	Busy         []string
 }
 
-// Takes the statuses that are due and marks them sent: a status lost on the way is
-// made good by the next one.
-func (q *Queries) TranscodeStatusDue(ctx context.Context, db DBTX, arg TranscodeStatusDueParams) ([]Transcode, error) {
-	rows, err := db.Query(ctx, transcodeStatusDue, arg.AfterSeconds, arg.PageSize)
+type TranscodeStatusDueRow struct {
+	ID       uuid.UUID
+	Receiver string
+}
+
+// Whose statuses are due: of each receiver those that have waited longest, but for
+// receivers that are still being told.
+func (q *Queries) TranscodeStatusDue(ctx context.Context, db DBTX, arg TranscodeStatusDueParams) ([]TranscodeStatusDueRow, error) {
+	rows, err := db.Query(ctx, transcodeStatusDue, arg.PageSize, arg.AfterSeconds, arg.Busy)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Transcode{}
+	items := []TranscodeStatusDueRow{}
 	for rows.Next() {
-		var i Transcode
-		if err := rows.Scan(
-			&i.ID,
-			&i.Tenant,
-			&i.ExternalID,
-			&i.Form,
-			&i.Request,
-			&i.RequestDigest,
-			&i.SourceURL,
-			&i.SourceSealed,
-			&i.OutputURL,
-			&i.OutputSealed,
-			&i.CallbackURL,
-			&i.CallbackSealed,
-			&i.LivepeerSealed,
-			&i.State,
-			&i.Run,
-			&i.Attempt,
-			&i.AttemptsLeft,
-			&i.HostID,
-			&i.NotBefore,
-			&i.Source,
-			&i.SourceDurationMs,
-			&i.Ratio,
-			&i.StatusSentAt,
-			&i.ErrorCode,
-			&i.ErrorStage,
-			&i.ErrorMessage,
-			&i.CreatedAt,
-			&i.PlacedAt,
-			&i.StartedAt,
-			&i.FinishedAt,
-			&i.UpdatedAt,
-			&i.Warnings,
-			&i.RunAt,
-			&i.FreeTries,
-		); err != nil {
+		var i TranscodeStatusDueRow
+		if err := rows.Scan(&i.ID, &i.Receiver); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1030,7 +1079,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
 `
 
 type TranscodeSucceedParams struct {
@@ -1076,6 +1125,7 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.Warnings,
 		&i.RunAt,
 		&i.FreeTries,
+		&i.TellingUntil,
 	)
 	return i, err
 }

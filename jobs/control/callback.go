@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +25,9 @@ import (
 const (
 	// callbackTimeout is above the delivery's own 10 s, with room for its rows.
 	callbackTimeout = 30 * time.Second
+	// turnOfStatus is how long a callback waits while a status of the same transcode is on
+	// its way.
+	turnOfStatus = time.Second
 )
 
 type callbackWorker struct {
@@ -31,6 +36,7 @@ type callbackWorker struct {
 	sealer *secret.Sealer
 	studio *studio.Client
 	log    *slog.Logger
+	gate   gate
 }
 
 // Timeout implements river.Worker.
@@ -42,32 +48,38 @@ func (w *callbackWorker) NextRetry(*river.Job[jobs.CallbackArgs]) time.Time {
 }
 
 // Work delivers once and records what came of it. The state of the transcode is
-// read for the URL alone and never written.
+// never written.
 func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackArgs]) error {
-	q := dbsqlc.New()
-	callback, err := q.CallbackGet(ctx, w.db, job.Args.CallbackID)
+	callback, err := dbsqlc.New().CallbackGet(ctx, w.db, job.Args.CallbackID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return river.JobCancel(fmt.Errorf("callback %s is gone", job.Args.CallbackID))
 	}
 	if err != nil {
 		return fmt.Errorf("deliver callback %s: %w", job.Args.CallbackID, err)
 	}
-	if callback.State != jobs.CallbackPending && !job.Args.Redelivery {
-		return nil // done by a job before this one
+	leave, wait := w.gate.enter(receiver(callback.URL))
+	if leave == nil {
+		return river.JobSnooze(wait)
 	}
-	t, err := q.TranscodeGet(ctx, w.db, callback.TranscodeID)
+	known := nothing
+	defer func() { leave(known) }()
+	claim, err := w.claim(ctx, job)
+	if errors.Is(err, errDone) {
+		return nil
+	}
 	if err != nil {
-		return fmt.Errorf("deliver callback %s: %w", callback.ID, err)
+		return err
 	}
-	result := w.deliver(ctx, &t, &callback)
+	var result studio.Result
+	result, known = w.deliver(ctx, &claim, &callback)
 	if ctx.Err() != nil {
 		return fmt.Errorf("deliver callback %s: %w", callback.ID, ctx.Err())
 	}
 	jobs.Crash(jobs.CrashDelivered)
 	next := nextDelivery(&callback, job.CreatedAt, result, time.Now())
-	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "transcode", t.ID, "fate", result.Fate,
+	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "transcode", callback.TranscodeID, "fate", result.Fate,
 		"number", callback.Attempts+1, "latency", result.Latency, "why", result.Err)
-	if err := w.record(ctx, job, &callback, result, next); err != nil {
+	if next, err = w.record(ctx, job, &claim, result, next); err != nil {
 		return fmt.Errorf("record delivery of callback %s: %w", callback.ID, err)
 	}
 	jobs.Crash(jobs.CrashDeliveryKept)
@@ -77,15 +89,49 @@ func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackA
 	return nil
 }
 
-func (w *callbackWorker) deliver(ctx context.Context, t *dbsqlc.Transcode, callback *dbsqlc.Callback) studio.Result {
-	url, err := jobs.SealedCallback.Open(w.sealer, t.ID, t.CallbackSealed)
+// receiver is whom a callback goes to, as gates know them.
+func receiver(shown string) string {
+	u, err := url.Parse(shown)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
+// errDone: there is nothing to be sent any more.
+var errDone = errors.New("not to be sent")
+
+// claim is the last look before a delivery. errDone: a job before this one has sent it,
+// or a newer run has taken its place.
+func (w *callbackWorker) claim(ctx context.Context, job *river.Job[jobs.CallbackArgs]) (dbsqlc.CallbackClaimRow, error) {
+	q := dbsqlc.New()
+	claim, err := q.CallbackClaim(ctx, w.db, dbsqlc.CallbackClaimParams{
+		ID: job.Args.CallbackID, Redelivery: job.Args.Redelivery, TellSeconds: tellFor.Seconds(),
+	})
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return claim, err
+	}
+	due, err := q.CallbackIsDue(ctx, w.db, dbsqlc.CallbackIsDueParams{ID: job.Args.CallbackID, Redelivery: job.Args.Redelivery})
+	switch {
+	case err != nil:
+		return claim, fmt.Errorf("deliver callback %s: %w", job.Args.CallbackID, err)
+	case !due:
+		return claim, errDone
+	default:
+		return claim, river.JobSnooze(turnOfStatus)
+	}
+}
+
+func (w *callbackWorker) deliver(ctx context.Context, claim *dbsqlc.CallbackClaimRow, callback *dbsqlc.Callback) (studio.Result, heard) {
+	location, err := jobs.SealedCallback.Open(w.sealer, claim.ID, claim.CallbackSealed)
 	if err != nil {
 		// Mended by the right key, which a person has to give.
-		return studio.Result{Fate: studio.Retry, Err: jobs.FailureOf(err, jobs.StageQueue).Text}
+		return studio.Result{Fate: studio.Retry, Err: jobs.FailureOf(err, jobs.StageQueue).Text}, nothing
 	}
-	return w.studio.Deliver(ctx, studio.Delivery{
-		URL: secret.Secret(url), Body: []byte(callback.Body), EventID: callback.ID.String(), Attempt: int(callback.Attempts) + 1,
+	result := w.studio.Deliver(ctx, studio.Delivery{
+		URL: secret.Secret(location), Body: []byte(callback.Body), EventID: callback.ID.String(), Attempt: int(callback.Attempts) + 1,
 	})
+	return result, heardOf(result)
 }
 
 // next is what follows a delivery: the callback's state, and the wait before
@@ -118,35 +164,46 @@ func unlessDelivered(callback *dbsqlc.Callback, state string) string {
 	return state
 }
 
-func (w *callbackWorker) record(ctx context.Context, job *river.Job[jobs.CallbackArgs], callback *dbsqlc.Callback, result studio.Result, next next) error {
+// record keeps what came of a delivery and ends the claim. Of a callback that was
+// superseded meanwhile nothing follows, whatever next says.
+func (w *callbackWorker) record(ctx context.Context, job *river.Job[jobs.CallbackArgs], claim *dbsqlc.CallbackClaimRow, result studio.Result, then next) (next, error) {
 	var status *int32
 	if result.Status != nil {
 		s := int32(*result.Status)
 		status = &s
 	}
 	var at *time.Time
-	if next.wait > 0 {
-		t := time.Now().Add(next.wait)
+	if then.wait > 0 {
+		t := time.Now().Add(then.wait)
 		at = &t
 	}
-	return db.InTx(ctx, w.db, func(tx pgx.Tx) error {
+	follows := then
+	err := db.InTx(ctx, w.db, func(tx pgx.Tx) error {
+		follows = then
 		q := dbsqlc.New()
+		if err := q.TranscodeRelease(ctx, tx, dbsqlc.TranscodeReleaseParams{ID: claim.ID, TellingUntil: claim.TellingUntil}); err != nil {
+			return err
+		}
 		recorded, err := q.CallbackRecord(ctx, tx, dbsqlc.CallbackRecordParams{
-			ID: callback.ID, State: next.state, LastStatus: status, LastError: result.Err, NextAttemptAt: at,
+			ID: job.Args.CallbackID, State: then.state, LastStatus: status, LastError: result.Err, NextAttemptAt: at,
 		})
 		if err != nil {
 			return err
 		}
 		if err := q.CallbackAttemptInsert(ctx, tx, dbsqlc.CallbackAttemptInsertParams{
-			CallbackID: callback.ID, Number: recorded.Attempts, Status: status, LatencyMs: int32(result.Latency.Milliseconds()),
+			CallbackID: job.Args.CallbackID, Number: recorded.Attempts, Status: status, LatencyMs: int32(result.Latency.Milliseconds()),
 			Error: result.Err, Answer: result.Answer, Redelivery: job.Args.Redelivery,
 		}); err != nil {
 			return err
 		}
-		if next.wait > 0 {
+		if recorded.State == jobs.CallbackSuperseded {
+			follows = next{state: recorded.State}
+		}
+		if follows.wait > 0 {
 			return nil
 		}
 		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		return err
 	})
+	return follows, err
 }

@@ -18,9 +18,9 @@ import (
 const (
 	// placeWorkers: rounds exclude each other anyway.
 	placeWorkers = 1
-	// callbackWorkers: a slow receiver holds one for 10 s at the most.
-	callbackWorkers = 32
-	statusWorkers   = 1
+	// callbackWorkers wait for answers more than they work. A receiver that hangs holds
+	// gateFirst of them for 10 s, and then one.
+	callbackWorkers = 256
 )
 
 // Control is a daemon's part in it.
@@ -36,15 +36,13 @@ type Control struct {
 func (c *Control) Room(settings *river.Config) {
 	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log})
 	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
-	river.AddWorker(settings.Workers, &statusWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
 	if c.Studio == nil {
 		return
 	}
 	settings.LeaderElectionDisabled = false
 	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers}
 	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers}
-	settings.Queues[jobs.StatusQueue] = river.QueueConfig{MaxWorkers: statusWorkers}
-	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}), every(statusEvery, jobs.StatusArgs{}))
+	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}))
 }
 
 func every(interval time.Duration, args river.JobArgs) *river.PeriodicJob {

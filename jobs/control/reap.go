@@ -27,10 +27,11 @@ const partTimeout = 20 * time.Second
 // leadKept is longer than any job is in a dead daemon's hand: River's rescuer needs minutes.
 const leadKept = 24 * time.Hour
 
-// Run takes transcodes from dead hosts and finds callbacks that no job delivers, until
-// ctx ends.
+// Run takes transcodes from dead hosts, finds callbacks that no job delivers, and sends
+// statuses, until ctx ends.
 func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	var running sync.WaitGroup
+	running.Go(func() { c.tellStatuses(ctx) })
 	running.Go(func() {
 		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error { return c.renew(ctx, client) })
 	})

@@ -2,12 +2,14 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"weir/db/dbsqlc"
@@ -21,76 +23,179 @@ const (
 	// worst statusAfter + statusEvery pass between two.
 	statusEvery = 5 * time.Second
 	statusAfter = 15 * time.Second
-	// statusTimeout bounds a round; what it did not reach is due again.
-	statusTimeout = 60 * time.Second
-	// statusPage and statusAtOnce bound what a round holds in memory and in flight.
-	statusPage   = 500
+	// statusRead bounds the look for what is due.
+	statusRead = 10 * time.Second
+	// statusPage of one receiver's are read at once; what it did not reach is due still.
+	statusPage = 1000
+	// statusAtOnce are sent to one receiver at once, once it has answered.
 	statusAtOnce = 32
+	// statusReceivers are told at once; each that hangs holds one place for a delivery's time.
+	statusReceivers = 256
+
+	// tellFor is how long a daemon has a transcode to itself to tell of it: longer than a
+	// delivery takes (10 s). A claim of a dead one ends with it.
+	tellFor = 15 * time.Second
 )
 
-type statusWorker struct {
-	river.WorkerDefaults[jobs.StatusArgs]
-	db     *pgxpool.Pool
-	sealer *secret.Sealer
-	studio *studio.Client
-	log    *slog.Logger
+// teller sends statuses. Every daemon that leads has one; rows decide who sends which.
+type teller struct {
+	control *Control
+	lanes   errgroup.Group
+	mu      sync.Mutex
+	busy    map[string]bool // the receivers that have a lane
 }
 
-// Timeout implements river.Worker.
-func (w *statusWorker) Timeout(*river.Job[jobs.StatusArgs]) time.Duration { return statusTimeout }
-
-// Work sends all statuses that are due.
-func (w *statusWorker) Work(ctx context.Context, _ *river.Job[jobs.StatusArgs]) error {
+// tellStatuses tells Studio of what has not ended, the queued too, until ctx ends:
+// silence means lost to it. Each receiver has a lane of its own, so that one that hangs
+// is in nobody's way.
+func (c *Control) tellStatuses(ctx context.Context) {
+	t := &teller{control: c, busy: map[string]bool{}}
+	t.lanes.SetLimit(statusReceivers)
+	defer func() { _ = t.lanes.Wait() }() // lanes return nil
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
 	for {
-		due, err := dbsqlc.New().TranscodeStatusDue(ctx, w.db, dbsqlc.TranscodeStatusDueParams{AfterSeconds: statusAfter.Seconds(), PageSize: statusPage})
-		if err != nil {
-			return fmt.Errorf("read the statuses due: %w", err)
+		if err := t.round(ctx); err != nil && ctx.Err() == nil {
+			c.Log.WarnContext(ctx, "statuses not sent", "error", err)
 		}
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(statusAtOnce)
-		for i := range due {
-			group.Go(func() error { return w.send(groupCtx, &due[i]) })
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		if len(due) < statusPage {
-			return nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }
 
-// send tells of one transcode, unless it has ended meanwhile: nothing may come
-// behind the terminal callback.
-func (w *statusWorker) send(ctx context.Context, t *dbsqlc.Transcode) error {
-	q := dbsqlc.New()
+// round opens a lane for each receiver that has none and is to hear something. It does
+// not wait for them.
+func (t *teller) round(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, statusRead)
+	defer cancel()
+	due, err := dbsqlc.New().TranscodeStatusDue(limited, t.control.DB, dbsqlc.TranscodeStatusDueParams{
+		AfterSeconds: statusAfter.Seconds(), PageSize: statusPage, Busy: t.told(),
+	})
+	if err != nil {
+		return fmt.Errorf("read the statuses due: %w", err)
+	}
+	of := map[string][]uuid.UUID{}
+	for _, row := range due {
+		of[row.Receiver] = append(of[row.Receiver], row.ID)
+	}
+	for receiver, ids := range of {
+		t.mark(receiver, true)
+		if !t.lanes.TryGo(func() error {
+			defer t.mark(receiver, false)
+			if err := t.lane(ctx, ids); err != nil && ctx.Err() == nil {
+				t.control.Log.WarnContext(ctx, "statuses not sent", "receiver", receiver, "error", err)
+			}
+			return nil
+		}) {
+			t.mark(receiver, false) // too many at once: its statuses are due still
+		}
+	}
+	return nil
+}
+
+func (t *teller) mark(receiver string, busy bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if busy {
+		t.busy[receiver] = true
+	} else {
+		delete(t.busy, receiver)
+	}
+}
+
+func (t *teller) told() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	receivers := make([]string, 0, len(t.busy))
+	for receiver := range t.busy {
+		receivers = append(receivers, receiver)
+	}
+	return receivers
+}
+
+// lane sends one receiver's statuses: one, and if that is answered the others, until one
+// is not. What is not sent stays due.
+func (t *teller) lane(ctx context.Context, ids []uuid.UUID) error {
+	answered, err := t.send(ctx, ids[0])
+	if err != nil || !answered {
+		return err
+	}
+	var silent atomic.Bool
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(statusAtOnce)
+	for _, id := range ids[1:] {
+		group.Go(func() error {
+			if silent.Load() || groupCtx.Err() != nil {
+				return groupCtx.Err()
+			}
+			answered, err := t.send(ctx, id)
+			if !answered {
+				silent.Store(true)
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// send tells of one transcode, unless it has ended meanwhile: nothing may come behind
+// the terminal callback, which waits for the claim. answered is false when the receiver
+// said nothing.
+func (t *teller) send(ctx context.Context, id uuid.UUID) (answered bool, err error) {
+	c, q := t.control, dbsqlc.New()
+	transcode, err := q.TranscodeClaim(ctx, c.DB, dbsqlc.TranscodeClaimParams{
+		ID: id, TellSeconds: tellFor.Seconds(), AfterSeconds: statusAfter.Seconds(),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("status of %s: %w", id, err)
+	}
+	delivery, err := t.delivery(ctx, &transcode)
+	if err != nil {
+		c.Log.WarnContext(ctx, "status not sent", "transcode", id, "error", err)
+		return true, t.end(ctx, &transcode, false)
+	}
+	result := c.Studio.Deliver(ctx, delivery)
+	if ctx.Err() != nil { // it may be on its way: the claim runs out by itself
+		return false, fmt.Errorf("status of %s: %w", id, ctx.Err())
+	}
+	if result.Fate != studio.Delivered {
+		c.Log.DebugContext(ctx, "status not taken", "transcode", id, "fate", result.Fate, "why", result.Err)
+	}
+	answered = heardOf(result) == answer
+	return answered, t.end(ctx, &transcode, answered)
+}
+
+func (t *teller) end(ctx context.Context, transcode *dbsqlc.Transcode, heard bool) error {
+	if err := dbsqlc.New().TranscodeRelease(ctx, t.control.DB, dbsqlc.TranscodeReleaseParams{
+		ID: transcode.ID, TellingUntil: *transcode.TellingUntil, Heard: heard,
+	}); err != nil {
+		return fmt.Errorf("status of %s: %w", transcode.ID, err)
+	}
+	return nil
+}
+
+func (t *teller) delivery(ctx context.Context, transcode *dbsqlc.Transcode) (studio.Delivery, error) {
 	stage := ""
-	if t.Attempt > 0 {
-		a, err := q.AttemptGet(ctx, w.db, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
+	if transcode.Attempt > 0 {
+		a, err := dbsqlc.New().AttemptGet(ctx, t.control.DB, dbsqlc.AttemptGetParams{TranscodeID: transcode.ID, Number: transcode.Attempt})
 		if err != nil {
-			return fmt.Errorf("status of %s: %w", t.ID, err)
+			return studio.Delivery{}, err
 		}
 		stage = a.Stage
 	}
-	url, err := jobs.SealedCallback.Open(w.sealer, t.ID, t.CallbackSealed)
+	url, err := jobs.SealedCallback.Open(t.control.Sealer, transcode.ID, transcode.CallbackSealed)
 	if err != nil {
-		w.log.WarnContext(ctx, "status not sent", "transcode", t.ID, "error", err)
-		return nil
+		return studio.Delivery{}, err
 	}
-	body, err := jobs.ProgressBody(t, stage)
+	body, err := jobs.ProgressBody(transcode, stage)
 	if err != nil {
-		return fmt.Errorf("status of %s: %w", t.ID, err)
+		return studio.Delivery{}, err
 	}
-	open, err := q.TranscodeIsOpen(ctx, w.db, t.ID)
-	if err != nil {
-		return fmt.Errorf("status of %s: %w", t.ID, err)
-	}
-	if !open {
-		return nil
-	}
-	result := w.studio.Deliver(ctx, studio.Delivery{URL: secret.Secret(url), Body: body})
-	if result.Fate != studio.Delivered {
-		w.log.DebugContext(ctx, "status not taken", "transcode", t.ID, "fate", result.Fate, "why", result.Err)
-	}
-	return nil
+	return studio.Delivery{URL: secret.Secret(url), Body: body}, nil
 }
