@@ -36,6 +36,24 @@ func (d Decider) WakePlacement(ctx context.Context) error {
 	return nil
 }
 
+// TellOfRoom is WakePlacement where something is free again, and comes only where somebody
+// waits for it. Whoever begins to wait meanwhile wakes a round that sees the lock, and so
+// is followed by one that sees what is free.
+func (d Decider) TellOfRoom(ctx context.Context) error {
+	q := dbsqlc.New()
+	if err := q.PlaceWakeHold(ctx, d.Tx); err != nil {
+		return fmt.Errorf("tell of room: %w", err)
+	}
+	waits, err := q.TranscodeWaits(ctx, d.Tx)
+	if err != nil {
+		return fmt.Errorf("tell of room: %w", err)
+	}
+	if !waits {
+		return nil
+	}
+	return d.WakePlacement(ctx)
+}
+
 // wakePlacementAt is WakePlacement for a time that is further off than the commit.
 func (d Decider) wakePlacementAt(ctx context.Context, at time.Time) error {
 	at = at.Add(wakeStep - 1).Truncate(wakeStep)

@@ -59,6 +59,10 @@ SELECT w.id, w.attempt, w.host_id FROM waiting w
  ORDER BY COALESCE(held.slots, 0) + w.place > @share::bigint, w.created_at, w.id
  LIMIT @page_size;
 
+-- name: TranscodeWaits :one
+-- Whether any waits for a host.
+SELECT EXISTS (SELECT FROM weir.transcodes WHERE state = 'queued')::boolean AS waits;
+
 -- name: TranscodePlace :many
 -- Gives each its host. One that was cancelled meanwhile has no row.
 UPDATE weir.transcodes t

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -28,61 +27,66 @@ const (
 	token    = "token-of-studio"
 )
 
-// TestUpgrade: the schema is migrated while a daemon of the release before runs, which
+// TestUpgrade: the next release migrates the schema while this one's daemon runs, which
 // stays ready, takes requests, and may be started again.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	programs := before(t)
+	program, next := builds(t)
 	database := dbtest.Empty(t)
-	out, err := exec.CommandContext(t.Context(), filepath.Join(programs, "admin"), "db", "migrate", "--database-url", database).CombinedOutput()
-	require.NoError(t, err, "%s", out)
 	pool, err := db.Open(t.Context(), database, 2)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	require.ErrorIs(t, db.CheckSchema(t.Context(), pool), db.ErrSchemaTooOld)
-
-	daemon := start(t, filepath.Join(programs, "daemon"), database)
-	daemon.submit(t)
 	_, err = db.Migrate(t.Context(), pool)
 	require.NoError(t, err)
+
+	daemon := start(t, program, database)
+	daemon.submit(t)
+	out, err := exec.CommandContext(t.Context(), next, "db", "migrate", "--database-url", database).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	var version int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT version FROM weir.schema_migrations").Scan(&version))
+	require.Equal(t, migrations.Latest+1, version)
 	require.True(t, daemon.ready(t))
 	daemon.submit(t)
 
 	daemon.stop(t)
-	daemon = start(t, filepath.Join(programs, "daemon"), database)
+	daemon = start(t, program, database)
 	daemon.submit(t)
 }
 
-// before builds the daemon and the admin of the release before this one. As long as
-// there is none, it is this code, built for the schema before its newest migration.
-func before(t *testing.T) (folder string) {
+// builds are this release's daemon, and the next one's admin: this code with one
+// migration more, which adds what no program of this release knows.
+func builds(t *testing.T) (daemon, admin string) {
 	t.Helper()
-	folder = t.TempDir()
+	folder := t.TempDir()
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	at := filepath.Join(root, "db", "migrations")
-	names, err := fs.Glob(migrations.FS, fmt.Sprintf("%06d_*.sql", migrations.Latest))
-	require.NoError(t, err)
-	require.Len(t, names, 2)
 	text, err := os.ReadFile(filepath.Join(at, "migrations.go"))
 	require.NoError(t, err)
 	const latest = "const Latest = %d\n"
-	older := strings.Replace(string(text), fmt.Sprintf(latest, migrations.Latest), fmt.Sprintf(latest, migrations.Latest-1), 1)
-	require.NotEqual(t, string(text), older)
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "migrations.go"), []byte(older), 0o600))
-
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(at, "migrations.go"): filepath.Join(folder, "migrations.go"),
-		filepath.Join(at, names[0]):        "", filepath.Join(at, names[1]): "", // not there
-	}})
+	newer := strings.Replace(string(text), fmt.Sprintf(latest, migrations.Latest), fmt.Sprintf(latest, migrations.Latest+1), 1)
+	require.NotEqual(t, string(text), newer)
+	name := fmt.Sprintf("%06d_next", migrations.Latest+1)
+	replace := map[string]string{}
+	for file, content := range map[string]string{
+		"migrations.go":    newer,
+		name + ".up.sql":   "ALTER TABLE weir.transcodes ADD COLUMN next text NOT NULL DEFAULT ''; CREATE TABLE weir.next (id int);",
+		name + ".down.sql": "DROP TABLE weir.next; ALTER TABLE weir.transcodes DROP COLUMN next;",
+	} {
+		replace[filepath.Join(at, file)] = filepath.Join(folder, file)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, file), []byte(content), 0o600))
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "overlay.json"), overlay, 0o600))
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(folder, "overlay.json"), "-o", folder+"/",
-		"./cmd/daemon", "./cmd/admin")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return folder
+	for _, args := range [][]string{{"./cmd/daemon"}, {"-overlay", filepath.Join(folder, "overlay.json"), "./cmd/admin"}} {
+		build := exec.CommandContext(t.Context(), "go", append([]string{"build", "-o", folder + "/"}, args...)...)
+		build.Dir = root
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	return filepath.Join(folder, "daemon"), filepath.Join(folder, "admin")
 }
 
 // running is a daemon that leads and works for no Mist.

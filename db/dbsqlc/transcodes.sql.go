@@ -1165,3 +1165,15 @@ func (q *Queries) TranscodeTell(ctx context.Context, db DBTX, arg TranscodeTellP
 	)
 	return err
 }
+
+const transcodeWaits = `-- name: TranscodeWaits :one
+SELECT EXISTS (SELECT FROM weir.transcodes WHERE state = 'queued')::boolean AS waits
+`
+
+// Whether any waits for a host.
+func (q *Queries) TranscodeWaits(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, transcodeWaits)
+	var waits bool
+	err := row.Scan(&waits)
+	return waits, err
+}

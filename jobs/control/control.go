@@ -18,6 +18,8 @@ import (
 const (
 	// placeWorkers: rounds exclude each other anyway.
 	placeWorkers = 1
+	// placePoll: whoever queues work, or frees room for it, tells of it.
+	placePoll = 10 * time.Second
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds
 	// gateFirst of them for 10 s, and then one.
 	callbackWorkers = 256
@@ -40,7 +42,7 @@ func (c *Control) Room(settings *river.Config) {
 		return
 	}
 	settings.LeaderElectionDisabled = false
-	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers}
+	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers, FetchPollInterval: placePoll}
 	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers}
 	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}))
 }

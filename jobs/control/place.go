@@ -18,7 +18,7 @@ import (
 
 const (
 	// placeEvery is the belt to the braces: a lost place job costs this long.
-	placeEvery = 5 * time.Second
+	placeEvery = 30 * time.Second
 	// placeTimeout is far above a round's milliseconds, and short enough that a round
 	// that hangs on a lock is tried again soon.
 	placeTimeout = 30 * time.Second

@@ -20,6 +20,14 @@ import (
 // at the worst 20 s of lease, 2 s to here, 2 s of pause before the next attempt.
 const reapEvery = 2 * time.Second
 
+const (
+	// repairEvery is soon beside the minute of silence that Studio takes for lost, and more
+	// often than patience takes for an outage.
+	repairEvery = 4 * time.Second
+	// dateEvery: a host whose clock is ahead is rare, and its jobs wait for no longer.
+	dateEvery = 30 * time.Second
+)
+
 // partTimeout bounds a round of a part; what it did not reach comes with the next one.
 // It is above what one lock is waited for (15 s, db.Open).
 const partTimeout = 20 * time.Second
@@ -36,7 +44,7 @@ func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error { return c.renew(ctx, client) })
 	})
 	for _, part := range c.parts(client, &patience{}, &patience{}) {
-		running.Go(func() { c.repeat(ctx, reapEvery, part) })
+		running.Go(func() { c.repeat(ctx, part.every, part.do) })
 	}
 	running.Wait()
 	return nil
@@ -44,12 +52,17 @@ func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 
 // parts are what is done again and again, each on its own: one that waits holds up no
 // other, and is no outage of Postgres in the eyes of the reaper.
-func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []func(context.Context) error {
-	return []func(context.Context) error{
-		func(ctx context.Context) error { return c.reapDead(ctx, client, hosts) },
-		c.dateJobs,
-		func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) },
+func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []part {
+	return []part{
+		{reapEvery, func(ctx context.Context) error { return c.reapDead(ctx, client, hosts) }},
+		{dateEvery, c.dateJobs},
+		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
 	}
+}
+
+type part struct {
+	every time.Duration
+	do    func(context.Context) error
 }
 
 func (c *Control) repeat(ctx context.Context, every time.Duration, part func(context.Context) error) {

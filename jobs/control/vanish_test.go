@@ -63,7 +63,7 @@ func once(t *testing.T, b *jobstest.Bundle) error {
 	t.Helper()
 	var errs []error
 	for _, part := range controlOf(b).parts(b.River, well(), well()) {
-		errs = append(errs, part(t.Context()))
+		errs = append(errs, part.do(t.Context()))
 	}
 	return errors.Join(errs...)
 }

@@ -41,7 +41,7 @@ func (s *supervisor) finish(ctx context.Context) error {
 		if err := fenced("record the end", changed, err); err != nil {
 			return err
 		}
-		return jobs.Decider{Tx: tx, River: s.client}.WakePlacement(ctx)
+		return jobs.Decider{Tx: tx, River: s.client}.TellOfRoom(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("finish %s: %w", s.name, err)
@@ -86,7 +86,7 @@ func (s *supervisor) clean(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		return jobs.Decider{Tx: tx, River: s.client}.WakePlacement(ctx)
+		return jobs.Decider{Tx: tx, River: s.client}.TellOfRoom(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("clean %s: %w", s.name, err)

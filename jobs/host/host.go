@@ -42,6 +42,9 @@ const (
 	cleanersMost = 16
 	// residueWorkers: nobody waits for it.
 	residueWorkers = 1
+	// hostPoll is how late a host may hear of work whose notification is lost: what it is
+	// sent it is told of, and each host of a fleet asks so often.
+	hostPoll = 10 * time.Second
 	// residuePoll: all hosts ask, and a retry may be late.
 	residuePoll = 30 * time.Second
 	// reconcileEvery is how late what nobody works on, or nobody owns, may be found.
@@ -94,8 +97,8 @@ type Host struct {
 func (h *Host) Room(settings *river.Config) {
 	addWorkers(settings, h)
 	// A slot is free when Mist is done; cleaning up behind it holds up nobody.
-	settings.Queues[jobs.HostQueue(h.ID)] = river.QueueConfig{MaxWorkers: h.Slots + min(h.Slots, cleanersMost)}
-	settings.Queues[jobs.StoreQueue(h.ID)] = river.QueueConfig{MaxWorkers: h.Stores}
+	settings.Queues[jobs.HostQueue(h.ID)] = river.QueueConfig{MaxWorkers: h.Slots + min(h.Slots, cleanersMost), FetchPollInterval: hostPoll}
+	settings.Queues[jobs.StoreQueue(h.ID)] = river.QueueConfig{MaxWorkers: h.Stores, FetchPollInterval: hostPoll}
 	settings.Queues[jobs.ResidueQueue] = river.QueueConfig{MaxWorkers: residueWorkers, FetchPollInterval: residuePoll}
 	settings.Middleware = append(settings.Middleware, &h.hand)
 }
