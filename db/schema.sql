@@ -46,7 +46,11 @@ BEGIN
         ('expected', 'pushing'), ('expected', 'pushed'), ('expected', 'failed'),
         ('pushing', 'pushed'), ('pushing', 'failed'), ('pushing', 'expected'),
         ('pushed', 'ok'), ('pushed', 'failed'))
-    OR (NEW.state = 'expected' AND OLD.state <> 'ok' AND NEW.attempt > OLD.attempt) THEN
+    OR (NEW.state = 'expected' AND OLD.state <> 'ok' AND NEW.attempt > OLD.attempt)
+    OR (NEW.state = 'expected' AND EXISTS (
+        SELECT FROM weir.attempts o JOIN weir.attempts n USING (transcode_id)
+         WHERE transcode_id = NEW.transcode_id AND o.number = OLD.attempt AND n.number = NEW.attempt
+           AND o.source_identity <> n.source_identity)) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'rendition % of %: no way from % to %', OLD.name, OLD.transcode_id, OLD.state, NEW.state
@@ -95,6 +99,12 @@ BEGIN
     IF NEW.state = 'succeeded'
         AND EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = NEW.id AND r.state <> 'ok') THEN
         RAISE EXCEPTION 'transcode %: succeeded with a rendition that is not ok', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'succeeded'
+        AND (SELECT count(DISTINCT a.source_identity) FROM weir.renditions r
+               JOIN weir.attempts a ON a.transcode_id = r.transcode_id AND a.number = r.attempt
+              WHERE r.transcode_id = NEW.id) > 1 THEN
+        RAISE EXCEPTION 'transcode %: succeeded with renditions of two sources', NEW.id USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
@@ -156,6 +166,7 @@ CREATE TABLE weir.attempts (
     error_detail text,
     hung_starts integer DEFAULT 0 NOT NULL,
     reruns integer DEFAULT 0 NOT NULL,
+    source_identity text,
     CONSTRAINT attempts_ended_with_outcome CHECK (((outcome IS NULL) = (ended_at IS NULL))),
     CONSTRAINT attempts_failed_has_code CHECK (((outcome <> 'failed'::text) OR (error_code IS NOT NULL))),
     CONSTRAINT attempts_hung_starts_check CHECK ((hung_starts >= 0)),

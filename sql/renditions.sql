@@ -21,6 +21,18 @@ UPDATE weir.renditions
        job_id = NULL, error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = @transcode_id AND state <> 'ok' AND attempt < @attempt;
 
+-- name: RenditionRenew :execrows
+-- The attempt has fetched another source than stored renditions are of: it makes them anew.
+UPDATE weir.renditions r
+   SET state = 'expected', attempt = a.number, planned_width = NULL, planned_height = NULL, track_index = NULL, push_pid = NULL,
+       push_started_at = NULL, pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
+       job_id = NULL, object_url = NULL, object_bytes = NULL, object_etag = NULL, object_checksum = NULL,
+       frames = NULL, duration_ms = NULL, verdict = NULL, stored_at = NULL
+  FROM weir.attempts a, weir.attempts o
+ WHERE r.transcode_id = @transcode_id AND r.state = 'ok'
+   AND a.transcode_id = r.transcode_id AND a.number = @attempt AND o.transcode_id = r.transcode_id AND o.number = r.attempt
+   AND o.source_identity <> a.source_identity;
+
 -- name: RenditionPlan :exec
 -- The size that its file must have, by the source that the attempt has prepared.
 UPDATE weir.renditions SET planned_width = @planned_width::integer, planned_height = @planned_height::integer

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/storage"
@@ -75,12 +78,37 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	jobs.Crash(jobs.CrashFetched)
-	changed, err := dbsqlc.New().AttemptSetFetched(ctx, h.DB, dbsqlc.AttemptSetFetchedParams{
-		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID,
-		SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag,
-	})
+	err = s.recordFetch(ctx, &fetched)
 	jobs.Crash(jobs.CrashFetchRecorded)
-	return fenced("record the fetch", changed, err)
+	return err
+}
+
+// recordFetch writes down which source this attempt has. What is stored of another one is
+// expected anew: the renditions of a transcode are all of one source.
+func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) error {
+	renewed := int64(0)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		changed, err := q.AttemptSetFetched(ctx, tx, dbsqlc.AttemptSetFetchedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
+			SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag, SourceIdentity: &fetched.Identity,
+		})
+		if err := fenced("record the fetch", changed, err); err != nil {
+			return err
+		}
+		renewed, err = q.RenditionRenew(ctx, tx, dbsqlc.RenditionRenewParams{TranscodeID: s.name.Transcode, Attempt: s.number()})
+		return err
+	})
+	if err != nil {
+		return &rowError{"record the fetch", err}
+	}
+	if renewed > 0 {
+		s.log.WarnContext(ctx, "the source is another one: stored renditions are made anew", "renditions", renewed)
+	}
+	return nil
 }
 
 // tryOutput finds out whether the renditions can be stored where they are to go. A
