@@ -152,6 +152,7 @@ var kinds = func() []Kind {
 		kind("s3_refused", BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
 		kind("source_too_large", BlameInput, final, fetch, "The source is larger than allowed."),
 		kind("source_changed", BlameInput, counted, fetch, "The source changed while it was read."),
+		kind("source_too_slow", BlameInput, counted, fetch, "The source's server sends less than 256 kbit/s."),
 		kind("source_unreachable", BlameNetwork, counted, fetch, "The source's server did not answer, or not in time."),
 		kind("source_refused", BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
 		kind("spool_full", BlameHost, free, disk, "The host's spool disk is full."),

@@ -37,7 +37,7 @@ type Fetched struct {
 // a file that was at path before is replaced. All ranges are of one version of
 // the source: if it changes meanwhile, Fetch fails with CodeSourceChanged. A source
 // that could not tell comes in one piece. Broken connections and 5xx are retried
-// within Config's bounds.
+// within Config's bounds; what comes, but hardly, is CodeSourceTooSlow.
 //
 // Only one Fetch at a time may write to path.
 func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
@@ -74,6 +74,7 @@ func (c *Client) fetchS3(ctx context.Context, s *server, key, path string, opt F
 		return Fetched{}, err
 	}
 	defer file.discard()
+	defer c.pace(file)()
 	// No range lies in an empty object.
 	if size > 0 {
 		manager := c.transfer(s, &progress{tell: opt.OnProgress, total: size})

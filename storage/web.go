@@ -68,6 +68,7 @@ func (c *Client) fetchWeb(ctx context.Context, loc Location, path string, opt Fe
 		return Fetched{}, err
 	}
 	defer file.discard()
+	defer c.pace(file)()
 	p := &progress{tell: opt.OnProgress, total: w.total}
 	size := w.total
 	switch {
