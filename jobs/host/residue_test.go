@@ -2,6 +2,7 @@ package host
 
 import (
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/riverqueue/river"
@@ -46,6 +47,13 @@ func TestResidue(t *testing.T) {
 
 	worker := &residueWorker{host: newHost(t, b, &storage.Config{})}
 	job := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: transcode.ID}}
+	job.CreatedAt = worker.host.clock.now()
+	var again *river.JobSnoozeError
+	require.ErrorAs(t, worker.Work(t.Context(), job), &again)
+	require.Greater(t, again.Duration, residueAgain-time.Minute)
+	// What was on its way then lands behind it.
+	bucket.put(t, key("2", "b"), "x")
+	job.CreatedAt = job.CreatedAt.Add(-residueAgain)
 	for range 2 { // the second time there is nothing left
 		require.NoError(t, worker.Work(t.Context(), job))
 	}
