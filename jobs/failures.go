@@ -67,6 +67,9 @@ const (
 	CodeSecretUnreadable = "secret_unreadable"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
+	CodeNotTakenUp       = "not_taken_up"
+	CodeStoreExpired     = "store_expired"
+	CodeSpoolShare       = "spool_share"
 	CodeFetchSlow        = "fetch_too_slow"
 	CodePrepareSlow      = "prepare_too_slow"
 	CodeDeadline         = "deadline_exceeded"
@@ -180,6 +183,7 @@ var kinds = func() []Kind {
 		kind(CodeDeadline, BlameLivepeer, counted, work, "Transcoding took longer than a source of this length may take."),
 		kind(CodeHostLost, BlameHost, free, held, "The host that worked on it was lost."),
 		kind(CodeInternal, BlameWeir, free, all, "Weir failed; its operators see why."),
+		kind(CodeNotTakenUp, BlameHost, free, fetch, "The host that was to work on it did not begin."),
 	}
 }()
 

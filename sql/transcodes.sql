@@ -62,6 +62,18 @@ UPDATE weir.transcodes
    SET state = 'running', started_at = now()
  WHERE id = @id AND attempt = @attempt AND state = 'placed';
 
+-- name: TranscodeListStoring :many
+-- A tenant's on a host whose files wait for their storage.
+SELECT id, attempt FROM weir.transcodes
+ WHERE host_id = @host_id AND state = 'storing' AND tenant = @tenant AND id <> @but
+ ORDER BY id;
+
+-- name: TranscodeListNotTakenUp :many
+-- What a host was given so long ago and has not begun.
+SELECT id FROM weir.transcodes
+ WHERE state = 'placed' AND placed_at < now() - make_interval(secs => @older_seconds::float8)
+ ORDER BY id;
+
 -- name: TranscodeSetSource :execrows
 UPDATE weir.transcodes
    SET source = @source, source_duration_ms = @source_duration_ms

@@ -594,6 +594,71 @@ func (q *Queries) TranscodeListEnded(ctx context.Context, db DBTX, arg Transcode
 	return items, nil
 }
 
+const transcodeListNotTakenUp = `-- name: TranscodeListNotTakenUp :many
+SELECT id FROM weir.transcodes
+ WHERE state = 'placed' AND placed_at < now() - make_interval(secs => $1::float8)
+ ORDER BY id
+`
+
+// What a host was given so long ago and has not begun.
+func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSeconds float64) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, transcodeListNotTakenUp, olderSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodeListStoring = `-- name: TranscodeListStoring :many
+SELECT id, attempt FROM weir.transcodes
+ WHERE host_id = $1 AND state = 'storing' AND tenant = $2 AND id <> $3
+ ORDER BY id
+`
+
+type TranscodeListStoringParams struct {
+	HostID *string
+	Tenant string
+	But    uuid.UUID
+}
+
+type TranscodeListStoringRow struct {
+	ID      uuid.UUID
+	Attempt int32
+}
+
+// A tenant's on a host whose files wait for their storage.
+func (q *Queries) TranscodeListStoring(ctx context.Context, db DBTX, arg TranscodeListStoringParams) ([]TranscodeListStoringRow, error) {
+	rows, err := db.Query(ctx, transcodeListStoring, arg.HostID, arg.Tenant, arg.But)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeListStoringRow{}
+	for rows.Next() {
+		var i TranscodeListStoringRow
+		if err := rows.Scan(&i.ID, &i.Attempt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodePlace = `-- name: TranscodePlace :one
 UPDATE weir.transcodes
    SET state = 'placed', host_id = $1, attempt = attempt + 1, attempts_left = attempts_left - 1, placed_at = now()

@@ -40,6 +40,7 @@ func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 func (c *Control) parts(client *river.Client[pgx.Tx], patience *patience) []func(context.Context) error {
 	return []func(context.Context) error{
 		func(ctx context.Context) error { return c.reapDead(ctx, client, patience) },
+		func(ctx context.Context) error { return c.takeBack(ctx, client) },
 		c.dateJobs,
 		func(ctx context.Context) error { return c.repairCallbacks(ctx, client) },
 	}
@@ -131,6 +132,28 @@ func (c *Control) reap(ctx context.Context, client *river.Client[pgx.Tx], host s
 		}
 		if taken {
 			c.Log.WarnContext(ctx, "transcode taken from a dead host", "transcode", id, "host", host)
+		}
+		return nil
+	})
+}
+
+// takeBack takes transcodes from hosts that are alive and do not begin them.
+func (c *Control) takeBack(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	late, err := dbsqlc.New().TranscodeListNotTakenUp(ctx, c.DB, jobs.TakeUpPatience.Seconds())
+	if err != nil {
+		return fmt.Errorf("list what no host began: %w", err)
+	}
+	return each(ctx, late, func(ctx context.Context, id uuid.UUID) error {
+		taken := false
+		err := db.InTx(ctx, c.DB, func(tx pgx.Tx) (err error) {
+			taken, err = jobs.Decider{Tx: tx, River: client}.TakeBack(ctx, id)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("take %s back: %w", id, err)
+		}
+		if taken {
+			c.Log.WarnContext(ctx, "transcode taken from a host that did not begin it", "transcode", id)
 		}
 		return nil
 	})
