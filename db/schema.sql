@@ -822,7 +822,7 @@ COMMENT ON COLUMN weir.v_renditions.duration_ms IS 'Duration by its frames, in m
 
 -- Name: COLUMN v_renditions.error_code; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.error_code IS 'Why it failed: a code of the failure table.';
+COMMENT ON COLUMN weir.v_renditions.error_code IS 'Why it failed: a code of the failure table; on a pushed one, what is in the way of its store.';
 
 -- Name: COLUMN v_renditions.error_stage; Type: COMMENT; Schema: weir; Owner: -
 
@@ -947,7 +947,7 @@ COMMENT ON COLUMN weir.v_transcodes.renditions_ok IS 'How many are stored and ve
 
 -- Name: COLUMN v_transcodes.error_code; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_transcodes.error_code IS 'Why it failed: a code of the failure table; on a queued one, why the last attempt failed.';
+COMMENT ON COLUMN weir.v_transcodes.error_code IS 'Why it failed: a code of the failure table; on a queued one, why the last attempt failed; on one that is stored, what is in the way.';
 
 -- Name: COLUMN v_transcodes.error_stage; Type: COMMENT; Schema: weir; Owner: -
 

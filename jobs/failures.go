@@ -163,6 +163,7 @@ var kinds = func() []Kind {
 		kind("spool_failed", BlameHost, free, disk, "The host's spool disk failed."),
 		kind("checksum_mismatch", BlameNetwork, counted, s3, "The storage received other bytes than were sent."),
 		kind("upload_unverified", BlameStorage, counted, store, "An upload could not be confirmed."),
+		kind(CodeStoreExpired, BlameStorage, final, store, "The storage did not take a rendition for a day."),
 		kind("key_too_long", BlameInput, final, s3, "The name of an output's object is too long: use a shorter folder or shorter names."),
 		kind("location_invalid", BlameInput, final, s3, "A location can't be used for this."),
 
@@ -178,12 +179,13 @@ var kinds = func() []Kind {
 		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
 		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
 		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
+		kind(CodeSpoolShare, BlameStorage, free, fetch, "Renditions that wait for their storage hold all the room that one tenant may have on the host."),
 		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),
 		kind(CodePrepareSlow, BlameHost, counted, read, "The host took too long to make the source ready."),
 		kind(CodeDeadline, BlameLivepeer, counted, work, "Transcoding took longer than a source of this length may take."),
+		kind(CodeNotTakenUp, BlameHost, free, fetch, "The host that was to work on it did not begin."),
 		kind(CodeHostLost, BlameHost, free, held, "The host that worked on it was lost."),
 		kind(CodeInternal, BlameWeir, free, all, "Weir failed; its operators see why."),
-		kind(CodeNotTakenUp, BlameHost, free, fetch, "The host that was to work on it did not begin."),
 	}
 }()
 
@@ -217,6 +219,17 @@ type Failure struct {
 // Failed makes a failure: the table's words for code, and a detail for operators.
 func Failed(code string, stage Stage, detail string) *Failure {
 	return &Failure{Code: code, Stage: stage, Text: KindOf(code).Words, Detail: detail}
+}
+
+// Expired is what a store fails with that was tried in vain for [StorePatience]: nobody
+// waits for another attempt to try it for as long. A fault of the host's stays what it is.
+func Expired(trouble *Failure) *Failure {
+	switch KindOf(trouble.Code).Blame {
+	case BlameStorage, BlameNetwork:
+		return Failed(CodeStoreExpired, StageStore, trouble.Error())
+	default:
+		return trouble
+	}
 }
 
 // inside is what of a host's inside may get into a text for everybody: paths, stream

@@ -67,6 +67,13 @@ UPDATE weir.renditions
        stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
 
+-- name: RenditionSetTrouble :execrows
+-- What is in the way of its store, while that is tried again.
+UPDATE weir.renditions
+   SET error_code = @error_code::text, error_stage = @error_stage::text,
+       error_message = @error_message::text, error_detail = @error_detail::text
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
+
 -- name: RenditionFail :execrows
 UPDATE weir.renditions
    SET state = 'failed', error_code = @error_code::text, error_stage = @error_stage::text,

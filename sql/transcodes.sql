@@ -107,6 +107,15 @@ UPDATE weir.renditions r SET pushed_ms = p.ms
 UPDATE weir.transcodes SET state = 'storing'
  WHERE id = @id AND attempt = @attempt AND state = 'running';
 
+-- name: TranscodeShowTrouble :exec
+-- What is in the way of its stores; nothing where they go well again.
+UPDATE weir.transcodes t
+   SET (error_code, error_stage, error_message) = (
+    SELECT r.error_code, r.error_stage, r.error_message FROM weir.renditions r
+     WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
+     ORDER BY r.ordinal LIMIT 1)
+ WHERE t.id = @id AND t.attempt = @attempt AND t.state IN ('running', 'storing');
+
 -- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL

@@ -268,24 +268,6 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 	return items, nil
 }
 
-const attemptNeedsSpool = `-- name: AttemptNeedsSpool :one
-SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.cleaned_at IS NULL)
-    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed'))::boolean AS needed
-`
-
-type AttemptNeedsSpoolParams struct {
-	TranscodeID uuid.UUID
-	Number      int32
-}
-
-// Its supervisor still works, or a file of it is still to be stored.
-func (q *Queries) AttemptNeedsSpool(ctx context.Context, db DBTX, arg AttemptNeedsSpoolParams) (bool, error) {
-	row := db.QueryRow(ctx, attemptNeedsSpool, arg.TranscodeID, arg.Number)
-	var needed bool
-	err := row.Scan(&needed)
-	return needed, err
-}
-
 const attemptOwn = `-- name: AttemptOwn :one
 SELECT number FROM weir.attempts
  WHERE transcode_id = $1 AND number = $2 AND boot_id = $3
@@ -459,6 +441,36 @@ func (q *Queries) AttemptSetTranscoded(ctx context.Context, db DBTX, arg Attempt
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const attemptSpoolNeeds = `-- name: AttemptSpoolNeeds :one
+SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.cleaned_at IS NULL)
+    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed'))::boolean AS folder,
+       EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2
+                  AND a.transcoded_at IS NULL AND a.cleaned_at IS NULL)::boolean AS inputs,
+       ARRAY (SELECT r.name FROM weir.renditions r
+               WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed')::text[] AS pushed
+`
+
+type AttemptSpoolNeedsParams struct {
+	TranscodeID uuid.UUID
+	Number      int32
+}
+
+type AttemptSpoolNeedsRow struct {
+	Folder bool
+	Inputs bool
+	Pushed []string
+}
+
+// The folder is needed while its supervisor works, or a file of it is to be stored; what was
+// made of the source until Mist is done. Files that wait to be stored may need that as well:
+// whether they are finished shows beside them.
+func (q *Queries) AttemptSpoolNeeds(ctx context.Context, db DBTX, arg AttemptSpoolNeedsParams) (AttemptSpoolNeedsRow, error) {
+	row := db.QueryRow(ctx, attemptSpoolNeeds, arg.TranscodeID, arg.Number)
+	var i AttemptSpoolNeedsRow
+	err := row.Scan(&i.Folder, &i.Inputs, &i.Pushed)
+	return i, err
 }
 
 const attemptStartAgain = `-- name: AttemptStartAgain :execrows

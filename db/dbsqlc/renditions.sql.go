@@ -570,3 +570,37 @@ func (q *Queries) RenditionSetTrack(ctx context.Context, db DBTX, arg RenditionS
 	}
 	return result.RowsAffected(), nil
 }
+
+const renditionSetTrouble = `-- name: RenditionSetTrouble :execrows
+UPDATE weir.renditions
+   SET error_code = $1::text, error_stage = $2::text,
+       error_message = $3::text, error_detail = $4::text
+ WHERE transcode_id = $5 AND name = $6 AND attempt = $7 AND state = 'pushed'
+`
+
+type RenditionSetTroubleParams struct {
+	ErrorCode    string
+	ErrorStage   string
+	ErrorMessage string
+	ErrorDetail  string
+	TranscodeID  uuid.UUID
+	Name         string
+	Attempt      int32
+}
+
+// What is in the way of its store, while that is tried again.
+func (q *Queries) RenditionSetTrouble(ctx context.Context, db DBTX, arg RenditionSetTroubleParams) (int64, error) {
+	result, err := db.Exec(ctx, renditionSetTrouble,
+		arg.ErrorCode,
+		arg.ErrorStage,
+		arg.ErrorMessage,
+		arg.ErrorDetail,
+		arg.TranscodeID,
+		arg.Name,
+		arg.Attempt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

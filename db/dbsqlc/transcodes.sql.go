@@ -1026,6 +1026,26 @@ func (q *Queries) TranscodeSetWarnings(ctx context.Context, db DBTX, arg Transco
 	return err
 }
 
+const transcodeShowTrouble = `-- name: TranscodeShowTrouble :exec
+UPDATE weir.transcodes t
+   SET (error_code, error_stage, error_message) = (
+    SELECT r.error_code, r.error_stage, r.error_message FROM weir.renditions r
+     WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
+     ORDER BY r.ordinal LIMIT 1)
+ WHERE t.id = $1 AND t.attempt = $2 AND t.state IN ('running', 'storing')
+`
+
+type TranscodeShowTroubleParams struct {
+	ID      uuid.UUID
+	Attempt int32
+}
+
+// What is in the way of its stores; nothing where they go well again.
+func (q *Queries) TranscodeShowTrouble(ctx context.Context, db DBTX, arg TranscodeShowTroubleParams) error {
+	_, err := db.Exec(ctx, transcodeShowTrouble, arg.ID, arg.Attempt)
+	return err
+}
+
 const transcodeStart = `-- name: TranscodeStart :execrows
 UPDATE weir.transcodes
    SET state = 'running', started_at = now()

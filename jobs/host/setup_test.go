@@ -13,7 +13,7 @@ import (
 	"weir/internal/devstack"
 	"weir/jobs"
 	"weir/jobs/jobstest"
-
+	"weir/media"
 	"weir/secret"
 	"weir/storage"
 )
@@ -60,7 +60,7 @@ func newHost(t *testing.T, b *jobstest.Bundle, config *storage.Config) *Host {
 	t.Cleanup(client.Close)
 	return &Host{
 		ID: jobstest.Host, BootID: b.Boot(t, jobstest.Host, 4), DB: b.Pool, Storage: client, Sealer: b.Sealer,
-		Log: jobstest.Silent(), Spool: t.TempDir(), Stores: 2,
+		Log: jobstest.Silent(), Spool: t.TempDir(), Slots: 1, Stores: 2, Media: &media.Tools{}, finishing: make(chan struct{}, 2),
 	}
 }
 
