@@ -12,7 +12,9 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
+
 	"weir/storage"
 )
 
@@ -43,6 +45,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	}
 	if room <= 0 {
 		return jobs.Failed(jobs.CodeSpoolReserve, jobs.StageFetch, "the reserve is eaten into")
+	}
+	held, err := s.tenantHolds(ctx, &rows.Transcode)
+	if err != nil {
+		return err
+	}
+	if held > room {
+		return jobs.Failed(jobs.CodeSpoolShare, jobs.StageFetch, fmt.Sprintf("%d bytes of %s wait on %s, %d are free", held, rows.Transcode.Tenant, h.ID, room))
 	}
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,6 +90,27 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	err = s.recordFetch(ctx, &fetched)
 	jobs.Crash(jobs.CrashFetchRecorded)
 	return err
+}
+
+// tenantHolds is how much of this spool a tenant's files hold that wait for their storage.
+// As much as is free is half of what there is for both: more of them, and a storage that
+// is away takes the others' room too.
+func (s *supervisor) tenantHolds(ctx context.Context, t *dbsqlc.Transcode) (int64, error) {
+	waiting, err := dbsqlc.New().TranscodeListStoring(ctx, s.host.DB, dbsqlc.TranscodeListStoringParams{
+		HostID: &s.host.ID, Tenant: t.Tenant, But: t.ID,
+	})
+	if err != nil {
+		return 0, &rowError{"list what waits for its storage", err}
+	}
+	var held int64
+	for _, other := range waiting {
+		bytes, err := folderBytes(s.host.folder(engine.Name{Transcode: other.ID, Attempt: int(other.Attempt)}))
+		if err != nil {
+			return 0, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageFetch, err.Error())
+		}
+		held += bytes
+	}
+	return held, nil
 }
 
 // recordFetch writes down which source this attempt has. What is stored of another one is

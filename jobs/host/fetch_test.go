@@ -1,13 +1,17 @@
 package host
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/jobstest"
+
 	"weir/storage"
 )
 
@@ -84,4 +88,39 @@ func pushed(t *testing.T, b *jobstest.Bundle, transcode *dbsqlc.Transcode, name 
 	})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, changed)
+}
+
+// Files that wait for a tenant's storage leave room for others.
+func TestTenantsShareTheSpool(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	bucket.put(t, "in.mp4", "one")
+	h := newHost(t, b, &storage.Config{})
+	waiting := storing(t, b, bucket, bucket.Endpoint, "a")
+	path := h.finishedPath(engine.Name{Transcode: waiting.ID, Attempt: 1}, "a")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), spoolMode))
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	for _, test := range []struct {
+		tenant string
+		held   int64
+		code   string
+	}{
+		{waiting.Tenant, 1 << 40, jobs.CodeSpoolShare}, // more than is free where tests run
+		{waiting.Tenant, 1 << 10, ""},
+		{"another", 1 << 40, ""},
+	} {
+		require.NoError(t, os.Truncate(path, test.held))
+		req := jobstest.MakeRequest("", "a")
+		req.Tenant = test.tenant
+		req.SourceURL, req.OutputURL = bucket.at(t, bucket.Endpoint, "in.mp4"), bucket.at(t, bucket.Endpoint, "out")
+		transcode := b.Place(t, b.AcceptRequest(t, req).ID, jobstest.Host)
+		s := takeUp(t, b, h, transcode.ID)
+		rows, err := s.load(t.Context())
+		require.NoError(t, err)
+		if err := s.fetch(t.Context(), &rows); test.code != "" {
+			require.Equal(t, test.code, jobs.FailureOf(err, jobs.StageFetch).Code)
+		} else {
+			require.NoError(t, err)
+		}
+	}
 }
