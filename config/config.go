@@ -40,7 +40,7 @@ type Config struct {
 
 	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
 	HostSlots     int           `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
-	StoreWorkers  int           `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished and uploaded at once (1 to 100)."`
+	StoreWorkers  int           `env:"WEIR_STORE_WORKERS" envDefault:"4" desc:"Renditions that are finished at once, and uploaded at once to one bucket (1 to 100)."`
 	SpoolDir      string        `env:"WEIR_SPOOL_DIR" envDefault:"/var/lib/weir/spool" desc:"Folder for sources and renditions in work; MistServer must see it under the same path, without symbolic links: they are followed once, at the start."`
 	SpoolReserve  int64         `env:"WEIR_SPOOL_RESERVE" envDefault:"2147483648" desc:"Bytes that stay free on the spool's disk; a host with less takes no work."`
 	SourceMax     int64         `env:"WEIR_SOURCE_MAX_BYTES" envDefault:"53687091200" desc:"Largest source in bytes."`

@@ -46,7 +46,11 @@ BEGIN
         ('expected', 'pushing'), ('expected', 'pushed'), ('expected', 'failed'),
         ('pushing', 'pushed'), ('pushing', 'failed'), ('pushing', 'expected'),
         ('pushed', 'ok'), ('pushed', 'failed'))
-    OR (NEW.state = 'expected' AND OLD.state <> 'ok' AND NEW.attempt > OLD.attempt) THEN
+    OR (NEW.state = 'expected' AND OLD.state <> 'ok' AND NEW.attempt > OLD.attempt)
+    OR (NEW.state = 'expected' AND EXISTS (
+        SELECT FROM weir.attempts o JOIN weir.attempts n USING (transcode_id)
+         WHERE transcode_id = NEW.transcode_id AND o.number = OLD.attempt AND n.number = NEW.attempt
+           AND o.source_identity <> n.source_identity)) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'rendition % of %: no way from % to %', OLD.name, OLD.transcode_id, OLD.state, NEW.state
@@ -95,6 +99,12 @@ BEGIN
     IF NEW.state = 'succeeded'
         AND EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = NEW.id AND r.state <> 'ok') THEN
         RAISE EXCEPTION 'transcode %: succeeded with a rendition that is not ok', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'succeeded'
+        AND (SELECT count(DISTINCT a.source_identity) FROM weir.renditions r
+               JOIN weir.attempts a ON a.transcode_id = r.transcode_id AND a.number = r.attempt
+              WHERE r.transcode_id = NEW.id) > 1 THEN
+        RAISE EXCEPTION 'transcode %: succeeded with renditions of two sources', NEW.id USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
@@ -156,6 +166,7 @@ CREATE TABLE weir.attempts (
     error_detail text,
     hung_starts integer DEFAULT 0 NOT NULL,
     reruns integer DEFAULT 0 NOT NULL,
+    source_identity text,
     CONSTRAINT attempts_ended_with_outcome CHECK (((outcome IS NULL) = (ended_at IS NULL))),
     CONSTRAINT attempts_failed_has_code CHECK (((outcome <> 'failed'::text) OR (error_code IS NOT NULL))),
     CONSTRAINT attempts_hung_starts_check CHECK ((hung_starts >= 0)),
@@ -820,7 +831,7 @@ COMMENT ON COLUMN weir.v_renditions.duration_ms IS 'Duration by its frames, in m
 
 -- Name: COLUMN v_renditions.error_code; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_renditions.error_code IS 'Why it failed: a code of the failure table.';
+COMMENT ON COLUMN weir.v_renditions.error_code IS 'Why it failed: a code of the failure table; on a pushed one, what is in the way of its store.';
 
 -- Name: COLUMN v_renditions.error_stage; Type: COMMENT; Schema: weir; Owner: -
 
@@ -945,7 +956,7 @@ COMMENT ON COLUMN weir.v_transcodes.renditions_ok IS 'How many are stored and ve
 
 -- Name: COLUMN v_transcodes.error_code; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_transcodes.error_code IS 'Why it failed: a code of the failure table; on a queued one, why the last attempt failed.';
+COMMENT ON COLUMN weir.v_transcodes.error_code IS 'Why it failed: a code of the failure table; on a queued one, why the last attempt failed; on one that is stored, what is in the way.';
 
 -- Name: COLUMN v_transcodes.error_stage; Type: COMMENT; Schema: weir; Owner: -
 

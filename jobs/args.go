@@ -22,8 +22,7 @@ const (
 	// transcodeTries are for errors that are no failure of the transcode, as a database
 	// that goes away; attempts are counted in our own rows.
 	transcodeTries = 100
-	// storeTries with a minute between them ride out a day of S3 outage: it never costs a
-	// transcode.
+	// storeTries with a minute between them ride out a day of S3 outage ([StorePatience]).
 	storeTries = 1440
 	// callbackTries are for errors of Postgres; deliveries are counted in our rows, and
 	// the wait between them is a snooze, which is no try.

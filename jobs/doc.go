@@ -49,7 +49,8 @@
 //	stop a process for the next   attempt.stage prepared again     found ended or hung, and stopped again
 //	start a push                  rendition pushing                 Mist ignores the same push; taken as it is
 //	push ends                     rendition pushed, store job       seen in Mist's list and the file's size
-//	finish, judge                 (nothing)                         again, from the pushed file
+//	finish                        (nothing)                         again, from the pushed file
+//	judge                         a file beside the finished one    nothing; the pushed file and the source may be gone
 //	upload                        rendition ok                      again, to the same key
 //	last rendition ok             outcome, callback, callback job   nothing
 //	Mist cleaned up               attempt.stage cleaned             again: all of it may be repeated

@@ -67,6 +67,9 @@ const (
 	CodeSecretUnreadable = "secret_unreadable"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
+	CodeNotTakenUp       = "not_taken_up"
+	CodeStoreExpired     = "store_expired"
+	CodeSpoolShare       = "spool_share"
 	CodeFetchSlow        = "fetch_too_slow"
 	CodePrepareSlow      = "prepare_too_slow"
 	CodeDeadline         = "deadline_exceeded"
@@ -152,6 +155,7 @@ var kinds = func() []Kind {
 		kind("s3_refused", BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
 		kind("source_too_large", BlameInput, final, fetch, "The source is larger than allowed."),
 		kind("source_changed", BlameInput, counted, fetch, "The source changed while it was read."),
+		kind("source_too_slow", BlameInput, counted, fetch, "The source's server sends less than 256 kbit/s."),
 		kind("source_unreachable", BlameNetwork, counted, fetch, "The source's server did not answer, or not in time."),
 		kind("source_refused", BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
 		kind("spool_full", BlameHost, free, disk, "The host's spool disk is full."),
@@ -159,6 +163,7 @@ var kinds = func() []Kind {
 		kind("spool_failed", BlameHost, free, disk, "The host's spool disk failed."),
 		kind("checksum_mismatch", BlameNetwork, counted, s3, "The storage received other bytes than were sent."),
 		kind("upload_unverified", BlameStorage, counted, store, "An upload could not be confirmed."),
+		kind(CodeStoreExpired, BlameStorage, final, store, "The storage did not take a rendition for a day."),
 		kind("key_too_long", BlameInput, final, s3, "The name of an output's object is too long: use a shorter folder or shorter names."),
 		kind("location_invalid", BlameInput, final, s3, "A location can't be used for this."),
 
@@ -174,9 +179,11 @@ var kinds = func() []Kind {
 		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
 		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
 		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
+		kind(CodeSpoolShare, BlameStorage, free, fetch, "Renditions that wait for their storage hold all the room that one tenant may have on the host."),
 		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),
 		kind(CodePrepareSlow, BlameHost, counted, read, "The host took too long to make the source ready."),
 		kind(CodeDeadline, BlameLivepeer, counted, work, "Transcoding took longer than a source of this length may take."),
+		kind(CodeNotTakenUp, BlameHost, free, fetch, "The host that was to work on it did not begin."),
 		kind(CodeHostLost, BlameHost, free, held, "The host that worked on it was lost."),
 		kind(CodeInternal, BlameWeir, free, all, "Weir failed; its operators see why."),
 	}
@@ -212,6 +219,17 @@ type Failure struct {
 // Failed makes a failure: the table's words for code, and a detail for operators.
 func Failed(code string, stage Stage, detail string) *Failure {
 	return &Failure{Code: code, Stage: stage, Text: KindOf(code).Words, Detail: detail}
+}
+
+// Expired is what a store fails with that was tried in vain for [StorePatience]: nobody
+// waits for another attempt to try it for as long. A fault of the host's stays what it is.
+func Expired(trouble *Failure) *Failure {
+	switch KindOf(trouble.Code).Blame {
+	case BlameStorage, BlameNetwork:
+		return Failed(CodeStoreExpired, StageStore, trouble.Error())
+	default:
+		return trouble
+	}
 }
 
 // inside is what of a host's inside may get into a text for everybody: paths, stream

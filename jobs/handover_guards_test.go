@@ -66,7 +66,7 @@ func guards() []guard {
 		{"reap: dead", hosts, "-- name: HostGetDead ", "lease_until < now()"},
 		{"reap: holder", "lose.go", "func (d Decider) Lose(", "*t.HostID != host"},
 		{"reap: ended", "lose.go", "func (d Decider) Lose(", "Terminal(t.State)"},
-		{"reap: all stored", "lose.go", "func (d Decider) Lose(", "allOK("},
+		{"reap: all stored", "lose.go", "func (d Decider) lost(", "allOK("},
 		{"reconcile: owner", "work.go", "func (w *Work) Abandoned(", "!works(w)"},
 		{"reconcile: attempts", hosts, "-- name: HostWork ", "a.cleaned_at IS NULL"},
 		{"reconcile: stores", hosts, "-- name: HostWork ", "r.state = 'pushed'"},

@@ -36,31 +36,53 @@ func (d Decider) Lose(ctx context.Context, id uuid.UUID, host string) (taken boo
 	if err := d.endJobs(ctx, &t, host); err != nil {
 		return false, err
 	}
-	renditions, err := q.RenditionList(ctx, d.Tx, id)
+	stage, err := d.stageOf(ctx, &t)
 	if err != nil {
 		return false, err
 	}
-	if allOK(renditions) {
-		// Stores of an attempt before this one came through; its host did not come to say so.
-		if _, err := q.TranscodeStart(ctx, d.Tx, dbsqlc.TranscodeStartParams{ID: id, Attempt: t.Attempt}); err != nil {
-			return false, err
-		}
-		return true, d.Settle(ctx, id, t.Attempt)
-	}
-	return true, d.lost(ctx, &t, host)
+	return true, d.lost(ctx, &t, Failed(CodeHostLost, stage, "the lease of host "+host+" has ended"))
 }
 
-// lost decides what follows for a transcode whose host is dead.
-func (d Decider) lost(ctx context.Context, t *dbsqlc.Transcode, host string) error {
-	stage, err := d.stageOf(ctx, t)
+// TakeBack takes a placed transcode from a host that did not begin it in
+// [TakeUpPatience]: a queue that somebody paused holds its jobs for ever. taken is false
+// where it has begun, or moved on.
+func (d Decider) TakeBack(ctx context.Context, id uuid.UUID) (taken bool, err error) {
+	t, err := dbsqlc.New().TranscodeGetUnlocked(ctx, d.Tx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if t.State != StatePlaced || t.HostID == nil {
+		return false, nil
+	}
+	if err := d.endJobs(ctx, &t, *t.HostID); err != nil {
+		return false, err
+	}
+	f := Failed(CodeNotTakenUp, StageFetch, "host "+*t.HostID+" did not begin in "+TakeUpPatience.String())
+	return true, d.lost(ctx, &t, f)
+}
+
+// lost decides what follows for a transcode that was taken from its host: it is tried
+// again while there is time.
+func (d Decider) lost(ctx context.Context, t *dbsqlc.Transcode, f *Failure) error {
+	q := dbsqlc.New()
+	renditions, err := q.RenditionList(ctx, d.Tx, t.ID)
 	if err != nil {
 		return err
+	}
+	if allOK(renditions) {
+		// Stores of an attempt before this one came through; its host did not come to say so.
+		if _, err := q.TranscodeStart(ctx, d.Tx, dbsqlc.TranscodeStartParams{ID: t.ID, Attempt: t.Attempt}); err != nil {
+			return err
+		}
+		return d.Settle(ctx, t.ID, t.Attempt)
 	}
 	age, err := d.runAge(ctx, t.ID)
 	if err != nil {
 		return err
 	}
-	f := Failed(CodeHostLost, stage, "the lease of host "+host+" has ended")
 	follows := outcomeOf(t, f, age)
 	if follows.state == StateFailed {
 		if err := dbsqlc.New().RenditionFailOpen(ctx, d.Tx, dbsqlc.RenditionFailOpenParams{

@@ -24,6 +24,14 @@ const (
 	// most of River's softStop, and longer than Mist takes from its start to a first track.
 	stopHold = 8 * time.Second
 
+	// StorePatience is how long a finished file waits for its storage: most outages are over
+	// in a day, and Studio has long lost its patience.
+	StorePatience = 24 * time.Hour
+
+	// TakeUpPatience is how long a host may leave what it was given: longer than an upgrade
+	// (a minute of lease), and than cleaning up may hold all workers (90 s).
+	TakeUpPatience = 5 * time.Minute
+
 	// startFloor is how long a process may take from its start to its first post beside
 	// reading its source: the real one takes two seconds, or hangs for 45.
 	startFloor = 10 * time.Second

@@ -303,6 +303,33 @@ func TestSchemaHoldsTheInvariants(t *testing.T) {
 	require.InDelta(t, 0.5, b.Get(t, open.ID).Ratio, 0)
 }
 
+// Of two attempts with sources of their own, one's renditions can't complete the other's.
+func TestSuccessIsOfOneSource(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	q := dbsqlc.New()
+	for _, identities := range [][2]string{{"one", "one"}, {"one", "two"}} {
+		transcode := b.Run(t, "a", "b")
+		require.NoError(t, b.Store(t.Context(), &transcode, "a"))
+		b.Fail(t, transcode.ID, 1, "b", jobs.Failed(jobs.CodePushFailed, jobs.StagePush, "x"))
+		transcode = b.Start(t, transcode.ID)
+		b.Exec(t, "UPDATE weir.attempts SET source_identity = ($1::text[])[number] WHERE transcode_id = $2", identities[:], transcode.ID)
+		_, err := q.RenditionSetPushed(t.Context(), b.Pool, dbsqlc.RenditionSetPushedParams{TranscodeID: transcode.ID, Name: "b", Attempt: 2})
+		require.NoError(t, err)
+		if err := b.Store(t.Context(), &transcode, "b"); identities[0] != identities[1] {
+			require.Equal(t, "23514", sqlState(t, err), "%v", err)
+		} else {
+			require.NoError(t, err)
+		}
+		_, err = b.Pool.Exec(t.Context(), "UPDATE weir.renditions SET state = 'expected', attempt = 2 WHERE transcode_id = $1 AND name = 'a'", transcode.ID)
+		if identities[0] == identities[1] {
+			require.Equal(t, "23514", sqlState(t, err), "%v", err)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
 func sqlState(t *testing.T, err error) string {
 	t.Helper()
 	var pgErr *pgconn.PgError

@@ -22,7 +22,7 @@ SELECT number FROM weir.attempts
 
 -- name: AttemptSetFetched :execrows
 UPDATE weir.attempts
-   SET stage = 'fetched', source_bytes = @source_bytes, source_etag = @source_etag, fetched_at = now()
+   SET stage = 'fetched', source_bytes = @source_bytes, source_etag = @source_etag, source_identity = @source_identity, fetched_at = now()
  WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'placed';
 
 -- name: AttemptSetPrepared :execrows
@@ -62,10 +62,16 @@ SELECT a.* FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
  WHERE a.transcode_id = ANY(@transcode_ids::uuid[]);
 
--- name: AttemptNeedsSpool :one
--- Its supervisor still works, or a file of it is still to be stored.
+-- name: AttemptSpoolNeeds :one
+-- The folder is needed while its supervisor works, or a file of it is to be stored; what was
+-- made of the source until Mist is done. Files that wait to be stored may need that as well:
+-- whether they are finished shows beside them.
 SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.cleaned_at IS NULL)
-    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed'))::boolean AS needed;
+    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed'))::boolean AS folder,
+       EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number
+                  AND a.transcoded_at IS NULL AND a.cleaned_at IS NULL)::boolean AS inputs,
+       ARRAY (SELECT r.name FROM weir.renditions r
+               WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed')::text[] AS pushed;
 
 -- name: AttemptsKnown :many
 -- Of some attempts those that rows know, and what of them is left to do.

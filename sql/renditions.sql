@@ -22,6 +22,18 @@ UPDATE weir.renditions r
   FROM (SELECT unnest(@transcode_ids::uuid[]) AS id, unnest(@attempts::integer[]) AS attempt) p
  WHERE r.transcode_id = p.id AND r.state <> 'ok' AND r.attempt < p.attempt;
 
+-- name: RenditionRenew :execrows
+-- The attempt has fetched another source than stored renditions are of: it makes them anew.
+UPDATE weir.renditions r
+   SET state = 'expected', attempt = a.number, planned_width = NULL, planned_height = NULL, track_index = NULL, push_pid = NULL,
+       push_started_at = NULL, pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
+       job_id = NULL, object_url = NULL, object_bytes = NULL, object_etag = NULL, object_checksum = NULL,
+       frames = NULL, duration_ms = NULL, verdict = NULL, stored_at = NULL
+  FROM weir.attempts a, weir.attempts o
+ WHERE r.transcode_id = @transcode_id AND r.state = 'ok'
+   AND a.transcode_id = r.transcode_id AND a.number = @attempt AND o.transcode_id = r.transcode_id AND o.number = r.attempt
+   AND o.source_identity <> a.source_identity;
+
 -- name: RenditionPlan :exec
 -- The size that its file must have, by the source that the attempt has prepared.
 UPDATE weir.renditions SET planned_width = @planned_width::integer, planned_height = @planned_height::integer
@@ -54,6 +66,13 @@ UPDATE weir.renditions
    SET state = 'ok', object_url = @object_url, object_bytes = @object_bytes, object_etag = @object_etag,
        object_checksum = @object_checksum, frames = @frames, duration_ms = @duration_ms, verdict = @verdict,
        stored_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL, error_detail = NULL
+ WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
+
+-- name: RenditionSetTrouble :execrows
+-- What is in the way of its store, while that is tried again.
+UPDATE weir.renditions
+   SET error_code = @error_code::text, error_stage = @error_stage::text,
+       error_message = @error_message::text, error_detail = @error_detail::text
  WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state = 'pushed';
 
 -- name: RenditionFail :execrows

@@ -77,6 +77,18 @@ UPDATE weir.transcodes
    SET state = 'running', started_at = now()
  WHERE id = @id AND attempt = @attempt AND state = 'placed';
 
+-- name: TranscodeListStoring :many
+-- A tenant's on a host whose files wait for their storage.
+SELECT id, attempt FROM weir.transcodes
+ WHERE host_id = @host_id AND state = 'storing' AND tenant = @tenant AND id <> @but
+ ORDER BY id;
+
+-- name: TranscodeListNotTakenUp :many
+-- What a host was given so long ago and has not begun.
+SELECT id FROM weir.transcodes
+ WHERE state = 'placed' AND placed_at < now() - make_interval(secs => @older_seconds::float8)
+ ORDER BY id;
+
 -- name: TranscodeSetSource :execrows
 UPDATE weir.transcodes
    SET source = @source, source_duration_ms = @source_duration_ms
@@ -109,6 +121,15 @@ UPDATE weir.renditions r SET pushed_ms = p.ms
 -- Mist is done with it: the slot is free.
 UPDATE weir.transcodes SET state = 'storing'
  WHERE id = @id AND attempt = @attempt AND state = 'running';
+
+-- name: TranscodeShowTrouble :exec
+-- What is in the way of its stores; nothing where they go well again.
+UPDATE weir.transcodes t
+   SET (error_code, error_stage, error_message) = (
+    SELECT r.error_code, r.error_stage, r.error_message FROM weir.renditions r
+     WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
+     ORDER BY r.ordinal LIMIT 1)
+ WHERE t.id = @id AND t.attempt = @attempt AND t.state IN ('running', 'storing');
 
 -- name: TranscodeSucceed :one
 UPDATE weir.transcodes

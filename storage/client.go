@@ -18,6 +18,10 @@ const (
 	// some 15 s of refusals; longer outages are the caller's to wait for.
 	defaultAttempts = 6
 	defaultBackoff  = 5 * time.Second
+	// defaultLeastRate is 256 kbit/s: no video that is worth a slot comes at less.
+	defaultLeastRate = 32 << 10
+	// defaultRateWindow is longer than a stall, behind which a new connection may be well.
+	defaultRateWindow = 75 * time.Second
 )
 
 // maxRedirects is more than any source seen needs (CDN, then region).
@@ -43,6 +47,10 @@ type Config struct {
 	AllowHTTP bool
 	// StallTimeout ends a request that moved no byte for so long; 0 is 60 s.
 	StallTimeout time.Duration
+	// LeastRate, in bytes a second, is what a source has to come at over each RateWindow;
+	// 0 is 32 KiB and 75 s.
+	LeastRate  int64
+	RateWindow time.Duration
 	// MaxAttempts is how often a request, or a part of one, is tried; 0 is 6.
 	MaxAttempts int
 	// MaxBackoff is the longest pause between attempts; 0 is 5 s.
@@ -62,6 +70,8 @@ type Client struct {
 func New(cfg *Config) (*Client, error) {
 	config := *cfg
 	config.StallTimeout = cmp.Or(config.StallTimeout, defaultStall)
+	config.LeastRate = cmp.Or(config.LeastRate, defaultLeastRate)
+	config.RateWindow = cmp.Or(config.RateWindow, defaultRateWindow)
 	config.MaxAttempts = cmp.Or(config.MaxAttempts, defaultAttempts)
 	config.MaxBackoff = cmp.Or(config.MaxBackoff, defaultBackoff)
 	if config.Endpoint != "" {
@@ -77,8 +87,8 @@ func New(cfg *Config) (*Client, error) {
 	if (config.AccessKey == "") != (config.SecretKey == "") {
 		return nil, errors.New("storage: of S3 access key and secret key only one is set; set both, or none for anonymous access")
 	}
-	if config.StallTimeout < 0 || config.MaxAttempts < 0 || config.MaxBackoff < 0 {
-		return nil, errors.New("storage: stall timeout, attempts and backoff can't be negative")
+	if config.StallTimeout < 0 || config.LeastRate < 0 || config.RateWindow < 0 || config.MaxAttempts < 0 || config.MaxBackoff < 0 {
+		return nil, errors.New("storage: stall timeout, least rate, attempts and backoff can't be negative")
 	}
 	keys := &hidden{}
 	if config.AccessKey != "" {

@@ -37,6 +37,8 @@ const (
 	CodeSourceTooLarge Code = "source_too_large"
 	// CodeSourceChanged: the source became another one while it was read.
 	CodeSourceChanged Code = "source_changed"
+	// CodeSourceTooSlow: the source came at less than Config.LeastRate.
+	CodeSourceTooSlow Code = "source_too_slow"
 	// CodeSourceUnreachable: an http(s) source with no connection, a stall or 5xx, after all retries.
 	CodeSourceUnreachable Code = "source_unreachable"
 	// CodeSourceRefused: an http(s) source whose server said no, for example because a presigned URL expired.
@@ -75,6 +77,8 @@ func (c Code) Advice() string {
 		return "send a smaller source or raise the limit"
 	case CodeSourceChanged:
 		return "retry once the source is no longer written to"
+	case CodeSourceTooSlow:
+		return "serve the source from where it comes faster"
 	case CodeSourceUnreachable:
 		return "check that the source's server can be reached from this host"
 	case CodeSourceRefused:
@@ -312,7 +316,7 @@ func (e *Error) FailureText() string {
 func Codes() []Code {
 	return []Code{
 		CodeCredentialsRefused, CodeBucketMissing, CodeObjectMissing, CodeS3Unavailable, CodeS3Refused,
-		CodeSourceTooLarge, CodeSourceChanged, CodeSourceUnreachable, CodeSourceRefused, CodeSpoolFull,
+		CodeSourceTooLarge, CodeSourceChanged, CodeSourceTooSlow, CodeSourceUnreachable, CodeSourceRefused, CodeSpoolFull,
 		CodeSpoolReadonly, CodeSpoolFailed, CodeChecksumMismatch, CodeUploadUnverified, CodeKeyTooLong, CodeLocationInvalid,
 	}
 }

@@ -26,13 +26,18 @@ type Fetched struct {
 	Bytes int64
 	// ETag is the server's name for this version, "" when it gave none.
 	ETag string
+	// Identity tells versions of a source apart: two fetches of one location that brought
+	// other bytes have another one. It is made of the ETag or the date that the server
+	// gives and of the length, or of the bytes where it gives neither.
+	Identity string
 }
 
 // Fetch copies the source at loc to the file path, in parallel ranges where
 // the server can. It blocks until path is whole, or fails and leaves nothing;
 // a file that was at path before is replaced. All ranges are of one version of
-// the source: if it changes meanwhile, Fetch fails with CodeSourceChanged.
-// Broken connections and 5xx are retried within Config's bounds.
+// the source: if it changes meanwhile, Fetch fails with CodeSourceChanged. A source
+// that could not tell comes in one piece. Broken connections and 5xx are retried
+// within Config's bounds; what comes, but hardly, is CodeSourceTooSlow.
 //
 // Only one Fetch at a time may write to path.
 func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
@@ -69,6 +74,7 @@ func (c *Client) fetchS3(ctx context.Context, s *server, key, path string, opt F
 		return Fetched{}, err
 	}
 	defer file.discard()
+	defer c.pace(file)()
 	// No range lies in an empty object.
 	if size > 0 {
 		manager := c.transfer(s, &progress{tell: opt.OnProgress, total: size})
@@ -85,7 +91,11 @@ func (c *Client) fetchS3(ctx context.Context, s *server, key, path string, opt F
 	if err := file.commit(); err != nil {
 		return Fetched{}, err
 	}
-	return Fetched{Bytes: size, ETag: etag}, nil
+	named := etag
+	if named == "" {
+		named = aws.ToString(head.VersionId)
+	}
+	return fetchedAs(path, size, etag, named)
 }
 
 // create opens the file for a source of size bytes, -1 when unknown, if the

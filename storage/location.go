@@ -264,6 +264,10 @@ func (l Location) Key() string {
 	return l.path
 }
 
+// Destination names the server and the bucket of an S3 location, without its secrets: what
+// goes to one is lost, or late, together.
+func (l Location) Destination() string { return l.endpoint() + "/" + l.bucket }
+
 // Join returns the location of elem below l: a "/" between each, none doubled,
 // the elements taken as they are (not percent-encoded). Only for S3; another
 // location is returned unchanged.

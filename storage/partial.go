@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,8 @@ type partial struct {
 	over  error // what writing beyond it means
 	stop  func()
 	file  *os.File
+
+	written atomic.Int64
 
 	mu   sync.Mutex
 	fail error
@@ -55,6 +58,7 @@ func (p *partial) WriteAt(b []byte, offset int64) (int, error) {
 		return 0, p.failWith(p.over)
 	}
 	n, err := p.file.WriteAt(b, offset)
+	p.written.Add(int64(n))
 	if err != nil {
 		return n, p.failWith(spoolFailure(p.path, err))
 	}

@@ -2,8 +2,8 @@ package storage
 
 import (
 	"context"
-	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -23,37 +23,41 @@ func (c *Client) Delete(ctx context.Context, loc Location) error {
 	return nil
 }
 
-// AbortUploads ends every multipart upload whose key starts with prefix's key, and
-// returns how many: an upload there that still runs fails. On failure it returns how
-// many it ended before; it can be repeated.
-func (c *Client) AbortUploads(ctx context.Context, prefix Location) (int, error) {
+// AbortUploads ends every multipart upload to the object at loc, and returns how many:
+// one that still runs fails. Objects whose keys begin with this one's are left alone. On
+// failure it returns how many it ended before; it can be repeated.
+func (c *Client) AbortUploads(ctx context.Context, loc Location) (int, error) {
 	const op = "abort uploads"
-	if !prefix.IsS3() {
-		return 0, &Error{Op: op, Location: prefix, Code: CodeLocationInvalid, Err: errors.New("it is no S3 location")}
+	if err := checkObject(op, loc); err != nil {
+		return 0, err
 	}
 	aborted := 0
-	err := c.serve(prefix, func(s *server) error {
-		n, err := s.abortUploads(ctx, prefix.Key())
+	err := c.serve(loc, func(s *server) error {
+		n, err := s.abortUploads(ctx, loc.Key())
 		aborted += n
 		return err
 	})
 	if err != nil {
-		return aborted, failure(ctx, op, prefix, err)
+		return aborted, failure(ctx, op, loc, err)
 	}
 	return aborted, nil
 }
 
-func (s *server) abortUploads(ctx context.Context, prefix string) (int, error) {
+func (s *server) abortUploads(ctx context.Context, key string) (int, error) {
 	aborted := 0
-	pages := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &prefix})
+	// S3 lists by prefix alone: those of "a.ts.ts" come along with those of "a.ts".
+	pages := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &key})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return aborted, err
 		}
 		for _, upload := range page.Uploads {
+			if aws.ToString(upload.Key) != key {
+				continue
+			}
 			_, err := s.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-				Bucket: &s.bucket, Key: upload.Key, UploadId: upload.UploadId,
+				Bucket: &s.bucket, Key: &key, UploadId: upload.UploadId,
 			})
 			switch {
 			case err == nil:

@@ -59,7 +59,8 @@ func TestRoundTrip(t *testing.T) {
 				OnProgress: func(done, of int64) { told, total = done, of },
 			})
 			require.NoError(t, err)
-			require.Equal(t, Fetched{Bytes: int64(test.size), ETag: object.ETag}, fetched)
+			require.EqualValues(t, test.size, fetched.Bytes)
+			require.Equal(t, object.ETag, fetched.ETag)
 			require.Equal(t, int64(test.size), told)
 			requireSame(t, target, content)
 			require.NoFileExists(t, target+partialSuffix)
@@ -373,20 +374,23 @@ func TestUploadCompletedUnheard(t *testing.T) {
 	require.NoError(t, b.client.Verify(b.ctx, loc, object))
 }
 
+// A sibling whose key begins with this one's keeps its upload: profile "a.ts" beside "a".
 func TestAbortUploads(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, key := range []string{"out/a", "out/b", "other/c"} {
+	for _, key := range []string{"out/a.ts", "out/a.ts", "out/a.ts.ts", "out/b.ts"} {
 		_, err := b.sdk.CreateMultipartUpload(b.ctx, &s3.CreateMultipartUploadInput{Bucket: &b.bucket, Key: &key})
 		require.NoError(t, err)
 	}
-	n, err := b.client.AbortUploads(b.ctx, b.at(t, "out/"))
+	n, err := b.client.AbortUploads(b.ctx, b.at(t, "out/a.ts"))
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
-	require.Equal(t, 1, b.uploads(t))
-	n, err = b.client.AbortUploads(b.ctx, b.at(t, ""))
+	require.Equal(t, 2, b.uploads(t))
+	n, err = b.client.AbortUploads(b.ctx, b.at(t, "out/none"))
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Zero(t, n)
+	_, err = b.client.AbortUploads(b.ctx, b.at(t, ""))
+	requireCode(t, err, CodeLocationInvalid)
 }
 
 // What is read from the file, and not what stat said, is what counts.

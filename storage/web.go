@@ -30,8 +30,22 @@ type web struct {
 	ranges   bool  // the server serves ranges
 	total    int64 // -1 when the server doesn't tell
 	etag     string
-	modified string // only where there is no ETag
+	modified string // only where there is no strong ETag
 }
+
+// tells says whether another version would show in the facts.
+func (w *web) tells() bool { return w.etag != "" || w.modified != "" }
+
+// named is what names the version; "" where a weak ETag alone does, or nothing.
+func (w *web) named() string {
+	if strong(w.etag) {
+		return w.etag
+	}
+	return w.modified
+}
+
+// strong says whether an ETag is of the bytes: a weak one is of what they mean.
+func strong(etag string) bool { return etag != "" && !strings.HasPrefix(etag, "W/") }
 
 // fetchWeb has no HEAD, because a presigned URL is for GET only: the first
 // range tells whether there are ranges at all.
@@ -54,11 +68,18 @@ func (c *Client) fetchWeb(ctx context.Context, loc Location, path string, opt Fe
 		return Fetched{}, err
 	}
 	defer file.discard()
+	defer c.pace(file)()
 	p := &progress{tell: opt.OnProgress, total: w.total}
 	size := w.total
-	if w.ranges {
+	switch {
+	case w.ranges && w.tells():
 		err = w.readRanges(ctx, body, file, p)
-	} else {
+	case w.ranges:
+		// Nobody could tell whether the next range is of the same version.
+		w.ranges = false
+		body.Close()
+		size, err = w.readWhole(ctx, nil, file, p)
+	default:
 		size, err = w.readWhole(ctx, body, file, p)
 	}
 	if err := cmp.Or(file.failed(), err); err != nil {
@@ -67,7 +88,7 @@ func (c *Client) fetchWeb(ctx context.Context, loc Location, path string, opt Fe
 	if err := file.commit(); err != nil {
 		return Fetched{}, err
 	}
-	return Fetched{Bytes: size, ETag: w.etag}, nil
+	return fetchedAs(path, size, w.etag, w.named())
 }
 
 // get asks for the bytes from..to, both included, and settles or checks the
@@ -82,7 +103,7 @@ func (w *web) get(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to))
 	}
 	// A weak ETag must not be in If-Match (RFC 9110, 13.1.1).
-	if w.etag != "" && !strings.HasPrefix(w.etag, "W/") {
+	if strong(w.etag) {
 		request.Header.Set("If-Match", w.etag)
 	}
 	response, err := w.client.web.Do(request)
@@ -99,7 +120,7 @@ func (w *web) get(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 // settle reads the facts from the head of a response.
 func (w *web) settle(response *http.Response, from, to int64) error {
 	facts := web{client: w.client, loc: w.loc, known: true, etag: response.Header.Get("ETag")}
-	if facts.etag == "" {
+	if !strong(facts.etag) {
 		facts.modified = response.Header.Get("Last-Modified")
 	}
 	switch response.StatusCode {

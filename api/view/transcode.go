@@ -26,7 +26,7 @@ type Transcode struct {
 	Output     Output      `json:"output"`
 	Renditions []Rendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
 	Warnings   []Warning   `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
-	Error      *Failure    `json:"error" doc:"Why it failed; before the end, why its last attempt did."`
+	Error      *Failure    `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
 	Callback   *Callback   `json:"callback" doc:"The terminal callback; null before the end."`
 	CreatedAt  time.Time   `json:"created_at" doc:"When it was accepted."`
 	PlacedAt   *time.Time  `json:"placed_at" doc:"When a host was last chosen."`
@@ -66,7 +66,7 @@ type Rendition struct {
 	DurationMS  *int64   `json:"duration_ms" doc:"By its frames."`
 	Bytes       *int64   `json:"bytes" doc:"The object's size."`
 	Location    *string  `json:"location" doc:"The object, without credentials."`
-	Error       *Failure `json:"error"`
+	Error       *Failure `json:"error" doc:"Why it failed; of a pushed one, what is in the way of its store."`
 }
 
 // Warning is something that was done otherwise than asked.

@@ -65,7 +65,7 @@ func (q *Queries) AttemptFailedBy(ctx context.Context, db DBTX, arg AttemptFaile
 }
 
 const attemptGet = `-- name: AttemptGet :one
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns FROM weir.attempts WHERE transcode_id = $1 AND number = $2
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity FROM weir.attempts WHERE transcode_id = $1 AND number = $2
 `
 
 type AttemptGetParams struct {
@@ -103,6 +103,7 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 		&i.ErrorDetail,
 		&i.HungStarts,
 		&i.Reruns,
+		&i.SourceIdentity,
 	)
 	return i, err
 }
@@ -130,7 +131,7 @@ func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg AttemptInsertP
 }
 
 const attemptList = `-- name: AttemptList :many
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
 `
 
 func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Attempt, error) {
@@ -169,6 +170,7 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 			&i.ErrorDetail,
 			&i.HungStarts,
 			&i.Reruns,
+			&i.SourceIdentity,
 		); err != nil {
 			return nil, err
 		}
@@ -212,7 +214,7 @@ func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, ar
 }
 
 const attemptListNewest = `-- name: AttemptListNewest :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns FROM weir.attempts a
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
  WHERE a.transcode_id = ANY($1::uuid[])
 `
@@ -254,6 +256,7 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 			&i.ErrorDetail,
 			&i.HungStarts,
 			&i.Reruns,
+			&i.SourceIdentity,
 		); err != nil {
 			return nil, err
 		}
@@ -263,24 +266,6 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 		return nil, err
 	}
 	return items, nil
-}
-
-const attemptNeedsSpool = `-- name: AttemptNeedsSpool :one
-SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.cleaned_at IS NULL)
-    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed'))::boolean AS needed
-`
-
-type AttemptNeedsSpoolParams struct {
-	TranscodeID uuid.UUID
-	Number      int32
-}
-
-// Its supervisor still works, or a file of it is still to be stored.
-func (q *Queries) AttemptNeedsSpool(ctx context.Context, db DBTX, arg AttemptNeedsSpoolParams) (bool, error) {
-	row := db.QueryRow(ctx, attemptNeedsSpool, arg.TranscodeID, arg.Number)
-	var needed bool
-	err := row.Scan(&needed)
-	return needed, err
 }
 
 const attemptOwn = `-- name: AttemptOwn :one
@@ -345,22 +330,24 @@ func (q *Queries) AttemptSetCleaned(ctx context.Context, db DBTX, arg AttemptSet
 
 const attemptSetFetched = `-- name: AttemptSetFetched :execrows
 UPDATE weir.attempts
-   SET stage = 'fetched', source_bytes = $1, source_etag = $2, fetched_at = now()
- WHERE transcode_id = $3 AND number = $4 AND boot_id = $5 AND stage = 'placed'
+   SET stage = 'fetched', source_bytes = $1, source_etag = $2, source_identity = $3, fetched_at = now()
+ WHERE transcode_id = $4 AND number = $5 AND boot_id = $6 AND stage = 'placed'
 `
 
 type AttemptSetFetchedParams struct {
-	SourceBytes *int64
-	SourceEtag  *string
-	TranscodeID uuid.UUID
-	Number      int32
-	BootID      *uuid.UUID
+	SourceBytes    *int64
+	SourceEtag     *string
+	SourceIdentity *string
+	TranscodeID    uuid.UUID
+	Number         int32
+	BootID         *uuid.UUID
 }
 
 func (q *Queries) AttemptSetFetched(ctx context.Context, db DBTX, arg AttemptSetFetchedParams) (int64, error) {
 	result, err := db.Exec(ctx, attemptSetFetched,
 		arg.SourceBytes,
 		arg.SourceEtag,
+		arg.SourceIdentity,
 		arg.TranscodeID,
 		arg.Number,
 		arg.BootID,
@@ -454,6 +441,36 @@ func (q *Queries) AttemptSetTranscoded(ctx context.Context, db DBTX, arg Attempt
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const attemptSpoolNeeds = `-- name: AttemptSpoolNeeds :one
+SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.cleaned_at IS NULL)
+    OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed'))::boolean AS folder,
+       EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2
+                  AND a.transcoded_at IS NULL AND a.cleaned_at IS NULL)::boolean AS inputs,
+       ARRAY (SELECT r.name FROM weir.renditions r
+               WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed')::text[] AS pushed
+`
+
+type AttemptSpoolNeedsParams struct {
+	TranscodeID uuid.UUID
+	Number      int32
+}
+
+type AttemptSpoolNeedsRow struct {
+	Folder bool
+	Inputs bool
+	Pushed []string
+}
+
+// The folder is needed while its supervisor works, or a file of it is to be stored; what was
+// made of the source until Mist is done. Files that wait to be stored may need that as well:
+// whether they are finished shows beside them.
+func (q *Queries) AttemptSpoolNeeds(ctx context.Context, db DBTX, arg AttemptSpoolNeedsParams) (AttemptSpoolNeedsRow, error) {
+	row := db.QueryRow(ctx, attemptSpoolNeeds, arg.TranscodeID, arg.Number)
+	var i AttemptSpoolNeedsRow
+	err := row.Scan(&i.Folder, &i.Inputs, &i.Pushed)
+	return i, err
 }
 
 const attemptStartAgain = `-- name: AttemptStartAgain :execrows

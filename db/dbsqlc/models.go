@@ -38,6 +38,7 @@ type Attempt struct {
 	ErrorDetail      *string
 	HungStarts       int32
 	Reruns           int32
+	SourceIdentity   *string
 }
 
 type Callback struct {

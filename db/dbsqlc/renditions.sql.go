@@ -374,6 +374,32 @@ func (q *Queries) RenditionPlan(ctx context.Context, db DBTX, arg RenditionPlanP
 	return err
 }
 
+const renditionRenew = `-- name: RenditionRenew :execrows
+UPDATE weir.renditions r
+   SET state = 'expected', attempt = a.number, planned_width = NULL, planned_height = NULL, track_index = NULL, push_pid = NULL,
+       push_started_at = NULL, pushed_ms = 0, recorded_bytes = NULL, recorded_reason = NULL, pushed_at = NULL,
+       job_id = NULL, object_url = NULL, object_bytes = NULL, object_etag = NULL, object_checksum = NULL,
+       frames = NULL, duration_ms = NULL, verdict = NULL, stored_at = NULL
+  FROM weir.attempts a, weir.attempts o
+ WHERE r.transcode_id = $1 AND r.state = 'ok'
+   AND a.transcode_id = r.transcode_id AND a.number = $2 AND o.transcode_id = r.transcode_id AND o.number = r.attempt
+   AND o.source_identity <> a.source_identity
+`
+
+type RenditionRenewParams struct {
+	TranscodeID uuid.UUID
+	Attempt     int32
+}
+
+// The attempt has fetched another source than stored renditions are of: it makes them anew.
+func (q *Queries) RenditionRenew(ctx context.Context, db DBTX, arg RenditionRenewParams) (int64, error) {
+	result, err := db.Exec(ctx, renditionRenew, arg.TranscodeID, arg.Attempt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const renditionSetJob = `-- name: RenditionSetJob :exec
 UPDATE weir.renditions SET job_id = $1
  WHERE transcode_id = $2 AND name = $3 AND attempt = $4 AND state = 'pushed'
@@ -539,6 +565,40 @@ func (q *Queries) RenditionSetTrack(ctx context.Context, db DBTX, arg RenditionS
 		arg.TranscodeID,
 		arg.Attempt,
 		arg.Ordinal,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const renditionSetTrouble = `-- name: RenditionSetTrouble :execrows
+UPDATE weir.renditions
+   SET error_code = $1::text, error_stage = $2::text,
+       error_message = $3::text, error_detail = $4::text
+ WHERE transcode_id = $5 AND name = $6 AND attempt = $7 AND state = 'pushed'
+`
+
+type RenditionSetTroubleParams struct {
+	ErrorCode    string
+	ErrorStage   string
+	ErrorMessage string
+	ErrorDetail  string
+	TranscodeID  uuid.UUID
+	Name         string
+	Attempt      int32
+}
+
+// What is in the way of its store, while that is tried again.
+func (q *Queries) RenditionSetTrouble(ctx context.Context, db DBTX, arg RenditionSetTroubleParams) (int64, error) {
+	result, err := db.Exec(ctx, renditionSetTrouble,
+		arg.ErrorCode,
+		arg.ErrorStage,
+		arg.ErrorMessage,
+		arg.ErrorDetail,
+		arg.TranscodeID,
+		arg.Name,
+		arg.Attempt,
 	)
 	if err != nil {
 		return 0, err

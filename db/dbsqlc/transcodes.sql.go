@@ -650,6 +650,71 @@ func (q *Queries) TranscodeListEnded(ctx context.Context, db DBTX, arg Transcode
 	return items, nil
 }
 
+const transcodeListNotTakenUp = `-- name: TranscodeListNotTakenUp :many
+SELECT id FROM weir.transcodes
+ WHERE state = 'placed' AND placed_at < now() - make_interval(secs => $1::float8)
+ ORDER BY id
+`
+
+// What a host was given so long ago and has not begun.
+func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSeconds float64) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, transcodeListNotTakenUp, olderSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodeListStoring = `-- name: TranscodeListStoring :many
+SELECT id, attempt FROM weir.transcodes
+ WHERE host_id = $1 AND state = 'storing' AND tenant = $2 AND id <> $3
+ ORDER BY id
+`
+
+type TranscodeListStoringParams struct {
+	HostID *string
+	Tenant string
+	But    uuid.UUID
+}
+
+type TranscodeListStoringRow struct {
+	ID      uuid.UUID
+	Attempt int32
+}
+
+// A tenant's on a host whose files wait for their storage.
+func (q *Queries) TranscodeListStoring(ctx context.Context, db DBTX, arg TranscodeListStoringParams) ([]TranscodeListStoringRow, error) {
+	rows, err := db.Query(ctx, transcodeListStoring, arg.HostID, arg.Tenant, arg.But)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeListStoringRow{}
+	for rows.Next() {
+		var i TranscodeListStoringRow
+		if err := rows.Scan(&i.ID, &i.Attempt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodePlace = `-- name: TranscodePlace :many
 UPDATE weir.transcodes t
    SET state = 'placed', host_id = p.host_id, attempt = t.attempt + 1, attempts_left = t.attempts_left - 1, placed_at = now()
@@ -1005,6 +1070,26 @@ type TranscodeSetWarningsParams struct {
 
 func (q *Queries) TranscodeSetWarnings(ctx context.Context, db DBTX, arg TranscodeSetWarningsParams) error {
 	_, err := db.Exec(ctx, transcodeSetWarnings, arg.Warnings, arg.ID, arg.Attempt)
+	return err
+}
+
+const transcodeShowTrouble = `-- name: TranscodeShowTrouble :exec
+UPDATE weir.transcodes t
+   SET (error_code, error_stage, error_message) = (
+    SELECT r.error_code, r.error_stage, r.error_message FROM weir.renditions r
+     WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
+     ORDER BY r.ordinal LIMIT 1)
+ WHERE t.id = $1 AND t.attempt = $2 AND t.state IN ('running', 'storing')
+`
+
+type TranscodeShowTroubleParams struct {
+	ID      uuid.UUID
+	Attempt int32
+}
+
+// What is in the way of its stores; nothing where they go well again.
+func (q *Queries) TranscodeShowTrouble(ctx context.Context, db DBTX, arg TranscodeShowTroubleParams) error {
+	_, err := db.Exec(ctx, transcodeShowTrouble, arg.ID, arg.Attempt)
 	return err
 }
 

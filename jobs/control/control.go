@@ -18,6 +18,8 @@ import (
 const (
 	// placeWorkers: rounds exclude each other anyway.
 	placeWorkers = 1
+	// callbackPoll is how late a delivery goes on that had to wait for its receiver.
+	callbackPoll = 3 * time.Second
 	// placePoll: whoever queues work, or frees room for it, tells of it.
 	placePoll = 10 * time.Second
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds
@@ -43,7 +45,7 @@ func (c *Control) Room(settings *river.Config) {
 	}
 	settings.LeaderElectionDisabled = false
 	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers, FetchPollInterval: placePoll}
-	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers}
+	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers, FetchPollInterval: callbackPoll}
 	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}))
 }
 

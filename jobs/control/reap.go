@@ -17,13 +17,14 @@ import (
 )
 
 // reapEvery and leaseLength make the 30 s from a host's death to the new start:
-// at the worst 20 s of lease, 2 s to here, 2 s of pause before the next attempt.
-const reapEvery = 2 * time.Second
+// at the worst 20 s of lease, 3 s to here, 2 s of pause before the next attempt.
+const reapEvery = 3 * time.Second
 
 const (
-	// repairEvery is soon beside the minute of silence that Studio takes for lost, and more
-	// often than patience takes for an outage.
-	repairEvery = 4 * time.Second
+	// repairEvery is soon beside the minute of silence that Studio takes for lost.
+	repairEvery = 10 * time.Second
+	// takeBackEvery is little beside the minutes that a host has.
+	takeBackEvery = 30 * time.Second
 	// dateEvery: a host whose clock is ahead is rare, and its jobs wait for no longer.
 	dateEvery = 30 * time.Second
 )
@@ -43,7 +44,7 @@ func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	running.Go(func() {
 		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error { return c.renew(ctx, client) })
 	})
-	for _, part := range c.parts(client, &patience{}, &patience{}) {
+	for _, part := range c.parts(client, &patience{every: reapEvery}, &patience{every: repairEvery}) {
 		running.Go(func() { c.repeat(ctx, part.every, part.do) })
 	}
 	running.Wait()
@@ -57,6 +58,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{reapEvery, func(ctx context.Context) error { return c.reapDead(ctx, client, hosts) }},
 		{dateEvery, c.dateJobs},
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
+		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
 	}
 }
 
@@ -129,12 +131,15 @@ func (c *Control) reapDead(ctx context.Context, client *river.Client[pgx.Tx], pa
 // patience holds the reaper back until Postgres has been seen well for a while: behind
 // an outage every lease has ended, and daemons that are well need a moment to renew
 // theirs. A daemon that has just started can't tell whether it starts into one.
-type patience struct{ last, since time.Time }
+type patience struct {
+	every       time.Duration // between two rounds
+	last, since time.Time
+}
 
 // over says whether Postgres has answered for long enough that a lease that has
 // ended means a dead daemon. It is called once in a round that got an answer.
 func (p *patience) over(now time.Time) bool {
-	if now.Sub(p.last) > jobs.RenewEvery {
+	if now.Sub(p.last) > p.every+jobs.RenewEvery {
 		p.since = now
 	}
 	p.last = now
@@ -158,6 +163,28 @@ func (c *Control) reap(ctx context.Context, client *river.Client[pgx.Tx], host s
 		}
 		if taken {
 			c.Log.WarnContext(ctx, "transcode taken from a dead host", "transcode", id, "host", host)
+		}
+		return nil
+	})
+}
+
+// takeBack takes transcodes from hosts that are alive and do not begin them.
+func (c *Control) takeBack(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	late, err := dbsqlc.New().TranscodeListNotTakenUp(ctx, c.DB, jobs.TakeUpPatience.Seconds())
+	if err != nil {
+		return fmt.Errorf("list what no host began: %w", err)
+	}
+	return each(ctx, late, func(ctx context.Context, id uuid.UUID) error {
+		taken := false
+		err := db.InTx(ctx, c.DB, func(tx pgx.Tx) (err error) {
+			taken, err = jobs.Decider{Tx: tx, River: client}.TakeBack(ctx, id)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("take %s back: %w", id, err)
+		}
+		if taken {
+			c.Log.WarnContext(ctx, "transcode taken from a host that did not begin it", "transcode", id)
 		}
 		return nil
 	})

@@ -69,6 +69,32 @@ func TestStoreAfterReap(t *testing.T) {
 	require.Equal(t, jobs.StateSucceeded, b.Get(t, lost.ID).State)
 }
 
+// A host that is alive and does not begin what it was given, as its queue is paused, loses
+// it in time.
+func TestTakeBack(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	late, begun, fresh := b.Accept(t, "a"), b.Accept(t, "a"), b.Accept(t, "a")
+	b.Place(t, late.ID, jobstest.Host)
+	b.Start(t, begun.ID)
+	b.Exec(t, "UPDATE weir.transcodes SET placed_at = now() - interval '6 min' WHERE state <> 'queued'")
+	b.Place(t, fresh.ID, jobstest.Host)
+	for range 2 {
+		require.NoError(t, controlOf(b).takeBack(t.Context(), b.River))
+	}
+	taken := b.Get(t, late.ID)
+	require.Equal(t, jobs.StateQueued, taken.State)
+	require.Equal(t, jobs.CodeNotTakenUp, *taken.ErrorCode)
+	require.EqualValues(t, 3, taken.AttemptsLeft, "it is no fault of the transcode's")
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'transcode' AND state = 'cancelled'"))
+	require.Equal(t, jobs.StateRunning, b.Get(t, begun.ID).State)
+	require.Equal(t, jobs.StatePlaced, b.Get(t, fresh.ID).State)
+	// The host takes it up all the same: there is nothing to do but to clean up.
+	attempt, err := dbsqlc.New().AttemptGet(t.Context(), b.Pool, dbsqlc.AttemptGetParams{TranscodeID: late.ID, Number: 1})
+	require.NoError(t, err)
+	require.Equal(t, jobs.DoClean, jobs.Plan(jobs.Rows{Transcode: taken, Attempt: attempt}, time.Now()).Do)
+}
+
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

@@ -8,8 +8,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
+
 	"weir/storage"
 )
 
@@ -40,6 +45,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	}
 	if room <= 0 {
 		return jobs.Failed(jobs.CodeSpoolReserve, jobs.StageFetch, "the reserve is eaten into")
+	}
+	held, err := s.tenantHolds(ctx, &rows.Transcode)
+	if err != nil {
+		return err
+	}
+	if held > room {
+		return jobs.Failed(jobs.CodeSpoolShare, jobs.StageFetch, fmt.Sprintf("%d bytes of %s wait on %s, %d are free", held, rows.Transcode.Tenant, h.ID, room))
 	}
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -75,12 +87,58 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	jobs.Crash(jobs.CrashFetched)
-	changed, err := dbsqlc.New().AttemptSetFetched(ctx, h.DB, dbsqlc.AttemptSetFetchedParams{
-		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID,
-		SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag,
-	})
+	err = s.recordFetch(ctx, &fetched)
 	jobs.Crash(jobs.CrashFetchRecorded)
-	return fenced("record the fetch", changed, err)
+	return err
+}
+
+// tenantHolds is how much of this spool a tenant's files hold that wait for their storage.
+// As much as is free is half of what there is for both: more of them, and a storage that
+// is away takes the others' room too.
+func (s *supervisor) tenantHolds(ctx context.Context, t *dbsqlc.Transcode) (int64, error) {
+	waiting, err := dbsqlc.New().TranscodeListStoring(ctx, s.host.DB, dbsqlc.TranscodeListStoringParams{
+		HostID: &s.host.ID, Tenant: t.Tenant, But: t.ID,
+	})
+	if err != nil {
+		return 0, &rowError{"list what waits for its storage", err}
+	}
+	var held int64
+	for _, other := range waiting {
+		bytes, err := folderBytes(s.host.folder(engine.Name{Transcode: other.ID, Attempt: int(other.Attempt)}))
+		if err != nil {
+			return 0, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageFetch, err.Error())
+		}
+		held += bytes
+	}
+	return held, nil
+}
+
+// recordFetch writes down which source this attempt has. What is stored of another one is
+// expected anew: the renditions of a transcode are all of one source.
+func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) error {
+	renewed := int64(0)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		changed, err := q.AttemptSetFetched(ctx, tx, dbsqlc.AttemptSetFetchedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
+			SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag, SourceIdentity: &fetched.Identity,
+		})
+		if err := fenced("record the fetch", changed, err); err != nil {
+			return err
+		}
+		renewed, err = q.RenditionRenew(ctx, tx, dbsqlc.RenditionRenewParams{TranscodeID: s.name.Transcode, Attempt: s.number()})
+		return err
+	})
+	if err != nil {
+		return &rowError{"record the fetch", err}
+	}
+	if renewed > 0 {
+		s.log.WarnContext(ctx, "the source is another one: stored renditions are made anew", "renditions", renewed)
+	}
+	return nil
 }
 
 // tryOutput finds out whether the renditions can be stored where they are to go. A

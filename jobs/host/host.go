@@ -91,6 +91,10 @@ type Host struct {
 	mind     mind
 	end      context.CancelFunc // of what Boot began
 	ended    sync.WaitGroup
+
+	// finishing holds a place for each file that is finished and judged.
+	finishing    chan struct{}
+	destinations destinations
 }
 
 // Room is h's part in a daemon's River client.
@@ -98,7 +102,8 @@ func (h *Host) Room(settings *river.Config) {
 	addWorkers(settings, h)
 	// A slot is free when Mist is done; cleaning up behind it holds up nobody.
 	settings.Queues[jobs.HostQueue(h.ID)] = river.QueueConfig{MaxWorkers: h.Slots + min(h.Slots, cleanersMost), FetchPollInterval: hostPoll}
-	settings.Queues[jobs.StoreQueue(h.ID)] = river.QueueConfig{MaxWorkers: h.Stores, FetchPollInterval: hostPoll}
+	h.finishing = make(chan struct{}, h.Stores)
+	settings.Queues[jobs.StoreQueue(h.ID)] = river.QueueConfig{MaxWorkers: storesSpare * h.Stores}
 	settings.Queues[jobs.ResidueQueue] = river.QueueConfig{MaxWorkers: residueWorkers, FetchPollInterval: residuePoll}
 	settings.Middleware = append(settings.Middleware, &h.hand)
 }

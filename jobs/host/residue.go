@@ -14,6 +14,11 @@ import (
 	"weir/storage"
 )
 
+// residueAgain is when nothing of a store can land any more that ran when its transcode
+// ended: the host may have been out of reach for as long as a lease (a minute, behind an
+// upgrade), aborts take 15 s, and servers complete large uploads for minutes.
+const residueAgain = 15 * time.Minute
+
 type residueWorker struct {
 	river.WorkerDefaults[jobs.ResidueArgs]
 	host *Host
@@ -24,7 +29,8 @@ func (w *residueWorker) NextRetry(job *river.Job[jobs.ResidueArgs]) time.Time {
 	return w.host.storeRetryAt(job.Attempt)
 }
 
-// Work looks at every attempt that came as far as a store. It may run again.
+// Work looks at every attempt that came as far as a store, when the transcode has ended
+// and once more: a store's last bytes may be on their way at the first. It may run again.
 func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArgs]) error {
 	h := w.host
 	q := dbsqlc.New()
@@ -60,6 +66,9 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 				return river.JobCancel(fmt.Errorf("remove the residue of %s: %w", id, err))
 			}
 		}
+	}
+	if wait := job.CreatedAt.Add(residueAgain).Sub(h.clock.now()); wait > 0 {
+		return river.JobSnooze(wait)
 	}
 	return nil
 }

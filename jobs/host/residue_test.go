@@ -1,21 +1,16 @@
 package host
 
 import (
-	"net/url"
-	"os"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
-	"weir/internal/devstack"
 	"weir/jobs"
 	"weir/jobs/jobstest"
-	"weir/secret"
 	"weir/storage"
 )
 
@@ -24,28 +19,18 @@ import (
 func TestResidue(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
-	server := &devstack.S3{
-		Endpoint: os.Getenv("WEIR_TEST_S3_ENDPOINT"), Region: os.Getenv("WEIR_TEST_S3_REGION"),
-		AccessKey: os.Getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: secret.Secret(os.Getenv("WEIR_TEST_S3_SECRET_KEY")),
-	}
-	require.NotEmpty(t, server.Endpoint, "no S3 server to test with: run `make test`")
-	bucket := "weir-" + uuid.NewString()
-	require.NoError(t, server.MakeBucket(t.Context(), bucket))
+	bucket := newBucket(t)
 	req := jobstest.MakeRequest("", "a", "b")
-	endpoint, err := url.Parse(server.Endpoint)
-	require.NoError(t, err)
-	req.OutputURL = (&url.URL{
-		Scheme: "s3+http", User: url.UserPassword(server.AccessKey, string(server.SecretKey)), Host: endpoint.Host, Path: "/" + bucket + "/out",
-	}).String()
+	req.OutputURL = bucket.at(t, bucket.Endpoint, "out")
 	transcode := b.RunRequest(t, req)
 	key := func(attempt, rendition string) string {
 		return "out/" + transcode.ID.String() + "/" + attempt + "/" + rendition + ".ts"
 	}
 	for _, kept := range []string{key("1", "a"), key("1", "b"), "out/other.ts"} {
-		require.NoError(t, server.Put(t.Context(), bucket, kept, strings.NewReader("x")))
+		bucket.put(t, kept, "x")
 	}
 	for _, half := range []string{key("1", "b"), key("2", "b"), "out/other.ts"} {
-		_, err := server.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &half})
+		_, err := bucket.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket.name, Key: &half})
 		require.NoError(t, err)
 	}
 	require.NoError(t, b.Store(t.Context(), &transcode, "a"))
@@ -60,19 +45,23 @@ func TestResidue(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'residue'"))
 
-	client, err := storage.New(&storage.Config{PathStyle: true, AllowHTTP: true})
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
-	worker := &residueWorker{host: &Host{ID: jobstest.Host, DB: b.Pool, Storage: client, Sealer: b.Sealer, Log: jobstest.Silent()}}
+	worker := &residueWorker{host: newHost(t, b, &storage.Config{})}
 	job := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: transcode.ID}}
+	job.CreatedAt = worker.host.clock.now()
+	var again *river.JobSnoozeError
+	require.ErrorAs(t, worker.Work(t.Context(), job), &again)
+	require.Greater(t, again.Duration, residueAgain-time.Minute)
+	// What was on its way then lands behind it.
+	bucket.put(t, key("2", "b"), "x")
+	job.CreatedAt = job.CreatedAt.Add(-residueAgain)
 	for range 2 { // the second time there is nothing left
 		require.NoError(t, worker.Work(t.Context(), job))
 	}
 
-	halves, err := server.HalfUploads(t.Context(), bucket)
+	halves, err := bucket.HalfUploads(t.Context(), bucket.name)
 	require.NoError(t, err)
 	require.Len(t, halves, 1, "another's")
-	objects, err := server.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+	objects, err := bucket.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket.name})
 	require.NoError(t, err)
 	var keys []string
 	for _, object := range objects.Contents {

@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +59,15 @@ func (h *Host) pushedPath(name engine.Name, rendition string) string {
 	return filepath.Join(h.folder(name), engine.File(rendition))
 }
 
+func (h *Host) inFolder(name engine.Name) string { return filepath.Join(h.folder(name), inFolder) }
+
+func (h *Host) outFolder(name engine.Name) string { return filepath.Join(h.folder(name), outFolder) }
+
+// finishedPath is the file that is uploaded as a rendition.
+func (h *Host) finishedPath(name engine.Name, rendition string) string {
+	return filepath.Join(h.outFolder(name), engine.File(rendition))
+}
+
 // spoolRoom is what is free on the spool's disk beyond the reserve; below 0 when it
 // is eaten into, or when the disk is read-only.
 func (h *Host) spoolRoom() (int64, error) {
@@ -75,17 +86,74 @@ func roomOf(stat *unix.Statfs_t, reserve int64) int64 {
 	return int64(stat.Bavail)*stat.Bsize - reserve
 }
 
+// folderBytes is how much the files of a folder hold; files may go meanwhile.
+func folderBytes(folder string) (bytes int64, err error) {
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			bytes += fileBytes(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("measure %s: %w", folder, err)
+	}
+	return bytes, nil
+}
+
 // removeFolder removes an attempt's folder once nobody needs it: its supervisor has
-// cleaned up, and no rendition waits to be stored. Whoever comes last removes it.
+// cleaned up, and no rendition waits to be stored. Whoever comes last removes it. Before,
+// it removes what is not needed any more.
 func (h *Host) removeFolder(ctx context.Context, name engine.Name) error {
-	needed, err := dbsqlc.New().AttemptNeedsSpool(ctx, h.DB, dbsqlc.AttemptNeedsSpoolParams{
+	needs, err := h.spoolNeeds(ctx, name)
+	if err != nil {
+		return err
+	}
+	if needs.Folder {
+		return h.removeInputs(name, &needs)
+	}
+	return h.dropFolder(name)
+}
+
+// freeInputs removes the source, and all that was made of it before Mist had it, once
+// Mist is done and every rendition is finished: they are most of what lies in the spool
+// while a storage is away.
+func (h *Host) freeInputs(ctx context.Context, name engine.Name) error {
+	if _, err := os.Stat(h.inFolder(name)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	needs, err := h.spoolNeeds(ctx, name)
+	if err != nil {
+		return err
+	}
+	return h.removeInputs(name, &needs)
+}
+
+func (h *Host) spoolNeeds(ctx context.Context, name engine.Name) (dbsqlc.AttemptSpoolNeedsRow, error) {
+	needs, err := dbsqlc.New().AttemptSpoolNeeds(ctx, h.DB, dbsqlc.AttemptSpoolNeedsParams{
 		TranscodeID: name.Transcode, Number: int32(name.Attempt),
 	})
 	if err != nil {
-		return fmt.Errorf("see whether %s is needed: %w", name, err)
+		return needs, fmt.Errorf("see whether %s is needed: %w", name, err)
 	}
-	if needed {
+	return needs, nil
+}
+
+func (h *Host) removeInputs(name engine.Name, needs *dbsqlc.AttemptSpoolNeedsRow) error {
+	if needs.Inputs {
 		return nil
 	}
-	return h.dropFolder(name)
+	for _, rendition := range needs.Pushed {
+		if _, kept, err := readFinished(h.finishedPath(name, rendition)); err != nil || !kept {
+			return err
+		}
+	}
+	in := h.inFolder(name)
+	h.follows.drop(func(path string) bool { return filepath.Dir(path) == in })
+	if err := os.RemoveAll(in); err != nil {
+		return fmt.Errorf("remove what was made of the source: %w", err)
+	}
+	return nil
 }

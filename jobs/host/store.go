@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -51,39 +50,76 @@ func (h *Host) storeRetryAt(tries int) time.Time {
 }
 
 // Work stores one rendition. It may run again at any point: what it does is done
-// anew, to the same object, until the row says ok.
+// anew, to the same object, until the row says ok; but finished and judged it is once.
 func (w *storeWorker) Work(ctx context.Context, job *river.Job[jobs.StoreArgs]) error {
 	h := w.host
-	name := engine.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)}
-	log := h.Log.With("transcode", name.Transcode, "attempt", name.Attempt, "rendition", job.Args.Rendition, "job", job.ID)
-	client := river.ClientFromContext[pgx.Tx](ctx)
-	s := &store{host: h, name: name}
+	s := &store{
+		host: h, name: engine.Name{Transcode: job.Args.TranscodeID, Attempt: int(job.Args.Attempt)},
+		client: river.ClientFromContext[pgx.Tx](ctx), job: job,
+	}
+	s.log = h.Log.With("transcode", s.name.Transcode, "attempt", s.name.Attempt, "rendition", job.Args.Rendition, "job", job.ID)
 	open, err := s.load(ctx, job.Args.Rendition)
 	if err != nil {
 		return err
 	}
 	if open {
-		stored, err := s.run(ctx, storeLimit(fileBytes(h.pushedPath(name, s.rendition.Name))))
-		switch {
-		case err == nil:
-			if err := s.commit(ctx, client, job, stored); err != nil {
-				return err
-			}
-			log.InfoContext(ctx, "rendition stored", "bytes", stored.object.Bytes, "frames", stored.verdict.Frames,
-				"finish", stored.finish, "judge", stored.judge, "upload", stored.upload)
-		case ctx.Err() != nil:
-			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, context.Cause(ctx))
-		case (errors.Is(err, context.DeadlineExceeded) || patientWith(err)) && job.Attempt < job.MaxAttempts:
-			return fmt.Errorf("store %s of %s: %w", s.rendition.Name, name, err)
-		default:
-			f := s.rejected(jobs.FailureOf(err, jobs.StageStore))
-			log.WarnContext(ctx, "rendition failed", "code", f.Code, "why", f.Text, "detail", f.Detail)
-			if err := s.fail(ctx, client, f); err != nil {
-				return err
-			}
+		if err := s.try(ctx); err != nil {
+			return err
 		}
 	}
-	return h.removeFolder(ctx, name)
+	return h.removeFolder(ctx, s.name)
+}
+
+// try stores the rendition, or says what came of it: nil where its row is decided.
+func (s *store) try(ctx context.Context) error {
+	h := s.host
+	if h.lease.ending() {
+		return river.JobSnooze(storeRetryMin)
+	}
+	// What is sent without a lease may come behind those who clean up after it.
+	leased, release := h.lease.within(ctx)
+	defer release()
+	bytes := max(fileBytes(h.pushedPath(s.name, s.rendition.Name)), fileBytes(h.finishedPath(s.name, s.rendition.Name)))
+	limited, cancel := context.WithTimeout(leased, storeLimit(bytes))
+	defer cancel()
+	stored, err := s.run(limited)
+	var wait *turned
+	switch {
+	case err == nil:
+		if err := s.commit(ctx, stored); err != nil {
+			return err
+		}
+		s.log.InfoContext(ctx, "rendition stored", "bytes", stored.object.Bytes, "frames", stored.verdict.Frames,
+			"finish", stored.took.finish, "judge", stored.took.judge, "upload", stored.took.upload)
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("store %s of %s: %w", s.rendition.Name, s.name, context.Cause(ctx))
+	case leased.Err() != nil:
+		s.log.WarnContext(ctx, "the lease ends: store stopped")
+		return river.JobSnooze(storeRetryMin)
+	case errors.As(err, &wait):
+		return s.wait(ctx, wait.away, river.JobSnooze(wait.until))
+	case errors.Is(err, context.DeadlineExceeded), patientWith(err):
+		return s.wait(ctx, troubleOf(err), fmt.Errorf("store %s of %s: %w", s.rendition.Name, s.name, err))
+	default:
+		return s.fail(ctx, s.rejected(jobs.FailureOf(err, jobs.StageStore)))
+	}
+}
+
+// wait has the store tried again as later says, unless it has been for as long as it may.
+// What is in its way is shown meanwhile; nil: it only waits for its turn.
+func (s *store) wait(ctx context.Context, trouble *jobs.Failure, later error) error {
+	if trouble == nil {
+		return later
+	}
+	over := s.rendition.PushedAt != nil && s.host.clock.now().Sub(*s.rendition.PushedAt) >= jobs.StorePatience
+	if over || s.job.Attempt >= s.job.MaxAttempts {
+		return s.fail(ctx, jobs.Expired(trouble))
+	}
+	if err := s.tell(ctx, trouble); err != nil {
+		return err
+	}
+	return later
 }
 
 // patientWith says whether a store waits for S3 rather than fail: the file is safe
@@ -101,9 +137,28 @@ func patientWith(err error) bool {
 	}
 }
 
+// troubleOf is what is in a store's way, as the tenant is told.
+func troubleOf(err error) *jobs.Failure {
+	var upload *uploadError
+	if errors.Is(err, context.DeadlineExceeded) && errors.As(err, &upload) {
+		return jobs.Failed(string(storage.CodeS3Unavailable), jobs.StageStore, err.Error())
+	}
+	return jobs.FailureOf(err, jobs.StageStore)
+}
+
+// uploadError is what went wrong on the way to the storage.
+type uploadError struct{ err error }
+
+func (e *uploadError) Error() string { return "upload: " + e.err.Error() }
+func (e *uploadError) Unwrap() error { return e.err }
+
 // store is one rendition on its way from the spool to S3.
 type store struct {
-	host      *Host
+	host   *Host
+	client *river.Client[pgx.Tx]
+	job    *river.Job[jobs.StoreArgs]
+	log    *slog.Logger
+
 	name      engine.Name
 	transcode dbsqlc.Transcode
 	attempt   dbsqlc.Attempt
@@ -114,9 +169,11 @@ type stored struct {
 	location storage.Location
 	object   storage.Object
 	verdict  media.Verdict
-	// How long its steps took.
-	finish, judge, upload time.Duration
+	took     took
 }
+
+// took is how long a store's steps took.
+type took struct{ finish, judge, upload time.Duration }
 
 // load reads the rows; open is false when there is nothing to store any more.
 func (s *store) load(ctx context.Context, rendition string) (open bool, err error) {
@@ -138,66 +195,45 @@ func (s *store) load(ctx context.Context, rendition string) (open bool, err erro
 	return s.rendition.State == jobs.RenditionPushed && s.rendition.Attempt == number && !jobs.Terminal(s.transcode.State), nil
 }
 
-// run finishes, judges, uploads and verifies, within limit.
-func (s *store) run(ctx context.Context, limit time.Duration) (stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+// run finishes and judges, once; then it uploads and verifies.
+func (s *store) run(ctx context.Context) (stored, error) {
 	h := s.host
-	source, err := sourceOf(&s.transcode)
+	finished, err := s.finish(ctx)
 	if err != nil {
 		return stored{}, err
 	}
-	prepared, err := preparedOf(&s.attempt)
-	if err != nil {
-		return stored{}, err
-	}
-	folder := filepath.Join(h.folder(s.name), outFolder)
-	if err := os.MkdirAll(folder, spoolMode); err != nil {
-		return stored{}, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageStore, err.Error())
-	}
-	path := filepath.Join(folder, engine.File(s.rendition.Name))
-	again := fileBytes(path) > 0
-	began := time.Now()
-	if err := h.Media.Finish(ctx, media.Pushed{
-		Path: h.pushedPath(s.name, s.rendition.Name), From: h.sourcePath(s.name), Source: source, Prepared: prepared,
-		FPS: frameRate(&s.rendition),
-	}, path); err != nil {
-		return stored{}, fmt.Errorf("finish: %w", err)
-	}
-	jobs.Crash(jobs.CrashFinished)
-	planned := plannedSize(&s.rendition)
-	finished := time.Now()
-	verdict, err := h.Media.Judge(ctx, path, media.Want{
-		Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
-		BitRate: s.rendition.Bitrate, Source: source, Prepared: prepared,
-		Followed: h.follows.over(h.pushedPath(s.name, s.rendition.Name)),
-	})
-	if err != nil {
-		return stored{}, fmt.Errorf("judge: %w", err)
-	}
-	if !verdict.OK {
-		return stored{}, s.behind(ctx, notOK(verdict), &prepared)
-	}
-	judged := time.Now()
 	location, err := h.objectLocation(&s.transcode, s.rendition.Name, s.rendition.Attempt)
 	if err != nil {
 		return stored{}, err
 	}
-	if again {
+	destination := location.Destination()
+	leave, wait := h.destinations.enter(destination, h.Stores)
+	if wait != nil {
+		return stored{}, wait
+	}
+	defer leave()
+	if finished.again {
 		// A storage that does not let us look costs its own room, and no transcode.
 		if err := h.abortUploads(ctx, location); err != nil {
-			h.Log.InfoContext(ctx, "half uploads stay", "object", location, "why", err)
+			s.log.InfoContext(ctx, "half uploads stay", "object", location, "why", err)
 		}
 	}
-	object, err := h.Storage.Upload(ctx, location, path, storage.UploadOptions{ContentType: engine.ContentType})
+	began := time.Now()
+	object, err := h.Storage.Upload(ctx, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{ContentType: engine.ContentType})
 	if err != nil {
-		return stored{}, fmt.Errorf("upload: %w", err)
+		err = &uploadError{err}
+		if trouble := troubleOf(err); trouble.Code == string(storage.CodeS3Unavailable) {
+			h.destinations.away(destination, trouble)
+		}
+		return stored{}, err
+	}
+	h.destinations.back(destination)
+	if object.Checksum != finished.Checksum {
+		return stored{}, jobs.Failed(string(media.CodeSpoolUnreadable), jobs.StageStore, "the finished file is not the one that was judged")
 	}
 	jobs.Crash(jobs.CrashUploaded)
-	return stored{
-		location: location, object: object, verdict: verdict,
-		finish: finished.Sub(began), judge: judged.Sub(finished), upload: time.Since(judged),
-	}, nil
+	finished.took.upload = time.Since(began)
+	return stored{location: location, object: object, verdict: finished.Verdict, took: finished.took}, nil
 }
 
 func notOK(verdict media.Verdict) *jobs.Failure {
@@ -259,7 +295,7 @@ func (h *Host) objectLocation(t *dbsqlc.Transcode, rendition string, attempt int
 // commit makes the rendition ok and settles the transcode, in one transaction with
 // the job's completion. Fenced: when the row has moved on, the object is nobody's
 // and is removed.
-func (s *store) commit(ctx context.Context, client *river.Client[pgx.Tx], job *river.Job[jobs.StoreArgs], done stored) error {
+func (s *store) commit(ctx context.Context, done stored) error {
 	verdict, err := json.Marshal(done.verdict)
 	if err != nil {
 		return fmt.Errorf("write down the verdict: %w", err)
@@ -282,14 +318,17 @@ func (s *store) commit(ctx context.Context, client *river.Client[pgx.Tx], job *r
 		}
 		orphan = changed == 0
 		if !orphan {
+			if err := s.told(ctx, tx); err != nil {
+				return err
+			}
 			if err := progressed(ctx, tx, &t); err != nil {
 				return err
 			}
-			if err := (jobs.Decider{Tx: tx, River: client}).Settle(ctx, s.name.Transcode, s.rendition.Attempt); err != nil {
+			if err := (jobs.Decider{Tx: tx, River: s.client}).Settle(ctx, s.name.Transcode, s.rendition.Attempt); err != nil {
 				return err
 			}
 		}
-		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, s.job)
 		return err
 	})
 	if err != nil {
@@ -315,15 +354,50 @@ func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
 }
 
 // fail fails the rendition and settles the transcode.
-func (s *store) fail(ctx context.Context, client *river.Client[pgx.Tx], f *jobs.Failure) error {
+func (s *store) fail(ctx context.Context, f *jobs.Failure) error {
+	s.log.WarnContext(ctx, "rendition failed", "code", f.Code, "why", f.Text, "detail", f.Detail)
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
 			return err
 		}
-		return jobs.Decider{Tx: tx, River: client}.FailRendition(ctx, s.name.Transcode, int32(s.name.Attempt), s.rendition.Name, f)
+		return jobs.Decider{Tx: tx, River: s.client}.FailRendition(ctx, s.name.Transcode, int32(s.name.Attempt), s.rendition.Name, f)
 	})
 	if err != nil {
 		return fmt.Errorf("fail %s of %s: %w", s.rendition.Name, s.name, err)
 	}
 	return nil
+}
+
+// tell shows what is in the store's way, on the rendition and on the transcode.
+func (s *store) tell(ctx context.Context, f *jobs.Failure) error {
+	r := &s.rendition
+	if r.ErrorCode != nil && *r.ErrorCode == f.Code && r.ErrorMessage != nil && *r.ErrorMessage == f.Text {
+		return nil
+	}
+	s.log.WarnContext(ctx, "rendition waits", "code", f.Code, "why", f.Text, "detail", f.Detail)
+	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if _, err := q.RenditionSetTrouble(ctx, tx, dbsqlc.RenditionSetTroubleParams{
+			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: r.Attempt,
+			ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
+		}); err != nil {
+			return err
+		}
+		return q.TranscodeShowTrouble(ctx, tx, dbsqlc.TranscodeShowTroubleParams{ID: s.name.Transcode, Attempt: r.Attempt})
+	})
+	if err != nil {
+		return fmt.Errorf("tell why %s of %s waits: %w", r.Name, s.name, err)
+	}
+	return nil
+}
+
+// told takes back, within the transaction that makes the rendition ok, what tell showed.
+func (s *store) told(ctx context.Context, tx pgx.Tx) error {
+	if s.rendition.ErrorCode == nil {
+		return nil
+	}
+	return dbsqlc.New().TranscodeShowTrouble(ctx, tx, dbsqlc.TranscodeShowTroubleParams{ID: s.name.Transcode, Attempt: s.rendition.Attempt})
 }

@@ -1,0 +1,116 @@
+package host
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"weir/jobs"
+)
+
+const (
+	// storesSpare is how many times over there are workers for the stores that one
+	// destination may have at once: behind one that stalls there is room for others.
+	storesSpare = 2
+	// turnEvery is the distance at which stores that wait for their turn come back: one
+	// wait after the other, so that a thousand of them cost no more than a few.
+	turnEvery = 250 * time.Millisecond
+	// mostAway bounds what is remembered: requests name the servers. Forgetting all of it
+	// costs each a try.
+	mostAway = 10_000
+)
+
+// destinations are the buckets that this host's stores upload to. No one of them gets all
+// the workers; those that are away get one each, and together no more than one that is
+// well. All of it may be forgotten.
+type destinations struct {
+	mu   sync.Mutex
+	busy map[string]int
+	// gone are those that are away.
+	gone map[string]absence
+	// turns is when the last of those that wait comes back.
+	turns map[string]time.Time
+}
+
+// absence is since when a destination was found away, and why the last time.
+type absence struct {
+	since time.Time
+	why   *jobs.Failure
+}
+
+// turned is a store that has to wait without a worker.
+type turned struct {
+	until time.Duration
+	// away is why its destination is away; nil: it is only busy.
+	away *jobs.Failure
+}
+
+func (t *turned) Error() string { return fmt.Sprintf("its turn is in %s", t.until) }
+
+// enter takes a place at a destination that most stores may use at once, until leave.
+func (d *destinations) enter(name string, most int) (leave func(), wait *turned) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy == nil {
+		d.busy, d.turns = map[string]int{}, map[string]time.Time{}
+	}
+	if away, is := d.gone[name]; is {
+		held := 0
+		for other := range d.gone {
+			held += d.busy[other]
+		}
+		if d.busy[name] > 0 || held >= most {
+			// A moment where it has been away for a moment.
+			until := min(max(time.Since(away.since), storeRetryMin), storeRetryMax)
+			return nil, &turned{until: until, away: away.why}
+		}
+	}
+	if d.busy[name] >= most {
+		return nil, &turned{until: d.turn(name)}
+	}
+	d.busy[name]++
+	return func() { d.leave(name) }, nil
+}
+
+func (d *destinations) turn(name string) time.Duration {
+	now := time.Now()
+	next := d.turns[name]
+	if next.Before(now) {
+		next = now
+	}
+	if longest := now.Add(storeRetryMax); next.Before(longest) {
+		next = next.Add(turnEvery)
+	}
+	d.turns[name] = next
+	return next.Sub(now)
+}
+
+func (d *destinations) leave(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy[name]--; d.busy[name] <= 0 {
+		delete(d.busy, name)
+		delete(d.turns, name)
+	}
+}
+
+// away remembers that a destination did not answer.
+func (d *destinations) away(name string, why *jobs.Failure) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gone == nil || len(d.gone) >= mostAway {
+		d.gone = map[string]absence{}
+	}
+	was, is := d.gone[name]
+	if !is {
+		was.since = time.Now()
+	}
+	d.gone[name] = absence{was.since, why}
+}
+
+// back remembers that it does again.
+func (d *destinations) back(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.gone, name)
+}
