@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -120,6 +121,12 @@ func (t *Tools) Probe(ctx context.Context, path string) (Source, error) {
 	if mended {
 		file = mendedPath(path)
 	}
+	showing, stop := context.WithCancel(ctx)
+	shown := t.show(showing, file)
+	defer func() {
+		stop()
+		_, _ = shown() // it is gone then
+	}()
 	l, err := t.list(ctx, file, lookAheadUS, info.Size())
 	if errors.Is(err, errBomb) || errors.Is(err, errPackets) {
 		return Source{}, &Error{
@@ -130,7 +137,7 @@ func (t *Tools) Probe(ctx context.Context, path string) (Source, error) {
 	if err != nil {
 		return Source{}, blame(err, unreadable)
 	}
-	src, err := t.choose(ctx, l, file)
+	src, err := t.choose(ctx, l, file, shown)
 	if err != nil {
 		return Source{}, err
 	}
@@ -138,8 +145,27 @@ func (t *Tools) Probe(ctx context.Context, path string) (Source, error) {
 	return src, nil
 }
 
-// choose takes the best video track that decodes.
-func (t *Tools) choose(ctx context.Context, l *listing, path string) (Source, error) {
+// show begins to decode one picture of a file's first video track, while the file is listed:
+// most have no other. It gives how many came.
+func (t *Tools) show(ctx context.Context, path string) func() (int64, error) {
+	var pictures int64
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pictures, err = t.decodes(ctx, path, firstVideo, false)
+	}()
+	return func() (int64, error) {
+		<-done
+		return pictures, err
+	}
+}
+
+// firstVideo is a file's first video track that is no cover.
+const firstVideo = "0:V:0"
+
+// choose takes the best video track that decodes; shown is what came of the first.
+func (t *Tools) choose(ctx context.Context, l *listing, path string, shown func() (int64, error)) (Source, error) {
 	candidates, err := l.videos(path)
 	if err != nil {
 		return Source{}, err
@@ -157,7 +183,12 @@ func (t *Tools) choose(ctx context.Context, l *listing, path string) (Source, er
 			return Source{}, err
 		}
 		whole := src.Video.Frames*int64(s.width)*int64(s.height) <= wholeProbePixels
-		pictures, err := t.decodes(ctx, path, s.index, whole)
+		var pictures int64
+		if !whole && src.VideoTracks == 1 {
+			pictures, err = shown()
+		} else {
+			pictures, err = t.decodes(ctx, path, "0:"+strconv.Itoa(s.index), whole)
+		}
 		if err != nil {
 			return Source{}, blame(err, undecodable)
 		}
@@ -174,7 +205,7 @@ func (t *Tools) choose(ctx context.Context, l *listing, path string) (Source, er
 
 // decodes counts the pictures of a track that can be decoded: all, or up to one. What is wrong with
 // a stream makes them fewer, and is no error.
-func (t *Tools) decodes(ctx context.Context, path string, index int, whole bool) (int64, error) {
+func (t *Tools) decodes(ctx context.Context, path, track string, whole bool) (int64, error) {
 	in, err := input(path)
 	if err != nil {
 		return 0, err
@@ -184,7 +215,7 @@ func (t *Tools) decodes(ctx context.Context, path string, index int, whole bool)
 		args = append(args, "-t", firstPicture)
 	}
 	args = append(args, in...)
-	args = append(args, "-map", fmt.Sprintf("0:%d", index))
+	args = append(args, "-map", track)
 	if !whole {
 		args = append(args, "-frames:v", "1")
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"weir/jobs"
 	"weir/media"
 	"weir/storage"
@@ -43,14 +45,21 @@ func (s *store) finish(ctx context.Context) (finished, error) {
 			return done, err
 		}
 	}
-	if err := h.freeInputs(ctx, s.name); err != nil {
-		s.log.InfoContext(ctx, "source stays", "why", err) // until the next try, or the end
-	}
-	h.follows.drop(func(followed string) bool { return followed == pushed })
-	if err := os.Remove(pushed); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return done, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageStore, err.Error())
-	}
 	return done, nil
+}
+
+// free removes what is not needed any more once the rendition is finished. What stays is
+// removed at the next try, or at the end.
+func (s *store) free(ctx context.Context) {
+	pushed := s.host.pushedPath(s.name, s.rendition.Name)
+	s.host.follows.drop(func(followed string) bool { return followed == pushed })
+	err := os.Remove(pushed)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err := errors.Join(err, s.host.freeInputs(ctx, s.name)); err != nil {
+		s.log.InfoContext(ctx, "files stay", "why", err)
+	}
 }
 
 // finishAnew finishes and judges, beside no more others than the host has processors for.
@@ -84,22 +93,30 @@ func (s *store) finishAnew(ctx context.Context, pushed, path string) (done finis
 	planned := plannedSize(&s.rendition)
 	judging := time.Now()
 	done.took.finish = judging.Sub(began)
-	done.Verdict, err = h.Media.Judge(ctx, path, media.Want{
-		Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
-		BitRate: s.rendition.Bitrate, Source: source, Prepared: prepared,
-		Followed: h.follows.over(pushed),
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		done.Verdict, err = h.Media.Judge(groupCtx, path, media.Want{
+			Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
+			BitRate: s.rendition.Bitrate, Source: source, Prepared: prepared,
+			Followed: h.follows.over(pushed),
+		})
+		if err != nil {
+			return fmt.Errorf("judge: %w", err)
+		}
+		return nil
 	})
-	if err != nil {
-		return done, fmt.Errorf("judge: %w", err)
+	group.Go(func() (err error) {
+		done.Checksum, err = storage.Checksum(path)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return done, err
 	}
 	if !done.Verdict.OK {
 		return done, s.behind(ctx, notOK(done.Verdict), &prepared)
 	}
 	done.took.judge = time.Since(judging)
 	done.Bytes = fileBytes(path)
-	if done.Checksum, err = storage.Checksum(path); err != nil {
-		return done, err
-	}
 	return done, done.keep(path)
 }
 

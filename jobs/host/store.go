@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -202,6 +203,9 @@ func (s *store) run(ctx context.Context) (stored, error) {
 	if err != nil {
 		return stored{}, err
 	}
+	var freeing sync.WaitGroup
+	defer freeing.Wait()
+	freeing.Go(func() { s.free(ctx) }) // while it is uploaded, or waits for that
 	location, err := h.objectLocation(&s.transcode, s.rendition.Name, s.rendition.Attempt)
 	if err != nil {
 		return stored{}, err
