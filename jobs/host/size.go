@@ -2,9 +2,13 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"weir/db/dbsqlc"
 	"weir/engine"
+	"weir/jobs"
 	"weir/media"
 )
 
@@ -46,3 +50,77 @@ func plannedSize(r *dbsqlc.Rendition) (size engine.Size) {
 
 // frameRate is the rate that a rendition was asked for, in frames a second; 0: the source's.
 func frameRate(r *dbsqlc.Rendition) float64 { return float64(r.FPS) / float64(max(r.FPSDen, 1)) }
+
+// Codes of the warnings that arise in this package. A size has one of its four,
+// that of the first reason in this order; its text has all of them.
+const (
+	WarningSizeClamped = "size_clamped"
+	WarningSizeTurned  = "size_turned"
+	WarningSizeAspect  = "size_aspect"
+	WarningSizeStep    = "size_step"
+	WarningGOPVoid     = "gop_void"
+	// WarningQuality: it is handed on to the Broadcaster, whose transcoders may follow it
+	// or not; nothing that comes back tells.
+	WarningQuality = "quality_unverified"
+)
+
+// warningsOf is all that is to be said once a source is prepared: of the source as a
+// whole first, then of each rendition.
+func (h *Host) warningsOf(renditions []dbsqlc.Rendition, prepared *media.Prepared) []jobs.Warning {
+	warnings := warningsOfMedia(prepared)
+	for i := range renditions {
+		r := &renditions[i]
+		plan := h.sizePlan(r, prepared)
+		if code, text := sizeDiffers(r, &plan); code != "" {
+			warnings = append(warnings, jobs.Warning{Code: code, Text: text, Rendition: r.Name})
+		}
+		if r.Quality > 0 {
+			warnings = append(warnings, jobs.Warning{Code: WarningQuality, Rendition: r.Name, Text: "quality " + strconv.Itoa(int(r.Quality)) + " is handed on, and whether a transcoder keeps to it can't be told; the bit rate is its bound"})
+		}
+		if gopVoid(r, prepared) {
+			warnings = append(warnings, jobs.Warning{Code: WarningGOPVoid, Rendition: r.Name, Text: "asked for a keyframe every " + r.GOP + " s, it has those of the source's segments: its rate is no whole one for this source"})
+		}
+	}
+	return warnings
+}
+
+// warningsOfMedia is what the preparation has to say.
+func warningsOfMedia(prepared *media.Prepared) []jobs.Warning {
+	warnings := []jobs.Warning{}
+	for _, w := range prepared.Warnings {
+		warnings = append(warnings, jobs.Warning{Code: w.Code, Text: w.Text})
+	}
+	return warnings
+}
+
+// sizeDiffers tells why a rendition is not of the size that was asked for; no code: it is.
+func sizeDiffers(r *dbsqlc.Rendition, plan *engine.SizePlan) (code, text string) {
+	var reasons []string
+	for _, reason := range []struct {
+		is         bool
+		code, text string
+	}{
+		{plan.Clamped, WarningSizeClamped, "Broadcasters make pictures of 146x50 to 4096x4096"},
+		{plan.Turned, WarningSizeTurned, "it lies as the source does"},
+		{plan.Aspect, WarningSizeAspect, "it keeps the source's aspect"},
+		{plan.Stepped, WarningSizeStep, "its longer side has to be a multiple of 16"},
+	} {
+		if !reason.is {
+			continue
+		}
+		if code == "" {
+			code = reason.code
+		}
+		reasons = append(reasons, reason.text)
+	}
+	return code, fmt.Sprintf("asked for %dx%d, it is %dx%d: %s", r.Width, r.Height, plan.Got.Width, plan.Got.Height, strings.Join(reasons, ", "))
+}
+
+// gopVoid says whether the keyframes that were asked for can't be had. A Broadcaster
+// counts gop x fps frames whatever fpsDen is (lpms, ffmpeg.go), so that of a rate in
+// thousandths no segment is long enough.
+func gopVoid(r *dbsqlc.Rendition, prepared *media.Prepared) bool {
+	seconds, err := strconv.ParseFloat(r.GOP, 64)
+	_, den := prepared.Ask(frameRate(r))
+	return err == nil && seconds > 0 && den > 1
+}
