@@ -182,7 +182,7 @@ var kinds = func() []Kind {
 		kind(CodeSpoolShare, BlameStorage, free, fetch, "Renditions that wait for their storage hold all the room that one tenant may have on the host."),
 		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),
 		kind(CodePrepareSlow, BlameHost, counted, read, "The host took too long to make the source ready."),
-		kind(CodeDeadline, BlameLivepeer, counted, work, "Transcoding took longer than a source of this length may take."),
+		kind(CodeDeadline, BlameHost, counted, work, "Transcoding took longer than a source of this length may take."),
 		kind(CodeNotTakenUp, BlameHost, free, fetch, "The host that was to work on it did not begin."),
 		kind(CodeHostLost, BlameHost, free, held, "The host that worked on it was lost."),
 		kind(CodeInternal, BlameWeir, free, all, "Weir failed; its operators see why."),

@@ -52,3 +52,6 @@ SELECT EXISTS (SELECT FROM weir.river_job
 -- Whether a placement round is due at a time.
 SELECT EXISTS (SELECT FROM weir.river_job
                 WHERE queue = 'place' AND state IN ('available', 'scheduled') AND scheduled_at = @due::timestamptz);
+
+-- name: RiverQueuePaused :many
+SELECT name FROM weir.river_queue WHERE paused_at IS NOT NULL ORDER BY name;

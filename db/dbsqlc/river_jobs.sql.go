@@ -156,3 +156,27 @@ func (q *Queries) RiverJobPlaceWaits(ctx context.Context, db DBTX) (bool, error)
 	err := row.Scan(&exists)
 	return exists, err
 }
+
+const riverQueuePaused = `-- name: RiverQueuePaused :many
+SELECT name FROM weir.river_queue WHERE paused_at IS NOT NULL ORDER BY name
+`
+
+func (q *Queries) RiverQueuePaused(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, riverQueuePaused)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -23,6 +23,8 @@ const reapEvery = 3 * time.Second
 const (
 	// repairEvery is soon beside the minute of silence that Studio takes for lost.
 	repairEvery = 10 * time.Second
+	// resumeEvery is how long a pause in River may hold up everybody's work.
+	resumeEvery = 30 * time.Second
 	// takeBackEvery is little beside the minutes that a host has.
 	takeBackEvery = 30 * time.Second
 	// dateEvery: a host whose clock is ahead is rare, and its jobs wait for no longer.
@@ -59,6 +61,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{dateEvery, c.dateJobs},
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
 		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
+		{resumeEvery, func(ctx context.Context) error { return c.resumeQueues(ctx, client) }},
 	}
 }
 
@@ -105,6 +108,22 @@ func (c *Control) dateJobs(ctx context.Context) error {
 		return fmt.Errorf("date jobs by the database's clock: %w", err)
 	}
 	return nil
+}
+
+// resumeQueues ends pauses of River's queues, which anybody may make there: nothing would
+// tell that what is accepted waits for ever. Hosts are drained, not paused.
+func (c *Control) resumeQueues(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	paused, err := dbsqlc.New().RiverQueuePaused(ctx, c.DB)
+	if err != nil {
+		return fmt.Errorf("list paused queues: %w", err)
+	}
+	return each(ctx, paused, func(ctx context.Context, queue string) error {
+		c.Log.WarnContext(ctx, "queue was paused in River, and goes on", "queue", queue)
+		if err := client.QueueResume(ctx, queue, nil); err != nil {
+			return fmt.Errorf("resume queue %s: %w", queue, err)
+		}
+		return nil
+	})
 }
 
 // renew tells that this daemon lives, and so does what it has in hand.

@@ -162,3 +162,13 @@ func TestRepairCallbacks(t *testing.T) {
 	inHand("old_release")
 	require.Equal(t, 3, repaired())
 }
+
+// A queue that somebody pauses in River goes on.
+func TestResumeQueues(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	b.Exec(t, `INSERT INTO weir.river_queue (name, created_at, updated_at, paused_at)
+		VALUES ('place', now(), now(), now()), ('host-mist-1', now(), now(), now()), ('callback', now(), now(), NULL)`)
+	require.NoError(t, controlOf(b).resumeQueues(t.Context(), b.River))
+	require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.river_queue WHERE paused_at IS NOT NULL"))
+}
