@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,6 +56,12 @@ func hostFaults() []*fault {
 			},
 		},
 		{
+			// It holds the lock of all placements, and rows, until Postgres ends its session.
+			name: "daemon vanishes in the middle of a placement", slow: true, within: elsewhere, repeats: hostMore.free(),
+			before: func(_ context.Context, r *round) error { return r.arm(jobs.CrashPlacing, syscall.SIGSTOP) },
+			strike: func(ctx context.Context, r *round) error { return r.vanish(ctx, jobs.CrashPlacing) },
+		},
+		{
 			name: "two daemons with one host id", slow: true, within: anew, repeats: handful,
 			strike: func(ctx context.Context, r *round) error { return r.twins(ctx) },
 			after:  func(ctx context.Context, r *round) error { return r.rise(ctx) },
@@ -67,6 +75,28 @@ func hostFaults() []*fault {
 			strike: func(ctx context.Context, r *round) error { return r.upgrade(ctx) },
 		},
 	}
+}
+
+// vanish waits until a daemon stands still at the point, and lets it stand for longer than
+// its lease.
+func (r *round) vanish(ctx context.Context, point jobs.CrashPoint) error {
+	host := -1
+	err := until(ctx, "a daemon to stand still at "+string(point), func(context.Context) (bool, error) {
+		for i, daemon := range r.Daemons {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", daemon.PID()))
+			if err != nil {
+				return false, fmt.Errorf("look at daemon %d: %w", i, err)
+			}
+			if _, state, _ := strings.Cut(string(stat), ") "); strings.HasPrefix(state, "T") {
+				host = i
+			}
+		}
+		return host >= 0, nil
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(pause(ctx, zombie), r.Daemons[host].Resume())
 }
 
 // die ends all that a host runs, at once and for good, and waits until another host
