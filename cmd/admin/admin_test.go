@@ -163,12 +163,14 @@ func TestTriggersAndHosts(t *testing.T) {
 	require.Contains(t, b.ok(t, "hosts", "list"), "lost")
 	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, up, draining) VALUES
 		('mist-3', gen_random_uuid(), 2, now() + interval '1 minute', false, false), ('mist-4', gen_random_uuid(), 2, now() + interval '1 minute', true, true)`)
+	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, mist_silent_from) VALUES
+		('mist-5', gen_random_uuid(), 2, now() + interval '1 minute', now())`)
 	b.decode(t, &hosts, "hosts", "list")
 	var states []string
 	for _, host := range hosts.Hosts {
 		states = append(states, host.State)
 	}
-	require.Equal(t, []string{"alive", "lost", "stopped", "draining"}, states)
+	require.Equal(t, []string{"alive", "lost", "stopped", "draining", "mist silent"}, states)
 	for _, test := range []struct {
 		command  string
 		draining bool

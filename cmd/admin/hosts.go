@@ -131,6 +131,8 @@ func hostState(h *dbsqlc.HostListRow) string {
 		return "lost"
 	case h.Host.Draining:
 		return "draining"
+	case h.Host.MistSilentFrom != nil:
+		return "mist silent"
 	}
 	return "alive"
 }
