@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -99,5 +101,27 @@ func (b *bench) cost(ctx context.Context, source string) error {
 	b.add("  without what an idle daemon writes", "", fmt.Sprintf("%d or fewer", goalWrites), goalWrites, own...)
 	b.add("  statements", "", "", 0, statements...)
 	b.add("  statements a second", "", "", 0, rate...)
+	return b.rooms(ctx)
+}
+
+// rooms is the import graph: Go allows no cycle, and the linter no arrow that runs up.
+func (b *bench) rooms(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{len .GoFiles}} {{len .Imports}} {{.ImportPath}}", "./...").Output()
+	if err != nil {
+		return fmt.Errorf("list the packages: %w", err)
+	}
+	packages, most := 0.0, 0.0
+	for line := range strings.Lines(string(out)) {
+		files, imports, path := 0, 0, ""
+		if _, err := fmt.Sscan(line, &files, &imports, &path); err != nil {
+			return fmt.Errorf("read %q: %w", line, err)
+		}
+		packages++
+		if !strings.HasSuffix(path, "/dbsqlc") { // generated, a file a table
+			most = max(most, float64(files))
+		}
+	}
+	b.add("packages, without a cycle", "", "", 0, packages)
+	b.add("  most files of code in one", "", fmt.Sprintf("%d or fewer", goalFiles), goalFiles, most)
 	return nil
 }

@@ -42,6 +42,7 @@ const (
 	goalAdded    = 0.2 // of what plain ffmpeg needs
 	goalWrites   = 40  // transactions of one transcode
 	goalIdle     = 3   // statements a second
+	goalFiles    = 25  // of code, in a package
 )
 
 var (
