@@ -198,6 +198,9 @@ func (s *Stack) leftJobs(ctx context.Context) ([]string, error) {
 	}
 	var left []string
 	for _, job := range jobs.Jobs {
+		if job.Kind == "residue" && job.State == rivertype.JobStateScheduled {
+			continue // its second look, a quarter of an hour later, for what nobody expects
+		}
 		left = append(left, fmt.Sprintf("River job %d, a %s %s", job.ID, job.Kind, job.State))
 	}
 	return left, nil
