@@ -47,6 +47,10 @@ SELECT r.transcode_id, r.attempt, r.name, r.job_id,
   LEFT JOIN weir.river_job j ON j.id = r.job_id
  WHERE t.host_id = @host_id AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed';
 
+-- name: HostOfSpool :one
+-- Another host that lives on this spool.
+SELECT id FROM weir.hosts WHERE spool_id = @spool_id AND id <> @id AND lease_until > now() LIMIT 1;
+
 -- name: IdentityGet :one
 -- Which database this is.
 SELECT id FROM weir.identity;

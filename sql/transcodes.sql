@@ -114,7 +114,9 @@ mine AS MATERIALIZED (
 ratios AS (
   UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
 UPDATE weir.renditions r SET pushed_ms = p.ms
-  FROM mine JOIN (SELECT unnest(@of::uuid[]) AS id, unnest(@names::text[]) AS name, unnest(@pushed::bigint[]) AS ms) p ON p.id = mine.id
+  FROM mine JOIN (SELECT unnest(@of::uuid[]) AS id, unnest(@of_attempts::int[]) AS attempt,
+                          unnest(@names::text[]) AS name, unnest(@pushed::bigint[]) AS ms) p
+    ON p.id = mine.id AND p.attempt = mine.attempt
  WHERE r.transcode_id = mine.id AND r.name = p.name AND r.attempt = mine.attempt AND r.pushed_ms < p.ms;
 
 -- name: TranscodeSetStoring :execrows

@@ -353,6 +353,23 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 	return items, nil
 }
 
+const hostOfSpool = `-- name: HostOfSpool :one
+SELECT id FROM weir.hosts WHERE spool_id = $1 AND id <> $2 AND lease_until > now() LIMIT 1
+`
+
+type HostOfSpoolParams struct {
+	SpoolID *uuid.UUID
+	ID      string
+}
+
+// Another host that lives on this spool.
+func (q *Queries) HostOfSpool(ctx context.Context, db DBTX, arg HostOfSpoolParams) (string, error) {
+	row := db.QueryRow(ctx, hostOfSpool, arg.SpoolID, arg.ID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
 const hostOwn = `-- name: HostOwn :one
 SELECT id FROM weir.hosts WHERE id = $1 AND boot_id = $2 FOR SHARE
 `

@@ -1217,19 +1217,22 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 
 const transcodeTell = `-- name: TranscodeTell :exec
 WITH told AS (
-  SELECT unnest($4::uuid[]) AS id, unnest($5::int[]) AS attempt, unnest($6::float8[]) AS ratio),
+  SELECT unnest($5::uuid[]) AS id, unnest($6::int[]) AS attempt, unnest($7::float8[]) AS ratio),
 mine AS MATERIALIZED (
   SELECT t.id, told.attempt, told.ratio FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
    WHERE t.state IN ('placed', 'running', 'storing') ORDER BY t.id FOR UPDATE OF t SKIP LOCKED),
 ratios AS (
   UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
 UPDATE weir.renditions r SET pushed_ms = p.ms
-  FROM mine JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS name, unnest($3::bigint[]) AS ms) p ON p.id = mine.id
+  FROM mine JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS attempt,
+                          unnest($3::text[]) AS name, unnest($4::bigint[]) AS ms) p
+    ON p.id = mine.id AND p.attempt = mine.attempt
  WHERE r.transcode_id = mine.id AND r.name = p.name AND r.attempt = mine.attempt AND r.pushed_ms < p.ms
 `
 
 type TranscodeTellParams struct {
 	Of         []uuid.UUID
+	OfAttempts []int32
 	Names      []string
 	Pushed     []int64
 	Transcodes []uuid.UUID
@@ -1242,6 +1245,7 @@ type TranscodeTellParams struct {
 func (q *Queries) TranscodeTell(ctx context.Context, db DBTX, arg TranscodeTellParams) error {
 	_, err := db.Exec(ctx, transcodeTell,
 		arg.Of,
+		arg.OfAttempts,
 		arg.Names,
 		arg.Pushed,
 		arg.Transcodes,

@@ -144,7 +144,11 @@ func (c *Control) reapDead(ctx context.Context, client *river.Client[pgx.Tx], pa
 	if !patience.over(time.Now()) {
 		return nil
 	}
-	return each(ctx, dead, func(ctx context.Context, host string) error { return c.reap(ctx, client, host) })
+	err = each(ctx, dead, func(ctx context.Context, host string) error { return c.reap(ctx, client, host) })
+	if err == nil {
+		patience.last = time.Now() // a long round is no outage
+	}
+	return err
 }
 
 // patience holds the reaper back until Postgres has been seen well for a while: behind

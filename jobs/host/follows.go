@@ -13,9 +13,14 @@ import (
 type follows struct {
 	mu      sync.Mutex
 	running map[string]*media.Following
-	sounds  map[string]context.CancelFunc
-	making  sync.WaitGroup
+	sounds  map[string]*making
 	stopped bool
+}
+
+// making is the sound of an attempt while it is made.
+type making struct {
+	stop context.CancelFunc
+	done chan struct{}
 }
 
 // sound makes the sound of an attempt's renditions unless that is done already. It
@@ -27,12 +32,15 @@ func (f *follows) sound(ctx context.Context, tools *media.Tools, path string, so
 		return
 	}
 	if f.sounds == nil {
-		f.sounds = map[string]context.CancelFunc{}
+		f.sounds = map[string]*making{}
 	}
-	ctx, f.sounds[prepared.Path] = context.WithCancel(context.WithoutCancel(ctx))
-	f.making.Go(func() {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m := &making{stop: stop, done: make(chan struct{})}
+	f.sounds[prepared.Path] = m
+	go func() {
+		defer close(m.done)
 		_ = tools.Sound(ctx, path, source, prepared) // the store tells why it can't be made
-	})
+	}()
 }
 
 // begin follows a push unless that is done already. It outlives ctx: the supervisor is
@@ -70,15 +78,20 @@ func (f *follows) drop(goes func(path string) bool) {
 			delete(f.running, path)
 		}
 	}
-	for path, stop := range f.sounds {
+	var stopped []*making
+	for path, m := range f.sounds {
 		if goes(path) {
-			stop()
+			m.stop()
+			stopped = append(stopped, m)
 			delete(f.sounds, path)
 		}
 	}
 	f.mu.Unlock()
 	for _, following := range dropped {
 		following.Stop()
+	}
+	for _, m := range stopped {
+		<-m.done
 	}
 }
 
@@ -88,5 +101,4 @@ func (f *follows) stop() {
 	f.stopped = true
 	f.mu.Unlock()
 	f.drop(func(string) bool { return true })
-	f.making.Wait()
 }

@@ -137,6 +137,13 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	is := h.mind.is()
 	asked := time.Now()
 	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+		other, err := dbsqlc.New().HostOfSpool(ctx, tx, dbsqlc.HostOfSpoolParams{SpoolID: &spool, ID: h.ID})
+		if err == nil {
+			return fmt.Errorf("host %s works in it: %w", other, ErrSpoolTaken)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
 		host, err := dbsqlc.New().HostBoot(ctx, tx, dbsqlc.HostBootParams{
 			ID: h.ID, BootID: h.BootID, Slots: int32(h.Slots), LeaseSeconds: jobs.LeaseLength.Seconds(),
 			WeirVersion: h.Version, MistVersion: is.version, MistIID: is.iid, MistAnswers: is.answers,

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -32,9 +33,11 @@ type look struct {
 	// runs is what runs in Mist; with silent it is empty, and silent says why.
 	runs   engine.Look
 	silent error
-	// processes are the MistProcLivepeer of this machine, folders the attempts in the spool.
+	// processes are the MistProcLivepeer of this machine, folders the attempts in the spool;
+	// machine says why they could not be listed. Supervisors plan all the same.
 	processes []engine.Found
 	folders   []engine.Name
+	machine   error
 	// attempts are those of this host that are not cleaned up.
 	attempts map[engine.Name]*jobs.Rows
 }
@@ -48,14 +51,10 @@ func (h *Host) look(ctx context.Context) (*look, error) {
 	asking, cancel := context.WithTimeout(ctx, mistAnswers)
 	l.runs, l.silent = h.Engine.Look(asking)
 	cancel()
-	var err error
-	if l.processes, err = h.Engine.Find(); err != nil {
-		return nil, fmt.Errorf("look at host %s: %w", h.ID, err)
-	}
-	entries, err := os.ReadDir(h.Spool)
-	if err != nil {
-		return nil, fmt.Errorf("look at the spool: %w", err)
-	}
+	processes, unfound := h.Engine.Find()
+	entries, unlisted := os.ReadDir(h.Spool)
+	l.processes = processes
+	l.machine = errors.Join(unfound, unlisted)
 	for _, entry := range entries {
 		if name, err := engine.ParseName(entry.Name()); err == nil && entry.Name() == name.String() {
 			l.folders = append(l.folders, name)

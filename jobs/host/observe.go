@@ -151,6 +151,7 @@ func (s *supervisor) findTracks(ctx context.Context, rows *jobs.Rows) error {
 			return fmt.Errorf("record track %d: %w", track.Index, err)
 		}
 		if changed > 0 {
+			s.host.Wakes.Wake(s.name.Transcode) // this look has it not yet
 			s.log.WarnContext(ctx, "track found without its trigger", "track", track.Index, "ordinal", track.Ordinal)
 		}
 	}
@@ -214,8 +215,7 @@ func (s *supervisor) noteProgress(rows *jobs.Rows, pushedMS map[string]int64) er
 		r.PushedMs = pushed
 		s.host.progress.push(s.name, r.Name, pushed)
 	}
-	if ratio := jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions); ratio > rows.Transcode.Ratio {
-		s.host.progress.ratio(s.name, ratio)
-	}
+	// With each: what is told of a rendition is told with its transcode's.
+	s.host.progress.ratio(s.name, jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions))
 	return nil
 }

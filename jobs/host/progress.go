@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"weir/db/dbsqlc"
 	"weir/engine"
 )
@@ -20,7 +18,7 @@ type progress struct {
 }
 
 type pushedOf struct {
-	transcode uuid.UUID
+	name      engine.Name
 	rendition string
 }
 
@@ -41,7 +39,7 @@ func (p *progress) push(name engine.Name, rendition string, ms int64) {
 	if p.pushed == nil {
 		p.pushed = map[pushedOf]int64{}
 	}
-	p.pushed[pushedOf{name.Transcode, rendition}] = ms
+	p.pushed[pushedOf{name, rendition}] = ms
 }
 
 // take gives what is to be told.
@@ -54,7 +52,8 @@ func (p *progress) take() (told dbsqlc.TranscodeTellParams, some bool) {
 		told.Ratios = append(told.Ratios, ratio)
 	}
 	for of, ms := range p.pushed {
-		told.Of, told.Names, told.Pushed = append(told.Of, of.transcode), append(told.Names, of.rendition), append(told.Pushed, ms)
+		told.Of, told.OfAttempts = append(told.Of, of.name.Transcode), append(told.OfAttempts, int32(of.name.Attempt))
+		told.Names, told.Pushed = append(told.Names, of.rendition), append(told.Pushed, ms)
 	}
 	p.ratios, p.pushed = nil, nil
 	return told, len(told.Transcodes) > 0

@@ -38,7 +38,7 @@ func (h *Host) reconcile(ctx context.Context, client *river.Client[pgx.Tx]) erro
 	if err != nil {
 		return fmt.Errorf("reconcile host %s: %w", h.ID, err)
 	}
-	var errs []error
+	errs := []error{l.machine}
 	for _, part := range []func(context.Context, *look) error{
 		h.endOrphans, h.removeStreams, h.removeFolders, h.sweepShm,
 		func(ctx context.Context, _ *look) error { return h.reconcileJobs(ctx, client) },
@@ -154,7 +154,9 @@ func (h *Host) removeFolders(ctx context.Context, l *look) error {
 
 // dropFolder removes an attempt's folder.
 func (h *Host) dropFolder(name engine.Name) error {
-	h.follows.drop(func(path string) bool { return filepath.Dir(path) == h.folder(name) })
+	h.follows.drop(func(path string) bool {
+		return filepath.Dir(path) == h.folder(name) || filepath.Dir(path) == h.inFolder(name)
+	})
 	if err := os.RemoveAll(h.folder(name)); err != nil {
 		return fmt.Errorf("remove spool folder: %w", err)
 	}
@@ -207,6 +209,9 @@ func (h *Host) redo(ctx context.Context, client *river.Client[pgx.Tx], work *job
 	done := false
 	err := db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
 		done = false
+		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, work.Transcode); err != nil {
+			return err
+		}
 		// An older boot does so too until it finds that it is one.
 		if _, err := dbsqlc.New().HostOwn(ctx, tx, dbsqlc.HostOwnParams{ID: h.ID, BootID: h.BootID}); errors.Is(err, pgx.ErrNoRows) {
 			return nil

@@ -77,8 +77,8 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 // it is what the rendition relies on. The attempt's stores must be over: nobody else
 // writes to its keys then.
 func (h *Host) removeResidue(ctx context.Context, t *dbsqlc.Transcode, r *dbsqlc.Rendition, attempt int32) error {
-	if r.State == jobs.RenditionOK && r.Attempt == attempt {
-		return nil
+	if r.Attempt == attempt && (r.State == jobs.RenditionOK || r.State == jobs.RenditionPushed) {
+		return nil // a lost attempt's host may have come back, and store it
 	}
 	location, err := h.objectLocation(t, r.Name, attempt)
 	if err != nil {

@@ -163,9 +163,9 @@ func (h *Host) removeInputs(name engine.Name, needs *dbsqlc.AttemptSpoolNeedsRow
 // claimName is the file in a spool that says whose it is.
 const claimName = ".weir-spool.json"
 
-// ErrSpoolTaken: the spool belongs to another database, whose attempts' files and processes
-// would be taken for nobody's.
-var ErrSpoolTaken = errors.New("the spool belongs to another database")
+// ErrSpoolTaken: the spool belongs to another database, or to another host of this one, whose
+// attempts' files and processes would be taken for nobody's.
+var ErrSpoolTaken = errors.New("the spool is another's")
 
 // A claim is what a spool says of itself.
 type claim struct {
@@ -196,7 +196,7 @@ func (h *Host) claimSpool(ctx context.Context) (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("read whose spool it is: %s is damaged: remove it if no other database uses the spool", path)
 	}
 	if found.Database != database {
-		return uuid.Nil, fmt.Errorf("%w: give this one a folder of its own in WEIR_SPOOL_DIR, or remove %s if that database is gone", ErrSpoolTaken, path)
+		return uuid.Nil, fmt.Errorf("%w: it belongs to another database: give this one a folder of its own in WEIR_SPOOL_DIR, or remove %s if that database is gone", ErrSpoolTaken, path)
 	}
 	return found.Spool, nil
 }

@@ -176,6 +176,19 @@ type stored struct {
 // took is how long a store's steps took.
 type took struct{ finish, judge, upload time.Duration }
 
+// errElsewhere: the attempt is another host's.
+var errElsewhere = errors.New("its file is on another host")
+
+// own makes sure, behind the transcode's lock, that this is the host's newest boot: what an
+// older one could not do, the newer may.
+func (s *store) own(ctx context.Context, tx pgx.Tx) error {
+	_, err := dbsqlc.New().HostOwn(ctx, tx, dbsqlc.HostOwnParams{ID: s.host.ID, BootID: s.host.BootID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errFenced
+	}
+	return err
+}
+
 // load reads the rows; open is false when there is nothing to store any more.
 func (s *store) load(ctx context.Context, rendition string) (open bool, err error) {
 	q := dbsqlc.New()
@@ -189,6 +202,10 @@ func (s *store) load(ctx context.Context, rendition string) (open bool, err erro
 	}
 	if s.attempt, err = q.AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: number}); err != nil {
 		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
+	}
+	if s.attempt.HostID != s.host.ID {
+		// Somebody moved the job: the file is elsewhere, and its host gives it another.
+		return false, river.JobCancel(fmt.Errorf("store %s of %s: %w", rendition, s.name, errElsewhere))
 	}
 	if s.rendition, err = q.RenditionGet(ctx, s.host.DB, dbsqlc.RenditionGetParams{TranscodeID: s.name.Transcode, Name: rendition}); err != nil {
 		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
@@ -307,6 +324,7 @@ func (s *store) commit(ctx context.Context, done stored) error {
 	url := done.location.String()
 	orphan := false
 	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+		orphan = false
 		q := dbsqlc.New()
 		t, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode)
 		if err != nil {
@@ -320,8 +338,14 @@ func (s *store) commit(ctx context.Context, done stored) error {
 		if err != nil {
 			return err
 		}
-		orphan = changed == 0
-		if !orphan {
+		if changed == 0 {
+			// Another boot's store may have been there first, with the same key.
+			r, err := q.RenditionGet(ctx, tx, dbsqlc.RenditionGetParams{TranscodeID: s.name.Transcode, Name: s.rendition.Name})
+			if err != nil {
+				return err
+			}
+			orphan = r.State != jobs.RenditionOK || r.Attempt != s.rendition.Attempt
+		} else {
 			if err := s.told(ctx, tx); err != nil {
 				return err
 			}
@@ -364,6 +388,9 @@ func (s *store) fail(ctx context.Context, f *jobs.Failure) error {
 		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
 			return err
 		}
+		if err := s.own(ctx, tx); err != nil {
+			return err
+		}
 		return jobs.Decider{Tx: tx, River: s.client}.FailRendition(ctx, s.name.Transcode, int32(s.name.Attempt), s.rendition.Name, f)
 	})
 	if err != nil {
@@ -382,6 +409,9 @@ func (s *store) tell(ctx context.Context, f *jobs.Failure) error {
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
+			return err
+		}
+		if err := s.own(ctx, tx); err != nil {
 			return err
 		}
 		if _, err := q.RenditionSetTrouble(ctx, tx, dbsqlc.RenditionSetTroubleParams{

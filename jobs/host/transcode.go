@@ -182,6 +182,7 @@ func (s *supervisor) supervise(ctx context.Context) error {
 			return errStopping
 		case err != nil:
 			s.log.WarnContext(ctx, "supervisor waits", "error", err)
+			s.acted = time.Now() // it may have been committed
 			s.sleep(ctx, jobs.TroubleEvery)
 		case did == jobs.DoNothing:
 			return nil
@@ -207,6 +208,9 @@ func (s *supervisor) sleep(ctx context.Context, pause time.Duration) {
 // await waits until there is something to see: a look, a trigger's wake, or a track that no
 // trigger told of.
 func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) {
+	// Without Postgres no look comes any more, and the lease ends all the same.
+	ctx, cancel := s.host.lease.within(ctx)
+	defer cancel()
 	latest, news := s.host.looks.next()
 	if latest != nil && latest.began.After(s.acted) && latest.number != s.saw {
 		return
