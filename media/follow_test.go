@@ -5,10 +5,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // A file that grows is decoded up to its end, and what is found holds of the finished file.
@@ -154,6 +159,43 @@ func TestFollowEnds(t *testing.T) {
 		defer following.Stop()
 		require.Nil(t, following.Decoded(ctx))
 	})
+}
+
+// While Mist writes, a follower leaves the host to others; once all wait for it, it does not, where
+// the daemon may say so.
+func TestFollowGivesWay(t *testing.T) {
+	t.Parallel()
+	const lowest = 19
+	said := filepath.Join(t.TempDir(), "said")
+	script := write(t, "ffmpeg", []byte("#!/bin/sh\nsay() { cut -d ' ' -f 19 /proc/$$/stat >> "+said+"; }\nsay\ncat > /dev/null\nsay\n"))
+	require.NoError(t, os.Chmod(script, 0o700))
+	following := (&Tools{FFmpeg: script}).Follow(t.Context(), write(t, "x.ts", nil))
+	heard := func() []string {
+		text, _ := os.ReadFile(said) // it has said nothing yet
+		return strings.Fields(string(text))
+	}
+	require.Eventually(t, func() bool { return len(heard()) == 1 }, time.Minute, time.Millisecond)
+	following.Over()
+	following.Decoded(t.Context())
+
+	own, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	require.NoError(t, err)
+	behind := strconv.Itoa(min(20-own+must(strconv.Atoi(followNice)), lowest)) // the system call gives 20 less its niceness
+	atEnd := behind
+	if mayRaise(t) {
+		atEnd = "0"
+	}
+	require.Equal(t, []string{behind, atEnd}, heard())
+}
+
+// mayRaise says whether this process has CAP_SYS_NICE.
+func mayRaise(t *testing.T) bool {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	effective := regexp.MustCompile(`CapEff:\s*(\w+)`).FindSubmatch(status)
+	require.NotNil(t, effective)
+	return must(strconv.ParseUint(string(effective[1]), 16, 64))>>unix.CAP_SYS_NICE&1 == 1
 }
 
 // allPictures are a file's, each with data of its own.

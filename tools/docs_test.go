@@ -1,9 +1,11 @@
 package tools
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +67,100 @@ func TestEveryTargetHasHelp(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\.PHONY: (.+)$`).FindAllStringSubmatch(makefile, -1) {
 		for target := range strings.FieldsSeq(m[1]) {
 			require.Regexp(t, `(?m)^`+target+`:.* ## `, makefile)
+		}
+	}
+}
+
+// sources are the repository's files of Go, and what is in them.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{"../build", "../.git"}, path) {
+			return fs.SkipDir
+		}
+		if strings.HasSuffix(path, ".go") {
+			all[strings.TrimPrefix(path, "../")] = read(t, path)
+		}
+		return nil
+	}))
+	return all
+}
+
+var (
+	quoted  = regexp.MustCompile("`([^`\n]+)`")
+	aTest   = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]\w*$`)
+	aPath   = regexp.MustCompile(`^([a-z]+)/[\w./-]+$`)
+	aSymbol = regexp.MustCompile(`^([a-z]+)(?:\.\w+)*\.([A-Z]\w*)$`)
+)
+
+// Tests, files and symbols that a document names are there.
+func TestDocumentsNameWhatIsThere(t *testing.T) {
+	t.Parallel()
+	files, ours := sources(t), map[string]bool{}
+	for file := range files {
+		ours[filepath.Base(filepath.Dir(file))] = true
+	}
+	declared := func(name, in string, tests bool) bool {
+		declaration := regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type |\t)` + name + `\b`)
+		for file, text := range files {
+			if strings.HasSuffix(file, "_test.go") == tests && (in == "" || filepath.Base(filepath.Dir(file)) == in) && declaration.MatchString(text) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, document := range documents(t) {
+		for _, m := range quoted.FindAllStringSubmatch(read(t, document), -1) {
+			switch name := m[1]; {
+			case aTest.MatchString(name):
+				require.True(t, declared(name, "", true), "%s names %s", document, name)
+			case aPath.MatchString(name):
+				if _, err := os.Stat(filepath.Join("..", aPath.FindStringSubmatch(name)[1])); err == nil {
+					_, err := os.Stat(filepath.Join("..", name))
+					require.NoError(t, err, "%s names %s", document, name)
+				}
+			case aSymbol.MatchString(name):
+				parts := aSymbol.FindStringSubmatch(name)
+				if ours[parts[1]] {
+					require.True(t, declared(parts[2], parts[1], false), "%s names %s", document, name)
+				}
+			}
+		}
+	}
+}
+
+// postgresSays are messages that are none of ours.
+var postgresSays = []string{
+	"terminating connection due to idle-in-transaction timeout", "canceling statement due to lock timeout",
+	"remaining connection slots are reserved", "too many connections",
+}
+
+// aCommand is one of weir-admin, which docs/admin.md is compared with.
+var aCommand = regexp.MustCompile(`^(hosts|callbacks|transcodes|triggers|db) [a-z]`)
+
+// What a fault looks like, by docs/operations.md, is said somewhere.
+func TestOperationsQuoteWhatIsSaid(t *testing.T) {
+	t.Parallel()
+	var all strings.Builder
+	for file, text := range sources(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			all.WriteString(text)
+		}
+	}
+	for line := range strings.Lines(read(t, "../docs/operations.md")) {
+		cells := strings.Split(line, " | ")
+		const looks, columns = 1, 5
+		if !strings.HasPrefix(line, "|") || len(cells) != columns {
+			continue
+		}
+		for _, m := range quoted.FindAllStringSubmatch(cells[looks], -1) {
+			if !aCommand.MatchString(m[1]) && !slices.Contains(postgresSays, m[1]) {
+				require.Contains(t, all.String(), m[1], "nobody says it")
+			}
 		}
 	}
 }

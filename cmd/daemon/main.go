@@ -23,13 +23,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "weir-daemon:", err)
 		os.Exit(exitUsage)
 	}
-	// The first signal stops softly, the second one cuts.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	context.AfterFunc(ctx, stop)
-	if err := run(ctx, cfg, os.Stderr); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(untilSignal(), cfg, os.Stderr); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "weir-daemon:", err)
 		os.Exit(1)
 	}
+}
+
+// untilSignal ends with the first signal, for a soft stop; the second one cuts.
+func untilSignal() context.Context {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 // exitUsage is for settings that are wrong: starting again helps nothing.

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -200,4 +201,22 @@ func TestRetentionRuns(t *testing.T) {
 	require.Eventually(t, func() bool { return !b.there(t, transcode.ID) }, 30*time.Second, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
+}
+
+// Behind each full batch others have as long as it took.
+func TestBatchesPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		left := []int64{retentionBatch, retentionBatch, 1}
+		began := time.Now()
+		sum, err := batches(t.Context(), func(context.Context) (int64, error) {
+			<-time.After(time.Second) // of the bubble's clock
+			n := left[0]
+			left = left[1:]
+			return n, nil
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, 2*retentionBatch+1, sum)
+		require.Equal(t, 5*time.Second, time.Since(began))
+	})
 }

@@ -2,14 +2,19 @@ package host
 
 import (
 	"context"
+	"errors"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 )
@@ -158,4 +163,47 @@ func TestReconcileGivesBack(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, job.State, job.Kind)
 	}
+}
+
+var errBroken = errors.New("nothing works")
+
+// brokenEngine can do nothing.
+type brokenEngine struct{ Engine }
+
+func (brokenEngine) Added(context.Context) ([]engine.Name, error) { return nil, errBroken }
+
+func (brokenEngine) Memory() ([]engine.Memory, error) { return nil, errBroken }
+
+// stuckProcess can't be ended.
+type stuckProcess struct {
+	engine.Process
+	asked int
+}
+
+func (*stuckProcess) ID() int { return 1 }
+
+func (p *stuckProcess) Stop(context.Context, time.Duration) error {
+	p.asked++
+	return errBroken
+}
+
+// One thing that can't be done holds up no other.
+func TestReconcileGoesOn(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
+	require.NoError(t, err)
+	defer pool.Close()
+	h := &Host{ID: jobstest.Host, DB: pool, Log: jobstest.Silent(), Spool: t.TempDir(), Engine: brokenEngine{}, looks: newLooks()}
+	name := engine.Name{Transcode: uuid.New(), Attempt: 1}
+	require.NoError(t, os.Mkdir(h.folder(name), spoolMode))
+	one, other := &stuckProcess{}, &stuckProcess{}
+	h.looks.latest = &look{began: time.Now().Add(time.Hour), folders: []engine.Name{name}, processes: []engine.Found{
+		{Process: one, Folder: h.folder(name)}, {Process: other, Folder: h.folder(name)},
+	}}
+	err = h.reconcile(t.Context(), nil)
+	require.Equal(t, []int{1, 1}, []int{one.asked, other.asked})
+	for _, part := range []string{"end orphan", "list streams", "look for attempts", "sweep shared memory", "list this host's work"} {
+		require.ErrorContains(t, err, part)
+	}
+	require.DirExists(t, h.folder(name), "nobody knows whose it is")
 }

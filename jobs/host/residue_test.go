@@ -1,6 +1,7 @@
 package host
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -68,4 +69,25 @@ func TestResidue(t *testing.T) {
 		keys = append(keys, *object.Key)
 	}
 	require.ElementsMatch(t, []string{key("1", "a"), "out/other.ts"}, keys)
+}
+
+// A key that may store and no more than that leaves the residue where it is, for good.
+func TestResidueStaysWithoutTheRight(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	s3 := newS3(t, bucket)
+	transcode := storing(t, b, bucket, s3.url, "a")
+	key := "out/" + transcode.ID.String() + "/1/a.ts"
+	bucket.put(t, key, "x")
+	_, err := b.Transcodes.Cancel(t.Context(), transcode.Tenant, transcode.ID)
+	require.NoError(t, err)
+	refuses := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusForbidden)
+		return false
+	}
+	s3.meets.Store(&refuses)
+	worker := &residueWorker{host: newHost(t, b, impatient())}
+	job := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: transcode.ID}}
+	var final *river.JobCancelError
+	require.ErrorAs(t, worker.Work(t.Context(), job), &final)
 }

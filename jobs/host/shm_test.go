@@ -139,15 +139,18 @@ func (m *mistStand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Streams that have ended stay on Mist's list for half a minute: they are no orphans.
+// Streams that have ended stay on Mist's list for half a minute: they are no orphans. Nor
+// are those of attempts that no row knows: Mist may serve another Weir.
 func TestSweepLeavesOfflineStreams(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
 	offline, online := cleaned(t, b, time.Minute), cleaned(t, b, time.Minute)
+	stranger := engine.Name{Transcode: uuid.New(), Attempt: 1}
 	stand := &mistStand{streams: map[string]any{
 		mist.Name(offline).Source():    map[string]any{"status": "Offline"},
 		mist.Name(offline).Rendition(): map[string]any{"status": "Offline"},
 		mist.Name(online).Source():     map[string]any{"status": "Online"},
+		mist.Name(stranger).Source():   map[string]any{"status": "Online"},
 	}}
 	server := httptest.NewServer(stand)
 	t.Cleanup(server.Close)
