@@ -131,7 +131,10 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	}
 	h.stopping, h.soon, h.looks = make(chan struct{}), make(chan struct{}, 1), newLooks()
 	h.lease.begin(ctx)
-	if err := h.greet(ctx); errors.Is(err, engine.ErrSettings) {
+	first, cancel := context.WithTimeout(ctx, firstGreeting)
+	err = h.greet(first)
+	cancel()
+	if errors.Is(err, engine.ErrSettings) {
 		return fmt.Errorf("boot host %s: %w", h.ID, err) // no waiting mends it
 	}
 	is := h.mind.is()

@@ -3,10 +3,16 @@ package host
 import (
 	"context"
 	"sync"
+	"time"
 )
 
-// greeting is two answers.
-const greeting = 2 * mistAnswers
+const (
+	// greeting is two answers.
+	greeting = 2 * mistAnswers
+	// firstGreeting: a daemon does not wait for its Mist, and one that is well answers in
+	// milliseconds.
+	firstGreeting = time.Second
+)
 
 // mind is how this host's Mist is. It gates placement and, where it stays silent, the
 // attempts that run; the lease is the daemon's own.
