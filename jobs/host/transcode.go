@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -189,7 +190,9 @@ func (s *supervisor) supervise(ctx context.Context) error {
 		case did == jobs.DoLeave:
 			return errStopping
 		case did == jobs.DoWait:
-			s.await(ctx, wake)
+			if s.await(ctx, wake) && len(s.trackless) > 0 {
+				s.hurry(ctx)
+			}
 		default:
 			s.acted = time.Now()
 		}
@@ -207,13 +210,14 @@ func (s *supervisor) sleep(ctx context.Context, pause time.Duration) {
 
 // await waits until there is something to see: a look, a trigger's wake, or a track that no
 // trigger told of.
-func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) {
+// It says whether it was a trigger's.
+func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) (woken bool) {
 	// Without Postgres no look comes any more, and the lease ends all the same.
 	ctx, cancel := s.host.lease.within(ctx)
 	defer cancel()
 	latest, news := s.host.looks.next()
 	if latest != nil && latest.began.After(s.acted) && latest.number != s.saw {
-		return
+		return false
 	}
 	stopping := s.host.stopping
 	if !s.seen.StopFrom.IsZero() {
@@ -228,20 +232,40 @@ func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) {
 	for {
 		select {
 		case <-news:
-			return
+			return false
 		case <-wake:
 			s.acted = time.Now()
-			return
+			return true
 		case <-stopping:
-			return
+			return false
 		case <-ctx.Done():
-			return
+			return false
 		case <-track:
 			if len(s.newTracks()) > 0 {
-				return
+				return false
 			}
 		}
 	}
+}
+
+// hurry starts the pushes of tracks that a trigger has just told of, by the rows alone: a
+// short source is through in a second, and a look takes long on a busy Mist. What it can't
+// do the next step does.
+func (s *supervisor) hurry(ctx context.Context) {
+	ctx, cancel := s.host.lease.within(ctx)
+	defer cancel()
+	rows, err := s.load(ctx)
+	if err != nil || rows.Attempt.Stage != jobs.AttemptStarted || rows.Attempt.Outcome != nil || jobs.Terminal(rows.Transcode.State) ||
+		rows.Transcode.Attempt != rows.Attempt.Number || s.process == nil || !s.process.Alive() {
+		return
+	}
+	if !slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return jobs.Pushable(&r, s.number()) }) {
+		return
+	}
+	if _, err := s.pushAll(ctx, &rows); err != nil {
+		s.log.InfoContext(ctx, "pushes not begun at once", "error", err)
+	}
+	s.acted = time.Now()
 }
 
 // step does one action, and says which. An error is one of Postgres or of Mist's, which the
