@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -255,11 +254,12 @@ func (s *supervisor) hurry(ctx context.Context) {
 	ctx, cancel := s.host.lease.within(ctx)
 	defer cancel()
 	rows, err := s.load(ctx)
-	if err != nil || rows.Attempt.Stage != jobs.AttemptStarted || rows.Attempt.Outcome != nil || jobs.Terminal(rows.Transcode.State) ||
-		rows.Transcode.Attempt != rows.Attempt.Number || s.process == nil || !s.process.Alive() {
+	if err != nil || s.process == nil {
 		return
 	}
-	if !slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return jobs.Pushable(&r, s.number()) }) {
+	rows.Seen = s.seen
+	rows.Seen.ProcessAlive = s.process.Alive()
+	if jobs.Plan(rows, s.host.clock.now()).Do != jobs.DoPush {
 		return
 	}
 	if _, err := s.pushAll(ctx, &rows); err != nil {
