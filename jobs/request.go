@@ -1,6 +1,9 @@
 package jobs
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The forms of the API that a request comes by.
 const (
@@ -25,6 +28,8 @@ type Request struct {
 	Livepeer *Livepeer
 	// Profiles are 1 to 10, their names unique.
 	Profiles []Profile
+	// Outputs are what is made of the renditions; none: their files alone, at OutputURL.
+	Outputs []Output
 	// Shown is the body without its secrets, as JSON for people.
 	Shown json.RawMessage
 	// Body is the body's canonical JSON, secrets included: two requests are the
@@ -52,4 +57,32 @@ type Profile struct {
 type Livepeer struct {
 	AccessToken string `json:"access_token"`
 	APIURL      string `json:"api_url"`
+}
+
+// The types of an [Output].
+const (
+	// OutputTS are the verified renditions themselves.
+	OutputTS = "ts"
+	// OutputHLS is a master playlist, and a playlist and segments for each rendition.
+	OutputHLS = "hls"
+	// OutputMP4 is a file for each rendition, its index in front.
+	OutputMP4 = "mp4"
+	// OutputFMP4 are fragments with manifests for HLS and DASH.
+	OutputFMP4 = "fmp4"
+	// OutputSource is a copy of the source as it is.
+	OutputSource = "source"
+	// OutputThumbnails are pictures and the WebVTT file that names them.
+	OutputThumbnails = "thumbnails"
+)
+
+// Output is one thing that is made of a transcode.
+type Output struct {
+	Type string
+	// URL is its folder, for a source copy the object itself; it may hold
+	// credentials. Shown is the same for people.
+	URL, Shown string
+	// Segment is how long segments shall be, where there are any; 0: the default.
+	Segment time.Duration
+	// OnlyShort: none for sources of over two minutes.
+	OnlyShort bool
 }
