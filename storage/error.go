@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/aws/smithy-go"
+
+	"weir/dial"
 )
 
 // Code names what went wrong, for the failure table and for Studio. The values
@@ -246,6 +248,10 @@ func classify(loc Location, err error) (Code, error) {
 
 // network tells in our own words how a connection failed.
 func network(err error) error {
+	// Before what it is within: it is an unknown host name to all but operators.
+	if refused, ok := errors.AsType[*dial.Refusal](err); ok {
+		return fmt.Errorf("connection: %w", refused)
+	}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return fmt.Errorf("connection: %w", errno)
 	}

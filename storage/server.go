@@ -62,9 +62,9 @@ func (c *Client) serve(loc Location, do func(*server) error) error {
 // server returns the server of loc, spoken to in region and form, or in those that are
 // known to suit it better.
 func (c *Client) server(loc Location, region string, form form) *server {
-	keys, endpoint, pathStyle := loc.hidden, loc.endpoint(), true
+	keys, endpoint, pathStyle, http := loc.hidden, loc.endpoint(), true, c.s3HTTP
 	if endpoint == "" {
-		keys, endpoint, pathStyle = c.keys, c.config.Endpoint, c.config.PathStyle
+		keys, endpoint, pathStyle, http = c.keys, c.config.Endpoint, c.config.PathStyle, c.own
 	}
 	s := &server{endpoint: endpoint, bucket: loc.Bucket(), heard: &atomic.Pointer[string]{}}
 	s.form = max(form, c.lessons.form(endpoint))
@@ -73,7 +73,7 @@ func (c *Client) server(loc Location, region string, form form) *server {
 		Region:       s.region,
 		Credentials:  aws.AnonymousCredentials{},
 		UsePathStyle: pathStyle,
-		HTTPClient:   &listener{c.s3HTTP, s.heard},
+		HTTPClient:   &listener{http, s.heard},
 		HTTPSignerV4: newSigner(),
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = c.config.MaxAttempts
