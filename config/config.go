@@ -52,6 +52,7 @@ type Config struct {
 	ShmDir        string        `env:"WEIR_SHM_DIR" envDefault:"/dev/shm" desc:"Where MistServer keeps its shared memory; what killed inputs leave there is removed."`
 	Broadcasters  []string      `env:"WEIR_BROADCASTERS" envSeparator:"," desc:"Livepeer Broadcasters as URLs, separated by commas. Or give WEIR_LIVEPEER_TOKEN."`
 	LivepeerAPI   string        `env:"WEIR_LIVEPEER_API" envDefault:"https://livepeer.live/api" desc:"Livepeer's API, asked for Broadcasters where WEIR_LIVEPEER_TOKEN is used."`
+	LivepeerAPIs  []string      `env:"WEIR_LIVEPEER_APIS" envSeparator:"," envDefault:"https://livepeer.studio/api,https://livepeer.com/api,https://livepeer.live/api,https://livepeer.monster/api" desc:"Livepeer APIs that requests may name, beside WEIR_LIVEPEER_API and those at literal addresses of WEIR_ALLOWED_NETWORKS, separated by commas. They are trusted with this host's network, see docs/security.md."`
 	LivepeerToken secret.Secret `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
 	S3Endpoint      string        `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
@@ -260,6 +261,9 @@ func (c *Config) workerProblems() []error {
 	check(loopback(c.TriggerListen), "WEIR_TRIGGER_LISTEN is %q: give a loopback address with its port, as 127.0.0.1:8938", c.TriggerListen)
 	check(validURL(c.MistAPI), "WEIR_MIST_API is %q: give a URL as http://127.0.0.1:4242/api2", c.MistAPI)
 	check(len(c.Broadcasters) > 0 || c.LivepeerToken != "", "neither WEIR_BROADCASTERS nor WEIR_LIVEPEER_TOKEN is set: %s", describe("WEIR_BROADCASTERS"))
+	for i, api := range c.LivepeerAPIs {
+		check(validURL(api), "WEIR_LIVEPEER_APIS: number %d is no http or https URL", i+1)
+	}
 	for i, broadcaster := range c.Broadcasters {
 		check(validURL(broadcaster), "WEIR_BROADCASTERS: number %d is no http or https URL", i+1)
 	}

@@ -65,6 +65,7 @@ const (
 	CodePushFailed       = "push_failed"
 	CodeMistUnavailable  = "mist_unavailable"
 	CodeSecretUnreadable = "secret_unreadable"
+	CodeLivepeerRefused  = "livepeer_refused"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
 	CodeNotTakenUp       = "not_taken_up"
@@ -178,6 +179,7 @@ var kinds = func() []Kind {
 		kind(CodePushFailed, BlameHost, free, push, "The host could not write the rendition to its spool."),
 		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
 		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
+		kind(CodeLivepeerRefused, BlameInput, final, fetch, "The Livepeer API that the request names is none that requests may use here."),
 		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
 		kind(CodeSpoolShare, BlameStorage, free, fetch, "Renditions that wait for their storage hold all the room that one tenant may have on the host."),
 		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),

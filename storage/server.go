@@ -78,6 +78,7 @@ func (c *Client) server(loc Location, region string, form form) *server {
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = c.config.MaxAttempts
 			o.MaxBackoff = c.config.MaxBackoff
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverUnknown)}, o.Retryables...)
 		}),
 		// What is read is summed up here, and B2 refuses the header that asks for a checksum.
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
@@ -93,6 +94,14 @@ func (c *Client) server(loc Location, region string, form form) *server {
 	}
 	s.Client = s3.New(options)
 	return s
+}
+
+// neverUnknown keeps the SDK from asking again for a host that is not known.
+func neverUnknown(err error) aws.Ternary {
+	if hostUnknown(err) {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // regionFor is the region of loc before its server said anything. For s3:// the setting

@@ -254,6 +254,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
+		LivepeerAPIs: d.cfg.LivepeerAPIs, Guard: d.guard,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }
