@@ -20,6 +20,7 @@ import (
 	"weir/api"
 	"weir/config"
 	"weir/db"
+	"weir/dial"
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/control"
@@ -98,6 +99,7 @@ type daemon struct {
 	sealer *secret.Sealer
 	boot   uuid.UUID
 	tokens *api.Tokens
+	guard  *dial.Guard
 	leads  *control.Control
 	host   *host.Host // nil: it works for no Mist
 	client *river.Client[pgx.Tx]
@@ -115,10 +117,15 @@ func (d *daemon) run(ctx context.Context) error {
 			return err
 		}
 	}
+	allowed, err := dial.ParseNetworks(d.cfg.AllowedNetworks)
+	if err != nil {
+		return fmt.Errorf("WEIR_ALLOWED_NETWORKS: %w", err)
+	}
 	triggersOn, apiOn, err := d.listen(ctx)
 	if err != nil {
 		return err
 	}
+	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
 	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log}
 	hosts := host.NoRoom
 	if d.cfg.Worker {
@@ -130,7 +137,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.cfg.Control {
 		d.leads.Studio = studio.New(&studio.Config{
 			Secret: d.cfg.CallbackSecret, Bearer: d.cfg.CallbackToken,
-			BearerHosts: d.cfg.CallbackHosts, Version: version(),
+			BearerHosts: d.cfg.CallbackHosts, Version: version(), Guard: d.guard,
 		})
 		defer d.leads.Studio.Close()
 	}
@@ -229,7 +236,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	}
 	objects, err := storage.New(&storage.Config{
 		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: d.cfg.S3SecretKey,
-		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,
+		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_S3 settings: %w", err)
@@ -247,6 +254,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
+		LivepeerAPIs: d.cfg.LivepeerAPIs, Guard: d.guard,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }
