@@ -3,10 +3,11 @@ package pack
 import "fmt"
 
 const (
-	// unitSPS is H264's sequence parameter set: behind its first byte are profile, constraints and
-	// level.
-	unitSPS    = 7
-	spsProfile = 1
+	// H264's parameter sets: behind the first byte of a sequence's are profile, constraints and level.
+	unitSPS       = 7
+	unitPPS       = 8
+	unitDelimiter = 9
+	spsProfile    = 1
 
 	adtsHeader  = 7
 	adtsSamples = 1024 // of a block; a frame has up to four
@@ -18,21 +19,40 @@ var adtsRates = [...]int64{96000, 88200, 64000, 48000, 44100, 32000, 24000, 2205
 // codecs is what browsers are asked by whether they play it (RFC 6381). HE-AAC says in ADTS that it
 // is AAC-LC, which all decoders begin with; players look further by themselves.
 func (t *tracks) codecs() string {
-	video := fmt.Sprintf("avc1.%02x%02x%02x", t.sps[spsProfile], t.sps[spsProfile+1], t.sps[spsProfile+2])
 	if t.sound == 0 {
-		return video
+		return t.videoCodec()
 	}
-	return video + "," + t.soundCodec()
+	return t.videoCodec() + "," + t.soundCodec()
+}
+
+func (t *tracks) videoCodec() string {
+	return fmt.Sprintf("avc1.%02x%02x%02x", t.sps[spsProfile], t.sps[spsProfile+1], t.sps[spsProfile+2])
 }
 
 func (t *tracks) soundCodec() string { return fmt.Sprintf("mp4a.40.%d", t.adts[2]>>6+1) }
 
-// adtsHeaders gives the headers of the frames in a PES packet.
-func adtsHeaders(data []byte) func(yield func([]byte) bool) {
+// adtsFrames gives the frames in a PES packet, without their headers.
+func adtsFrames(data []byte) func(yield func([]byte) bool) {
+	const checked = 2 // bytes of check sum, where the header says so
 	return func(yield func([]byte) bool) {
+		for header, frame := range adts(data) {
+			after := adtsHeader
+			if header[1]&1 == 0 {
+				after += checked
+			}
+			if len(frame) < after || !yield(frame[after:]) {
+				return
+			}
+		}
+	}
+}
+
+// adts gives the headers of the frames in a PES packet, and the frames with them.
+func adts(data []byte) func(yield func(header, frame []byte) bool) {
+	return func(yield func(header, frame []byte) bool) {
 		for len(data) >= adtsHeader && data[0] == 0xff && data[1]&0xf6 == 0xf0 {
 			length := int(data[3]&3)<<11 | int(data[4])<<3 | int(data[5]>>5)
-			if length < adtsHeader || !yield(data[:adtsHeader]) {
+			if length < adtsHeader || !yield(data[:adtsHeader], data[:min(len(data), length)]) {
 				return
 			}
 			data = data[min(len(data), length):]

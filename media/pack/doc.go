@@ -19,7 +19,7 @@
 // The rungs of one source share its time, but not where their files begin: a .ts begins with the
 // first DTS, and how far that is before the first picture depends on the rung's encoder. Here the
 // first picture or sound of a rung, whichever is earlier, is the zero, and it is the same for all
-// rungs. In segments of MPEG-TS it lies at 10 s, as a DTS may be before it; MP4 counts from 0.
+// rungs. In segments and fragments it lies at 10 s, as a DTS may be before it; MP4 counts from 0.
 //
 // Cuts are planned by the times of keyframes alone, so rungs with keyframes at the same times are
 // cut at the same times, in HLS as in fragmented MP4 and in thumbnails.

@@ -14,7 +14,7 @@ import (
 const (
 	playlistName = "index.m3u8"
 
-	// zeroAt is where a rung's zero lies in its segments: room for the DTS before it.
+	// zeroAt is where a rung's zero lies in its segments, whole seconds: room for the DTS before it.
 	zeroAt = 10 * clock
 
 	// program is the number of the only one.

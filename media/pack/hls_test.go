@@ -31,10 +31,8 @@ func TestHLS(t *testing.T) {
 				data, err := os.ReadFile(filepath.Join(dir, name))
 				require.NoError(t, err)
 				begins(t, data, name)
-				if i > 0 { // alone
-					path := filepath.Join(t.TempDir(), name)
-					require.NoError(t, os.WriteFile(path, data, 0o644))
-					require.NotEmpty(t, decoded(t, "v", "-xerror", "-i", path))
+				if i == len(list.Segments)/2 { // alone
+					require.NotEmpty(t, decoded(t, "v", filepath.Join(dir, name), "-xerror"))
 				}
 				whole = append(whole, data...)
 			}
@@ -42,13 +40,13 @@ func TestHLS(t *testing.T) {
 			joined := filepath.Join(t.TempDir(), "joined.ts")
 			require.NoError(t, os.WriteFile(joined, whole, 0o644))
 
-			want, got := decoded(t, "v", "-i", rung.File), decoded(t, "v", "-xerror", "-i", joined)
+			want, got := decoded(t, "v", rung.File), decoded(t, "v", joined, "-xerror")
 			later := got[0].at - want[0].at
 			sameFrames(t, want, got, later)
 			first := got[0].at
 			if strings.Contains(list.Codecs, "mp4a") {
-				heard := decoded(t, "a", "-i", joined)
-				sameFrames(t, decoded(t, "a", "-i", rung.File), heard, later)
+				heard := decoded(t, "a", joined)
+				sameFrames(t, decoded(t, "a", rung.File), heard, later)
 				first = min(first, heard[0].at)
 			}
 			require.InDelta(t, 10, first, 0.0001, "the zero of all rungs")
@@ -104,13 +102,11 @@ func says(t *testing.T, dir string, list Playlist, frames []shownFrame) {
 		lasts := number(t, strings.TrimSuffix(seconds, ","))
 		require.LessOrEqual(t, lasts, target)
 		// The frames of a segment are those of its time.
-		shown := decoded(t, "v", "-i", filepath.Join(dir, list.Segments[segment]))
-		for _, frame := range shown {
-			require.GreaterOrEqual(t, frame.at, at-0.001)
-			require.Less(t, frame.at, at+lasts)
-		}
+		shown := times(t, "v", filepath.Join(dir, list.Segments[segment]))
+		require.GreaterOrEqual(t, shown[0], at-0.001)
+		require.Less(t, shown[len(shown)-1], at+lasts)
 		if segment > 0 {
-			require.InDelta(t, at, shown[0].at, 0.001)
+			require.InDelta(t, at, shown[0], 0.001)
 		}
 		at += lasts
 	}

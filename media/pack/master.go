@@ -17,10 +17,15 @@ type MasterRung struct {
 // Master is the master playlist. Players start with the first rung: that is the one that is there
 // soonest, and the others follow by what they need.
 func Master(rungs []MasterRung) []byte {
+	return master(rungs, "", "")
+}
+
+// master is one with something before the rungs, and in each.
+func master(rungs []MasterRung, before, more string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-INDEPENDENT-SEGMENTS\n", mediaVersion)
+	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-INDEPENDENT-SEGMENTS\n%s", mediaVersion, before)
 	for _, r := range ascending(rungs) {
-		b.WriteString(variant(r, ""))
+		b.WriteString(variant(r, more))
 	}
 	return b.Bytes()
 }

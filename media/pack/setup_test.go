@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -185,34 +186,44 @@ func run(ctx context.Context, program, words string, more ...string) (string, er
 	return string(out), nil
 }
 
-// A shown frame is what a decoder makes, and when it is shown: milliseconds from the first frame
-// of picture or sound.
+// A shown frame is what a decoder makes, and when it is shown, in seconds.
 type shownFrame struct {
 	at   float64
 	hash string
 }
 
-// decoded decodes a file's picture (v) or sound (a). Times are seconds, as they stand in it.
-func decoded(t *testing.T, track string, from ...string) []shownFrame {
+// decoded decodes a file's picture (v) or sound (a). Times are those that stand in it: ffmpeg's own
+// programs move what begins near 0.
+func decoded(t *testing.T, track, path string, options ...string) []shownFrame {
 	t.Helper()
-	args := append([]string{"-copyts"}, from...)
-	args = append(args, "-map", "0:"+track+":0", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", "-")
+	times := times(t, track, path)
+	args := append(append([]string{"-copyts"}, options...), "-i", path, "-map", "0:"+track+":0", "-fps_mode", "passthrough", "-f", "framemd5", "-")
 	out, err := run(t.Context(), "ffmpeg", "-nostdin -v error", args...)
 	require.NoError(t, err)
 	var frames []shownFrame
-	base := 0.0
 	for line := range strings.Lines(out) {
-		if tb, ok := strings.CutPrefix(line, "#tb 0: "); ok {
-			num, den, _ := strings.Cut(strings.TrimSpace(tb), "/")
-			base = number(t, num) / number(t, den)
+		if !strings.HasPrefix(line, "#") {
+			require.Less(t, len(frames), len(times), "one packet, one frame")
+			frames = append(frames, shownFrame{at: times[len(frames)], hash: strings.TrimSpace(strings.Split(line, ",")[5])})
 		}
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		columns := strings.Split(line, ",")
-		frames = append(frames, shownFrame{at: number(t, columns[2]) * base, hash: strings.TrimSpace(columns[5])})
 	}
+	require.Len(t, frames, len(times))
 	return frames
+}
+
+// times are when a track's packets are shown, sorted.
+func times(t *testing.T, track, path string) []float64 {
+	t.Helper()
+	out, err := run(t.Context(), "ffprobe", "-v error -of csv=p=0 -show_entries packet=pts_time -select_streams", track+":0", path)
+	require.NoError(t, err)
+	var all []float64
+	for line := range strings.Lines(out) {
+		if field, _, _ := strings.Cut(strings.TrimSpace(line), ","); field != "" {
+			all = append(all, number(t, field))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func number(t *testing.T, text string) float64 {

@@ -39,6 +39,7 @@ type tracks struct {
 	soundFrom int64
 	soundTo   int64
 	sps       []byte // the first
+	pps       [][]byte
 	adts      []byte // the first header
 }
 
@@ -155,12 +156,16 @@ func (t *tracks) conclude(first []byte, last, before int64, fps float64) error {
 		return refusal("its file has no keyframe")
 	}
 	for unit := range mpegts.Units(first) {
-		if len(unit) > spsProfile+2 && unit[0]&0x1f == unitSPS && t.sps == nil {
-			t.sps = bytes.Clone(bytes.TrimRight(unit, "\x00"))
+		set := bytes.TrimRight(unit, "\x00")
+		switch {
+		case len(set) > spsProfile+2 && set[0]&0x1f == unitSPS && t.sps == nil:
+			t.sps = bytes.Clone(set)
+		case len(set) > 0 && set[0]&0x1f == unitPPS:
+			t.pps = append(t.pps, bytes.Clone(set))
 		}
 	}
-	if t.sps == nil {
-		return refusal("its first keyframe has no sequence parameter set")
+	if t.sps == nil || t.pps == nil {
+		return refusal("its first keyframe has no parameter sets")
 	}
 	if t.sound != 0 && t.adts == nil {
 		return refusal("its track of AAC holds no sound")
@@ -186,7 +191,7 @@ func (t *tracks) heard(p *pes) {
 	}
 	samples := int64(0)
 	var hertz int64
-	for header := range adtsHeaders(p.data) {
+	for header := range adts(p.data) {
 		if t.adts == nil {
 			t.adts = bytes.Clone(header)
 		}
@@ -200,16 +205,18 @@ func (t *tracks) heard(p *pes) {
 
 // A pes gathers one PES packet.
 type pes struct {
-	begun bool
-	pts   int64
-	data  []byte
+	begun    bool
+	pts, dts int64
+	key      bool
+	data     []byte
 }
 
 // add takes a packet of its track. One that begins a PES packet with a time begins it anew.
 func (g *pes) add(p []byte) {
 	if begun := mpegts.TimedPES(p); begun != nil {
 		g.begun = true
-		g.pts, _ = mpegts.Times(begun)
+		g.key = mpegts.RandomAccess(p)
+		g.pts, g.dts = mpegts.Times(begun)
 		g.data = append(g.data[:0], mpegts.Held(begun)...)
 		return
 	}
