@@ -132,6 +132,7 @@ var kinds = func() []Kind {
 		kind("prepare_failed", BlameInput, final, prepare, "The source could not be made ready for transcoding."),
 		kind("push_empty", BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),
 		kind("finish_failed", BlameInput, final, store, "A rendition's video and the source's audio could not be put together."),
+		kind("package_failed", BlameWeir, counted, store, "A rendition could not be packaged for players."),
 		kind("spool_unreadable", BlameHost, free, tools, "A file on the host's spool was not there."),
 		kind("tool_missing", BlameHost, free, tools, "A program that the host needs is not installed on it."),
 		kind("tool_killed", BlameHost, free, tools, "A program was killed on the host, most likely for want of memory."),
