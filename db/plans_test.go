@@ -38,6 +38,7 @@ func lists() map[string][]filters {
 			{}, {"state": "'pending'"}, {"state": "'delivered'"}, {"state": "'refused'"}, {"state": "'expired'"},
 			{"transcode_id": id}, {"tenant": "'tenant-1'"}, {"tenant": "'small'"}, {"tenant": "'tenant-1'", "state": "'refused'"},
 		},
+		"EventPrune": {{}}, // its inner page
 		"MistEventList": {
 			{}, {"transcode_id": id}, {"verdict": "'applied'"}, {"verdict": "'stale'"}, {"verdict": "'unmatched'"}, {"verdict": "'unreadable'"},
 			{"trigger": "'PUSH_END'"}, {"before_id": "1000"},

@@ -55,6 +55,12 @@ type message struct {
 	// Attempt counts the transcode's tries; 0: none has begun.
 	Attempt   int    `json:"attempt"`
 	ErrorCode string `json:"error_code,omitempty"`
+	// Stage, Speed and ETASeconds are in statuses alone: what is being done, in media
+	// seconds a second, and how long all will take still; the latter two where they are
+	// known.
+	Stage      Stage    `json:"stage,omitempty"`
+	Speed      *float64 `json:"speed,omitempty"`
+	ETASeconds *float64 `json:"eta_seconds,omitempty"`
 	// Warnings are in terminal messages alone.
 	Warnings []Warning `json:"warnings,omitempty"`
 

@@ -104,7 +104,12 @@ func specOf(source SourceFacts) videoSpec {
 // ProgressBody is the body of a status: how far a transcode is that has not ended, and
 // whose newest attempt has done this step last.
 func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
-	return subjectOf(t).message(statusOf(t, done)).body()
+	told := subjectOf(t).message(statusOf(t, done))
+	told.Stage = StageAt(t, done)
+	if p := ProgressOf(t); p != nil {
+		told.Speed, told.ETASeconds = p.Speed, p.ETA(time.Now())
+	}
+	return told.body()
 }
 
 // statusOf is the word for a transcode that has not ended.

@@ -102,6 +102,24 @@ type CallbackView struct {
 	LagSeconds float64
 }
 
+type Event struct {
+	ID          int64
+	TranscodeID uuid.UUID
+	Tenant      string
+	ExternalID  *string
+	Type        string
+	State       string
+	Run         int32
+	Attempt     int32
+	HostID      *string
+	Ratio       float64
+	Rendition   *string
+	Output      *string
+	ErrorCode   *string
+	ErrorStage  *string
+	CreatedAt   time.Time
+}
+
 type Host struct {
 	ID             string
 	BootID         uuid.UUID
@@ -210,4 +228,5 @@ type Transcode struct {
 	RunAt            time.Time
 	FreeTries        int32
 	TellingUntil     *time.Time
+	Progress         json.RawMessage
 }

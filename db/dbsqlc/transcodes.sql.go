@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeCancelParams struct {
@@ -72,6 +72,7 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
@@ -81,7 +82,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
  WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeClaimParams struct {
@@ -131,6 +132,7 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
@@ -140,7 +142,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeFailParams struct {
@@ -196,12 +198,13 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -243,12 +246,13 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -295,12 +299,13 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -344,12 +349,13 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -393,6 +399,7 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
@@ -431,7 +438,7 @@ VALUES (
     $7, $8, $9, $10, $11, $12,
     $13, $14)
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeInsertParams struct {
@@ -507,12 +514,13 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3)
@@ -593,6 +601,7 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.RunAt,
 			&i.FreeTries,
 			&i.TellingUntil,
+			&i.Progress,
 		); err != nil {
 			return nil, err
 		}
@@ -677,6 +686,54 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 	return items, nil
 }
 
+const transcodeListOnHosts = `-- name: TranscodeListOnHosts :many
+SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress FROM weir.transcodes t
+ WHERE t.host_id IS NOT NULL AND t.state IN ('placed', 'running', 'storing')
+`
+
+type TranscodeListOnHostsRow struct {
+	ID         uuid.UUID
+	Tenant     string
+	ExternalID *string
+	State      string
+	Run        int32
+	Attempt    int32
+	HostID     *string
+	Ratio      float64
+	Progress   json.RawMessage
+}
+
+// How far all are that some host has: what listeners are told between events.
+func (q *Queries) TranscodeListOnHosts(ctx context.Context, db DBTX) ([]TranscodeListOnHostsRow, error) {
+	rows, err := db.Query(ctx, transcodeListOnHosts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeListOnHostsRow{}
+	for rows.Next() {
+		var i TranscodeListOnHostsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.HostID,
+			&i.Ratio,
+			&i.Progress,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodeListStoring = `-- name: TranscodeListStoring :many
 SELECT id, attempt FROM weir.transcodes
  WHERE host_id = $1 AND state = 'storing' AND tenant = $2 AND id <> $3
@@ -745,6 +802,57 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 	for rows.Next() {
 		var i TranscodePlaceRow
 		if err := rows.Scan(&i.ID, &i.Attempt, &i.HostID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodePositions = `-- name: TranscodePositions :many
+WITH asked AS (
+    SELECT t.id, t.tenant FROM weir.transcodes t WHERE t.id = ANY($1::uuid[]) AND t.state = 'queued'
+), all_first AS (
+    SELECT f.id, row_number() OVER (ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT t.id, t.created_at FROM weir.transcodes t
+             WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+), own_first AS (
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT DISTINCT tenant FROM asked) o
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+)
+SELECT asked.id, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
+  FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id
+`
+
+type TranscodePositionsParams struct {
+	Ids      []uuid.UUID
+	PageSize int32
+}
+
+type TranscodePositionsRow struct {
+	ID         uuid.UUID
+	Own        int64
+	Everybodys int64
+}
+
+// Where these stand in the order that they are placed in, in their tenant's queue and in
+// everybody's: the first stands at 1. No more than the first page of each is counted, and
+// what stands behind it has 0.
+func (q *Queries) TranscodePositions(ctx context.Context, db DBTX, arg TranscodePositionsParams) ([]TranscodePositionsRow, error) {
+	rows, err := db.Query(ctx, transcodePositions, arg.Ids, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodePositionsRow{}
+	for rows.Next() {
+		var i TranscodePositionsRow
+		if err := rows.Scan(&i.ID, &i.Own, &i.Everybodys); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -858,7 +966,7 @@ UPDATE weir.transcodes
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeRequeueParams struct {
@@ -922,6 +1030,7 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
@@ -931,7 +1040,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeRetryParams struct {
@@ -979,6 +1088,7 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
@@ -1164,7 +1274,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
 `
 
 type TranscodeSucceedParams struct {
@@ -1211,18 +1321,20 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.RunAt,
 		&i.FreeTries,
 		&i.TellingUntil,
+		&i.Progress,
 	)
 	return i, err
 }
 
 const transcodeTell = `-- name: TranscodeTell :exec
 WITH told AS (
-  SELECT unnest($5::uuid[]) AS id, unnest($6::int[]) AS attempt, unnest($7::float8[]) AS ratio),
+  SELECT unnest($5::uuid[]) AS id, unnest($6::int[]) AS attempt, unnest($7::float8[]) AS ratio,
+         unnest($8::text[]) AS progress),
 mine AS MATERIALIZED (
-  SELECT t.id, told.attempt, told.ratio FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
+  SELECT t.id, told.attempt, told.ratio, told.progress FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
    WHERE t.state IN ('placed', 'running', 'storing') ORDER BY t.id FOR UPDATE OF t SKIP LOCKED),
 ratios AS (
-  UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
+  UPDATE weir.transcodes t SET ratio = mine.ratio, progress = mine.progress::jsonb FROM mine WHERE t.id = mine.id)
 UPDATE weir.renditions r SET pushed_ms = p.ms
   FROM mine JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS attempt,
                           unnest($3::text[]) AS name, unnest($4::bigint[]) AS ms) p
@@ -1238,6 +1350,7 @@ type TranscodeTellParams struct {
 	Transcodes []uuid.UUID
 	Attempts   []int32
 	Ratios     []float64
+	Progresses []string
 }
 
 // How far transcodes of a host and their renditions are, those whose lock is free: the
@@ -1251,6 +1364,7 @@ func (q *Queries) TranscodeTell(ctx context.Context, db DBTX, arg TranscodeTellP
 		arg.Transcodes,
 		arg.Attempts,
 		arg.Ratios,
+		arg.Progresses,
 	)
 	return err
 }

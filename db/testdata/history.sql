@@ -52,6 +52,9 @@ SELECT n, host, CASE WHEN n % 3 = 0 THEN 'PUSH_END' ELSE 'RECORDING_END' END, 's
        CASE WHEN n % 20 = 0 THEN 'unmatched' WHEN n % 500 = 1 THEN 'stale' ELSE 'applied' END, at
   FROM history WHERE state <> 'queued';
 
+INSERT INTO weir.events (transcode_id, tenant, type, state, run, attempt, ratio, created_at)
+SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'transcode.queued', 'queued', 1, 0, 0, at FROM history;
+
 INSERT INTO weir.river_job (id, state, kind, queue, args, attempted_by, attempted_at, finalized_at, scheduled_at)
 SELECT n, CASE WHEN n <= 199990 THEN 'completed' WHEN n <= 200000 THEN 'available' WHEN state = 'queued' THEN 'scheduled' ELSE 'running'
      END::weir.river_job_state,

@@ -74,11 +74,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	sized := false
 	fetched, err := h.Storage.Fetch(limited, location, h.sourcePath(s.name), storage.FetchOptions{
 		MaxBytes: h.SourceMax,
-		OnProgress: func(_, total int64) {
+		OnProgress: func(done, total int64) {
 			if !sized {
 				late.Reset(fetchLimit(total))
 			}
 			sized = true
+			part := float64(done) / float64(max(total, done, 1))
+			h.progress.note(s.name, part*jobs.ShareFetched, noted{jobs.StageFetch, done, total, jobs.UnitBytes}, 0, h.clock.now())
 		},
 	})
 	if refused := <-tried; refused != nil && ctx.Err() == nil {
