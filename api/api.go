@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"weir/api/view"
+	"weir/events"
 	"weir/jobs"
 )
 
@@ -24,6 +27,8 @@ const bearer = "bearer"
 type Config struct {
 	Transcodes *jobs.Transcodes
 	Tokens     *Tokens
+	// Events is run by the caller.
+	Events *events.Hub
 	// Ready asks every dependency, each named, how it is: nil for a good one. It
 	// has to end with its context.
 	Ready  func(ctx context.Context) map[string]error
@@ -41,8 +46,8 @@ type server struct {
 // New returns the API as a handler. It is safe for concurrent use; Serve gives it
 // the limits of a public server.
 func New(cfg *Config) (http.Handler, error) {
-	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Ready == nil || cfg.Logger == nil {
-		return nil, errors.New("api: Transcodes, Tokens, Ready and Logger must be set")
+	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Events == nil || cfg.Ready == nil || cfg.Logger == nil {
+		return nil, errors.New("api: Transcodes, Tokens, Events, Ready and Logger must be set")
 	}
 	s := &server{cfg: *cfg, mux: http.NewServeMux()}
 	s.huma = humago.New(s.mux, huma.Config{
@@ -111,6 +116,24 @@ func (s *server) routes() {
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 	}, s.cancel)
 
+	stream := s.streamed()
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "transcode-events", Method: http.MethodGet, Path: "/v1/transcodes/{id}/events", Tags: []string{"events"},
+		Summary: "Follow a transcode",
+		Description: "Server-Sent Events: all that has become of it, then what becomes of it, to its end, which the event `end` tells. " +
+			"The data of each but `end` and `bye` is an Event.",
+		Security: tenant, RejectUnknownQueryParameters: true, Responses: stream,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, s.transcodeEvents)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"events"},
+		Summary: "Follow all transcodes",
+		Description: "Server-Sent Events of the tenant's transcodes, with an operator's token of everybody's, from now on, or behind " +
+			"Last-Event-ID. The data of each but `bye` is an Event.",
+		Security: tenant, RejectUnknownQueryParameters: true, Responses: s.streamed(),
+		Errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, s.tenantEvents)
+
 	// Load balancers
 	huma.Register(s.huma, huma.Operation{
 		OperationID: "health", Method: http.MethodGet, Path: "/healthz", Tags: []string{"probes"},
@@ -129,6 +152,13 @@ func (s *server) routes() {
 func (s *server) answers(status int, text string) map[string]*huma.Response {
 	return map[string]*huma.Response{fmt.Sprint(status): {Description: text, Content: map[string]*huma.MediaType{
 		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(transcodeType, true, "")},
+	}}}
+}
+
+// streamed describes an answer that is a stream of Events.
+func (s *server) streamed() map[string]*huma.Response {
+	return map[string]*huma.Response{fmt.Sprint(http.StatusOK): {Description: "A stream of Events, each as event, id and data", Content: map[string]*huma.MediaType{
+		streamType: {Schema: s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[view.Event](), true, "")},
 	}}}
 }
 

@@ -11,7 +11,8 @@ import (
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	who := s.identify(r)
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callerKey{}, who), requestTimeout)
+	life := context.WithValue(r.Context(), callerKey{}, who)
+	ctx, cancel := context.WithTimeout(context.WithValue(life, lifeKey{}, life), requestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	answer := &recorder{ResponseWriter: w}
@@ -27,6 +28,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mux.ServeHTTP(answer, r)
+}
+
+type lifeKey struct{}
+
+// lifeOf is a request's context without the limit that one has for its work: a stream lives
+// as long as its connection.
+func lifeOf(ctx context.Context) context.Context {
+	life, ok := ctx.Value(lifeKey{}).(context.Context)
+	if !ok {
+		return ctx
+	}
+	return life
 }
 
 // caught answers for a handler that panicked, which is our own fault always.

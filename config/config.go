@@ -36,6 +36,7 @@ type Config struct {
 
 	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
 	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
+	KeepEvents           int `env:"WEIR_KEEP_EVENTS_DAYS" envDefault:"7" desc:"For how many days events are kept, for streams that go on behind one: no longer than transcodes; 0 keeps them for ever."`
 	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
 
 	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
@@ -233,6 +234,10 @@ func (c *Config) keepProblems() []error {
 	valid := func(days int) bool { return days >= 0 && days <= maxKeep }
 	check(valid(c.KeepTranscodes), "WEIR_KEEP_TRANSCODES_DAYS is %d: give 0 to %d", c.KeepTranscodes, maxKeep)
 	check(valid(c.KeepTriggers), "WEIR_KEEP_TRIGGERS_DAYS is %d: give 0 to %d", c.KeepTriggers, maxKeep)
+	check(valid(c.KeepEvents), "WEIR_KEEP_EVENTS_DAYS is %d: give 0 to %d", c.KeepEvents, maxKeep)
+	check(c.KeepTranscodes == 0 || c.KeepEvents > 0 && c.KeepEvents <= c.KeepTranscodes,
+		"WEIR_KEEP_EVENTS_DAYS is %d: give 1 to %d, as events are of no use without their transcodes (WEIR_KEEP_TRANSCODES_DAYS)",
+		c.KeepEvents, c.KeepTranscodes)
 	check(valid(c.KeepCallbackAttempts), "WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS is %d: give 0 to %d", c.KeepCallbackAttempts, maxKeep)
 	// Callback attempts go with their transcode, triggers by themselves.
 	check(c.KeepTranscodes == 0 || c.KeepTriggers > 0 && c.KeepTriggers <= c.KeepTranscodes,

@@ -64,7 +64,8 @@ SELECT w.id, w.attempt, w.host_id FROM waiting w
 -- everybody's: the first stands at 1. No more than the first page of each is counted, and
 -- what stands behind it has 0.
 WITH asked AS (
-    SELECT t.id, t.tenant FROM weir.transcodes t WHERE t.id = ANY(@ids::uuid[]) AND t.state = 'queued'
+    SELECT t.id, t.tenant, t.external_id, t.run, t.attempt, t.ratio FROM weir.transcodes t
+     WHERE t.id = ANY(@ids::uuid[]) AND t.state = 'queued'
 ), all_first AS (
     SELECT f.id, row_number() OVER (ORDER BY f.created_at, f.id) AS place
       FROM (SELECT t.id, t.created_at FROM weir.transcodes t
@@ -75,12 +76,13 @@ WITH asked AS (
      CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
              WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
 )
-SELECT asked.id, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
+SELECT asked.*, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
   FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id;
 
 -- name: TranscodeListOnHosts :many
 -- How far all are that some host has: what listeners are told between events.
-SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress FROM weir.transcodes t
+SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress, t.source_duration_ms, a.stage
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
  WHERE t.host_id IS NOT NULL AND t.state IN ('placed', 'running', 'storing');
 
 -- name: TranscodeWaits :one

@@ -22,6 +22,7 @@ import (
 	"weir/db"
 	"weir/dial"
 	"weir/engine"
+	"weir/events"
 	"weir/jobs"
 	"weir/jobs/control"
 	"weir/jobs/host"
@@ -271,9 +272,11 @@ func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on ne
 }
 
 func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
+	hub := events.New(d.pool, d.log)
+	group.Go(func() error { return hub.Run(ctx) })
 	handler, err := api.New(&api.Config{
 		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
-		Tokens:     d.tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+		Tokens:     d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
 	})
 	if err != nil {
 		return err
@@ -295,7 +298,7 @@ func (d *daemon) ready(ctx context.Context) map[string]error {
 }
 
 func (d *daemon) keep() control.Keep {
-	return control.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, CallbackAttempts: d.cfg.KeepCallbackAttempts}
+	return control.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, Events: d.cfg.KeepEvents, CallbackAttempts: d.cfg.KeepCallbackAttempts}
 }
 
 func logger(cfg *config.Config, w io.Writer) *slog.Logger {

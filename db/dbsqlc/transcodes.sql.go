@@ -687,20 +687,23 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 }
 
 const transcodeListOnHosts = `-- name: TranscodeListOnHosts :many
-SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress FROM weir.transcodes t
+SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress, t.source_duration_ms, a.stage
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
  WHERE t.host_id IS NOT NULL AND t.state IN ('placed', 'running', 'storing')
 `
 
 type TranscodeListOnHostsRow struct {
-	ID         uuid.UUID
-	Tenant     string
-	ExternalID *string
-	State      string
-	Run        int32
-	Attempt    int32
-	HostID     *string
-	Ratio      float64
-	Progress   json.RawMessage
+	ID               uuid.UUID
+	Tenant           string
+	ExternalID       *string
+	State            string
+	Run              int32
+	Attempt          int32
+	HostID           *string
+	Ratio            float64
+	Progress         json.RawMessage
+	SourceDurationMs *int64
+	Stage            string
 }
 
 // How far all are that some host has: what listeners are told between events.
@@ -723,6 +726,8 @@ func (q *Queries) TranscodeListOnHosts(ctx context.Context, db DBTX) ([]Transcod
 			&i.HostID,
 			&i.Ratio,
 			&i.Progress,
+			&i.SourceDurationMs,
+			&i.Stage,
 		); err != nil {
 			return nil, err
 		}
@@ -814,7 +819,8 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 
 const transcodePositions = `-- name: TranscodePositions :many
 WITH asked AS (
-    SELECT t.id, t.tenant FROM weir.transcodes t WHERE t.id = ANY($1::uuid[]) AND t.state = 'queued'
+    SELECT t.id, t.tenant, t.external_id, t.run, t.attempt, t.ratio FROM weir.transcodes t
+     WHERE t.id = ANY($1::uuid[]) AND t.state = 'queued'
 ), all_first AS (
     SELECT f.id, row_number() OVER (ORDER BY f.created_at, f.id) AS place
       FROM (SELECT t.id, t.created_at FROM weir.transcodes t
@@ -825,7 +831,7 @@ WITH asked AS (
      CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
              WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
 )
-SELECT asked.id, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
+SELECT asked.id, asked.tenant, asked.external_id, asked.run, asked.attempt, asked.ratio, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
   FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id
 `
 
@@ -836,6 +842,11 @@ type TranscodePositionsParams struct {
 
 type TranscodePositionsRow struct {
 	ID         uuid.UUID
+	Tenant     string
+	ExternalID *string
+	Run        int32
+	Attempt    int32
+	Ratio      float64
 	Own        int64
 	Everybodys int64
 }
@@ -852,7 +863,16 @@ func (q *Queries) TranscodePositions(ctx context.Context, db DBTX, arg Transcode
 	items := []TranscodePositionsRow{}
 	for rows.Next() {
 		var i TranscodePositionsRow
-		if err := rows.Scan(&i.ID, &i.Own, &i.Everybodys); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Run,
+			&i.Attempt,
+			&i.Ratio,
+			&i.Own,
+			&i.Everybodys,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
