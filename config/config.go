@@ -26,7 +26,7 @@ import (
 type Config struct {
 	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it. Settings of Postgres may stand in its query, as ?statement_timeout=5min."`
 	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
-	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
+	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas; weir-admin seal rotate makes them needless."`
 
 	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
 	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
