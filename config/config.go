@@ -34,6 +34,9 @@ type Config struct {
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
 	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
+	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
+	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
+
 	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
 	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
 	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
@@ -214,6 +217,8 @@ func (c *Config) problems() []error {
 	check(err == nil, "%w", err)
 	if c.Control {
 		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
+		check(c.APIRate >= 0, "WEIR_API_RATE is %d: give requests a second, or 0 for any number", c.APIRate)
+		check(c.APIFailedAuth >= 0, "WEIR_API_FAILED_AUTH is %d: give requests a minute, or 0 for any number", c.APIFailedAuth)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
 		problems = append(problems, c.keepProblems()...)
 	}
