@@ -23,7 +23,7 @@ const version = "1"
 // bearer is the security scheme's name in the OpenAPI document.
 const bearer = "bearer"
 
-// Config is what New needs; all but AllowHTTPSource must be set.
+// Config is what New needs: Transcodes, Tokens, Ready and Logger must be set.
 type Config struct {
 	Transcodes *jobs.Transcodes
 	Tokens     *Tokens
@@ -35,12 +35,18 @@ type Config struct {
 	Logger *slog.Logger
 	// AllowHTTPSource also takes sources over http://, without TLS.
 	AllowHTTPSource bool
+	// Rate is how many requests a second a token may send to this daemon, with bursts of
+	// twice as many; FailedAuth is how many a minute without a known token one address
+	// may. 0: any number.
+	Rate, FailedAuth int
 }
 
 type server struct {
 	cfg  Config
 	mux  *http.ServeMux
 	huma huma.API
+	// rates bound what callers ask.
+	rates *rates
 }
 
 // New returns the API as a handler. It is safe for concurrent use; Serve gives it
@@ -49,7 +55,7 @@ func New(cfg *Config) (http.Handler, error) {
 	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Events == nil || cfg.Ready == nil || cfg.Logger == nil {
 		return nil, errors.New("api: Transcodes, Tokens, Events, Ready and Logger must be set")
 	}
-	s := &server{cfg: *cfg, mux: http.NewServeMux()}
+	s := &server{cfg: *cfg, mux: http.NewServeMux(), rates: newRates(len(cfg.Tokens.list), cfg.Rate, cfg.FailedAuth)}
 	s.huma = humago.New(s.mux, huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
@@ -58,6 +64,7 @@ func New(cfg *Config) (http.Handler, error) {
 	})
 	s.huma.UseMiddleware(s.authorize, s.legible)
 	s.routes()
+	describeRates(s.huma.OpenAPI())
 	nullable(s.huma.OpenAPI())
 	if err := s.document(); err != nil {
 		return nil, err

@@ -10,15 +10,15 @@ import (
 // line, and leaves the rest to the routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	who := s.identify(r)
-	life := context.WithValue(r.Context(), callerKey{}, who)
+	who, token := s.identify(r)
+	life := context.WithValue(context.WithValue(r.Context(), callerKey{}, who), tokenKey{}, token)
 	ctx, cancel := context.WithTimeout(context.WithValue(life, lifeKey{}, life), requestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	answer := &recorder{ResponseWriter: w}
 	// The route and never the path, its query or a body: these are the caller's.
 	defer func() {
-		s.cfg.Logger.Info("request", "method", known(r.Method), "route", r.Pattern, "status", answer.status,
+		s.cfg.Logger.Info("request", "method", knownMethod(r.Method), "route", r.Pattern, "status", answer.status,
 			"duration", time.Since(began).Round(time.Microsecond), "tenant", string(who))
 	}()
 	defer s.caught(answer, r)
@@ -57,8 +57,8 @@ func (s *server) caught(w *recorder, r *http.Request) {
 	}
 }
 
-// known keeps made-up methods out of the log.
-func known(method string) string {
+// knownMethod keeps made-up methods out of the log.
+func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method

@@ -26,13 +26,16 @@ import (
 type Config struct {
 	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it. Settings of Postgres may stand in its query, as ?statement_timeout=5min."`
 	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
-	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
+	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas; weir-admin seal rotate makes them needless."`
 
 	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
 	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
 
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
 	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
+
+	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
+	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
 
 	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
 	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
@@ -215,6 +218,8 @@ func (c *Config) problems() []error {
 	check(err == nil, "%w", err)
 	if c.Control {
 		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
+		check(c.APIRate >= 0, "WEIR_API_RATE is %d: give requests a second, or 0 for any number", c.APIRate)
+		check(c.APIFailedAuth >= 0, "WEIR_API_FAILED_AUTH is %d: give requests a minute, or 0 for any number", c.APIFailedAuth)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
 		problems = append(problems, c.keepProblems()...)
 	}

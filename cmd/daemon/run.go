@@ -277,6 +277,7 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 	handler, err := api.New(&api.Config{
 		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
 		Tokens:     d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+		Rate: d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
 	})
 	if err != nil {
 		return err
