@@ -39,7 +39,7 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -51,6 +51,8 @@ build: $(BIN)/versitygw ## build everything into build/bin
 demo: setup build ## run the whole system on this machine and one request through it
 	@$(BIN)/demo
 
+# The tests of whole systems play what comes out in a browser.
+test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)

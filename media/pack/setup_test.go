@@ -203,11 +203,14 @@ func decoded(t *testing.T, track, path string, options ...string) []shownFrame {
 	var frames []shownFrame
 	for line := range strings.Lines(out) {
 		if !strings.HasPrefix(line, "#") {
-			require.Less(t, len(frames), len(times), "one packet, one frame")
-			frames = append(frames, shownFrame{at: times[len(frames)], hash: strings.TrimSpace(strings.Split(line, ",")[5])})
+			frames = append(frames, shownFrame{hash: strings.TrimSpace(strings.Split(line, ",")[5])})
 		}
 	}
-	require.Len(t, frames, len(times))
+	// What comes before a keyframe makes no frame.
+	require.LessOrEqual(t, len(frames), len(times))
+	for i := range frames {
+		frames[i].at = times[len(times)-len(frames)+i]
+	}
 	return frames
 }
 
