@@ -188,11 +188,11 @@ func (f *fragmenter) chunk(next int64) error {
 
 // begin begins a span of the track, which ends the one before.
 func (f *fragmenter) begin(from int64) {
-	spans := f.track.spans
-	if n := len(spans); n > 0 {
-		spans[n-1].to = from
+	n := len(f.track.spans)
+	if n > 0 {
+		f.track.spans[n-1].to = from
 	}
-	f.track.spans = append(spans, span{from: from, name: f.track.chunk(len(spans) + 1)})
+	f.track.spans = append(f.track.spans, span{from: from, name: f.track.chunk(n + 1)})
 }
 
 func (f *fragmenter) add(s sample, data ...[]byte) {
@@ -306,6 +306,10 @@ func fragmentSound(ctx context.Context, rung Rung, t *tracks, plan []span, dir s
 	zero, next, at := t.zero(), int64(0), 0
 	const zeroSeconds = zeroAt / clock
 	err := each(ctx, rung.File, t.sound, func(p *pes) error {
+		frames := slices.Collect(adtsFrames(p.data))
+		if len(frames) == 0 {
+			return nil
+		}
 		now := (p.pts-zero)*hertz/clock + zeroSeconds*hertz
 		// Timestamps are rounded; frames follow each other where they nearly do.
 		const near = 500 // parts of a second
@@ -323,7 +327,7 @@ func fragmentSound(ctx context.Context, rung Rung, t *tracks, plan []span, dir s
 			}
 			out.begin(now)
 		}
-		for frame := range adtsFrames(p.data) {
+		for _, frame := range frames {
 			out.add(sample{at: now}, frame)
 			now += adtsSamples
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestHLS(t *testing.T) {
 			list, err := Packer{}.HLS(t.Context(), rung, dir, 2*time.Second)
 			require.NoError(t, err)
 			require.Equal(t, "index.m3u8", list.File)
-			require.Equal(t, append(list.Segments[:len(list.Segments):len(list.Segments)], list.File), list.Files())
+			require.Equal(t, append(slices.Clip(list.Segments), list.File), list.Files())
 
 			var whole []byte
 			for i, name := range list.Segments {

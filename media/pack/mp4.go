@@ -43,7 +43,7 @@ func (p Packer) mp4(ctx context.Context, rung Rung, file string) (Packed, error)
 	if t.sound != 0 {
 		args = append(args, "-map", "0:a:0", "-bsf:a", "aac_adtstoasc")
 	}
-	args = append(args, "-avoid_negative_ts", "disabled", "-video_track_timescale", fmt.Sprint(clock),
+	args = append(args, "-avoid_negative_ts", "disabled", "-video_track_timescale", fmt.Sprint(clock), "-movie_timescale", fmt.Sprint(clock),
 		"-movflags", "+faststart", "-f", "mp4", "file:"+part)
 	if err := p.tools().Run(ctx, nil, nil, args...); err != nil {
 		return Packed{}, err

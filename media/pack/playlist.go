@@ -30,8 +30,6 @@ type span struct {
 	bytes    int64
 }
 
-func (s span) seconds() float64 { return float64(s.to-s.from) / clock }
-
 // mediaVersion is HLS's: fractions of seconds need 3, EXT-X-MAP in a list of whole segments 6.
 const mediaVersion = 6
 

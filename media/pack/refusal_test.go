@@ -16,7 +16,7 @@ import (
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	make := func(name, args string) string {
+	file := func(name, args string) string {
 		path := filepath.Join(dir, name)
 		_, err := run(t.Context(), "ffmpeg", "-nostdin -loglevel error "+args, path)
 		require.NoError(t, err)
@@ -26,11 +26,11 @@ func TestRefusals(t *testing.T) {
 	empty := filepath.Join(dir, "empty.ts")
 	require.NoError(t, os.WriteFile(empty, nil, 0o644))
 	for name, want := range map[string]struct{ path, says string }{
-		"mp2 sound":  {make("mp2.ts", short+beside+"1 -c:v libx264 -c:a mp2"), "at most one of AAC"},
-		"two sounds": {make("two.ts", short+beside+"1"+beside+"1 -map 0 -map 1 -map 2 -c:v libx264 -c:a aac"), "at most one of AAC"},
-		"mpeg-2":     {make("mpeg2.ts", short+" -c:v mpeg2video"), "one of H264"},
-		"sound only": {make("sound.ts", beside+"1 -c:a aac"), "no H264 track"},
-		"no ts":      {make("no.mp4", short+" -c:v libx264"), "no MPEG-TS"},
+		"mp2 sound":  {file("mp2.ts", short+beside+"1 -c:v libx264 -c:a mp2"), "at most one of AAC"},
+		"two sounds": {file("two.ts", short+beside+"1"+beside+"1 -map 0 -map 1 -map 2 -c:v libx264 -c:a aac"), "at most one of AAC"},
+		"mpeg-2":     {file("mpeg2.ts", short+" -c:v mpeg2video"), "one of H264"},
+		"sound only": {file("sound.ts", beside+"1 -c:a aac"), "no H264 track"},
+		"no ts":      {file("no.mp4", short+" -c:v libx264"), "no MPEG-TS"},
 		"empty":      {empty, "no MPEG-TS"},
 		"missing":    {filepath.Join(dir, "missing.ts"), "cannot be read"},
 	} {

@@ -28,7 +28,7 @@ func TestThumbnails(t *testing.T) {
 			list, err := Packer{}.HLS(t.Context(), rung, t.TempDir(), 2*time.Second)
 			require.NoError(t, err)
 			require.Len(t, thumbs.Pictures, len(list.Segments))
-			require.Equal(t, append(thumbs.Pictures[:len(thumbs.Pictures):len(thumbs.Pictures)], "thumbnails.vtt"), thumbs.Files())
+			require.Equal(t, append(slices.Clip(thumbs.Pictures), "thumbnails.vtt"), thumbs.Files())
 
 			data, err := os.ReadFile(filepath.Join(dir, thumbs.File))
 			require.NoError(t, err)

@@ -115,8 +115,8 @@ func (t *tracks) program(ctx context.Context, file *os.File) error {
 
 // times finds keyframes, ends and what decoders have to know.
 func (t *tracks) times(ctx context.Context, file io.Reader, fps float64) error {
-	var last, before int64 // the two latest pictures shown
-	var first, sound pes   // the first keyframe; the sound at hand
+	var last int64       // of the pictures that are shown
+	var first, sound pes // the first keyframe; the sound at hand
 	err := mpegts.Each(ctx, file, func(_ int64, p []byte) error {
 		switch mpegts.PID(p) {
 		case t.video:
@@ -130,7 +130,7 @@ func (t *tracks) times(ctx context.Context, file io.Reader, fps float64) error {
 					return nil
 				}
 				t.frames++
-				last, before = max(last, pts), max(before, min(last, pts))
+				last = max(last, pts)
 			}
 			if len(t.keys) > 0 && t.frames == 1 {
 				first.add(p)
@@ -147,11 +147,11 @@ func (t *tracks) times(ctx context.Context, file io.Reader, fps float64) error {
 		return err
 	}
 	t.heard(&sound)
-	return t.conclude(first.data, last, before, fps)
+	return t.conclude(first.data, last, fps)
 }
 
 // conclude makes of what was read what has to be known.
-func (t *tracks) conclude(first []byte, last, before int64, fps float64) error {
+func (t *tracks) conclude(first []byte, last int64, fps float64) error {
 	if len(t.keys) == 0 {
 		return refusal("its file has no keyframe")
 	}
