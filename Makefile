@@ -131,7 +131,7 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 .PHONY: ci
-ci: ## all that CI checks: lint, verify, tests with -race, a short chaos run, the demo
+ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
 	@tools/ci.sh
 
 # Pinned programs, each built from a module of its own so that the product's go.mod stays clean.
