@@ -16,6 +16,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	r = r.WithContext(ctx)
 	answer := &recorder{ResponseWriter: w}
+	// What an answer holds is a tenant's, and is what it says it is.
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	// The route and never the path, its query or a body: these are the caller's.
 	defer func() {
 		s.cfg.Logger.Info("request", "method", knownMethod(r.Method), "route", r.Pattern, "status", answer.status,

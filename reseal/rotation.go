@@ -39,7 +39,7 @@ func (r *Rotation) Count(ctx context.Context) ([]State, error) {
 		s := State{Column: column}
 		err := r.pass(ctx, column, func(row *dbsqlc.SealedPageRow) error {
 			s.Left++
-			if _, err := r.Sealer.Open(row.Value, column.Context(row.Key)); err != nil {
+			if _, is := r.open(column, row); !is {
 				s.Unreadable++
 			}
 			return nil
@@ -75,8 +75,8 @@ func (r *Rotation) column(ctx context.Context, s *State, tell func(State)) error
 		var found, unreadable, resealed int64
 		err := r.pass(ctx, s.Column, func(row *dbsqlc.SealedPageRow) error {
 			found++
-			text, err := r.Sealer.Open(row.Value, s.Column.Context(row.Key))
-			if err != nil {
+			text, is := r.open(s.Column, row)
+			if !is {
 				unreadable++ // the values that can be opened must not wait for it
 				return nil
 			}
@@ -104,6 +104,12 @@ func (r *Rotation) column(ctx context.Context, s *State, tell func(State)) error
 	}
 	tell(*s)
 	return nil
+}
+
+// open opens a value, where one of the keys is its.
+func (r *Rotation) open(column Column, row *dbsqlc.SealedPageRow) (text []byte, is bool) {
+	text, err := r.Sealer.Open(row.Value, column.Context(row.Key))
+	return text, err == nil
 }
 
 // pass calls each with every value of a column that is not sealed under the newest key,
