@@ -192,7 +192,7 @@ func TestEventsOfATranscode(t *testing.T) {
 	require.Equal(t, []string{"rendition.ready", "transcode.succeeded", "end"}, l.types(t, 3))
 	l.over(t)
 	var last string
-	for _, line := range strings.Split(l.text.String(), "\n") {
+	for line := range strings.SplitSeq(l.text.String(), "\n") {
 		if id, is := strings.CutPrefix(line, "id: "); is {
 			last = id
 		}

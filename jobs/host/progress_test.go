@@ -1,6 +1,10 @@
 package host
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,4 +112,44 @@ func TestProgressOfFilesThatAreSent(t *testing.T) {
 	all.renditions[2].State = jobs.RenditionPushing
 	p.send(early, all, "a", 300, now)
 	require.Equal(t, jobs.StageTranscode, p.attempts[early].now.stage)
+}
+
+// Recorded runs of a minute of 720p, noted as their supervisors and stores did: the end that
+// is told every five seconds from a third of the way on is right to a tenth of the whole. In
+// the other run others took the machine away at a third; it is so from the half on.
+func TestProgressOfRecordedRuns(t *testing.T) {
+	t.Parallel()
+	const most = 0.1
+	for name, from := range map[string]float64{"steady": 1.0 / 3, "slowing": 1.0 / 2} {
+		text, err := os.ReadFile(filepath.Join("testdata", "runs", name+".txt"))
+		require.NoError(t, err)
+		type line struct {
+			at float64
+			is noted
+		}
+		var lines []line
+		for each := range strings.Lines(string(text)) {
+			var l line
+			_, err := fmt.Sscan(each, &l.at, &l.is.stage, &l.is.done, &l.is.of)
+			require.NoError(t, err)
+			l.is.unit = map[bool]string{true: jobs.UnitBytes, false: jobs.UnitMS}[l.is.stage == jobs.StageFetch || l.is.stage == jobs.StageStore]
+			lines = append(lines, l)
+		}
+		p, of, whole := &progress{past: dbsqlc.AttemptPaceRow{SecondPushed: 0.05}}, engine.Name{Transcode: uuid.New(), Attempt: 1}, lines[len(lines)-1].at
+		begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		tells, next := 0, from*whole
+		for _, l := range lines {
+			now := begin.Add(time.Duration(l.at * float64(time.Second)))
+			p.note(of, 0, l.is, time.Minute, now)
+			if l.at < next {
+				continue
+			}
+			next += tellEvery.Seconds()
+			told := p.attempts[of].tell(of, &p.past, now)
+			require.NotNil(t, told.EndsAt, "%s at %.0f s", name, l.at)
+			require.InDelta(t, whole, told.EndsAt.Sub(begin).Seconds(), most*whole, "%s at %.0f of %.0f s", name, l.at, whole)
+			tells++
+		}
+		require.Greater(t, tells, 5, name)
+	}
 }

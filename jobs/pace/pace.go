@@ -3,6 +3,7 @@
 package pace
 
 import (
+	"slices"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func Of(samples Samples, whole float64, now time.Time) (e Estimate, known bool) 
 	}
 	last := samples[len(samples)-1]
 	if now.Sub(last.At) > late*samples.gap() { // nothing since then is news too
-		samples = append(samples[:len(samples):len(samples)], Sample{At: now, Done: last.Done})
+		samples = append(slices.Clip(samples), Sample{At: now, Done: last.Done})
 	}
 	window := samples[samples.from(now):]
 	if len(window) < samplesLeast || now.Sub(window[0].At) < windowLeast {

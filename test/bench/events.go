@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,10 +97,10 @@ func (b *bench) listened(ctx context.Context) error {
 				heard.Add(1)
 				return true
 			})
-			if groupCtx.Err() != nil {
-				return nil
+			if groupCtx.Err() == nil {
+				return errors.Join(err, errors.New("a stream has ended"))
 			}
-			return errors.Join(err, errors.New("a stream has ended"))
+			return groupCtx.Err()
 		})
 	}
 	if _, err := share(listenBefore); err != nil {
@@ -159,7 +160,8 @@ func tellAll(ctx context.Context, db *pgx.Conn, ids []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := db.Exec(ctx, "UPDATE weir.transcodes SET ratio = LEAST(ratio + 0.0001, 1), progress = $2 WHERE id = ANY($1::uuid[])", ids, string(p)); err != nil {
+		// One that is cut off would take the connection with it.
+		if _, err := db.Exec(context.WithoutCancel(ctx), "UPDATE weir.transcodes SET ratio = LEAST(ratio + 0.0001, 1), progress = $2 WHERE id = ANY($1::uuid[])", ids, string(p)); err != nil {
 			return fmt.Errorf("tell progress: %w", err)
 		}
 		select {
@@ -177,7 +179,7 @@ func (b *bench) processorTime() (time.Duration, error) {
 		return 0, fmt.Errorf("read the daemon's processor time: %w", err)
 	}
 	const user, system = 11, 12 // behind the name: proc_pid_stat(5)
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	var sum int64
 	for _, i := range []int{user, system} {
 		n, err := strconv.ParseInt(fields[i], 10, 64)
@@ -262,10 +264,10 @@ func (b *bench) follow(ctx context.Context, name, source string) (ends []told, w
 			}
 			return p.Type != "transcode.succeeded"
 		})
-		if following.Err() != nil {
-			return nil
+		if following.Err() == nil {
+			return err
 		}
-		return err
+		return nil //nolint:nilerr // it was stopped
 	})
 	t, err := b.transcode(ctx, name, source, ladder())
 	stop()

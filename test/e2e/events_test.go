@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,8 +43,8 @@ func TestEventsOfARun(t *testing.T) {
 		require.GreaterOrEqual(t, data.Transcode.Ratio, ratio)
 		last, ratio = n, data.Transcode.Ratio
 		types = append(types, e.Type)
-		if data.Rendition != "" {
-			types[len(types)-1] += " " + data.Rendition
+		if name, _, _ := strings.Cut(data.Rendition, "-"); name != "" {
+			types[len(types)-1] += " " + name
 		}
 		return true
 	}))
