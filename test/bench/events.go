@@ -267,7 +267,7 @@ func (b *bench) follow(ctx context.Context, name, source string) (ends []told, w
 		if following.Err() == nil {
 			return err
 		}
-		return nil //nolint:nilerr // it was stopped
+		return nil
 	})
 	t, err := b.transcode(ctx, name, source, ladder())
 	stop()
