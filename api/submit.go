@@ -53,6 +53,7 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		return nil, refuse(errs)
 	}
 	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormV1, canonical
+	wanted.Priority = submission.Priority
 	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)

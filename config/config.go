@@ -34,6 +34,8 @@ type Config struct {
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
 	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
+	UrgentPercent int `env:"WEIR_URGENT_SLOTS_PERCENT" envDefault:"0" desc:"Of all hosts' slots so many percent stay for transcodes of priority 0 to 2 (0 to 50); the same on all daemons."`
+
 	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
 	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
 	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
@@ -92,6 +94,8 @@ const (
 	maxStores = 100
 	// maxKeep is ten years: more is for ever.
 	maxKeep = 3650
+	// maxUrgent leaves as much to those who can wait.
+	maxUrgent = 50
 )
 
 // foreign are variables with our prefix that other programs of the project read.
@@ -215,6 +219,7 @@ func (c *Config) problems() []error {
 	if c.Control {
 		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
+		check(c.UrgentPercent >= 0 && c.UrgentPercent <= maxUrgent, "WEIR_URGENT_SLOTS_PERCENT is %d: give 0 to %d", c.UrgentPercent, maxUrgent)
 		problems = append(problems, c.keepProblems()...)
 	}
 	if c.Worker {

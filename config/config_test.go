@@ -68,6 +68,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"keeping a negative time", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "-1"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is -1"}},
 		{"triggers of nothing", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 7: give 1 to 3"}},
 		{"triggers for ever", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "0"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 0: give 1 to 90"}},
+		{"more urgent than not", map[string]string{"WEIR_URGENT_SLOTS_PERCENT": "51"}, []string{"WEIR_URGENT_SLOTS_PERCENT is 51: give 0 to 50"}},
 		{"several at once", map[string]string{"WEIR_LOG_LEVEL": "loud", "WEIR_LOG_FORMAT": "xml"}, []string{"WEIR_LOG_LEVEL", "WEIR_LOG_FORMAT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -121,7 +121,10 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		AttemptsLeft: maxAttempts,
+		AttemptsLeft: maxAttempts, Priority: DefaultPriority,
+	}
+	if req.Priority != nil {
+		params.Priority = int16(*req.Priority)
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID

@@ -126,7 +126,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
-	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log}
+	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
 	hosts := host.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
