@@ -87,10 +87,9 @@ SELECT q.id, q.attempt, q.host_id, q.priority, q.place::timestamptz AS place,
   ) q
  ORDER BY may.tenant, q.place, q.id;
 
--- name: TranscodeSetPriority :one
--- No row: it waits no more.
-UPDATE weir.transcodes SET priority = @priority WHERE id = @id AND state = 'queued'
-RETURNING *;
+-- name: TranscodeSetPriority :exec
+UPDATE weir.transcodes SET priority = @priority
+ WHERE id = @id AND state IN ('queued', 'placed', 'running', 'storing');
 
 -- name: TranscodeCountQueued :one
 -- How many of a tenant's wait; counting ends at a number.
@@ -98,8 +97,8 @@ SELECT count(*) FROM (
     SELECT FROM weir.transcodes WHERE tenant = @tenant AND state = 'queued' LIMIT @page_size) q;
 
 -- name: TranscodePositions :many
--- Where these stand in the order that they are placed in, in their tenant's queue and in
--- everybody's: the first stands at 1. No more than the first page of each is counted, and
+-- Where these stand: in their tenant's queue in the order that it is placed in, among
+-- everybody's by when they came, as tenants take turns. The first stands at 1. No more than the first page of each is counted, and
 -- what stands behind it has 0.
 WITH asked AS (
     SELECT t.id, t.tenant FROM weir.transcodes t WHERE t.id = ANY(@ids::uuid[]) AND t.state = 'queued'
@@ -108,10 +107,10 @@ WITH asked AS (
       FROM (SELECT t.id, t.created_at FROM weir.transcodes t
              WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
 ), own_first AS (
-    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.turn, f.id) AS place
       FROM (SELECT DISTINCT tenant FROM asked) o
-     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
-             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, weir.turn_of(t.created_at, t.priority) AS turn FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT @page_size) f
 )
 SELECT asked.id, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
   FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id;

@@ -203,6 +203,21 @@ type Rendition struct {
 	ErrorDetail    *string
 }
 
+type Store struct {
+	Tenant     string
+	Name       string
+	Endpoint   string
+	Region     string
+	PathStyle  bool
+	KeysSealed []byte
+	Allowed    []string
+	MayRead    bool
+	MayWrite   bool
+	SetBy      string
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
 type Tenant struct {
 	Name         string
 	Weight       int32

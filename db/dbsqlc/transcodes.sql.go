@@ -849,10 +849,10 @@ WITH asked AS (
       FROM (SELECT t.id, t.created_at FROM weir.transcodes t
              WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
 ), own_first AS (
-    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.turn, f.id) AS place
       FROM (SELECT DISTINCT tenant FROM asked) o
-     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
-             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, weir.turn_of(t.created_at, t.priority) AS turn FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT $2) f
 )
 SELECT asked.id, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
   FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id
@@ -869,8 +869,8 @@ type TranscodePositionsRow struct {
 	Everybodys int64
 }
 
-// Where these stand in the order that they are placed in, in their tenant's queue and in
-// everybody's: the first stands at 1. No more than the first page of each is counted, and
+// Where these stand: in their tenant's queue in the order that it is placed in, among
+// everybody's by when they came, as tenants take turns. The first stands at 1. No more than the first page of each is counted, and
 // what stands behind it has 0.
 func (q *Queries) TranscodePositions(ctx context.Context, db DBTX, arg TranscodePositionsParams) ([]TranscodePositionsRow, error) {
 	rows, err := db.Query(ctx, transcodePositions, arg.Ids, arg.PageSize)
@@ -1188,9 +1188,9 @@ func (q *Queries) TranscodeRunSeconds(ctx context.Context, db DBTX, id uuid.UUID
 	return column_1, err
 }
 
-const transcodeSetPriority = `-- name: TranscodeSetPriority :one
-UPDATE weir.transcodes SET priority = $1 WHERE id = $2 AND state = 'queued'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
+const transcodeSetPriority = `-- name: TranscodeSetPriority :exec
+UPDATE weir.transcodes SET priority = $1
+ WHERE id = $2 AND state IN ('queued', 'placed', 'running', 'storing')
 `
 
 type TranscodeSetPriorityParams struct {
@@ -1198,50 +1198,9 @@ type TranscodeSetPriorityParams struct {
 	ID       uuid.UUID
 }
 
-// No row: it waits no more.
-func (q *Queries) TranscodeSetPriority(ctx context.Context, db DBTX, arg TranscodeSetPriorityParams) (Transcode, error) {
-	row := db.QueryRow(ctx, transcodeSetPriority, arg.Priority, arg.ID)
-	var i Transcode
-	err := row.Scan(
-		&i.ID,
-		&i.Tenant,
-		&i.ExternalID,
-		&i.Form,
-		&i.Request,
-		&i.RequestDigest,
-		&i.SourceURL,
-		&i.SourceSealed,
-		&i.OutputURL,
-		&i.OutputSealed,
-		&i.CallbackURL,
-		&i.CallbackSealed,
-		&i.LivepeerSealed,
-		&i.State,
-		&i.Run,
-		&i.Attempt,
-		&i.AttemptsLeft,
-		&i.HostID,
-		&i.NotBefore,
-		&i.Source,
-		&i.SourceDurationMs,
-		&i.Ratio,
-		&i.StatusSentAt,
-		&i.ErrorCode,
-		&i.ErrorStage,
-		&i.ErrorMessage,
-		&i.CreatedAt,
-		&i.PlacedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.UpdatedAt,
-		&i.Warnings,
-		&i.RunAt,
-		&i.FreeTries,
-		&i.TellingUntil,
-		&i.Progress,
-		&i.Priority,
-	)
-	return i, err
+func (q *Queries) TranscodeSetPriority(ctx context.Context, db DBTX, arg TranscodeSetPriorityParams) error {
+	_, err := db.Exec(ctx, transcodeSetPriority, arg.Priority, arg.ID)
+	return err
 }
 
 const transcodeSetRatio = `-- name: TranscodeSetRatio :exec

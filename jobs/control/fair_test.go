@@ -292,4 +292,3 @@ func TestPlaceBacklog(t *testing.T) {
 	}
 	require.Fail(t, "the queue was not read")
 }
-
