@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"weir/jobs"
+	"weir/tenants"
 )
 
 // version of the API's description; a number of its own, apart from Weir's.
@@ -33,9 +34,11 @@ type Config struct {
 }
 
 type server struct {
-	cfg  Config
-	mux  *http.ServeMux
-	huma huma.API
+	cfg Config
+	// stores are where s3:// leads.
+	stores *tenants.Stores
+	mux    *http.ServeMux
+	huma   huma.API
 }
 
 // New returns the API as a handler. It is safe for concurrent use; Serve gives it
@@ -44,7 +47,10 @@ func New(cfg *Config) (http.Handler, error) {
 	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Ready == nil || cfg.Logger == nil {
 		return nil, errors.New("api: Transcodes, Tokens, Ready and Logger must be set")
 	}
-	s := &server{cfg: *cfg, mux: http.NewServeMux()}
+	s := &server{cfg: *cfg, mux: http.NewServeMux(), stores: &tenants.Stores{}}
+	if cfg.Transcodes != nil {
+		s.stores.DB = cfg.Transcodes.DB
+	}
 	s.huma = humago.New(s.mux, huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},

@@ -13,7 +13,7 @@ import (
 // Submission is the body of POST /v1/transcodes.
 type Submission struct {
 	ExternalID  string    `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
-	Source      Place     `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
+	Source      Place     `json:"source" doc:"The video: s3://bucket/key in a store of the tenant, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
 	Output      Place     `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
 	CallbackURL SecretURL `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
 	Profiles    []Profile `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`

@@ -57,13 +57,8 @@ type Config struct {
 	LivepeerAPIs  []string      `env:"WEIR_LIVEPEER_APIS" envSeparator:"," envDefault:"https://livepeer.studio/api,https://livepeer.com/api,https://livepeer.live/api,https://livepeer.monster/api" desc:"Livepeer APIs that requests may name, beside WEIR_LIVEPEER_API and those at literal addresses of WEIR_ALLOWED_NETWORKS, separated by commas. They are trusted with this host's network, see docs/security.md."`
 	LivepeerToken secret.Secret `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
-	S3Endpoint      string        `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
-	S3Region        string        `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
-	S3AccessKey     string        `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
-	S3SecretKey     secret.Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
-	S3PathStyle     bool          `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
-	SourceHTTP      bool          `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
-	AllowedNetworks []string      `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
+	SourceHTTP      bool     `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	AllowedNetworks []string `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
 
 	CallbackSecret secret.Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
 

@@ -84,11 +84,11 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load(environ(map[string]string{"WEIR_S3_SECRET_KEY": "hush-hush", "WEIR_DATABASE_URL": "postgres://u:hush-hush@h/d"}))
+	cfg, err := config.Load(environ(map[string]string{"WEIR_CALLBACK_SECRET": "hush-hush", "WEIR_DATABASE_URL": "postgres://u:hush-hush@h/d"}))
 	require.NoError(t, err)
 	text, err := json.Marshal(cfg)
 	require.NoError(t, err)
-	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s", cfg, *cfg, *cfg, cfg.S3SecretKey), string(text)} {
+	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s", cfg, *cfg, *cfg, cfg.CallbackSecret), string(text)} {
 		require.NotContains(t, printed, "hush-hush")
 	}
 	_, err = config.Load(environ(map[string]string{"WEIR_DATABASE_MAX_CONNS": "hush-hush"}))

@@ -551,6 +551,27 @@ CREATE TABLE weir.schema_migrations (
     dirty boolean NOT NULL
 );
 
+-- Name: stores; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.stores (
+    tenant text NOT NULL,
+    name text NOT NULL,
+    endpoint text NOT NULL,
+    region text NOT NULL,
+    path_style boolean NOT NULL,
+    keys_sealed bytea,
+    allowed text[] NOT NULL,
+    may_read boolean NOT NULL,
+    may_write boolean NOT NULL,
+    set_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT stores_allowed_check CHECK ((cardinality(allowed) >= 1)),
+    CONSTRAINT stores_check CHECK ((may_read OR may_write)),
+    CONSTRAINT stores_name_check CHECK ((name ~ '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$'::text)),
+    CONSTRAINT stores_tenant_check CHECK ((tenant <> ''::text))
+);
+
 -- Name: tenants; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.tenants (
@@ -1249,6 +1270,11 @@ ALTER TABLE ONLY weir.schema_compat
 
 ALTER TABLE ONLY weir.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+-- Name: stores stores_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.stores
+    ADD CONSTRAINT stores_pkey PRIMARY KEY (tenant, name);
 
 -- Name: tenants tenants_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 

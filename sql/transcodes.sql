@@ -238,10 +238,10 @@ RETURNING *;
 SELECT EXTRACT(epoch FROM now() - run_at)::float8 FROM weir.transcodes WHERE id = @id;
 
 -- name: TranscodeStatusDue :many
--- Whose statuses are due: of each receiver those that have waited longest, but for
--- receivers that are still being told.
+-- Whose statuses are due: of each receiver of a tenant those that have waited longest, but
+-- for receivers that are still being told. Two tenants' on one server are two.
 WITH due AS (
-    SELECT t.id, t.status_sent_at, COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
       FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))

@@ -193,3 +193,16 @@ func (ts *Tenants) ResumeQueue(ctx context.Context) error {
 	}
 	return nil
 }
+
+// SpoolPercent is how much of a host's spool a tenant's files may hold that wait for their
+// storage.
+func SpoolPercent(ctx context.Context, on dbsqlc.DBTX, name string) (int64, error) {
+	row, err := dbsqlc.New().TenantGet(ctx, on, name)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("read tenant %s: %w", name, err)
+	}
+	if row.SpoolPercent != nil {
+		return int64(*row.SpoolPercent), nil
+	}
+	return DefaultSpoolPercent, nil
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func (p *pause) String() string {
 
 func (a *admin) tenants() *cobra.Command {
 	return group("tenants", "What each tenant may have of the fleet",
-		a.tenantsList(), a.tenantsShow(), a.tenantsSet(), a.tenantsPause(), a.tenantsResume())
+		a.tenantsList(), a.tenantsShow(), a.tenantsSet(), a.tenantsPause(), a.tenantsResume(), a.stores())
 }
 
 func (a *admin) openTenants(ctx context.Context) (*tenants.Tenants, error) {
@@ -230,12 +231,5 @@ func reasoned(c *cobra.Command, reason *string) *cobra.Command {
 
 // who gives the order: the person behind sudo, where there is one.
 func (a *admin) who() string {
-	for _, name := range []string{"SUDO_USER=", "USER=", "LOGNAME="} {
-		for _, variable := range a.environ {
-			if value, found := strings.CutPrefix(variable, name); found && value != "" {
-				return value
-			}
-		}
-	}
-	return "somebody"
+	return cmp.Or(a.variable("SUDO_USER"), a.variable("USER"), a.variable("LOGNAME"), "somebody")
 }

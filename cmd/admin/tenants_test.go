@@ -1,12 +1,18 @@
 package main
 
 import (
+	"encoding/base64"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"weir/api/view"
 	"weir/jobs/jobstest"
+	"weir/secret"
 )
 
 func TestTenants(t *testing.T) {
@@ -79,4 +85,34 @@ func TestTenants(t *testing.T) {
 		require.Equal(t, test.code, r.code, "%v: %s", test.args, r.stderr)
 		require.Contains(t, r.stderr, test.says)
 	}
+}
+
+// The examples of docs/tenants.md work as they stand there.
+func TestTenantsGuide(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	text, err := os.ReadFile("../../docs/tenants.md")
+	require.NoError(t, err)
+	bin := t.TempDir()
+	program, err := os.Executable()
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(program, filepath.Join(bin, "weir-admin")))
+	key := secret.Key{1}
+	blocks := strings.Split(string(text), "```sh\n")[1:]
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		script, _, closed := strings.Cut(block, "```")
+		require.True(t, closed)
+		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+		shell.Env = []string{
+			"PATH=" + bin + ":" + os.Getenv("PATH"), asProgram + "=1", databaseEnv + "=" + b.url, "SECRET_KEY=planted",
+			secretKeyEnv + "=" + base64.StdEncoding.EncodeToString(key[:]),
+		}
+		out, err := shell.CombinedOutput()
+		require.NoError(t, err, "%s: %s", script, out)
+	}
+	var shown tenantShown
+	b.decode(t, &shown, "tenants", "show", "studio")
+	require.EqualValues(t, 5000, shown.QueuedMost)
+	require.Nil(t, shown.Paused)
 }

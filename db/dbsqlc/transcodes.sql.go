@@ -1323,7 +1323,7 @@ func (q *Queries) TranscodeStart(ctx context.Context, db DBTX, arg TranscodeStar
 
 const transcodeStatusDue = `-- name: TranscodeStatusDue :many
 WITH due AS (
-    SELECT t.id, t.status_sent_at, COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
       FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $2::float8))
@@ -1346,8 +1346,8 @@ type TranscodeStatusDueRow struct {
 	Receiver string
 }
 
-// Whose statuses are due: of each receiver those that have waited longest, but for
-// receivers that are still being told.
+// Whose statuses are due: of each receiver of a tenant those that have waited longest, but
+// for receivers that are still being told. Two tenants' on one server are two.
 func (q *Queries) TranscodeStatusDue(ctx context.Context, db DBTX, arg TranscodeStatusDueParams) ([]TranscodeStatusDueRow, error) {
 	rows, err := db.Query(ctx, transcodeStatusDue, arg.PageSize, arg.AfterSeconds, arg.Busy)
 	if err != nil {
