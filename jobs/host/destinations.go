@@ -12,9 +12,12 @@ const (
 	// storesSpare is how many times over there are workers for the stores that one
 	// destination may have at once: behind one that stalls there is room for others.
 	storesSpare = 2
+	// tenantSpare is how many more than one destination may have a tenant may have at once:
+	// behind one that stalls its others go on.
+	tenantSpare = 1
 	// lastPart of the workers are for tenants that hold none: behind several whose buckets
 	// stall there is room for the next.
-	lastPart = 4
+	lastPart = 8
 	// turnEvery is the distance at which stores that wait for their turn come back: one
 	// wait after the other, so that a thousand of them cost no more than a few.
 	turnEvery = 250 * time.Millisecond
@@ -53,8 +56,8 @@ type turned struct {
 
 func (t *turned) Error() string { return fmt.Sprintf("its turn is in %s", t.until) }
 
-// enter takes a place at a tenant's destination that most stores may use at once, as many as
-// a tenant may; until leave.
+// enter takes a place at a tenant's destination that most stores may use at once, until
+// leave.
 func (d *destinations) enter(tenant, name string, most int) (leave func(), wait *turned) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,7 +79,7 @@ func (d *destinations) enter(tenant, name string, most int) (leave func(), wait 
 		return nil, &turned{until: d.turn(name)}
 	}
 	workers := storesSpare * most
-	if held := d.of[tenant]; held >= most || held > 0 && d.all >= workers-max(workers/lastPart, 1) {
+	if held := d.of[tenant]; held >= most+tenantSpare || held > 0 && d.all >= workers-max(workers/lastPart, 1) {
 		return nil, &turned{until: d.turn(ofTenant + tenant)}
 	}
 	d.busy[name]++

@@ -48,6 +48,7 @@ const (
 var (
 	speedOnly = flag.Bool("speed", false, "measure only what is added to a minute of 720p30")
 	costOnly  = flag.Bool("cost", false, "measure only what Postgres is asked")
+	fairOnly  = flag.Bool("fair", false, "measure only how tenants share the slots")
 )
 
 func main() {
@@ -82,6 +83,8 @@ func begin(ctx context.Context) (err error) {
 		measure = b.measureSpeed
 	case *costOnly:
 		measure = b.measureCost
+	case *fairOnly:
+		measure = b.fair
 	}
 	if err := measure(ctx); err != nil {
 		return err
@@ -151,6 +154,9 @@ func (b *bench) measure(ctx context.Context) error {
 		return err
 	}
 	if err := b.speed(ctx, dir); err != nil {
+		return err
+	}
+	if err := b.fair(ctx); err != nil { // last: its host keeps what it was given
 		return err
 	}
 	tps, err := pgbench(ctx, string(b.stack.Database))
