@@ -15,6 +15,7 @@ import (
 	"weir/api/view"
 	"weir/events"
 	"weir/jobs"
+	"weir/tenants"
 )
 
 // version of the API's description; a number of its own, apart from Weir's.
@@ -42,9 +43,11 @@ type Config struct {
 }
 
 type server struct {
-	cfg  Config
-	mux  *http.ServeMux
-	huma huma.API
+	cfg Config
+	// stores are where s3:// leads.
+	stores *tenants.Stores
+	mux    *http.ServeMux
+	huma   huma.API
 	// rates bound what callers ask.
 	rates *rates
 }
@@ -55,7 +58,13 @@ func New(cfg *Config) (http.Handler, error) {
 	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Events == nil || cfg.Ready == nil || cfg.Logger == nil {
 		return nil, errors.New("api: Transcodes, Tokens, Events, Ready and Logger must be set")
 	}
-	s := &server{cfg: *cfg, mux: http.NewServeMux(), rates: newRates(len(cfg.Tokens.list), cfg.Rate, cfg.FailedAuth)}
+	s := &server{
+		cfg: *cfg, mux: http.NewServeMux(), stores: &tenants.Stores{},
+		rates: newRates(len(cfg.Tokens.list), cfg.Rate, cfg.FailedAuth),
+	}
+	if cfg.Transcodes != nil {
+		s.stores.DB = cfg.Transcodes.DB
+	}
 	s.huma = humago.New(s.mux, huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},

@@ -79,11 +79,12 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 		return nil, s.unread(err)
 	}
 	const source = "body.source_location"
-	wanted, errs := s.places(&fields{
+	at := fields{
 		source: source, sourceURL: submission.SourceLocation,
 		output: source, outputURL: folder(submission.SourceLocation),
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
-	})
+	}
+	wanted, errs := s.places(&at)
 	for i := range submission.Profiles {
 		p := &submission.Profiles[i]
 		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
@@ -98,6 +99,9 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 		return nil, refuse(once(errs))
 	}
 	wanted.Tenant, wanted.Form, wanted.Body = tenant, jobs.FormFile, canonical
+	if err := s.lead(ctx, wanted, &at); err != nil {
+		return nil, err
+	}
 	detail, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)

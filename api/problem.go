@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -35,6 +36,11 @@ func refuse(errs []error) error {
 // problem turns an error of an operation into its answer. What is not the caller's
 // doing is logged here, once.
 func (s *server) problem(ctx context.Context, operation string, err error) error {
+	if full, is := errors.AsType[*jobs.QueueFull](err); is {
+		return huma.ErrorWithHeaders(
+			huma.Error429TooManyRequests(fmt.Sprintf("%d transcodes of this tenant wait, which is its limit; try again later, with the same external_id", full.Most)),
+			http.Header{"Retry-After": {strconv.Itoa(int(full.Wait.Seconds()))}})
+	}
 	switch {
 	case errors.Is(err, jobs.ErrNotFound):
 		return huma.Error404NotFound("there is no such transcode", refusal("path.id", "this tenant has no transcode with this id"))

@@ -51,6 +51,9 @@ func setup(t *testing.T, change ...func(*api.Config)) *bundle {
 	b := &bundle{pool: dbtest.New(t), log: &buffer{}, ready: map[string]error{"postgres": nil}}
 	inserter, err := jobs.NewInserter(b.pool)
 	require.NoError(t, err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO weir.stores (tenant, name, endpoint, region, path_style, allowed, may_read, may_write, set_by)
+		SELECT tenant, 'main', '', '', true, '{*}', true, true, 'a test' FROM unnest('{studio,other}'::text[]) tenant`)
+	require.NoError(t, err)
 	b.jobs = &jobs.Transcodes{DB: b.pool, River: inserter, Sealer: sealer(t)}
 	tokens, err := api.ParseTokens("studio=" + studio + ",other=" + other + ",*=" + operator)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -14,6 +15,7 @@ import (
 	"weir/api/view"
 	"weir/jobs"
 	"weir/storage"
+	"weir/tenants"
 )
 
 type submitInput struct{ request }
@@ -34,11 +36,12 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	if err != nil {
 		return nil, s.unread(err)
 	}
-	wanted, errs := s.places(&fields{
+	at := fields{
 		source: "body.source.url", sourceURL: submission.Source.URL,
 		output: "body.output.url", outputURL: submission.Output.URL,
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
-	})
+	}
+	wanted, errs := s.places(&at)
 	for i := range submission.Profiles {
 		p := &submission.Profiles[i]
 		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
@@ -53,6 +56,10 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		return nil, refuse(errs)
 	}
 	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormV1, canonical
+	wanted.Priority = submission.Priority
+	if err := s.lead(ctx, wanted, &at); err != nil {
+		return nil, err
+	}
 	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)
@@ -144,6 +151,37 @@ func (s *server) places(f *fields) (*wanted, []error) {
 	w.OutputURL, w.OutputShown = string(output.Secret()), output.String()
 	w.CallbackURL, w.CallbackShown = string(callback.Secret()), callback.String()
 	return w, nil
+}
+
+// lead finds the stores of the tenant that its s3:// locations lead to, and names them in
+// the locations: a store that is made later takes none of them over.
+func (s *server) lead(ctx context.Context, w *wanted, f *fields) error {
+	var errs []error
+	for _, place := range []struct {
+		at       string
+		location *storage.Location
+		url      *string
+		use      tenants.Use
+	}{{f.source, &w.source, &w.SourceURL, tenants.Read}, {f.output, &w.output, &w.OutputURL, tenants.Write}} {
+		if !place.location.NeedsServer() {
+			continue
+		}
+		l := place.location
+		name, err := s.stores.Choose(ctx, w.Tenant, l.Store(), l.Bucket(), l.Key(), place.use)
+		switch {
+		case errors.Is(err, tenants.ErrNoStore):
+			errs = append(errs, refusal(place.at, err.Error()))
+		case err != nil:
+			return s.problem(ctx, "find the store", err)
+		default:
+			*l = l.InStore(name)
+			*place.url = string(l.Secret())
+		}
+	}
+	if len(errs) > 0 {
+		return refuse(once(errs))
+	}
+	return nil
 }
 
 // sourceName is the name of the source's file without its ending where it lies in

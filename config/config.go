@@ -36,6 +36,7 @@ type Config struct {
 
 	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
 	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
+	UrgentPercent int `env:"WEIR_URGENT_SLOTS_PERCENT" envDefault:"0" desc:"Of all hosts' slots so many percent stay for transcodes of priority 0 to 2 (0 to 50); the same on all daemons."`
 
 	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
 	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
@@ -59,13 +60,8 @@ type Config struct {
 	LivepeerAPIs  []string      `env:"WEIR_LIVEPEER_APIS" envSeparator:"," envDefault:"https://livepeer.studio/api,https://livepeer.com/api,https://livepeer.live/api,https://livepeer.monster/api" desc:"Livepeer APIs that requests may name, beside WEIR_LIVEPEER_API and those at literal addresses of WEIR_ALLOWED_NETWORKS, separated by commas. They are trusted with this host's network, see docs/security.md."`
 	LivepeerToken secret.Secret `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
-	S3Endpoint      string        `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
-	S3Region        string        `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
-	S3AccessKey     string        `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
-	S3SecretKey     secret.Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
-	S3PathStyle     bool          `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
-	SourceHTTP      bool          `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
-	AllowedNetworks []string      `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
+	SourceHTTP      bool     `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	AllowedNetworks []string `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
 
 	CallbackSecret secret.Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
 
@@ -96,6 +92,8 @@ const (
 	maxStores = 100
 	// maxKeep is ten years: more is for ever.
 	maxKeep = 3650
+	// maxUrgent leaves as much to those who can wait.
+	maxUrgent = 50
 )
 
 // foreign are variables with our prefix that other programs of the project read.
@@ -221,6 +219,7 @@ func (c *Config) problems() []error {
 		check(c.APIRate >= 0, "WEIR_API_RATE is %d: give requests a second, or 0 for any number", c.APIRate)
 		check(c.APIFailedAuth >= 0, "WEIR_API_FAILED_AUTH is %d: give requests a minute, or 0 for any number", c.APIFailedAuth)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
+		check(c.UrgentPercent >= 0 && c.UrgentPercent <= maxUrgent, "WEIR_URGENT_SLOTS_PERCENT is %d: give 0 to %d", c.UrgentPercent, maxUrgent)
 		problems = append(problems, c.keepProblems()...)
 	}
 	if c.Worker {

@@ -69,6 +69,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"events of nothing", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3", "WEIR_KEEP_TRIGGERS_DAYS": "3"}, []string{"WEIR_KEEP_EVENTS_DAYS is 7: give 1 to 3"}},
 		{"triggers of nothing", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 7: give 1 to 3"}},
 		{"triggers for ever", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "0"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 0: give 1 to 90"}},
+		{"more urgent than not", map[string]string{"WEIR_URGENT_SLOTS_PERCENT": "51"}, []string{"WEIR_URGENT_SLOTS_PERCENT is 51: give 0 to 50"}},
 		{"several at once", map[string]string{"WEIR_LOG_LEVEL": "loud", "WEIR_LOG_FORMAT": "xml"}, []string{"WEIR_LOG_LEVEL", "WEIR_LOG_FORMAT"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,11 +85,11 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load(environ(map[string]string{"WEIR_S3_SECRET_KEY": "hush-hush", "WEIR_DATABASE_URL": "postgres://u:hush-hush@h/d"}))
+	cfg, err := config.Load(environ(map[string]string{"WEIR_CALLBACK_SECRET": "hush-hush", "WEIR_DATABASE_URL": "postgres://u:hush-hush@h/d"}))
 	require.NoError(t, err)
 	text, err := json.Marshal(cfg)
 	require.NoError(t, err)
-	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s", cfg, *cfg, *cfg, cfg.S3SecretKey), string(text)} {
+	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s", cfg, *cfg, *cfg, cfg.CallbackSecret), string(text)} {
 		require.NotContains(t, printed, "hush-hush")
 	}
 	_, err = config.Load(environ(map[string]string{"WEIR_DATABASE_MAX_CONNS": "hush-hush"}))

@@ -51,13 +51,13 @@ type filters map[string]string
 
 // bounded are the tables that do not grow with what was ever done.
 func bounded() []string {
-	return []string{"hosts", "leads", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity"}
+	return []string{"hosts", "leads", "tenants", "placement", "turns", "stores", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity"}
 }
 
 // ofTheOpen are indexes that hold only what is open: reading one to its end is reading
 // what is to be done.
 func ofTheOpen() []string {
-	return []string{"attempts_open", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_status_due"}
+	return []string{"attempts_open", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_queued_by_tenant", "transcodes_queued_urgent", "transcodes_status_due"}
 }
 
 // TestPlans: no statement's cost grows with history. Of each one in sql/ the plan for any

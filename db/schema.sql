@@ -224,6 +224,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: turn_of(timestamp with time zone, smallint); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.turn_of(created_at timestamp with time zone, priority smallint) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (created_at + ((priority)::double precision * '00:10:00'::interval));
+
 -- Name: attempts; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.attempts (
@@ -349,6 +355,9 @@ CREATE TABLE weir.hosts (
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
     mist_silent_from timestamp with time zone,
     spool_id uuid,
+    drained_at timestamp with time zone,
+    drained_by text,
+    drain_reason text,
     CONSTRAINT hosts_id_check CHECK (((id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(id) <= 40))),
     CONSTRAINT hosts_slots_check CHECK (((slots >= 1) AND (slots <= 1000)))
 )
@@ -402,6 +411,19 @@ ALTER TABLE weir.mist_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: placement; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.placement (
+    one boolean DEFAULT true NOT NULL,
+    clock double precision DEFAULT 0 NOT NULL,
+    paused_at timestamp with time zone,
+    paused_by text,
+    pause_reason text,
+    CONSTRAINT placement_one_check CHECK (one),
+    CONSTRAINT placement_paused_by_somebody_for_something CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (pause_reason IS NULL))))
+)
+WITH (fillfactor='10');
 
 -- Name: renditions; Type: TABLE; Schema: weir; Owner: -
 
@@ -557,6 +579,50 @@ CREATE TABLE weir.schema_migrations (
     dirty boolean NOT NULL
 );
 
+-- Name: stores; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.stores (
+    tenant text NOT NULL,
+    name text NOT NULL,
+    endpoint text NOT NULL,
+    region text NOT NULL,
+    path_style boolean NOT NULL,
+    keys_sealed bytea,
+    allowed text[] NOT NULL,
+    may_read boolean NOT NULL,
+    may_write boolean NOT NULL,
+    set_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT stores_allowed_check CHECK ((cardinality(allowed) >= 1)),
+    CONSTRAINT stores_check CHECK ((may_read OR may_write)),
+    CONSTRAINT stores_name_check CHECK ((name ~ '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$'::text)),
+    CONSTRAINT stores_tenant_check CHECK ((tenant <> ''::text))
+);
+
+-- Name: tenants; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.tenants (
+    name text NOT NULL,
+    weight integer DEFAULT 1 NOT NULL,
+    running_most integer,
+    queued_most integer,
+    spool_percent integer,
+    hosts text[],
+    paused_at timestamp with time zone,
+    paused_by text,
+    pause_reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tenants_hosts_check CHECK ((cardinality(hosts) >= 1)),
+    CONSTRAINT tenants_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT tenants_paused_by_somebody_for_something CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (pause_reason IS NULL)))),
+    CONSTRAINT tenants_queued_most_check CHECK ((queued_most >= 1)),
+    CONSTRAINT tenants_running_most_check CHECK ((running_most >= 1)),
+    CONSTRAINT tenants_spool_percent_check CHECK (((spool_percent >= 1) AND (spool_percent <= 100))),
+    CONSTRAINT tenants_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
+);
+
 -- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.transcodes (
@@ -596,6 +662,7 @@ CREATE TABLE weir.transcodes (
     free_tries integer DEFAULT 0 NOT NULL,
     telling_until timestamp with time zone,
     progress jsonb,
+    priority smallint DEFAULT 5 NOT NULL,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -604,6 +671,7 @@ CREATE TABLE weir.transcodes (
     CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
     CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
     CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
+    CONSTRAINT transcodes_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
     CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
     CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
     CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
@@ -613,6 +681,15 @@ CREATE TABLE weir.transcodes (
     CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: turns; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.turns (
+    tenant text NOT NULL,
+    turn double precision NOT NULL,
+    CONSTRAINT turns_tenant_check CHECK ((tenant <> ''::text))
+)
+WITH (fillfactor='50');
 
 -- Name: v_attempts; Type: VIEW; Schema: weir; Owner: -
 
@@ -1177,6 +1254,11 @@ ALTER TABLE ONLY weir.mist_events
 ALTER TABLE ONLY weir.mist_events
     ADD CONSTRAINT mist_events_uuid_key UNIQUE (uuid);
 
+-- Name: placement placement_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.placement
+    ADD CONSTRAINT placement_pkey PRIMARY KEY (one);
+
 -- Name: renditions renditions_ordinal_once; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.renditions
@@ -1217,6 +1299,16 @@ ALTER TABLE ONLY weir.schema_compat
 ALTER TABLE ONLY weir.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+-- Name: stores stores_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.stores
+    ADD CONSTRAINT stores_pkey PRIMARY KEY (tenant, name);
+
+-- Name: tenants tenants_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.tenants
+    ADD CONSTRAINT tenants_pkey PRIMARY KEY (name);
+
 -- Name: transcodes transcodes_external_id_once; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.transcodes
@@ -1226,6 +1318,11 @@ ALTER TABLE ONLY weir.transcodes
 
 ALTER TABLE ONLY weir.transcodes
     ADD CONSTRAINT transcodes_pkey PRIMARY KEY (id);
+
+-- Name: turns turns_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.turns
+    ADD CONSTRAINT turns_pkey PRIMARY KEY (tenant);
 
 -- Name: attempts_open; Type: INDEX; Schema: weir; Owner: -
 
@@ -1330,6 +1427,14 @@ CREATE INDEX transcodes_open_on_host ON weir.transcodes USING btree (host_id, st
 -- Name: transcodes_queued; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_queued ON weir.transcodes USING btree (created_at, id) WHERE (state = 'queued'::text);
+
+-- Name: transcodes_queued_by_tenant; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_queued_by_tenant ON weir.transcodes USING btree (tenant, weir.turn_of(created_at, priority), id, not_before) WHERE (state = 'queued'::text);
+
+-- Name: transcodes_queued_urgent; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_queued_urgent ON weir.transcodes USING btree (tenant, weir.turn_of(created_at, priority), id, not_before) WHERE ((state = 'queued'::text) AND (priority <= 2));
 
 -- Name: transcodes_status_due; Type: INDEX; Schema: weir; Owner: -
 

@@ -66,6 +66,7 @@ const (
 	CodeMistUnavailable  = "mist_unavailable"
 	CodeSecretUnreadable = "secret_unreadable"
 	CodeLivepeerRefused  = "livepeer_refused"
+	CodeStoreUnknown     = "store_unknown"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
 	CodeNotTakenUp       = "not_taken_up"
@@ -181,6 +182,7 @@ var kinds = func() []Kind {
 		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
 		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
 		kind(CodeLivepeerRefused, BlameInput, final, fetch, "The Livepeer API that the request names is none that requests may use here."),
+		kind(CodeStoreUnknown, BlameStorage, free, s3, "No store of the tenant leads where an s3:// location points: an operator has removed or changed it."),
 		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
 		kind(CodeSpoolShare, BlameStorage, free, fetch, "Renditions that wait for their storage hold all the room that one tenant may have on the host."),
 		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),

@@ -32,15 +32,19 @@ type Hosts struct {
 }
 
 // Drain lets a host finish what it runs and take no more, until Resume; over
-// restarts too. Draining one that drains changes nothing.
-func (hs *Hosts) Drain(ctx context.Context, id string) error { return hs.set(ctx, id, true) }
+// restarts too. Draining one that drains says who and why now.
+func (hs *Hosts) Drain(ctx context.Context, id, by, reason string) error {
+	return hs.set(ctx, dbsqlc.HostDrainParams{ID: id, Draining: true, DrainedBy: by, DrainReason: reason})
+}
 
 // Resume lets a host take work again.
-func (hs *Hosts) Resume(ctx context.Context, id string) error { return hs.set(ctx, id, false) }
+func (hs *Hosts) Resume(ctx context.Context, id string) error {
+	return hs.set(ctx, dbsqlc.HostDrainParams{ID: id})
+}
 
-func (hs *Hosts) set(ctx context.Context, id string, draining bool) error {
+func (hs *Hosts) set(ctx context.Context, change dbsqlc.HostDrainParams) error {
 	err := db.InTx(ctx, hs.DB, func(tx pgx.Tx) error {
-		changed, err := dbsqlc.New().HostDrain(ctx, tx, dbsqlc.HostDrainParams{ID: id, Draining: draining})
+		changed, err := dbsqlc.New().HostDrain(ctx, tx, change)
 		if err != nil {
 			return err
 		}
@@ -50,7 +54,7 @@ func (hs *Hosts) set(ctx context.Context, id string, draining bool) error {
 		return Decider{tx, hs.River}.WakePlacement(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("host %s: %w", id, err)
+		return fmt.Errorf("host %s: %w", change.ID, err)
 	}
 	return nil
 }

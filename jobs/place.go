@@ -12,6 +12,16 @@ import (
 	"weir/db/dbsqlc"
 )
 
+// The priorities of a transcode: 0 is the most urgent, 9 what may wait longest. Each class
+// waits ten minutes longer than the one before it (weir.turn_of), so that none starves.
+const (
+	MostUrgent      = 0
+	LeastUrgent     = 9
+	DefaultPriority = 5
+	// UrgentPriority and those before it may use the slots that stay for the urgent.
+	UrgentPriority = 2
+)
+
 // Placement is a queued transcode and the host that it is given to.
 type Placement struct {
 	Transcode uuid.UUID

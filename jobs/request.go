@@ -30,6 +30,8 @@ type Request struct {
 	Profiles []Profile
 	// Outputs are what is made of the renditions; none: their files alone, at OutputURL.
 	Outputs []Output
+	// Priority is MostUrgent to LeastUrgent; nil: DefaultPriority.
+	Priority *int
 	// Shown is the body without its secrets, as JSON for people.
 	Shown json.RawMessage
 	// Body is the body's canonical JSON, secrets included: two requests are the

@@ -17,6 +17,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/secret"
+	"weir/tenants"
 )
 
 // What the operations on transcodes answer with; test by errors.Is.
@@ -24,11 +25,30 @@ var (
 	ErrNotFound = errors.New("no such transcode")
 	// ErrConflict: the tenant has used this external_id for a different request.
 	ErrConflict = errors.New("this external_id was used for a different request")
-	// ErrFinished: it has reached its end and can't be cancelled.
+	// ErrFinished: it has reached its end and can be changed no more.
 	ErrFinished = errors.New("the transcode has ended already")
 	// ErrNotFailed: only a failed transcode can be retried.
 	ErrNotFailed = errors.New("only a failed transcode can be retried")
+	// ErrQueueFull: as many of the tenant wait as may. The error is a [QueueFull].
+	ErrQueueFull = errors.New("the tenant's queue is full")
 )
+
+// fullWait is how long a caller is told to wait before it asks a full queue again: it moves
+// by a slot's turn, which takes seconds to minutes.
+const fullWait = 30 * time.Second
+
+// QueueFull is an ErrQueueFull: how many may wait, and when to ask again.
+type QueueFull struct {
+	Most int64
+	Wait time.Duration
+}
+
+func (f *QueueFull) Error() string {
+	return fmt.Sprintf("%s: %d wait, which is its limit", ErrQueueFull, f.Most)
+}
+
+// Is makes it an ErrQueueFull.
+func (f *QueueFull) Is(target error) bool { return target == ErrQueueFull }
 
 // maxAttempts is how often a transcode is tried in one run: a second try meets
 // another host, a third tells a bad host from a bad source.
@@ -40,6 +60,8 @@ type Transcodes struct {
 	DB     *pgxpool.Pool
 	River  *river.Client[pgx.Tx]
 	Sealer *secret.Sealer
+
+	limits tenants.Limits
 }
 
 // Detail is a transcode with all that belongs to its newest attempt.
@@ -75,7 +97,7 @@ type Filter struct {
 // Accept commits a request: the transcode, all its renditions and the job that
 // places it, in one transaction. created is false when the tenant has sent the
 // same request under the same external_id before: the first one is returned. A
-// different one is ErrConflict.
+// different one is ErrConflict; ErrQueueFull where too many wait.
 func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transcode, created bool, err error) {
 	q := dbsqlc.New()
 	id, err := uuid.NewV7()
@@ -85,6 +107,9 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 	params, err := ts.insertParams(id, req)
 	if err != nil {
 		return t, false, err
+	}
+	if err := ts.admit(ctx, req); err != nil {
+		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
 	}
 	err = db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
 		t, err = q.TranscodeInsert(ctx, tx, params)
@@ -115,13 +140,32 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 	return t, created, nil
 }
 
+// admit refuses what a full queue can't take. A request that was accepted before adds
+// nothing to it.
+func (ts *Transcodes) admit(ctx context.Context, req *Request) error {
+	most, ok, err := ts.limits.Admit(ctx, ts.DB, req.Tenant)
+	if err != nil || ok {
+		return err
+	}
+	if req.ExternalID != "" {
+		_, err := dbsqlc.New().TranscodeGetByExternalID(ctx, ts.DB, dbsqlc.TranscodeGetByExternalIDParams{Tenant: req.Tenant, ExternalID: req.ExternalID})
+		if err == nil || !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+	}
+	return &QueueFull{Most: most, Wait: fullWait}
+}
+
 func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.TranscodeInsertParams, error) {
 	params := dbsqlc.TranscodeInsertParams{
 		ID: id, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		AttemptsLeft: maxAttempts,
+		AttemptsLeft: maxAttempts, Priority: DefaultPriority,
+	}
+	if req.Priority != nil {
+		params.Priority = int16(*req.Priority)
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID
@@ -300,6 +344,34 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 	})
 	if err != nil {
 		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)
+	}
+	return ts.Get(ctx, "", id)
+}
+
+// Bump changes the priority of a transcode that has not ended: of one that waits its place
+// in its tenant's queue, of another the place that it would have there again.
+func (ts *Transcodes) Bump(ctx context.Context, id uuid.UUID, priority int) (Detail, error) {
+	if priority < MostUrgent || priority > LeastUrgent {
+		return Detail{}, fmt.Errorf("bump transcode %s: the priority is %d: give %d, the most urgent, to %d", id, priority, MostUrgent, LeastUrgent)
+	}
+	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		t, err := q.TranscodeGetForUpdate(ctx, tx, id)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return ErrNotFound
+		case err != nil:
+			return err
+		case Terminal(t.State):
+			return fmt.Errorf("%w: it %s", ErrFinished, t.State)
+		}
+		if err := q.TranscodeSetPriority(ctx, tx, dbsqlc.TranscodeSetPriorityParams{ID: id, Priority: int16(priority)}); err != nil {
+			return err
+		}
+		return Decider{tx, ts.River}.WakePlacement(ctx)
+	})
+	if err != nil {
+		return Detail{}, fmt.Errorf("bump transcode %s: %w", id, err)
 	}
 	return ts.Get(ctx, "", id)
 }

@@ -1,6 +1,9 @@
 package reseal
 
-import "weir/jobs"
+import (
+	"weir/jobs"
+	"weir/tenants"
+)
 
 // Column is a column of schema weir that holds sealed values.
 type Column struct {
@@ -18,6 +21,7 @@ func Columns() []Column {
 		{"transcodes", "output_sealed", []string{"id"}, transcodes(jobs.SealedOutput)},
 		{"transcodes", "callback_sealed", []string{"id"}, transcodes(jobs.SealedCallback)},
 		{"transcodes", "livepeer_sealed", []string{"id"}, transcodes(jobs.SealedLivepeer)},
+		{"stores", "keys_sealed", []string{"tenant", "name"}, func(key []string) string { return tenants.SealedFor(key[0], key[1]) }},
 	}
 }
 

@@ -6,6 +6,10 @@ RETURNING *;
 -- name: CallbackSetJob :exec
 UPDATE weir.callbacks SET job_id = @job_id WHERE id = @id;
 
+-- name: CallbackToDeliver :one
+-- One and whose it is.
+SELECT sqlc.embed(c), t.tenant FROM weir.callbacks c JOIN weir.transcodes t ON t.id = c.transcode_id WHERE c.id = @id;
+
 -- name: CallbackGet :one
 SELECT * FROM weir.callbacks WHERE id = @id;
 

@@ -67,7 +67,10 @@ UPDATE weir.hosts SET up = false, lease_until = now() + make_interval(secs => @l
  WHERE id = @id AND boot_id = @boot_id;
 
 -- name: HostDrain :execrows
-UPDATE weir.hosts SET draining = @draining WHERE id = @id;
+UPDATE weir.hosts
+   SET draining = @draining::boolean, drained_at = CASE WHEN @draining::boolean THEN COALESCE(drained_at, now()) END,
+       drained_by = CASE WHEN @draining::boolean THEN @drained_by::text END, drain_reason = CASE WHEN @draining::boolean THEN @drain_reason::text END
+ WHERE id = @id;
 
 -- name: HostListDead :many
 -- Hosts whose lease has ended with transcodes in hand.

@@ -4,11 +4,11 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left)
+    livepeer_sealed, attempts_left, priority)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @attempts_left)
+    @livepeer_sealed, @attempts_left, @priority)
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 
@@ -43,25 +43,62 @@ SELECT * FROM weir.transcodes
  LIMIT @page_size;
 
 -- name: TranscodeQueue :many
--- What may be placed now: first what is within its tenant's share of the slots, of each
--- the oldest. A round holds PlaceLock, so none of these is placed by another.
-WITH held AS (
-    SELECT t.tenant, count(*) AS slots FROM weir.transcodes t
+-- What may be placed now: of each tenant that waits and is not paused the first of its
+-- queue, about twice as many in all as a round takes, so that neither a tenant's backlog nor
+-- their number is read; and, where slots stay for them, the first of its urgent ones. With
+-- each the tenant's place among the others: its turn, and the slots that it holds. A round
+-- holds PlaceLock, so none of these is placed by another.
+WITH RECURSIVE page AS (
+    SELECT @page_size::int AS size
+), held AS (
+    SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
 ), waiting AS (
-    SELECT t.id, t.tenant, t.created_at, t.attempt, t.host_id,
-           row_number() OVER (PARTITION BY t.tenant ORDER BY t.created_at, t.id) AS place
-      FROM weir.transcodes t
-     WHERE t.state = 'queued' AND t.not_before <= now()
+    -- From one to the next by the index: SELECT DISTINCT would read the whole queue.
+    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
+      FROM waiting w WHERE w.tenant IS NOT NULL
+), may AS (
+    SELECT w.tenant, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
+           GREATEST(turns.turn, p.clock) AS turn,
+           ceil(2.0 * page.size * COALESCE(n.weight, 1) / sum(COALESCE(n.weight, 1)) OVER ())::bigint AS most
+      FROM waiting w CROSS JOIN page
+      JOIN weir.placement p ON p.paused_at IS NULL
+      LEFT JOIN weir.tenants n ON n.name = w.tenant
+      LEFT JOIN weir.turns ON turns.tenant = w.tenant
+      LEFT JOIN held ON held.tenant = w.tenant
+     WHERE w.tenant IS NOT NULL AND n.paused_at IS NULL
 )
-SELECT w.id, w.attempt, w.host_id FROM waiting w
-  LEFT JOIN held ON held.tenant = w.tenant
- ORDER BY COALESCE(held.slots, 0) + w.place > @share::bigint, w.created_at, w.id
- LIMIT @page_size;
+SELECT q.id, q.attempt, q.host_id, q.priority, q.place::timestamptz AS place,
+       may.tenant::text AS tenant, may.weight::int AS weight, may.running_most, may.hosts,
+       may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most,
+       (SELECT COALESCE(sum(held.urgent), 0) FROM held)::bigint AS urgent_held
+  FROM may, LATERAL (
+    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place
+       FROM weir.transcodes t
+      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
+      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)
+    UNION
+    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority)
+       FROM weir.transcodes t
+      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
+      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT CASE WHEN @reserved::boolean THEN may.most ELSE 0 END)
+  ) q
+ ORDER BY may.tenant, q.place, q.id;
+
+-- name: TranscodeSetPriority :exec
+UPDATE weir.transcodes SET priority = @priority
+ WHERE id = @id AND state IN ('queued', 'placed', 'running', 'storing');
+
+-- name: TranscodeCountQueued :one
+-- How many of a tenant's wait; counting ends at a number.
+SELECT count(*) FROM (
+    SELECT FROM weir.transcodes WHERE tenant = @tenant AND state = 'queued' LIMIT @page_size) q;
 
 -- name: TranscodePositions :many
--- Where these stand in the order that they are placed in, in their tenant's queue and in
--- everybody's: the first stands at 1. No more than the first page of each is counted, and
+-- Where these stand: in their tenant's queue in the order that it is placed in, among
+-- everybody's by when they came, as tenants take turns. The first stands at 1. No more than the first page of each is counted, and
 -- what stands behind it has 0.
 WITH asked AS (
     SELECT t.id, t.tenant, t.external_id, t.run, t.attempt, t.ratio FROM weir.transcodes t
@@ -71,10 +108,10 @@ WITH asked AS (
       FROM (SELECT t.id, t.created_at FROM weir.transcodes t
              WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
 ), own_first AS (
-    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.turn, f.id) AS place
       FROM (SELECT DISTINCT tenant FROM asked) o
-     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
-             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, weir.turn_of(t.created_at, t.priority) AS turn FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT @page_size) f
 )
 SELECT asked.*, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
   FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id;
@@ -203,10 +240,10 @@ RETURNING *;
 SELECT EXTRACT(epoch FROM now() - run_at)::float8 FROM weir.transcodes WHERE id = @id;
 
 -- name: TranscodeStatusDue :many
--- Whose statuses are due: of each receiver those that have waited longest, but for
--- receivers that are still being told.
+-- Whose statuses are due: of each receiver of a tenant those that have waited longest, but
+-- for receivers that are still being told. Two tenants' on one server are two.
 WITH due AS (
-    SELECT t.id, t.status_sent_at, COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
       FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -40,7 +41,8 @@ const (
 //
 // The forms are
 //
-//	s3://bucket/key                              endpoint, region and keys are the client's
+//	s3://bucket/key                              on a server that is told apart from it (On)
+//	s3://STORE@bucket/key                        the same, and which of them by its name
 //	s3+https://KEY:SECRET@host[:port]/bucket/key  also s3+http; anonymous without KEY:SECRET@
 //	...?region=eu-central-1                      after either, where it can't be found out
 //	https://host/path                            a source; http:// where the client allows it
@@ -54,6 +56,26 @@ type Location struct {
 	path   string // the key of an S3 object, else the escaped path of the URL
 	region string // what signs for S3, "" when it is to be found out
 	hidden *hidden
+	store  string // the name of a server, of s3:// alone
+	on     *on    // where s3:// leads; nil: the client's own server
+}
+
+// Server is an S3 server that a location of the form s3://bucket/key is told of.
+type Server struct {
+	// Endpoint is as https://s3.example.com:9000, "" for AWS; Region "" is found out.
+	Endpoint, Region string
+	// AccessKey and SecretKey; both empty is anonymous.
+	AccessKey string
+	SecretKey secret.Secret
+	// PathStyle puts the bucket into the path, as most servers other than AWS need it.
+	PathStyle bool
+}
+
+// on is a Server that a Location is on.
+type on struct {
+	endpoint, region string
+	keys             *hidden
+	pathStyle        bool
 }
 
 // hidden is two pointers deep because fmt, given an unexported field of
@@ -88,7 +110,7 @@ func parse(raw string) (Location, error) {
 	}
 	switch scheme = strings.ToLower(scheme); scheme {
 	case schemeS3:
-		return parseBucketKey(Location{scheme: scheme, hidden: &hidden{}}, rest)
+		return parseStore(rest)
 	case schemeS3HTTP, schemeS3HTTPS:
 		return parseEndpoint(scheme, rest)
 	case schemeHTTP, schemeHTTPS:
@@ -136,6 +158,19 @@ func parseEndpoint(scheme, rest string) (Location, error) {
 	}
 	loc.host = host
 	return parseBucketKey(loc, path)
+}
+
+// storePattern is what the name of a store looks like: no access key of AWS does.
+var storePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// parseStore reads [STORE@]bucket[/key][?region=R].
+func parseStore(rest string) (Location, error) {
+	loc := Location{scheme: schemeS3, hidden: &hidden{}}
+	before, _, _ := strings.Cut(rest, "/")
+	if name, _, found := strings.Cut(before, "@"); found && storePattern.MatchString(name) {
+		loc.store, rest = name, rest[len(name)+1:]
+	}
+	return parseBucketKey(loc, rest)
 }
 
 // parseBucketKey reads bucket[/key][?region=R] into loc.
@@ -216,7 +251,7 @@ func checkBucket(bucket string) error {
 	case bucket == "":
 		return errors.New("it names no bucket")
 	case strings.Contains(bucket, "@"):
-		return errors.New("credentials go with s3+https://KEY:SECRET@host/bucket/key; s3:// has none")
+		return errors.New("what stands before the @ is no store's name; credentials go with s3+https://KEY:SECRET@host/bucket/key, s3:// has none")
 	case len(bucket) < minBucketBytes || len(bucket) > maxBucketBytes,
 		strings.ContainsFunc(bucket, notInHostName),
 		!isLetterOrDigit(rune(bucket[0])):
@@ -252,6 +287,34 @@ func (l Location) IsS3() bool {
 	return l.scheme == schemeS3 || l.scheme == schemeS3HTTP || l.scheme == schemeS3HTTPS
 }
 
+// NeedsServer reports whether l is of the form s3://, which does not say where it leads.
+func (l Location) NeedsServer() bool { return l.scheme == schemeS3 }
+
+// Store returns the name that s3://STORE@bucket/key has before its bucket, "" for none.
+func (l Location) Store() string { return l.store }
+
+// InStore returns an s3:// location with a store's name before its bucket.
+func (l Location) InStore(name string) Location {
+	if l.NeedsServer() {
+		l.store = name
+	}
+	return l
+}
+
+// On returns an s3:// location on a server, which an operator has set: no guard stands
+// before it. Another location is returned unchanged. It is
+// where it was for String and Secret: neither tells of the server.
+func (l Location) On(s *Server) Location {
+	if !l.NeedsServer() {
+		return l
+	}
+	l.on = &on{endpoint: strings.TrimRight(s.Endpoint, "/"), region: s.Region, pathStyle: s.PathStyle, keys: &hidden{}}
+	if s.AccessKey != "" {
+		l.on.keys.user = url.UserPassword(s.AccessKey, string(s.SecretKey))
+	}
+	return l
+}
+
 // Bucket returns the S3 bucket, "" for a source of http(s).
 func (l Location) Bucket() string { return l.bucket }
 
@@ -266,7 +329,12 @@ func (l Location) Key() string {
 
 // Destination names the server and the bucket of an S3 location, without its secrets: what
 // goes to one is lost, or late, together.
-func (l Location) Destination() string { return l.endpoint() + "/" + l.bucket }
+func (l Location) Destination() string {
+	if l.on != nil {
+		return l.on.endpoint + "/" + l.bucket
+	}
+	return l.endpoint() + "/" + l.bucket
+}
 
 // Join returns the location of elem below l: a "/" between each, none doubled,
 // the elements taken as they are (not percent-encoded). Only for S3; another
@@ -315,6 +383,9 @@ func (l Location) url(withSecrets bool) string {
 	b.WriteString(l.scheme + "://")
 	if withSecrets && l.hidden.user != nil {
 		b.WriteString(l.hidden.user.String() + "@")
+	}
+	if withSecrets && l.store != "" {
+		b.WriteString(l.store + "@")
 	}
 	b.WriteString(l.host)
 	if l.IsS3() {

@@ -27,6 +27,10 @@ func TestParseLocation(t *testing.T) {
 			name: "bucket only", raw: "s3://media", prints: "s3://media", secret: "s3://media", bucket: "media",
 		},
 		{
+			name: "in a store", raw: "s3://main-1@media/a@b", prints: "s3://media/a%40b", secret: "s3://main-1@media/a%40b",
+			bucket: "media", key: "a@b",
+		},
+		{
 			name: "encoded credentials", raw: "s3+https://AKIAKEY:se%2Fcr%2Bet%3D@s3.example.com/media/a.mp4",
 			prints: "s3+https://s3.example.com/media/a.mp4",
 			secret: "s3+https://AKIAKEY:se%2Fcr+et=@s3.example.com/media/a.mp4",
@@ -102,6 +106,7 @@ func TestParseLocationRefuses(t *testing.T) {
 		{"no bucket", "s3+https://K:" + secret + "@host", "names no bucket"},
 		{"bad bucket", "s3+https://K:" + secret + "@host/a%20b/c", "bucket is no valid name"},
 		{"credentials without endpoint", "s3://K:" + secret + "@media/a", "s3:// has none"},
+		{"an access key for a store", "s3://AKIA" + strings.ToUpper(secret) + "@media/a", "no store's name"},
 		{"no secret", "s3+https://" + secret + "@host/media/a", "not of the form KEY:SECRET"},
 		{"empty secret", "s3+https://" + secret + ":@host/media/a", "not of the form KEY:SECRET"},
 		{"bad escape", "s3+https://K:%zz" + secret + "@host/media/a", "not percent-encoded"},

@@ -63,7 +63,10 @@ func (c *Client) serve(loc Location, do func(*server) error) error {
 // known to suit it better.
 func (c *Client) server(loc Location, region string, form form) *server {
 	keys, endpoint, pathStyle, http := loc.hidden, loc.endpoint(), true, c.s3HTTP
-	if endpoint == "" {
+	switch {
+	case loc.on != nil:
+		keys, endpoint, pathStyle, http = loc.on.keys, loc.on.endpoint, loc.on.pathStyle, c.own
+	case endpoint == "":
 		keys, endpoint, pathStyle, http = c.keys, c.config.Endpoint, c.config.PathStyle, c.own
 	}
 	s := &server{endpoint: endpoint, bucket: loc.Bucket(), heard: &atomic.Pointer[string]{}}
@@ -104,9 +107,12 @@ func neverUnknown(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// regionFor is the region of loc before its server said anything. For s3:// the setting
-// is about this one server; for others it is a guess, behind what their names tell.
+// regionFor is the region of loc before its server said anything. For s3:// what is
+// set is about this one server; for others it is a guess, behind what their names tell.
 func (c *Client) regionFor(loc Location) string {
+	if loc.on != nil {
+		return cmp.Or(loc.region, loc.on.region, regionOf(hostOf(loc.on.endpoint)), awsRegion)
+	}
 	if loc.endpoint() == "" {
 		return cmp.Or(loc.region, c.config.Region, regionOf(hostOf(c.config.Endpoint)), awsRegion)
 	}

@@ -54,7 +54,7 @@ func TestComposeImagesAreNamedByVersion(t *testing.T) {
 func TestComposeHasTheWholeSystem(t *testing.T) {
 	t.Parallel()
 	project := loadCompose(t)
-	for _, name := range []string{"postgres", "s3", "bucket", "migrate", "broadcaster", "studio", "mist", "daemon"} {
+	for _, name := range []string{"postgres", "s3", "bucket", "migrate", "store", "broadcaster", "studio", "mist", "daemon"} {
 		service, ok := project.Services[name]
 		require.True(t, ok, "service %s is missing", name)
 		require.Empty(t, service.Profiles, "service %s does not come with `docker compose up`", name)

@@ -18,6 +18,7 @@ type Transcode struct {
 	Tenant     string      `json:"tenant"`
 	State      string      `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
 	Stage      *string     `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
+	Priority   int16       `json:"priority" doc:"0, the most urgent, to 9: its place in the tenant's queue."`
 	Ratio      float64     `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
 	Progress   *Progress   `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
 	Queue      *Queue      `json:"queue" doc:"Where it waits; null unless it is queued."`
@@ -119,7 +120,7 @@ type Callback struct {
 func Of(d *jobs.Detail) Transcode {
 	t := &d.Transcode
 	v := Transcode{
-		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Ratio: t.Ratio,
+		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Priority: t.Priority, Ratio: t.Ratio,
 		Progress: progress(d, time.Now()), Queue: queue(d.Position), Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
 		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,

@@ -25,6 +25,7 @@ const (
 
 // admin is one run of the program.
 type admin struct {
+	in      io.Reader
 	out     io.Writer
 	environ []string
 
@@ -41,7 +42,7 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func (a *admin) root() *cobra.Command {
-	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.callbacks(), a.triggers(), a.hosts(), a.seal(), a.db())
+	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.callbacks(), a.triggers(), a.hosts(), a.tenants(), a.queue(), a.seal(), a.db())
 	root.Long = root.Short + ".\n\nIt speaks to the database alone and works while no daemon is up."
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -78,10 +79,8 @@ func act(f func(ctx context.Context, args []string) error) func(*cobra.Command, 
 // connect opens the database without a look at its schema.
 func (a *admin) connect(ctx context.Context) error {
 	url := a.databaseURL
-	for _, variable := range a.environ {
-		if value, found := strings.CutPrefix(variable, databaseEnv+"="); found && url == "" {
-			url = value
-		}
+	if url == "" {
+		url = a.variable(databaseEnv)
 	}
 	if url == "" {
 		return errors.New("no database: set " + databaseEnv + ", or give --database-url")
@@ -92,6 +91,16 @@ func (a *admin) connect(ctx context.Context) error {
 	}
 	a.pool = pool
 	return nil
+}
+
+// variable is one of the environment; "" where it is not there.
+func (a *admin) variable(name string) string {
+	for _, variable := range a.environ {
+		if value, found := strings.CutPrefix(variable, name+"="); found {
+			return value
+		}
+	}
+	return ""
 }
 
 // open opens a database that has this program's schema.

@@ -23,6 +23,7 @@ type hostShown struct {
 	State          string    `json:"state"`
 	Alive          bool      `json:"alive"`
 	Draining       bool      `json:"draining"`
+	Drained        *pause    `json:"drained"`
 	Slots          int32     `json:"slots"`
 	Used           int64     `json:"used"`
 	Storing        int64     `json:"storing"`
@@ -46,14 +47,15 @@ type hostChange struct {
 }
 
 func (a *admin) hostsDrain() *cobra.Command {
-	return &cobra.Command{
+	var reason string
+	c := &cobra.Command{
 		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: cobra.ExactArgs(1),
 		RunE: act(func(ctx context.Context, args []string) error {
 			hosts, err := a.openHosts(ctx)
 			if err != nil {
 				return err
 			}
-			if err := hosts.Drain(ctx, args[0]); err != nil {
+			if err := hosts.Drain(ctx, args[0], a.who(), reason); err != nil {
 				return err
 			}
 			return a.print(hostChange{args[0], true}, func() error {
@@ -61,6 +63,8 @@ func (a *admin) hostsDrain() *cobra.Command {
 			})
 		}),
 	}
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever finds it so")
+	return c
 }
 
 func (a *admin) hostsResume() *cobra.Command {
@@ -105,17 +109,17 @@ func (a *admin) hostsList() *cobra.Command {
 			for i := range rows {
 				h := &rows[i].Host
 				list.Hosts = append(list.Hosts, hostShown{
-					ID: h.ID, State: hostState(&rows[i]), Alive: rows[i].Alive, Draining: h.Draining, Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
+					ID: h.ID, State: hostState(&rows[i]), Alive: rows[i].Alive, Draining: h.Draining, Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason), Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
 					LeaseUntil: h.LeaseUntil, BootID: h.BootID, BootedAt: h.BootedAt, SeenAt: h.SeenAt,
 					WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolRoomBytes: h.SpoolRoomBytes,
 				})
 				lines = append(lines, []any{
 					h.ID, hostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
-					h.WeirVersion, h.MistVersion, h.SpoolRoomBytes,
+					h.WeirVersion, h.MistVersion, h.SpoolRoomBytes, pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason).String(),
 				})
 			}
 			return a.print(list, func() error {
-				return a.table("HOST STATE USED STORING SEEN BOOTED WEIR MIST SPOOL-ROOM", lines)
+				return a.table("HOST STATE USED STORING SEEN BOOTED WEIR MIST SPOOL-ROOM DRAINED", lines)
 			})
 		}),
 	}

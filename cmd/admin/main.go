@@ -26,7 +26,7 @@ func main() {
 	for _, name := range elsewhere() {
 		_ = os.Unsetenv(name)
 	}
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Environ())
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())
 	stop()
 	os.Exit(code)
 }
@@ -39,8 +39,8 @@ func elsewhere() []string {
 }
 
 // run does one command and returns the exit code. environ is as of os.Environ.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, environ []string) int {
-	a := &admin{out: stdout, environ: environ}
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
+	a := &admin{in: stdin, out: stdout, environ: environ}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)

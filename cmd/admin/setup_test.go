@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -58,8 +59,12 @@ type result struct {
 }
 
 func command(ctx context.Context, environ []string, args ...string) result {
+	return commandWith(ctx, strings.NewReader(""), environ, args...)
+}
+
+func commandWith(ctx context.Context, stdin io.Reader, environ []string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := run(ctx, args, &stdout, &stderr, environ)
+	code := run(ctx, args, stdin, &stdout, &stderr, environ)
 	return result{code, stdout.String(), stderr.String()}
 }
 

@@ -16,7 +16,7 @@ import (
 
 func (a *admin) transcodes() *cobra.Command {
 	return group("transcodes", "Requests: where they are, how they ended",
-		a.transcodesList(), a.transcodesShow(), a.transcodesRetry(), a.transcodesCancel())
+		a.transcodesList(), a.transcodesShow(), a.transcodesRetry(), a.transcodesCancel(), a.transcodesBump())
 }
 
 // transcodeList is the JSON of transcodes list.
@@ -151,4 +151,26 @@ func (a *admin) transcodesCancel() *cobra.Command {
 			return a.print(t, func() error { return say(a.out, "transcode %s is cancelled", id) })
 		}),
 	}
+}
+
+func (a *admin) transcodesBump() *cobra.Command {
+	var id uuid.UUID
+	var priority int
+	c := &cobra.Command{
+		Use: "bump ID", Short: "Change a transcode's priority, and with it its place in its tenant's queue", Args: oneID(&id),
+		RunE: act(func(ctx context.Context, _ []string) error {
+			transcodes, _, err := a.openJobs(ctx)
+			if err != nil {
+				return err
+			}
+			detail, err := transcodes.Bump(ctx, id, priority)
+			if err != nil {
+				return err
+			}
+			t := view.Of(&detail)
+			return a.print(t, func() error { return say(a.out, "transcode %s has priority %d", id, t.Priority) })
+		}),
+	}
+	c.Flags().IntVar(&priority, "priority", jobs.MostUrgent, fmt.Sprintf("%d, the most urgent, to %d", jobs.MostUrgent, jobs.LeastUrgent))
+	return c
 }

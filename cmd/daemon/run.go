@@ -127,7 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
-	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log}
+	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
 	hosts := host.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
@@ -235,12 +235,9 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	if err := mist.CheckProgram(d.cfg.MistBinDir); err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_BIN_DIR: %w", err)
 	}
-	objects, err := storage.New(&storage.Config{
-		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: d.cfg.S3SecretKey,
-		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard,
-	})
+	objects, err := storage.New(&storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard})
 	if err != nil {
-		return nil, fmt.Errorf("WEIR_S3 settings: %w", err)
+		return nil, err
 	}
 	tools := &media.Tools{FFmpeg: d.cfg.FFmpeg, FFprobe: d.cfg.FFprobe}
 	if err := tools.Check(); err != nil {

@@ -148,7 +148,7 @@ func (r *running) ready(t *testing.T) bool {
 func (r *running) submit(t *testing.T) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/v1/transcodes", strings.NewReader(`{
-		"source": {"url": "s3://media/in/clip.mp4"}, "output": {"url": "s3://media/out/clip"}, "callback_url": "https://studio.example/hook",
+		"source": {"url": "s3+https://s3.example/media/in/clip.mp4"}, "output": {"url": "s3+https://s3.example/media/out/clip"}, "callback_url": "https://studio.example/hook",
 		"profiles": [{"name": "720p", "width": 1280, "height": 720, "bitrate": 1000000}]}`))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")

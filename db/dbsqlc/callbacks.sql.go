@@ -324,6 +324,38 @@ func (q *Queries) CallbackSupersede(ctx context.Context, db DBTX, transcodeID uu
 	return err
 }
 
+const callbackToDeliver = `-- name: CallbackToDeliver :one
+SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at, t.tenant FROM weir.callbacks c JOIN weir.transcodes t ON t.id = c.transcode_id WHERE c.id = $1
+`
+
+type CallbackToDeliverRow struct {
+	Callback Callback
+	Tenant   string
+}
+
+// One and whose it is.
+func (q *Queries) CallbackToDeliver(ctx context.Context, db DBTX, id uuid.UUID) (CallbackToDeliverRow, error) {
+	row := db.QueryRow(ctx, callbackToDeliver, id)
+	var i CallbackToDeliverRow
+	err := row.Scan(
+		&i.Callback.ID,
+		&i.Callback.TranscodeID,
+		&i.Callback.Run,
+		&i.Callback.State,
+		&i.Callback.URL,
+		&i.Callback.Body,
+		&i.Callback.Attempts,
+		&i.Callback.LastStatus,
+		&i.Callback.LastError,
+		&i.Callback.NextAttemptAt,
+		&i.Callback.JobID,
+		&i.Callback.CreatedAt,
+		&i.Callback.DeliveredAt,
+		&i.Tenant,
+	)
+	return i, err
+}
+
 const callbackViewList = `-- name: CallbackViewList :many
 SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds FROM weir.v_callbacks
  WHERE ($1::text IS NULL OR tenant = $1)

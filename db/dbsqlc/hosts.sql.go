@@ -21,7 +21,7 @@ ON CONFLICT (id) DO UPDATE
        mist_silent_from = excluded.mist_silent_from, spool_id = excluded.spool_id,
        spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
  WHERE h.spool_id IS NULL OR h.spool_id = excluded.spool_id OR h.lease_until < now()
-RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at, mist_silent_from, spool_id
+RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at, mist_silent_from, spool_id, drained_at, drained_by, drain_reason
 `
 
 type HostBootParams struct {
@@ -68,21 +68,34 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		&i.SeenAt,
 		&i.MistSilentFrom,
 		&i.SpoolID,
+		&i.DrainedAt,
+		&i.DrainedBy,
+		&i.DrainReason,
 	)
 	return i, err
 }
 
 const hostDrain = `-- name: HostDrain :execrows
-UPDATE weir.hosts SET draining = $1 WHERE id = $2
+UPDATE weir.hosts
+   SET draining = $1::boolean, drained_at = CASE WHEN $1::boolean THEN COALESCE(drained_at, now()) END,
+       drained_by = CASE WHEN $1::boolean THEN $2::text END, drain_reason = CASE WHEN $1::boolean THEN $3::text END
+ WHERE id = $4
 `
 
 type HostDrainParams struct {
-	Draining bool
-	ID       string
+	Draining    bool
+	DrainedBy   string
+	DrainReason string
+	ID          string
 }
 
 func (q *Queries) HostDrain(ctx context.Context, db DBTX, arg HostDrainParams) (int64, error) {
-	result, err := db.Exec(ctx, hostDrain, arg.Draining, arg.ID)
+	result, err := db.Exec(ctx, hostDrain,
+		arg.Draining,
+		arg.DrainedBy,
+		arg.DrainReason,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -139,7 +152,7 @@ func (q *Queries) HostGetDead(ctx context.Context, db DBTX, id string) (string, 
 }
 
 const hostList = `-- name: HostList :many
-SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id,
+SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id, h.drained_at, h.drained_by, h.drain_reason,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state = 'storing') AS storing,
        h.lease_until > now() AS alive
@@ -177,6 +190,9 @@ func (q *Queries) HostList(ctx context.Context, db DBTX) ([]HostListRow, error) 
 			&i.Host.SeenAt,
 			&i.Host.MistSilentFrom,
 			&i.Host.SpoolID,
+			&i.Host.DrainedAt,
+			&i.Host.DrainedBy,
+			&i.Host.DrainReason,
 			&i.Used,
 			&i.Storing,
 			&i.Alive,
@@ -220,7 +236,7 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 }
 
 const hostLook = `-- name: HostLook :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
   JOIN weir.renditions r ON r.transcode_id = a.transcode_id
@@ -308,6 +324,7 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 			&i.Transcode.FreeTries,
 			&i.Transcode.TellingUntil,
 			&i.Transcode.Progress,
+			&i.Transcode.Priority,
 			&i.Rendition.TranscodeID,
 			&i.Rendition.Name,
 			&i.Rendition.Ordinal,

@@ -135,6 +135,9 @@ type Host struct {
 	SeenAt         time.Time
 	MistSilentFrom *time.Time
 	SpoolID        *uuid.UUID
+	DrainedAt      *time.Time
+	DrainedBy      *string
+	DrainReason    *string
 }
 
 type MistEvent struct {
@@ -152,6 +155,14 @@ type MistEvent struct {
 	Verdict      string
 	Note         string
 	ReceivedAt   time.Time
+}
+
+type Placement struct {
+	One         bool
+	Clock       float64
+	PausedAt    *time.Time
+	PausedBy    *string
+	PauseReason *string
 }
 
 type Rendition struct {
@@ -192,6 +203,35 @@ type Rendition struct {
 	ErrorDetail    *string
 }
 
+type Store struct {
+	Tenant     string
+	Name       string
+	Endpoint   string
+	Region     string
+	PathStyle  bool
+	KeysSealed []byte
+	Allowed    []string
+	MayRead    bool
+	MayWrite   bool
+	SetBy      string
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+type Tenant struct {
+	Name         string
+	Weight       int32
+	RunningMost  *int32
+	QueuedMost   *int32
+	SpoolPercent *int32
+	Hosts        []string
+	PausedAt     *time.Time
+	PausedBy     *string
+	PauseReason  *string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
 type Transcode struct {
 	ID               uuid.UUID
 	Tenant           string
@@ -229,4 +269,5 @@ type Transcode struct {
 	FreeTries        int32
 	TellingUntil     *time.Time
 	Progress         json.RawMessage
+	Priority         int16
 }

@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeCancelParams struct {
@@ -73,6 +73,7 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
@@ -82,7 +83,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
  WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeClaimParams struct {
@@ -133,8 +134,27 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
+}
+
+const transcodeCountQueued = `-- name: TranscodeCountQueued :one
+SELECT count(*) FROM (
+    SELECT FROM weir.transcodes WHERE tenant = $1 AND state = 'queued' LIMIT $2) q
+`
+
+type TranscodeCountQueuedParams struct {
+	Tenant   string
+	PageSize int32
+}
+
+// How many of a tenant's wait; counting ends at a number.
+func (q *Queries) TranscodeCountQueued(ctx context.Context, db DBTX, arg TranscodeCountQueuedParams) (int64, error) {
+	row := db.QueryRow(ctx, transcodeCountQueued, arg.Tenant, arg.PageSize)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const transcodeFail = `-- name: TranscodeFail :one
@@ -142,7 +162,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeFailParams struct {
@@ -199,12 +219,13 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -247,12 +268,13 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -300,12 +322,13 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -350,12 +373,13 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -400,6 +424,7 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
@@ -432,13 +457,13 @@ const transcodeInsert = `-- name: TranscodeInsert :one
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left)
+    livepeer_sealed, attempts_left, priority)
 VALUES (
     $1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11, $12,
-    $13, $14)
+    $13, $14, $15)
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeInsertParams struct {
@@ -456,6 +481,7 @@ type TranscodeInsertParams struct {
 	CallbackSealed []byte
 	LivepeerSealed []byte
 	AttemptsLeft   int32
+	Priority       int16
 }
 
 // No row when the tenant has this external_id already: read that one with
@@ -476,6 +502,7 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		arg.CallbackSealed,
 		arg.LivepeerSealed,
 		arg.AttemptsLeft,
+		arg.Priority,
 	)
 	var i Transcode
 	err := row.Scan(
@@ -515,12 +542,13 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3)
@@ -602,6 +630,7 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.FreeTries,
 			&i.TellingUntil,
 			&i.Progress,
+			&i.Priority,
 		); err != nil {
 			return nil, err
 		}
@@ -826,10 +855,10 @@ WITH asked AS (
       FROM (SELECT t.id, t.created_at FROM weir.transcodes t
              WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
 ), own_first AS (
-    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.turn, f.id) AS place
       FROM (SELECT DISTINCT tenant FROM asked) o
-     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
-             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, weir.turn_of(t.created_at, t.priority) AS turn FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT $2) f
 )
 SELECT asked.id, asked.tenant, asked.external_id, asked.run, asked.attempt, asked.ratio, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
   FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id
@@ -851,8 +880,8 @@ type TranscodePositionsRow struct {
 	Everybodys int64
 }
 
-// Where these stand in the order that they are placed in, in their tenant's queue and in
-// everybody's: the first stands at 1. No more than the first page of each is counted, and
+// Where these stand: in their tenant's queue in the order that it is placed in, among
+// everybody's by when they came, as tenants take turns. The first stands at 1. No more than the first page of each is counted, and
 // what stands behind it has 0.
 func (q *Queries) TranscodePositions(ctx context.Context, db DBTX, arg TranscodePositionsParams) ([]TranscodePositionsRow, error) {
 	rows, err := db.Query(ctx, transcodePositions, arg.Ids, arg.PageSize)
@@ -914,36 +943,74 @@ func (q *Queries) TranscodePrune(ctx context.Context, db DBTX, arg TranscodePrun
 }
 
 const transcodeQueue = `-- name: TranscodeQueue :many
-WITH held AS (
-    SELECT t.tenant, count(*) AS slots FROM weir.transcodes t
+WITH RECURSIVE page AS (
+    SELECT $2::int AS size
+), held AS (
+    SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
 ), waiting AS (
-    SELECT t.id, t.tenant, t.created_at, t.attempt, t.host_id,
-           row_number() OVER (PARTITION BY t.tenant ORDER BY t.created_at, t.id) AS place
-      FROM weir.transcodes t
-     WHERE t.state = 'queued' AND t.not_before <= now()
+    -- From one to the next by the index: SELECT DISTINCT would read the whole queue.
+    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
+      FROM waiting w WHERE w.tenant IS NOT NULL
+), may AS (
+    SELECT w.tenant, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
+           GREATEST(turns.turn, p.clock) AS turn,
+           ceil(2.0 * page.size * COALESCE(n.weight, 1) / sum(COALESCE(n.weight, 1)) OVER ())::bigint AS most
+      FROM waiting w CROSS JOIN page
+      JOIN weir.placement p ON p.paused_at IS NULL
+      LEFT JOIN weir.tenants n ON n.name = w.tenant
+      LEFT JOIN weir.turns ON turns.tenant = w.tenant
+      LEFT JOIN held ON held.tenant = w.tenant
+     WHERE w.tenant IS NOT NULL AND n.paused_at IS NULL
 )
-SELECT w.id, w.attempt, w.host_id FROM waiting w
-  LEFT JOIN held ON held.tenant = w.tenant
- ORDER BY COALESCE(held.slots, 0) + w.place > $1::bigint, w.created_at, w.id
- LIMIT $2
+SELECT q.id, q.attempt, q.host_id, q.priority, q.place::timestamptz AS place,
+       may.tenant::text AS tenant, may.weight::int AS weight, may.running_most, may.hosts,
+       may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most,
+       (SELECT COALESCE(sum(held.urgent), 0) FROM held)::bigint AS urgent_held
+  FROM may, LATERAL (
+    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place
+       FROM weir.transcodes t
+      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
+      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)
+    UNION
+    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority)
+       FROM weir.transcodes t
+      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
+      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT CASE WHEN $1::boolean THEN may.most ELSE 0 END)
+  ) q
+ ORDER BY may.tenant, q.place, q.id
 `
 
 type TranscodeQueueParams struct {
-	Share    int64
+	Reserved bool
 	PageSize int32
 }
 
 type TranscodeQueueRow struct {
-	ID      uuid.UUID
-	Attempt int32
-	HostID  *string
+	ID          uuid.UUID
+	Attempt     int32
+	HostID      *string
+	Priority    int16
+	Place       time.Time
+	Tenant      string
+	Weight      int32
+	RunningMost *int32
+	Hosts       []string
+	Held        int64
+	Turn        float64
+	Most        int64
+	UrgentHeld  int64
 }
 
-// What may be placed now: first what is within its tenant's share of the slots, of each
-// the oldest. A round holds PlaceLock, so none of these is placed by another.
+// What may be placed now: of each tenant that waits and is not paused the first of its
+// queue, about twice as many in all as a round takes, so that neither a tenant's backlog nor
+// their number is read; and, where slots stay for them, the first of its urgent ones. With
+// each the tenant's place among the others: its turn, and the slots that it holds. A round
+// holds PlaceLock, so none of these is placed by another.
 func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueueParams) ([]TranscodeQueueRow, error) {
-	rows, err := db.Query(ctx, transcodeQueue, arg.Share, arg.PageSize)
+	rows, err := db.Query(ctx, transcodeQueue, arg.Reserved, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -951,7 +1018,21 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueu
 	items := []TranscodeQueueRow{}
 	for rows.Next() {
 		var i TranscodeQueueRow
-		if err := rows.Scan(&i.ID, &i.Attempt, &i.HostID); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Attempt,
+			&i.HostID,
+			&i.Priority,
+			&i.Place,
+			&i.Tenant,
+			&i.Weight,
+			&i.RunningMost,
+			&i.Hosts,
+			&i.Held,
+			&i.Turn,
+			&i.Most,
+			&i.UrgentHeld,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -986,7 +1067,7 @@ UPDATE weir.transcodes
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeRequeueParams struct {
@@ -1051,6 +1132,7 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
@@ -1060,7 +1142,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeRetryParams struct {
@@ -1109,6 +1191,7 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }
@@ -1123,6 +1206,21 @@ func (q *Queries) TranscodeRunSeconds(ctx context.Context, db DBTX, id uuid.UUID
 	var column_1 float64
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const transcodeSetPriority = `-- name: TranscodeSetPriority :exec
+UPDATE weir.transcodes SET priority = $1
+ WHERE id = $2 AND state IN ('queued', 'placed', 'running', 'storing')
+`
+
+type TranscodeSetPriorityParams struct {
+	Priority int16
+	ID       uuid.UUID
+}
+
+func (q *Queries) TranscodeSetPriority(ctx context.Context, db DBTX, arg TranscodeSetPriorityParams) error {
+	_, err := db.Exec(ctx, transcodeSetPriority, arg.Priority, arg.ID)
+	return err
 }
 
 const transcodeSetRatio = `-- name: TranscodeSetRatio :exec
@@ -1245,7 +1343,7 @@ func (q *Queries) TranscodeStart(ctx context.Context, db DBTX, arg TranscodeStar
 
 const transcodeStatusDue = `-- name: TranscodeStatusDue :many
 WITH due AS (
-    SELECT t.id, t.status_sent_at, COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
       FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $2::float8))
@@ -1268,8 +1366,8 @@ type TranscodeStatusDueRow struct {
 	Receiver string
 }
 
-// Whose statuses are due: of each receiver those that have waited longest, but for
-// receivers that are still being told.
+// Whose statuses are due: of each receiver of a tenant those that have waited longest, but
+// for receivers that are still being told. Two tenants' on one server are two.
 func (q *Queries) TranscodeStatusDue(ctx context.Context, db DBTX, arg TranscodeStatusDueParams) ([]TranscodeStatusDueRow, error) {
 	rows, err := db.Query(ctx, transcodeStatusDue, arg.PageSize, arg.AfterSeconds, arg.Busy)
 	if err != nil {
@@ -1294,7 +1392,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority
 `
 
 type TranscodeSucceedParams struct {
@@ -1342,6 +1440,7 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.FreeTries,
 		&i.TellingUntil,
 		&i.Progress,
+		&i.Priority,
 	)
 	return i, err
 }

@@ -161,14 +161,15 @@ func settings(maps ...map[string]string) []string {
 	return env
 }
 
-// admin runs weir-admin against a database and returns what it prints.
-func admin(ctx context.Context, binDir string, database secret.Secret, args ...string) ([]byte, error) {
+// admin runs weir-admin with settings, and input on its stdin, and returns what it prints.
+func admin(ctx context.Context, binDir string, vars map[string]string, input secret.Secret, args ...string) ([]byte, error) {
 	program, err := findProgram(binDir, "weir-admin")
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = settings(map[string]string{"WEIR_DATABASE_URL": string(database)})
+	cmd.Env = settings(vars)
+	cmd.Stdin = strings.NewReader(string(input))
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return out, fmt.Errorf("weir-admin %s: exit code %s: %s", strings.Join(args, " "), strconv.Itoa(exit.ExitCode()), strings.TrimSpace(string(exit.Stderr)))

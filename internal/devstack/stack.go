@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -20,6 +21,10 @@ import (
 const (
 	// tenant is whose token a stack's requests carry.
 	tenant = "studio"
+	// StoreName is that tenant's store, which allows the stack's bucket.
+	StoreName = "main"
+	// The settings that weir-admin needs too.
+	databaseVariable, secretKeyVariable = "WEIR_DATABASE_URL", "WEIR_SECRET_KEY"
 	// defaultSlots is how many transcodes a host of a stack runs at once.
 	defaultSlots = 2
 	// migrateTimeout bounds `weir-admin db migrate`: 0.5 s on an idle machine.
@@ -76,6 +81,8 @@ type Config struct {
 	PostgresSettings []string
 	// S3 is an existing server; nil starts a private one.
 	S3 *S3
+	// StoreEndpoint is the S3 server's address for the daemons; empty: that of S3.
+	StoreEndpoint string
 	// Bucket is an existing bucket; empty makes one.
 	Bucket string
 	// MistFlags are more flags of one stand-in host (from 0); nil for none.
@@ -181,7 +188,17 @@ func (s *Stack) Close() error { return s.closers.close() }
 
 // Admin runs weir-admin on the stack's database and returns what it prints.
 func (s *Stack) Admin(ctx context.Context, args ...string) ([]byte, error) {
-	return admin(ctx, s.cfg.BinDir, s.Database, args...)
+	return admin(ctx, s.cfg.BinDir, map[string]string{databaseVariable: string(s.Database)}, "", args...)
+}
+
+// SetStore gives a tenant a store of the stack's S3 server, by weir-admin as an operator
+// does: allowed is as BUCKET or BUCKET/PREFIX.
+func (s *Stack) SetStore(ctx context.Context, tenant, name, allowed string) error {
+	_, err := admin(ctx, s.cfg.BinDir, map[string]string{
+		databaseVariable: string(s.Database), secretKeyVariable: s.settings[secretKeyVariable],
+	}, s.S3.SecretKey, "tenants", "stores", "set", tenant, name, "--endpoint", cmp.Or(s.cfg.StoreEndpoint, s.S3.Endpoint),
+		"--region", s.S3.Region, "--access-key", s.S3.AccessKey, "--secret-key-file", "-", "--allow", allowed)
+	return err
 }
 
 // Settings returns the WEIR_ variables that all daemons share, secrets and all.
@@ -321,19 +338,20 @@ func (s *Stack) startDaemons(ctx context.Context) error {
 		slots = defaultSlots
 	}
 	s.settings = map[string]string{
-		"WEIR_DATABASE_URL": string(s.Database),
-		"WEIR_SECRET_KEY":   base64.StdEncoding.EncodeToString(key),
+		databaseVariable:    string(s.Database),
+		secretKeyVariable:   base64.StdEncoding.EncodeToString(key),
 		"WEIR_API_TOKENS":   tenant + "=" + token,
 		"WEIR_HOST_SLOTS":   strconv.Itoa(slots),
 		"WEIR_BROADCASTERS": strings.Join(s.cfg.Broadcasters, ","),
-		"WEIR_S3_ENDPOINT":  s.S3.Endpoint, "WEIR_S3_REGION": s.S3.Region, "WEIR_S3_PATH_STYLE": "true",
-		"WEIR_S3_ACCESS_KEY": s.S3.AccessKey, "WEIR_S3_SECRET_KEY": string(s.S3.SecretKey),
 		// All of a stack is on the loopback, Studio and the sources too.
 		"WEIR_ALLOWED_NETWORKS": "127.0.0.0/8,::1",
 		"WEIR_SPOOL_RESERVE":    strconv.Itoa(spoolReserve),
 		"WEIR_LOG_LEVEL":        "debug", "WEIR_LOG_FORMAT": "text",
 	}
 	maps.Copy(s.settings, s.cfg.Settings)
+	if err := s.SetStore(ctx, tenant, StoreName, s.Bucket); err != nil {
+		return err
+	}
 	for i, host := range s.Hosts {
 		id := "host-" + strconv.Itoa(i+1)
 		dir, err := s.Folder.Make(id)

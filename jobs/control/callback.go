@@ -50,14 +50,15 @@ func (w *callbackWorker) NextRetry(*river.Job[jobs.CallbackArgs]) time.Time {
 // Work delivers once and records what came of it. The state of the transcode is
 // never written.
 func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackArgs]) error {
-	callback, err := dbsqlc.New().CallbackGet(ctx, w.db, job.Args.CallbackID)
+	row, err := dbsqlc.New().CallbackToDeliver(ctx, w.db, job.Args.CallbackID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return river.JobCancel(fmt.Errorf("callback %s is gone", job.Args.CallbackID))
 	}
 	if err != nil {
 		return fmt.Errorf("deliver callback %s: %w", job.Args.CallbackID, err)
 	}
-	leave, wait := w.gate.enter(receiver(callback.URL))
+	callback := row.Callback
+	leave, wait := w.gate.enter(row.Tenant, receiver(callback.URL))
 	if leave == nil {
 		return river.JobSnooze(wait)
 	}

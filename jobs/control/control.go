@@ -35,11 +35,13 @@ type Control struct {
 	// Studio delivers callbacks; nil: this daemon does not lead.
 	Studio *studio.Client
 	Log    *slog.Logger
+	// UrgentPercent of all slots stay for transcodes of priority 0 to 2.
+	UrgentPercent int
 }
 
 // Room is c's part in a daemon's River client.
 func (c *Control) Room(settings *river.Config) {
-	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log})
+	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log, urgentPercent: c.UrgentPercent})
 	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
 	if c.Studio == nil {
 		return

@@ -18,7 +18,6 @@ func TestTimesAreDocumented(t *testing.T) {
 		words    string
 	}{
 		{roundMost, 256, architecture, "a round places 256 at the most"},
-		{tenantShare, 2, architecture, "a tenant gets no slot beyond half of all"},
 		{retentionEvery, 10 * time.Minute, architecture, "| control | every ten minutes |"},
 		{retentionBatch, 500, architecture, "are removed, 500 in a transaction"},
 		{statusEvery, 5 * time.Second, architecture, "| control | every 5 s | statuses that are due"},

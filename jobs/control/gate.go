@@ -18,6 +18,13 @@ const (
 	// whether it does again.
 	gateSilent = 1
 
+	// tenantMost is how many deliveries a tenant has at once, over all of its receivers: as
+	// many as one that answers gets.
+	tenantMost = gateMost
+	// tenantsFirst of all are for anybody; of the rest a tenant gets no more than gateFirst,
+	// so that behind several whose receivers hang there is room for the next.
+	tenantsFirst = callbackWorkers * 3 / 4
+
 	// turnAfter is the least wait of a delivery that was turned away; those to a receiver
 	// that answers come again soon after, those to a silent one over a while, so that a
 	// thousand of them don't come again each second.
@@ -29,12 +36,15 @@ const (
 	gateKept = 10_000
 )
 
-// gate bounds how many deliveries go to one receiver at once, so that one that hangs
-// leaves workers for all others. What is turned away holds none. It remembers nothing
+// gate bounds how many deliveries go to one receiver at once, and how many of one tenant, so
+// that one that hangs, or many of one tenant's, leave workers for all others. What is turned away holds none. It remembers nothing
 // that matters: a new one learns in a moment.
 type gate struct {
 	mu    sync.Mutex
 	doors map[string]*door
+	// of is how many of each tenant are in, all of how many in all.
+	of  map[string]int
+	all int
 }
 
 type door struct{ in, most int }
@@ -56,16 +66,20 @@ func heardOf(result studio.Result) heard {
 	return answer
 }
 
-// enter lets a delivery to receiver through, or says how long to wait. Who was let
-// through calls leave.
-func (g *gate) enter(receiver string) (leave func(heard), wait time.Duration) {
+// enter lets a delivery of tenant to receiver through, or says how long to wait. Who was
+// let through calls leave.
+func (g *gate) enter(tenant, receiver string) (leave func(heard), wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if held := g.of[tenant]; held >= tenantMost || held >= gateFirst && g.all >= tenantsFirst {
+		return nil, turnAfter + rand.N(turnWithin)
+	}
+	receiver = tenant + " " + receiver // two tenants' on one server are two
 	d := g.doors[receiver]
 	if d == nil {
 		d = &door{most: gateFirst}
 		if g.doors == nil {
-			g.doors = map[string]*door{}
+			g.doors, g.of = map[string]*door{}, map[string]int{}
 		}
 		g.doors[receiver] = d
 	}
@@ -77,12 +91,18 @@ func (g *gate) enter(receiver string) (leave func(heard), wait time.Duration) {
 		return nil, turnAfter + rand.N(within)
 	}
 	d.in++
-	return func(of heard) { g.leave(receiver, d, of) }, 0
+	g.of[tenant]++
+	g.all++
+	return func(of heard) { g.leave(tenant, receiver, d, of) }, 0
 }
 
-func (g *gate) leave(receiver string, d *door, of heard) {
+func (g *gate) leave(tenant, receiver string, d *door, of heard) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.all--
+	if g.of[tenant]--; g.of[tenant] <= 0 {
+		delete(g.of, tenant)
+	}
 	d.in--
 	switch of {
 	case nothing:

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +12,7 @@ func TestGate(t *testing.T) {
 	g := &gate{}
 	fill := func(receiver string) (leaves []func(heard)) {
 		for {
-			leave, wait := g.enter(receiver)
+			leave, wait := g.enter("of "+receiver, receiver)
 			if leave == nil {
 				require.GreaterOrEqual(t, wait, turnAfter)
 				return leaves
@@ -36,8 +37,32 @@ func TestGate(t *testing.T) {
 	answers := fill("answers")
 	for range 10 {
 		answers[0](answer)
-		leave, _ := g.enter("answers")
+		leave, _ := g.enter("of answers", "answers")
 		answers[0] = leave
 	}
 	require.Len(t, fill("answers"), gateMost-gateFirst)
+}
+
+// A tenant with many receivers that hang leaves room for others, and so do several such.
+func TestGateOfTenants(t *testing.T) {
+	t.Parallel()
+	g := &gate{}
+	fill := func(tenant string) (in int) {
+		for i := range 2 * callbackWorkers {
+			if leave, _ := g.enter(tenant, fmt.Sprintf("%s-%d", tenant, i)); leave != nil {
+				in++
+			}
+		}
+		return in
+	}
+	require.Equal(t, tenantMost, fill("a"))
+	require.Equal(t, tenantMost, fill("b"))
+	require.Equal(t, tenantMost, fill("c"))
+	for i := range (callbackWorkers - tenantsFirst) / gateFirst {
+		require.Equal(t, gateFirst, fill(fmt.Sprint("more-", i)))
+	}
+	leave, _ := g.enter("alone", "x")
+	require.NotNil(t, leave)
+	leave(answer)
+	require.NotContains(t, g.of, "alone")
 }

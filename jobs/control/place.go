@@ -25,15 +25,15 @@ const (
 	// roundMost bounds a round's transaction to a fraction of a second, however many
 	// slots are free: the next round follows at once.
 	roundMost = 256
-	// tenantShare: while others wait, a tenant gets no slot beyond one of so many, so that
-	// one with sources that trickle is not in everybody's way.
-	tenantShare = 2
+	percent   = 100
 )
 
 type placeWorker struct {
 	river.WorkerDefaults[jobs.PlaceArgs]
 	db  *pgxpool.Pool
 	log *slog.Logger
+	// urgentPercent of all slots stay for the urgent.
+	urgentPercent int
 }
 
 // Timeout implements river.Worker.
@@ -51,7 +51,7 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 	var full bool
 	err = db.InTx(ctx, w.db, func(tx pgx.Tx) (err error) {
 		decider := jobs.Decider{Tx: tx, River: river.ClientFromContext[pgx.Tx](ctx)}
-		if placed, full, err = round(ctx, decider); err != nil {
+		if placed, full, err = w.round(ctx, decider); err != nil {
 			return err
 		}
 		if len(placed) > 0 {
@@ -78,7 +78,7 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 }
 
 // round places what fits, roundMost at the most; full: there may be more.
-func round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
+func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
 	q := dbsqlc.New()
 	if err := q.PlaceLock(ctx, decider.Tx); err != nil {
 		return nil, false, fmt.Errorf("place: %w", err)
@@ -91,56 +91,25 @@ func round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.Transcode
 	if free == 0 {
 		return nil, false, nil
 	}
-	queue, err := q.TranscodeQueue(ctx, decider.Tx, dbsqlc.TranscodeQueueParams{Share: shareOf(all), PageSize: min(free, roundMost)})
+	reserved := all * int64(w.urgentPercent) / percent
+	queue, err := q.TranscodeQueue(ctx, decider.Tx, dbsqlc.TranscodeQueueParams{
+		PageSize: int32(min(free, roundMost)), Reserved: reserved > 0,
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("place: read the queue: %w", err)
 	}
-	if len(queue) == 0 {
+	turns := newTurns(queue, hosts, reserved)
+	taken := turns.take(roundMost)
+	if len(taken) == 0 {
 		return nil, false, nil
 	}
-	placed, err = decider.Place(ctx, assign(queue, hosts)...)
-	return placed, len(queue) == roundMost, err
-}
-
-// slotsOf counts the hosts' slots, and those of them that are free.
-func slotsOf(hosts []dbsqlc.HostFreeRow) (all, free int32) {
-	for _, host := range hosts {
-		all += host.Slots
-		free += max(host.Free, 0)
+	next := dbsqlc.PlacementTakeParams{Clock: turns.clock}
+	for _, l := range taken {
+		next.Tenants, next.Turns = append(next.Tenants, l.tenant), append(next.Turns, l.turn)
 	}
-	return all, free
-}
-
-// shareOf is how many of so many slots a tenant may hold while others wait.
-func shareOf(slots int32) int64 { return int64(slots+tenantShare-1) / tenantShare }
-
-// assign gives each transcode, in order, the host with the most free slots; not the
-// one that its last attempt failed on where another has room.
-func assign(queue []dbsqlc.TranscodeQueueRow, free []dbsqlc.HostFreeRow) []jobs.Placement {
-	var placements []jobs.Placement
-	for _, t := range queue {
-		best := -1
-		for i, host := range free {
-			if host.Free <= 0 {
-				continue
-			}
-			if best < 0 || better(t, host, free[best]) {
-				best = i
-			}
-		}
-		if best < 0 {
-			break
-		}
-		free[best].Free--
-		placements = append(placements, jobs.Placement{Transcode: t.ID, Host: free[best].ID})
+	if err := q.PlacementTake(ctx, decider.Tx, next); err != nil {
+		return nil, false, fmt.Errorf("place: record whose turn it was: %w", err)
 	}
-	return placements
-}
-
-func better(t dbsqlc.TranscodeQueueRow, a, b dbsqlc.HostFreeRow) bool {
-	aFailed, bFailed := t.HostID != nil && *t.HostID == a.ID, t.HostID != nil && *t.HostID == b.ID
-	if aFailed != bFailed {
-		return bFailed
-	}
-	return a.Free > b.Free
+	placed, err = decider.Place(ctx, turns.placements...)
+	return placed, turns.more, err
 }

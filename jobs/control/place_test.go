@@ -20,39 +20,6 @@ import (
 	"weir/jobs/jobstest"
 )
 
-func TestAssign(t *testing.T) {
-	t.Parallel()
-	a, b := "a", "b"
-	fresh := func(n int) []dbsqlc.TranscodeQueueRow {
-		list := make([]dbsqlc.TranscodeQueueRow, n)
-		for i := range list {
-			list[i].ID = uuid.New()
-		}
-		return list
-	}
-	for _, test := range []struct {
-		name  string
-		queue []dbsqlc.TranscodeQueueRow
-		free  []dbsqlc.HostFreeRow
-		hosts []string
-	}{
-		{"nobody has room", fresh(2), []dbsqlc.HostFreeRow{{ID: "a", Free: 0}, {ID: "b", Free: -1}}, nil},
-		{"the emptiest first", fresh(3), []dbsqlc.HostFreeRow{{ID: "a", Free: 1}, {ID: "b", Free: 2}}, []string{"b", "a", "b"}},
-		{"more than fits", fresh(3), []dbsqlc.HostFreeRow{{ID: "a", Free: 2}}, []string{"a", "a"}},
-		{"away from where it failed", []dbsqlc.TranscodeQueueRow{{HostID: &b}}, []dbsqlc.HostFreeRow{{ID: "a", Free: 1}, {ID: "b", Free: 9}}, []string{"a"}},
-		{"back where it failed, if there is no other", []dbsqlc.TranscodeQueueRow{{HostID: &a}}, []dbsqlc.HostFreeRow{{ID: "a", Free: 1}, {ID: "b", Free: 0}}, []string{"a"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var hosts []string
-			for _, p := range assign(test.queue, test.free) {
-				hosts = append(hosts, p.Host)
-			}
-			require.Equal(t, test.hosts, hosts)
-		})
-	}
-}
-
 // Only hosts with a running lease and a free slot that are not draining are offered;
 // a storing transcode holds no slot.
 func TestHostFree(t *testing.T) {
@@ -130,7 +97,7 @@ func TestPlaceFleet(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 
-	const statementsMost = 16
+	const statementsMost = 17
 	placed := 0
 	for placeJobs(t, b) > 0 {
 		before := statements.n.Load()
@@ -193,7 +160,7 @@ func TestPlaceWakeIsNotLost(t *testing.T) {
 	require.Zero(t, placeJobs(t, b))
 }
 
-// A tenant gets half of the slots while another waits, and all of them while none does.
+// A tenant gets its share of the slots while another waits, and all of them while none does.
 func TestPlaceShares(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t) // four slots

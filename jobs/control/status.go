@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,9 @@ const (
 	// statusReceivers are told at once; each that hangs holds one place for a delivery's time.
 	statusReceivers = 256
 
+	// statusTenant of them are one tenant's at the most, so that many that hang leave places.
+	statusTenant = statusReceivers / 4
+
 	// tellFor is how long a daemon has a transcode to itself to tell of it: longer than a
 	// delivery takes (10 s). A claim of a dead one ends with it.
 	tellFor = 15 * time.Second
@@ -42,15 +46,21 @@ type teller struct {
 	control *Control
 	lanes   errgroup.Group
 	mu      sync.Mutex
-	busy    map[string]bool // the receivers that have a lane
+	busy    map[string]bool // the receivers that have a lane, each behind its tenant's name
+	of      map[string]int  // how many each tenant has
+}
+
+func newTeller(c *Control) *teller {
+	t := &teller{control: c, busy: map[string]bool{}, of: map[string]int{}}
+	t.lanes.SetLimit(statusReceivers)
+	return t
 }
 
 // tellStatuses tells Studio of what has not ended, the queued too, until ctx ends:
 // silence means lost to it. Each receiver has a lane of its own, so that one that hangs
 // is in nobody's way.
 func (c *Control) tellStatuses(ctx context.Context) {
-	t := &teller{control: c, busy: map[string]bool{}}
-	t.lanes.SetLimit(statusReceivers)
+	t := newTeller(c)
 	defer func() { _ = t.lanes.Wait() }() // lanes return nil
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
@@ -82,27 +92,41 @@ func (t *teller) round(ctx context.Context) error {
 		of[row.Receiver] = append(of[row.Receiver], row.ID)
 	}
 	for receiver, ids := range of {
-		t.mark(receiver, true)
+		if !t.mark(receiver) {
+			continue // its tenant is told at as many places as it may be
+		}
 		if !t.lanes.TryGo(func() error {
-			defer t.mark(receiver, false)
+			defer t.unmark(receiver)
 			if err := t.lane(ctx, ids); err != nil && ctx.Err() == nil {
 				t.control.Log.WarnContext(ctx, "statuses not sent", "receiver", receiver, "error", err)
 			}
 			return nil
 		}) {
-			t.mark(receiver, false) // too many at once: its statuses are due still
+			t.unmark(receiver) // too many at once: its statuses are due still
 		}
 	}
 	return nil
 }
 
-func (t *teller) mark(receiver string, busy bool) {
+func (t *teller) mark(receiver string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if busy {
-		t.busy[receiver] = true
-	} else {
-		delete(t.busy, receiver)
+	tenant, _, _ := strings.Cut(receiver, " ")
+	if t.of[tenant] >= statusTenant {
+		return false
+	}
+	t.busy[receiver] = true
+	t.of[tenant]++
+	return true
+}
+
+func (t *teller) unmark(receiver string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.busy, receiver)
+	tenant, _, _ := strings.Cut(receiver, " ")
+	if t.of[tenant]--; t.of[tenant] <= 0 {
+		delete(t.of, tenant)
 	}
 }
 

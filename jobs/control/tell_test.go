@@ -3,7 +3,9 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -105,8 +107,7 @@ func callbackState(t *testing.T, b *jobstest.Bundle, id uuid.UUID, run int) (sta
 
 func tellerOf(t *testing.T, b *jobstest.Bundle) *teller {
 	t.Helper()
-	tell := &teller{control: &Control{DB: b.Pool, Sealer: b.Sealer, Studio: studioOf(t), Log: jobstest.Silent()}, busy: map[string]bool{}}
-	tell.lanes.SetLimit(statusReceivers)
+	tell := newTeller(&Control{DB: b.Pool, Sealer: b.Sealer, Studio: studioOf(t), Log: jobstest.Silent()})
 	t.Cleanup(func() { _ = tell.lanes.Wait() })
 	return tell
 }
@@ -156,6 +157,47 @@ func TestStatusesPastAHangingReceiver(t *testing.T) {
 	require.Len(t, hung, 1, "one looks whether it answers")
 	require.Equal(t, silent, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE callback_url = $1 AND status_sent_at IS NULL", hangs))
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE telling_until > now() AND callback_url = $1", hangs))
+}
+
+// A tenant whose receivers hang, many of them, holds a part of the places alone; and one
+// that hangs for a tenant answers another of the same server.
+func TestStatusesPastATenant(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	const receivers = statusTenant + 6
+	hung, heard := make(chan string, receivers), make(chan string, 1)
+	over := make(chan struct{})
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "0.0.0.0:0")
+	require.NoError(t, err)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/answers" {
+			heard <- "studio"
+			return
+		}
+		hung <- r.Host
+		<-over
+	}))
+	require.NoError(t, server.Listener.Close())
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(over) })
+	port := listener.Addr().(*net.TCPAddr).Port
+	for i := range receivers {
+		req := requestTo(fmt.Sprintf("http://127.0.1.%d:%d/hangs", i+1, port))
+		req.Tenant = "greedy"
+		b.AcceptRequest(t, req)
+	}
+	b.AcceptRequest(t, requestTo(fmt.Sprintf("http://127.0.1.1:%d/answers", port)))
+	tell := tellerOf(t, b)
+	require.NoError(t, tell.round(t.Context()))
+	require.Equal(t, "studio", told(t, heard))
+	for range statusTenant {
+		told(t, hung)
+	}
+	require.NoError(t, tell.round(t.Context()))
+	require.Equal(t, statusTenant, tell.of["greedy"])
+	require.Empty(t, hung)
 }
 
 // A status that is on its way holds the terminal callback back; none goes behind it.

@@ -12,6 +12,12 @@ const (
 	// storesSpare is how many times over there are workers for the stores that one
 	// destination may have at once: behind one that stalls there is room for others.
 	storesSpare = 2
+	// tenantSpare is how many more than one destination may have a tenant may have at once:
+	// behind one that stalls its others go on.
+	tenantSpare = 1
+	// lastPart of the workers are for tenants that hold none: behind several whose buckets
+	// stall there is room for the next.
+	lastPart = 8
 	// turnEvery is the distance at which stores that wait for their turn come back: one
 	// wait after the other, so that a thousand of them cost no more than a few.
 	turnEvery = 250 * time.Millisecond
@@ -20,12 +26,15 @@ const (
 	mostAway = 10_000
 )
 
-// destinations are the buckets that this host's stores upload to. No one of them gets all
-// the workers; those that are away get one each, and together no more than one that is
+// destinations are the buckets that this host's stores upload to. No one of them, and no
+// tenant with several of them, gets all the workers; those that are away get one each, and together no more than one that is
 // well. All of it may be forgotten.
 type destinations struct {
 	mu   sync.Mutex
 	busy map[string]int
+	// of is how many each tenant has, over all of its destinations; all is the sum.
+	of  map[string]int
+	all int
 	// gone are those that are away.
 	gone map[string]absence
 	// turns is when the last of those that wait comes back.
@@ -47,12 +56,13 @@ type turned struct {
 
 func (t *turned) Error() string { return fmt.Sprintf("its turn is in %s", t.until) }
 
-// enter takes a place at a destination that most stores may use at once, until leave.
-func (d *destinations) enter(name string, most int) (leave func(), wait *turned) {
+// enter takes a place at a tenant's destination that most stores may use at once, until
+// leave.
+func (d *destinations) enter(tenant, name string, most int) (leave func(), wait *turned) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.busy == nil {
-		d.busy, d.turns = map[string]int{}, map[string]time.Time{}
+		d.busy, d.of, d.turns = map[string]int{}, map[string]int{}, map[string]time.Time{}
 	}
 	if away, is := d.gone[name]; is {
 		held := 0
@@ -68,9 +78,18 @@ func (d *destinations) enter(name string, most int) (leave func(), wait *turned)
 	if d.busy[name] >= most {
 		return nil, &turned{until: d.turn(name)}
 	}
+	workers := storesSpare * most
+	if held := d.of[tenant]; held >= most+tenantSpare || held > 0 && d.all >= workers-max(workers/lastPart, 1) {
+		return nil, &turned{until: d.turn(ofTenant + tenant)}
+	}
 	d.busy[name]++
-	return func() { d.leave(name) }, nil
+	d.of[tenant]++
+	d.all++
+	return func() { d.leave(tenant, name) }, nil
 }
+
+// ofTenant begins the turns of a tenant's, which no destination's name does.
+const ofTenant = "tenant "
 
 func (d *destinations) turn(name string) time.Duration {
 	now := time.Now()
@@ -85,9 +104,14 @@ func (d *destinations) turn(name string) time.Duration {
 	return next.Sub(now)
 }
 
-func (d *destinations) leave(name string) {
+func (d *destinations) leave(tenant, name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.all--
+	if d.of[tenant]--; d.of[tenant] <= 0 {
+		delete(d.of, tenant)
+		delete(d.turns, ofTenant+tenant)
+	}
 	if d.busy[name]--; d.busy[name] <= 0 {
 		delete(d.busy, name)
 		delete(d.turns, name)

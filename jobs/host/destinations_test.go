@@ -18,12 +18,12 @@ func TestDestinations(t *testing.T) {
 		const most = 2
 		var d destinations
 		enter := func(name string) func() {
-			leave, wait := d.enter(name, most)
+			leave, wait := d.enter("of "+name, name, most)
 			require.Nil(t, wait, name)
 			return leave
 		}
 		waits := func(name string) *turned {
-			leave, wait := d.enter(name, most)
+			leave, wait := d.enter("of "+name, name, most)
 			require.Nil(t, leave, name)
 			return wait
 		}
@@ -57,4 +57,29 @@ func TestDestinations(t *testing.T) {
 		x()
 		require.Len(t, d.busy, 1)
 	})
+}
+
+// No tenant gets all places, however many destinations it has, and several that hold theirs
+// leave room for the next.
+func TestDestinationsOfTenants(t *testing.T) {
+	t.Parallel()
+	const most = 4 // of eight workers
+	var d destinations
+	fill := func(tenant string) (leaves []func()) {
+		for i := range 2 * most {
+			if leave, wait := d.enter(tenant, tenant+"/"+string(rune('a'+i)), most); wait == nil {
+				leaves = append(leaves, leave)
+			}
+		}
+		return leaves
+	}
+	first := fill("first")
+	require.Len(t, first, most+tenantSpare)
+	require.Len(t, fill("second"), 2)
+	require.Len(t, fill("third"), 1)
+	for _, leave := range first {
+		leave()
+	}
+	require.NotEmpty(t, fill("fifth"))
+	require.NotContains(t, d.of, "first")
 }

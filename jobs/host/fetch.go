@@ -14,8 +14,8 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
-
 	"weir/storage"
+	"weir/tenants"
 )
 
 // outputLimit is how long an output may take to show that it works; one that takes
@@ -28,11 +28,7 @@ var errLate = errors.New("the source has had its time")
 // fetch brings the source into the spool.
 func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	h := s.host
-	url, err := h.open(&rows.Transcode, jobs.SealedSource, rows.Transcode.SourceSealed)
-	if err != nil {
-		return err
-	}
-	location, err := storage.ParseLocation(url)
+	location, err := h.locate(ctx, &rows.Transcode, jobs.SealedSource, rows.Transcode.SourceSealed, tenants.Read)
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
@@ -54,8 +50,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	if err != nil {
 		return err
 	}
-	if held > room {
-		return jobs.Failed(jobs.CodeSpoolShare, jobs.StageFetch, fmt.Sprintf("%d bytes of %s wait on %s, %d are free", held, rows.Transcode.Tenant, h.ID, room))
+	share, err := tenants.SpoolPercent(ctx, h.DB, rows.Transcode.Tenant)
+	if err != nil {
+		return &rowError{"read the tenant's share of the spool", err}
+	}
+	if held > (held+room)/100*share { //nolint:mnd // percent
+		return jobs.Failed(jobs.CodeSpoolShare, jobs.StageFetch,
+			fmt.Sprintf("%d bytes of %s wait on %s, %d are free, and %d percent of both are its share", held, rows.Transcode.Tenant, h.ID, room, share))
 	}
 	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -99,8 +100,8 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 }
 
 // tenantHolds is how much of this spool a tenant's files hold that wait for their storage.
-// As much as is free is half of what there is for both: more of them, and a storage that
-// is away takes the others' room too.
+// Beyond its share of what those and the free room are together, a storage that is away
+// would take the others' room too.
 func (s *supervisor) tenantHolds(ctx context.Context, t *dbsqlc.Transcode) (int64, error) {
 	waiting, err := dbsqlc.New().TranscodeListStoring(ctx, s.host.DB, dbsqlc.TranscodeListStoringParams{
 		HostID: &s.host.ID, Tenant: t.Tenant, But: t.ID,
@@ -150,17 +151,20 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 // tryOutput finds out whether the renditions can be stored where they are to go. A
 // storage that is only out of reach now is no reason to wait: stores are patient.
 func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
+	prefix, err := s.host.outputLocation(ctx, &rows.Transcode)
+	if trouble, is := errors.AsType[*rowError](err); is {
+		return trouble
+	}
+	if err != nil {
+		return jobs.FailureOf(err, jobs.StageStore)
+	}
 	var objects []storage.Location
 	for i := range rows.Renditions {
-		location, err := s.host.objectLocation(&rows.Transcode, rows.Renditions[i].Name, s.number())
-		if err != nil {
-			return jobs.FailureOf(err, jobs.StageStore)
-		}
-		objects = append(objects, location)
+		objects = append(objects, objectIn(prefix, rows.Transcode.ID, rows.Renditions[i].Name, s.number()))
 	}
 	ctx, cancel := context.WithTimeout(ctx, outputLimit)
 	defer cancel()
-	err := s.host.Storage.TryWrite(ctx, objects[0].Folder(), objects...)
+	err = s.host.Storage.TryWrite(ctx, objects[0].Folder(), objects...)
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}

@@ -25,6 +25,7 @@ import (
 	"weir/media"
 	"weir/secret"
 	"weir/storage"
+	"weir/tenants"
 )
 
 const (
@@ -309,4 +310,35 @@ func (h *Host) stops() bool {
 // open opens a sealed column of a transcode.
 func (h *Host) open(t *dbsqlc.Transcode, column jobs.Sealed, value []byte) (string, error) {
 	return column.Open(h.Sealer, t.ID, value)
+}
+
+// locate opens a sealed location of a transcode. What s3:// leads to are the tenant's
+// stores as they are now: their keys may have changed since the request was accepted.
+func (h *Host) locate(ctx context.Context, t *dbsqlc.Transcode, column jobs.Sealed, value []byte, use tenants.Use) (storage.Location, error) {
+	url, err := h.open(t, column, value)
+	if err != nil {
+		return storage.Location{}, err
+	}
+	location, err := storage.ParseLocation(url)
+	if err != nil || !location.NeedsServer() {
+		return location, err
+	}
+	stores := tenants.Stores{DB: h.DB, Sealer: h.Sealer}
+	store, err := stores.Open(ctx, t.Tenant, location.Store(), location.Bucket(), location.Key(), use)
+	switch {
+	case errors.Is(err, tenants.ErrNoStore), errors.Is(err, tenants.ErrKeys):
+		return storage.Location{}, jobs.Failed(jobs.CodeStoreUnknown, stageOf(use), err.Error())
+	case err != nil:
+		return storage.Location{}, &rowError{"look for the store", err}
+	}
+	return location.On(&storage.Server{
+		Endpoint: store.Endpoint, Region: store.Region, PathStyle: store.PathStyle, AccessKey: store.AccessKey, SecretKey: store.SecretKey,
+	}), nil
+}
+
+func stageOf(use tenants.Use) jobs.Stage {
+	if use == tenants.Read {
+		return jobs.StageFetch
+	}
+	return jobs.StageStore
 }

@@ -80,7 +80,7 @@ func (h *Host) removeResidue(ctx context.Context, t *dbsqlc.Transcode, r *dbsqlc
 	if r.Attempt == attempt && (r.State == jobs.RenditionOK || r.State == jobs.RenditionPushed) {
 		return nil // a lost attempt's host may have come back, and store it
 	}
-	location, err := h.objectLocation(t, r.Name, attempt)
+	location, err := h.objectLocation(ctx, t, r.Name, attempt)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -21,6 +22,7 @@ import (
 	"weir/jobs"
 	"weir/media"
 	"weir/storage"
+	"weir/tenants"
 )
 
 const (
@@ -85,6 +87,7 @@ func (s *store) try(ctx context.Context) error {
 	defer cancel()
 	stored, err := s.run(limited)
 	var wait *turned
+	var ofRows *rowError
 	switch {
 	case err == nil:
 		if err := s.commit(ctx, stored); err != nil {
@@ -98,6 +101,8 @@ func (s *store) try(ctx context.Context) error {
 	case leased.Err() != nil:
 		s.log.WarnContext(ctx, "the lease ends: store stopped")
 		return river.JobSnooze(storeRetryMin)
+	case errors.As(err, &ofRows):
+		return fmt.Errorf("store %s of %s: %w", s.rendition.Name, s.name, err)
 	case errors.As(err, &wait):
 		return s.wait(ctx, wait.away, river.JobSnooze(wait.until))
 	case errors.Is(err, context.DeadlineExceeded), patientWith(err):
@@ -126,6 +131,10 @@ func (s *store) wait(ctx context.Context, trouble *jobs.Failure, later error) er
 // patientWith says whether a store waits for S3 rather than fail: the file is safe
 // in the spool, and a new transcode would meet the same outage.
 func patientWith(err error) bool {
+	var failure *jobs.Failure
+	if errors.As(err, &failure) && failure.Code == jobs.CodeStoreUnknown {
+		return true // an operator may give the tenant another of its name
+	}
 	var ofStorage *storage.Error
 	if !errors.As(err, &ofStorage) {
 		return false
@@ -223,12 +232,12 @@ func (s *store) run(ctx context.Context) (stored, error) {
 	var freeing sync.WaitGroup
 	defer freeing.Wait()
 	freeing.Go(func() { s.free(ctx) }) // while it is uploaded, or waits for that
-	location, err := h.objectLocation(&s.transcode, s.rendition.Name, s.rendition.Attempt)
+	location, err := h.objectLocation(ctx, &s.transcode, s.rendition.Name, s.rendition.Attempt)
 	if err != nil {
 		return stored{}, err
 	}
 	destination := location.Destination()
-	leave, wait := h.destinations.enter(destination, h.Stores)
+	leave, wait := h.destinations.enter(s.transcode.Tenant, destination, h.Stores)
 	if wait != nil {
 		return stored{}, wait
 	}
@@ -306,18 +315,28 @@ func (s *store) rejected(f *jobs.Failure) *jobs.Failure {
 	return f
 }
 
-// objectLocation is where the object of a rendition in an attempt goes. The attempt is
-// in its key: what an old one still writes can't touch what a newer one relies on.
-func (h *Host) objectLocation(t *dbsqlc.Transcode, rendition string, attempt int32) (storage.Location, error) {
-	url, err := h.open(t, jobs.SealedOutput, t.OutputSealed)
+// objectLocation is where the object of a rendition in an attempt goes.
+func (h *Host) objectLocation(ctx context.Context, t *dbsqlc.Transcode, rendition string, attempt int32) (storage.Location, error) {
+	prefix, err := h.outputLocation(ctx, t)
 	if err != nil {
 		return storage.Location{}, err
 	}
-	prefix, err := storage.ParseLocation(url)
+	return objectIn(prefix, t.ID, rendition, attempt), nil
+}
+
+// outputLocation is the folder of a transcode's renditions.
+func (h *Host) outputLocation(ctx context.Context, t *dbsqlc.Transcode) (storage.Location, error) {
+	prefix, err := h.locate(ctx, t, jobs.SealedOutput, t.OutputSealed, tenants.Write)
 	if err != nil {
 		return storage.Location{}, fmt.Errorf("output: %w", err)
 	}
-	return prefix.Join(t.ID.String(), strconv.Itoa(int(attempt)), engine.File(rendition)), nil
+	return prefix, nil
+}
+
+// objectIn is a rendition's object in its folder. The attempt is in its key: what an old
+// one still writes can't touch what a newer one relies on.
+func objectIn(prefix storage.Location, transcode uuid.UUID, rendition string, attempt int32) storage.Location {
+	return prefix.Join(transcode.String(), strconv.Itoa(int(attempt)), engine.File(rendition))
 }
 
 // commit makes the rendition ok and settles the transcode, in one transaction with

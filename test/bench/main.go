@@ -53,6 +53,7 @@ var (
 	// eventsOnly may be at once with a curve to be kept.
 	eventsOnly = flag.Bool("events", false, "measure only what a thousand listeners cost, and how well ends are told")
 	curve      = flag.String("curve", "", "with -events: write how the transcode went to this `file`")
+	fairOnly   = flag.Bool("fair", false, "measure only how tenants share the slots")
 )
 
 func main() {
@@ -89,6 +90,8 @@ func begin(ctx context.Context) (err error) {
 		measure = b.measureCost
 	case *eventsOnly:
 		measure = b.measureEvents
+	case *fairOnly:
+		measure = b.fair
 	}
 	if err := measure(ctx); err != nil {
 		return err
@@ -161,6 +164,9 @@ func (b *bench) measure(ctx context.Context) error {
 		return err
 	}
 	if err := b.events(ctx, dir); err != nil {
+		return err
+	}
+	if err := b.fair(ctx); err != nil { // last: its host keeps what it was given
 		return err
 	}
 	tps, err := pgbench(ctx, string(b.stack.Database))

@@ -2,15 +2,24 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"weir/internal/devstack"
+	"weir/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -119,4 +128,33 @@ func TestDoor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, 2, d.uploadsOf("key"))
+}
+
+// A host asks its gate as a proxy for the store's name, and through the door reaches S3 with
+// what was signed.
+func TestStoreBehindAProxy(t *testing.T) {
+	t.Parallel()
+	server := &devstack.S3{
+		Endpoint: os.Getenv("WEIR_TEST_S3_ENDPOINT"), Region: os.Getenv("WEIR_TEST_S3_REGION"),
+		AccessKey: os.Getenv("WEIR_TEST_S3_ACCESS_KEY"), SecretKey: secret.Secret(os.Getenv("WEIR_TEST_S3_SECRET_KEY")),
+	}
+	require.NotEmpty(t, server.Endpoint, "no S3 server to test with: run `make test`")
+	bucket := "weir-" + strings.ToLower(rand.Text())
+	require.NoError(t, server.MakeBucket(t.Context(), bucket))
+	d, err := newDoor(t.Context(), server.Endpoint)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	g, err := newGate(t.Context(), d.address)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, g.Close()) }()
+	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: g.address})}
+	defer transport.CloseIdleConnections()
+	client := s3.New(s3.Options{
+		Region: server.Region, BaseEndpoint: aws.String(storeEndpoint), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey, string(server.SecretKey), ""),
+		HTTPClient:  &http.Client{Transport: transport},
+	})
+	_, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("a/b"), Body: strings.NewReader("x")})
+	require.NoError(t, err)
+	require.Equal(t, 1, d.uploadsOf("a/b"))
 }

@@ -131,10 +131,10 @@ func start(ctx context.Context, binDir string, progress io.Writer) (_ *suite, er
 	}
 	s.Stack, err = devstack.Start(ctx, &devstack.Config{
 		BinDir: binDir, Folder: servers.Folder, Hosts: hosts, Slots: slots,
-		DatabaseServer: server, S3: servers.S3, DaemonProgram: daemonProgram,
+		DatabaseServer: server, S3: servers.S3, StoreEndpoint: storeEndpoint, DaemonProgram: daemonProgram,
 		MistFlags:    flavour,
 		HostSettings: func(host int, settings map[string]string) error { return s.gates(ctx, host, settings) },
-		Settings:     map[string]string{"WEIR_STORE_WORKERS": strconv.Itoa(stores), "CHAOS_CRASH": s.crashes},
+		Settings:     map[string]string{"WEIR_STORE_WORKERS": strconv.Itoa(stores), "CHAOS_CRASH": s.crashes, "HTTP_PROXY": "http://" + s.door.address},
 	})
 	if err != nil {
 		return nil, err
@@ -155,6 +155,10 @@ func start(ctx context.Context, binDir string, progress io.Writer) (_ *suite, er
 	return s, nil
 }
 
+// storeEndpoint is where the tenant's store is, for every host the same: a name that leads
+// nowhere, so that each host asks its own proxy, which is its gate to the door.
+const storeEndpoint = "http://s3.chaos.invalid"
+
 // gates puts a gate before each thing that a host depends on.
 func (s *suite) gates(ctx context.Context, host int, settings map[string]string) error {
 	for _, way := range []struct {
@@ -164,7 +168,7 @@ func (s *suite) gates(ctx context.Context, host int, settings map[string]string)
 	}{
 		{"WEIR_DATABASE_URL", "", &s.toPostgres},
 		{"WEIR_MIST_API", "", &s.toMist},
-		{"WEIR_S3_ENDPOINT", s.door.address, &s.toS3},
+		{"HTTP_PROXY", s.door.address, &s.toS3},
 		{"WEIR_BROADCASTERS", "", &s.toBroadcaster},
 	} {
 		address, err := url.Parse(settings[way.setting])

@@ -77,6 +77,10 @@ func (b *testBundle) key(t *testing.T, location string) string {
 	u, err := url.Parse(location)
 	require.NoError(t, err)
 	require.Nil(t, u.User, "a location tells no credentials")
+	if u.Scheme == "s3" {
+		require.Equal(t, b.Bucket, u.Host)
+		return strings.TrimPrefix(u.Path, "/")
+	}
 	return strings.TrimPrefix(u.Path, "/"+b.Bucket+"/")
 }
 

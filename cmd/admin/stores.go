@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/db/dbsqlc"
+	"weir/secret"
+	"weir/tenants"
+)
+
+const (
+	secretKeyEnv = "WEIR_SECRET_KEY"
+	// maxKeyBytes is far above any secret key.
+	maxKeyBytes = 4 << 10
+)
+
+// storeList is the JSON of tenants stores list.
+type storeList struct {
+	Stores []storeShown `json:"stores"`
+}
+
+// storeShown is a store without its keys.
+type storeShown struct {
+	Tenant    string    `json:"tenant"`
+	Name      string    `json:"name"`
+	Endpoint  string    `json:"endpoint"`
+	Region    string    `json:"region"`
+	PathStyle bool      `json:"path_style"`
+	Anonymous bool      `json:"anonymous"`
+	Allowed   []string  `json:"allowed"`
+	MayRead   bool      `json:"may_read"`
+	MayWrite  bool      `json:"may_write"`
+	SetBy     string    `json:"set_by"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// storeRemoved is the JSON of tenants stores rm.
+type storeRemoved struct {
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"`
+}
+
+func (a *admin) stores() *cobra.Command {
+	return group("stores", "Where a tenant's s3://bucket/key leads", a.storesList(), a.storesSet(), a.storesRemove())
+}
+
+func showStore(row *dbsqlc.Store) storeShown {
+	return storeShown{
+		Tenant: row.Tenant, Name: row.Name, Endpoint: row.Endpoint, Region: row.Region, PathStyle: row.PathStyle, Anonymous: row.KeysSealed == nil,
+		Allowed: row.Allowed, MayRead: row.MayRead, MayWrite: row.MayWrite, SetBy: row.SetBy, UpdatedAt: row.UpdatedAt,
+	}
+}
+
+func (a *admin) storesList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list TENANT", Short: "List a tenant's stores, without their keys", Args: cobra.ExactArgs(1),
+		RunE: act(func(ctx context.Context, args []string) error {
+			if err := a.open(ctx); err != nil {
+				return err
+			}
+			return a.listStores(ctx, args[0])
+		}),
+	}
+}
+
+func (a *admin) listStores(ctx context.Context, tenant string) error {
+	rows, err := (&tenants.Stores{DB: a.pool}).List(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	list := storeList{Stores: []storeShown{}}
+	var lines [][]any
+	for i := range rows {
+		s := showStore(&rows[i])
+		list.Stores = append(list.Stores, s)
+		lines = append(lines, []any{s.Name, s.Endpoint, s.Region, strings.Join(s.Allowed, ","), s.MayRead, s.MayWrite, s.SetBy, s.UpdatedAt})
+	}
+	return a.print(list, func() error { return a.table("STORE ENDPOINT REGION ALLOWED READ WRITE SET-BY SET", lines) })
+}
+
+func (a *admin) storesSet() *cobra.Command {
+	store := &tenants.Store{}
+	var keyFile string
+	var readOnly, writeOnly, virtualHost bool
+	c := &cobra.Command{
+		Use: "set TENANT STORE", Short: "Make a store of a tenant, or set it anew, keys and all", Args: cobra.ExactArgs(2),
+		RunE: act(func(ctx context.Context, args []string) error {
+			store.Tenant, store.Name, store.SetBy = args[0], args[1], a.who()
+			store.PathStyle, store.MayRead, store.MayWrite = !virtualHost, !writeOnly, !readOnly
+			return a.setStore(ctx, store, keyFile)
+		}),
+	}
+	flags := c.Flags()
+	flags.StringVar(&store.Endpoint, "endpoint", "", "the S3 server, as https://s3.example.com:9000; without it AWS")
+	flags.StringVar(&store.Region, "region", "", "its region, where it can't be found out")
+	flags.StringVar(&store.AccessKey, "access-key", "", "the access key; without it the store is read without keys")
+	flags.StringVar(&keyFile, "secret-key-file", "", "the file that holds the secret key; - is the standard input. It is no argument: others could see it")
+	flags.StringSliceVar(&store.Allowed, "allow", nil, "what the tenant may use there, each as BUCKET or BUCKET/PREFIX, by commas or several times; * is all of the server")
+	flags.BoolVar(&readOnly, "read-only", false, "for sources alone")
+	flags.BoolVar(&writeOnly, "write-only", false, "for outputs alone")
+	flags.BoolVar(&virtualHost, "virtual-host", false, "the bucket is in the host's name and not in the path")
+	c.MarkFlagsMutuallyExclusive("read-only", "write-only")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		switch {
+		case len(store.Allowed) == 0:
+			return errors.New("--allow is missing: name the buckets that the store is for")
+		case (store.AccessKey == "") != (keyFile == ""):
+			return errors.New("of --access-key and --secret-key-file one is missing: give both, or none for a store without keys")
+		}
+		return nil
+	}
+	return c
+}
+
+func (a *admin) setStore(ctx context.Context, store *tenants.Store, keyFile string) error {
+	if keyFile != "" {
+		key, err := a.readKey(keyFile)
+		if err != nil {
+			return err
+		}
+		store.SecretKey = key
+	}
+	sealer, err := a.sealer()
+	if err != nil {
+		return err
+	}
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	stores := &tenants.Stores{DB: a.pool, Sealer: sealer}
+	if err := stores.Set(ctx, store); err != nil {
+		return err
+	}
+	return a.listStores(ctx, store.Tenant)
+}
+
+// sealer seals as the daemons do.
+func (a *admin) sealer() (*secret.Sealer, error) {
+	text := a.variable(secretKeyEnv)
+	if text == "" {
+		return nil, errors.New(secretKeyEnv + " is not set: give it the daemons' own, with which they open the store's keys")
+	}
+	keys, err := secret.ParseKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", secretKeyEnv, err)
+	}
+	return secret.NewSealer(keys...)
+}
+
+// readKey reads a secret key, without the line's end that editors leave.
+func (a *admin) readKey(path string) (secret.Secret, error) {
+	from := a.in
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return "", fmt.Errorf("read the secret key: %w", err)
+		}
+		defer file.Close()
+		from = file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, maxKeyBytes+1))
+	if err != nil {
+		return "", fmt.Errorf("read the secret key: %w", err)
+	}
+	key := bytes.TrimSpace(text)
+	if len(key) == 0 || len(text) > maxKeyBytes {
+		return "", fmt.Errorf("read the secret key: --secret-key-file holds %d bytes, which is no key", len(text))
+	}
+	return secret.Secret(key), nil
+}
+
+func (a *admin) storesRemove() *cobra.Command {
+	return &cobra.Command{
+		Use: "rm TENANT STORE", Short: "Remove a store; what is open and relies on it waits for another of its name", Args: cobra.ExactArgs(2),
+		RunE: act(func(ctx context.Context, args []string) error {
+			if err := a.open(ctx); err != nil {
+				return err
+			}
+			if err := (&tenants.Stores{DB: a.pool}).Remove(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			return a.print(storeRemoved{args[0], args[1]}, func() error { return say(a.out, "store %s of %s is gone", args[1], args[0]) })
+		}),
+	}
+}

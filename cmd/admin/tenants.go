@@ -1,0 +1,235 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/tenants"
+)
+
+// tenantList is the JSON of tenants list.
+type tenantList struct {
+	Tenants []tenantShown `json:"tenants"`
+}
+
+// tenantShown is a tenant: what it may have, and what it has.
+type tenantShown struct {
+	Name         string   `json:"name"`
+	Weight       int32    `json:"weight"`
+	RunningMost  *int32   `json:"running_most"`
+	QueuedMost   int32    `json:"queued_most"`
+	SpoolPercent int32    `json:"spool_percent"`
+	Hosts        []string `json:"hosts"`
+	Paused       *pause   `json:"paused"`
+	Running      int64    `json:"running"`
+	Storing      int64    `json:"storing"`
+	Queued       int64    `json:"queued"`
+	WaitsSeconds float64  `json:"waits_seconds"`
+}
+
+// pause is who paused something, when and why.
+type pause struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+}
+
+func pauseOf(at *time.Time, by, reason *string) *pause {
+	if at == nil || by == nil || reason == nil {
+		return nil
+	}
+	return &pause{*at, *by, *reason}
+}
+
+func (p *pause) String() string {
+	if p == nil {
+		return ""
+	}
+	return p.By + ": " + p.Reason
+}
+
+func (a *admin) tenants() *cobra.Command {
+	return group("tenants", "What each tenant may have of the fleet",
+		a.tenantsList(), a.tenantsShow(), a.tenantsSet(), a.tenantsPause(), a.tenantsResume(), a.stores())
+}
+
+func (a *admin) openTenants(ctx context.Context) (*tenants.Tenants, error) {
+	transcodes, _, err := a.openJobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &tenants.Tenants{DB: transcodes.DB, Wake: func(ctx context.Context, tx pgx.Tx) error {
+		return jobs.Decider{Tx: tx, River: transcodes.River}.WakePlacement(ctx)
+	}}, nil
+}
+
+func showTenant(row *dbsqlc.TenantListRow) tenantShown {
+	shown := tenantShown{
+		Name: row.Name, Weight: row.Weight, RunningMost: row.RunningMost, QueuedMost: tenants.DefaultQueuedMost, SpoolPercent: tenants.DefaultSpoolPercent,
+		Hosts: row.Hosts, Paused: pauseOf(row.PausedAt, row.PausedBy, row.PauseReason),
+		Running: row.Running, Storing: row.Storing, Queued: row.Queued, WaitsSeconds: row.WaitsSeconds,
+	}
+	if row.QueuedMost != nil {
+		shown.QueuedMost = *row.QueuedMost
+	}
+	if row.SpoolPercent != nil {
+		shown.SpoolPercent = *row.SpoolPercent
+	}
+	return shown
+}
+
+func (a *admin) printTenants(v any, shown ...tenantShown) error {
+	return a.print(v, func() error {
+		var lines [][]any
+		for i := range shown {
+			t := &shown[i]
+			lines = append(lines, []any{
+				t.Name, t.Weight, t.Running, t.RunningMost, t.Queued, t.QueuedMost, time.Duration(t.WaitsSeconds) * time.Second, t.Storing,
+				fmt.Sprintf("%d%%", t.SpoolPercent), strings.Join(t.Hosts, ","), t.Paused.String(),
+			})
+		}
+		return a.table("TENANT WEIGHT RUNNING MOST QUEUED MOST WAITS STORING SPOOL HOSTS PAUSED", lines)
+	})
+}
+
+func (a *admin) tenantsList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List tenants that have settings, a slot, or something that waits", Args: cobra.NoArgs,
+		RunE: act(func(ctx context.Context, _ []string) error {
+			ts, err := a.openTenants(ctx)
+			if err != nil {
+				return err
+			}
+			rows, err := ts.List(ctx)
+			if err != nil {
+				return err
+			}
+			list := tenantList{Tenants: []tenantShown{}}
+			for i := range rows {
+				list.Tenants = append(list.Tenants, showTenant(&rows[i]))
+			}
+			return a.printTenants(list, list.Tenants...)
+		}),
+	}
+}
+
+func (a *admin) tenantsShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show TENANT", Short: "Show what a tenant may have, and what it has", Args: cobra.ExactArgs(1),
+		RunE: a.tenantAct(func(context.Context, *tenants.Tenants, string) error { return nil }),
+	}
+}
+
+// tenantAct does something to a tenant, and shows what became of it.
+func (a *admin) tenantAct(do func(ctx context.Context, ts *tenants.Tenants, name string) error) func(*cobra.Command, []string) error {
+	return act(func(ctx context.Context, args []string) error {
+		ts, err := a.openTenants(ctx)
+		if err != nil {
+			return err
+		}
+		if err := do(ctx, ts, args[0]); err != nil {
+			return err
+		}
+		row, err := ts.Get(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		shown := showTenant(&row)
+		return a.printTenants(shown, shown)
+	})
+}
+
+func (a *admin) tenantsSet() *cobra.Command {
+	var weight, running, queued, spool int32
+	var hosts []string
+	c := &cobra.Command{Use: "set TENANT", Short: "Set what a tenant may have", Args: cobra.ExactArgs(1)}
+	flags := c.Flags()
+	flags.Int32Var(&weight, "weight", 1, fmt.Sprintf("turns for each one of a tenant of weight 1, up to %d", tenants.MaxWeight))
+	flags.Int32Var(&running, "running-most", 0, "slots at once; 0: as many as its turns bring")
+	flags.Int32Var(&queued, "queued-most", 0, fmt.Sprintf("transcodes that may wait; 0: %d", tenants.DefaultQueuedMost))
+	flags.Int32Var(&spool, "spool-percent", 0, fmt.Sprintf("of a host's spool, for files that wait for their storage; 0: %d", tenants.DefaultSpoolPercent))
+	flags.StringSliceVar(&hosts, "hosts", nil, "the only hosts that its transcodes may run on, by commas; '': all")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if flags.NFlag() == 0 || !anyChanged(c, "weight", "running-most", "queued-most", "spool-percent", "hosts") {
+			return errors.New("nothing to set: give --weight, --running-most, --queued-most, --spool-percent or --hosts")
+		}
+		return nil
+	}
+	c.RunE = a.tenantAct(func(ctx context.Context, ts *tenants.Tenants, name string) error {
+		change := &tenants.Change{}
+		for flag, number := range map[string]struct {
+			to   **int32
+			from *int32
+		}{
+			"weight": {&change.Weight, &weight}, "running-most": {&change.RunningMost, &running},
+			"queued-most": {&change.QueuedMost, &queued}, "spool-percent": {&change.SpoolPercent, &spool},
+		} {
+			if flags.Changed(flag) {
+				*number.to = number.from
+			}
+		}
+		if flags.Changed("hosts") {
+			change.Hosts = &hosts
+		}
+		return ts.Set(ctx, name, change)
+	})
+	return c
+}
+
+func anyChanged(c *cobra.Command, names ...string) bool {
+	for _, name := range names {
+		if c.Flags().Changed(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *admin) tenantsPause() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: "pause TENANT", Short: "Place nothing of a tenant; what runs goes on", Args: cobra.ExactArgs(1),
+		RunE: a.tenantAct(func(ctx context.Context, ts *tenants.Tenants, name string) error {
+			return ts.Pause(ctx, name, a.who(), reason)
+		}),
+	}
+	return reasoned(c, &reason)
+}
+
+func (a *admin) tenantsResume() *cobra.Command {
+	return &cobra.Command{
+		Use: "resume TENANT", Short: "Let a paused tenant take turns again", Args: cobra.ExactArgs(1),
+		RunE: a.tenantAct(func(ctx context.Context, ts *tenants.Tenants, name string) error { return ts.Resume(ctx, name) }),
+	}
+}
+
+// reasoned adds --reason to a command that stops something: whoever finds it stopped at
+// night asks why.
+func reasoned(c *cobra.Command, reason *string) *cobra.Command {
+	c.Flags().StringVar(reason, "reason", "", "why, for whoever finds it so")
+	before := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if strings.TrimSpace(*reason) == "" {
+			return errors.New("--reason is missing: say why, for whoever finds it so")
+		}
+		if before != nil {
+			return before(c, args)
+		}
+		return nil
+	}
+	return c
+}
+
+// who gives the order: the person behind sudo, where there is one.
+func (a *admin) who() string {
+	return cmp.Or(a.variable("SUDO_USER"), a.variable("USER"), a.variable("LOGNAME"), "somebody")
+}

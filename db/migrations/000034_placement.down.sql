@@ -1,0 +1,2 @@
+DROP TABLE weir.turns;
+DROP TABLE weir.placement;
