@@ -32,7 +32,7 @@ func TestTenants(t *testing.T) {
 	b.ok(t, "tenants", "set", "studio", "--queued-most", "5", "--spool-percent", "30")
 	var shown tenantShown
 	b.decode(t, &shown, "tenants", "show", "studio")
-	require.EqualValues(t, []any{int32(3), int32(7), int32(5), int32(30)}, []any{shown.Weight, *shown.RunningMost, shown.QueuedMost, shown.SpoolPercent})
+	require.Equal(t, []any{int32(3), int32(7), int32(5), int32(30)}, []any{shown.Weight, *shown.RunningMost, shown.QueuedMost, shown.SpoolPercent})
 	require.Equal(t, []string{"mist-1", "mist-2"}, shown.Hosts)
 	b.decode(t, &shown, "tenants", "set", "studio", "--running-most", "0", "--hosts", "", "--queued-most", "0")
 	require.Nil(t, shown.RunningMost)

@@ -88,7 +88,7 @@ func newTurns(queue []dbsqlc.TranscodeQueueRow, hosts []dbsqlc.HostFreeRow, rese
 // take places up to most. taken are those that were served, with their next turns.
 func (t *turns) take(most int) (taken []*lane) {
 	for len(t.placements) < most && len(t.lanes) > 0 {
-		l := heap.Pop(t).(*lane) //nolint:forcetypeassert // nothing else is in it
+		l := heap.Pop(t).(*lane) //nolint:forcetypeassert,errcheck // nothing else is in it
 		if !t.ready(l) {         // since it was queued its host or the last open slot was taken
 			continue
 		}
@@ -183,7 +183,7 @@ func (t *turns) Len() int { return len(t.lanes) }
 func (t *turns) Swap(i, j int) { t.lanes[i], t.lanes[j] = t.lanes[j], t.lanes[i] }
 
 // Push implements heap.Interface.
-func (t *turns) Push(l any) { t.lanes = append(t.lanes, l.(*lane)) } //nolint:forcetypeassert // enter's
+func (t *turns) Push(l any) { t.lanes = append(t.lanes, l.(*lane)) } //nolint:forcetypeassert,errcheck // enter's
 
 // Pop implements heap.Interface.
 func (t *turns) Pop() any {
