@@ -229,4 +229,6 @@ type Transcode struct {
 	FreeTries        int32
 	TellingUntil     *time.Time
 	Progress         json.RawMessage
+	FormerExternalID *string
+	Ladder           bool
 }

@@ -14,7 +14,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
-
+	"weir/jobs/ladder"
 	"weir/storage"
 )
 
@@ -150,9 +150,16 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 // tryOutput finds out whether the renditions can be stored where they are to go. A
 // storage that is only out of reach now is no reason to wait: stores are patient.
 func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
-	var objects []storage.Location
+	names := []string{ladder.LongestName}
+	if len(rows.Renditions) > 0 {
+		names = names[:0]
+	}
 	for i := range rows.Renditions {
-		location, err := s.host.objectLocation(&rows.Transcode, rows.Renditions[i].Name, s.number())
+		names = append(names, rows.Renditions[i].Name)
+	}
+	var objects []storage.Location
+	for _, name := range names {
+		location, err := s.host.objectLocation(&rows.Transcode, name, s.number())
 		if err != nil {
 			return jobs.FailureOf(err, jobs.StageStore)
 		}
