@@ -76,13 +76,13 @@ func TestFetchPlaylist(t *testing.T) {
 		"media":      {tree{"r/index.m3u8": recording("1.ts", "2.ts", "sub/3.ts"), "r/1.ts": one, "r/2.ts": two, "r/sub/3.ts": three}, "r/index.m3u8", all},
 		"upper case": {tree{"R.M3U8": recording("1.ts"), "1.ts": one}, "R.M3U8", one},
 		"master": {tree{
-			"m.m3u8": lines("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=2x2", "low/i.m3u8", "#EXT-X-STREAM-INF:BANDWIDTH=3,RESOLUTION=4x4", "high/i.m3u8"),
+			"m.m3u8":     lines("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=2x2", "low/i.m3u8", "#EXT-X-STREAM-INF:BANDWIDTH=3,RESOLUTION=4x4", "high/i.m3u8"),
 			"low/i.m3u8": recording("x.ts"), "high/i.m3u8": recording("../1.ts", "/2.ts", "./3.ts"), "1.ts": one, "2.ts": two, "high/3.ts": three,
 		}, "m.m3u8", all},
 		"ranges": {tree{"i.m3u8": lines("#EXTINF:1,", "#EXT-X-BYTERANGE:70000@0", "a.ts", "#EXTINF:1,", "#EXT-X-BYTERANGE:3", "a.ts", "#EXTINF:1,", "b.ts", "#EXT-X-ENDLIST"), "a.ts": all, "b.ts": three}, "i.m3u8", all},
 		"fragmented": {tree{
 			"i.m3u8": lines(`#EXT-X-MAP:URI="a.mp4",BYTERANGE="3@70000"`, "#EXTINF:1,", "#EXT-X-BYTERANGE:70000@0", "a.mp4", `#EXT-X-MAP:URI="same.mp4"`, "#EXTINF:1,", "c.m4s", "#EXT-X-ENDLIST"),
-			"a.mp4": all, "same.mp4": two, "c.m4s": three,
+			"a.mp4":  all, "same.mp4": two, "c.m4s": three,
 		}, "i.m3u8", bytes.Join([][]byte{two, one, three}, nil)},
 		"one segment many times": {tree{"i.m3u8": recording("1.ts", "2.ts", "1.ts"), "1.ts": one, "2.ts": two}, "i.m3u8", bytes.Join([][]byte{one, two, one}, nil)},
 		"many":                   {many, "many/index.m3u8", whole},
