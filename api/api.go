@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"weir/api/view"
+	"weir/db/dbsqlc"
 	"weir/events"
 	"weir/jobs"
 	"weir/tenants"
@@ -27,7 +29,9 @@ const bearer = "bearer"
 // Config is what New needs: Transcodes, Tokens, Ready and Logger must be set.
 type Config struct {
 	Transcodes *jobs.Transcodes
-	Tokens     *Tokens
+	// Accept commits a request; nil: Transcodes does.
+	Accept func(ctx context.Context, req *jobs.Request) (t dbsqlc.Transcode, created bool, err error)
+	Tokens *Tokens
 	// Events is run by the caller.
 	Events *events.Hub
 	// Ready asks every dependency, each named, how it is: nil for a good one. It
@@ -62,6 +66,9 @@ func New(cfg *Config) (http.Handler, error) {
 		cfg: *cfg, mux: http.NewServeMux(), stores: &tenants.Stores{},
 		rates: newRates(len(cfg.Tokens.list), cfg.Rate, cfg.FailedAuth),
 	}
+	if s.cfg.Accept == nil {
+		s.cfg.Accept = cfg.Transcodes.Accept
+	}
 	if cfg.Transcodes != nil {
 		s.stores.DB = cfg.Transcodes.DB
 	}
@@ -84,7 +91,7 @@ func New(cfg *Config) (http.Handler, error) {
 // routes is the table of all that is served; document adds its own two pages.
 func (s *server) routes() {
 	tenant := []map[string][]string{{bearer: {}}}
-	submission, file := bodyOf[Submission](s.huma), bodyOf[FileSubmission](s.huma)
+	submission, file, vod := bodyOf[Submission](s.huma), bodyOf[FileSubmission](s.huma), bodyOf[VODSubmission](s.huma)
 
 	// Studio
 	huma.Register(s.huma, huma.Operation{
@@ -95,7 +102,7 @@ func (s *server) routes() {
 		DefaultStatus: http.StatusAccepted, Security: tenant,
 		Responses: s.answers(http.StatusOK, "The first one under this external_id"),
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}, func(ctx context.Context, in *submitInput) (*submitOutput, error) {
 		return s.submit(ctx, submission, in)
 	})
@@ -106,9 +113,17 @@ func (s *server) routes() {
 			"source_location. New callers use POST /v1/transcodes.",
 		Security: tenant,
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}, func(ctx context.Context, in *submitInput) (*fileOutput, error) { return s.submitFile(ctx, file, in) })
 	file.document(s.huma, "/api/transcode/file")
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "submit-vod", Method: http.MethodPost, Path: vodPath, Tags: []string{"transcodes"},
+		Summary: "Ask for a transcode, in the form of Studio's task runner",
+		Description: "Answers at once with the transcode's id. The same body under the same external_id again is the first one; another " +
+			"body takes its place: one that is still open is cancelled. 4xx but 429: this request can't succeed.",
+		Security: tenant, Responses: s.vodRefusals(),
+	}, func(ctx context.Context, in *submitInput) (*vodOutput, error) { return s.submitVOD(ctx, vod, in) })
+	vod.document(s.huma, vodPath)
 
 	// Studio and operators
 	huma.Register(s.huma, huma.Operation{
@@ -162,6 +177,18 @@ func (s *server) routes() {
 			"application/json": {Schema: huma.SchemaFromType(s.huma.OpenAPI().Components.Schemas, readinessType)},
 		}}},
 	}, s.ready)
+}
+
+// vodRefusals describes the refusals of Studio's form.
+func (s *server) vodRefusals() map[string]*huma.Response {
+	schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[VODError](), true, "")
+	answers := map[string]*huma.Response{}
+	for _, status := range vodErrors() {
+		answers[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status), Content: map[string]*huma.MediaType{jsonType: {Schema: schema}},
+		}
+	}
+	return answers
 }
 
 // answers describes a second success of an operation whose body is a Transcode.

@@ -65,7 +65,7 @@ func (s *server) authorize(ctx huma.Context, next func(huma.Context)) {
 	}
 	if token < 0 {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="weir"`)
-		_ = huma.WriteErr(s.huma, ctx, http.StatusUnauthorized, "send a known token as Authorization: Bearer TOKEN")
+		s.refuseAtOnce(ctx, http.StatusUnauthorized, "send a known token as Authorization: Bearer TOKEN")
 		return
 	}
 	next(ctx)

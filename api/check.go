@@ -65,6 +65,10 @@ func (c *checker) check(s *huma.Schema, value any, at string) {
 			return
 		}
 		c.refuse(at, "must be a number")
+	case huma.TypeBoolean:
+		if _, ok := value.(bool); !ok {
+			c.refuse(at, "must be true or false")
+		}
 	}
 }
 
@@ -72,6 +76,13 @@ func (c *checker) object(s *huma.Schema, fields map[string]any, at string) {
 	for _, name := range s.Required {
 		if fields[name] == nil {
 			c.refuse(at+"."+name, "is missing")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.DependentRequired)) {
+		for _, other := range s.DependentRequired[name] {
+			if fields[name] != nil && fields[other] == nil {
+				c.refuse(at+"."+other, "is missing beside %s; send both, or neither", name)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {

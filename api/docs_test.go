@@ -18,6 +18,8 @@ var update = flag.Bool("update", false, "write docs/openapi.json anew")
 const (
 	goldenPath = "../docs/openapi.json"
 	guidePath  = "../docs/api.md"
+	// vodGuidePath is of Studio's own form.
+	vodGuidePath = "../docs/vod.md"
 )
 
 // TestOpenAPI holds the contract: a change of it shows in a diff.
@@ -83,13 +85,34 @@ func TestGuide(t *testing.T) {
 	}
 }
 
-// TestGuideExamples: the requests and answers in docs/api.md are real ones.
+// TestVODGuide: docs/vod.md has every field of a request, and every status.
+func TestVODGuide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile(vodGuidePath)
+	require.NoError(t, err)
+	doc := readGolden(t)
+	for _, name := range []string{"VODSubmission", "VODLocation", "VODOutputs", "VODClip", "VODEncryption", "VODProfile", "VODError"} {
+		require.NotEmpty(t, doc.Components.Schemas[name].Properties, name)
+		for field := range doc.Components.Schemas[name].Properties {
+			require.Regexp(t, "[`.]"+field+"`", string(guide), "a field of %s", name)
+		}
+	}
+	answers, ok := doc.Paths[vodPath]["post"]["responses"].(map[string]any)
+	require.True(t, ok)
+	for status := range answers {
+		require.Contains(t, string(guide), status, "an answer")
+	}
+}
+
+// TestGuideExamples: the requests and answers in docs/api.md and docs/vod.md are real ones.
 func TestGuideExamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	guide, err := os.ReadFile(guidePath)
 	require.NoError(t, err)
-	blocks := strings.Split(string(guide), "```")
+	vod, err := os.ReadFile(vodGuidePath)
+	require.NoError(t, err)
+	blocks := strings.Split(string(guide)+string(vod), "```")
 	posts := 0
 	for i := 1; i < len(blocks); i += 2 {
 		kind, text, _ := strings.Cut(blocks[i], "\n")
@@ -97,11 +120,19 @@ func TestGuideExamples(t *testing.T) {
 			continue
 		}
 		path := strings.TrimPrefix(kind, "json ")
+		if path, refused := strings.CutSuffix(path, " refused"); refused {
+			a := b.do(t, studio, http.MethodPost, path, text)
+			// The answer is the block behind it.
+			_, answer, _ := strings.Cut(blocks[i+2], "\n")
+			require.JSONEq(t, answer, a.text)
+			posts++
+			continue
+		}
 		a := b.do(t, studio, http.MethodPost, path, text)
 		require.Less(t, a.status, 300, "%s: %s", path, a.text)
 		posts++
 	}
-	require.Equal(t, 2, posts)
+	require.Equal(t, 5, posts)
 }
 
 // TestPage: the page for people has every route and every shape, and loads nothing.

@@ -58,6 +58,7 @@ type FileProfile struct {
 // TransformSchema implements huma.SchemaTransformer.
 func (FileProfile) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	limitProfile(s, "fpsDen", "encoder", "colorDepth", "chromaFormat")
+	s.Required = append(s.Required, "width", "height")
 	return s
 }
 

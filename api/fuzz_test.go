@@ -38,7 +38,7 @@ func fuzzTarget(f *testing.F) http.Handler {
 
 func FuzzSubmit(f *testing.F) {
 	handler := fuzzTarget(f)
-	for _, body := range []object{submission(), fileSubmission()} {
+	for _, body := range []object{submission(), fileSubmission(), vodSubmission()} {
 		text, err := json.Marshal(body)
 		require.NoError(f, err)
 		f.Add(string(text))
@@ -51,6 +51,15 @@ func FuzzSubmit(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		req := httptest.NewRequest(http.MethodPost, vodPath, strings.NewReader(text))
+		req.Header.Set("Authorization", "Bearer "+studio)
+		req.Header.Set("Content-Type", "application/json")
+		refused := httptest.NewRecorder()
+		handler.ServeHTTP(refused, req)
+		var refusal map[string]string
+		require.NoError(t, json.Unmarshal(refused.Body.Bytes(), &refusal), refused.Body)
+		require.NotEmpty(t, refusal["error"])
+		require.Contains(t, []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable}, refused.Code)
 		for _, path := range []string{"/v1/transcodes", "/api/transcode/file"} {
 			req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(text))
 			req.Header.Set("Authorization", "Bearer "+studio)

@@ -29,7 +29,7 @@ func (s *server) legible(ctx huma.Context, next func(huma.Context)) {
 		}
 	}
 	if len(errs) > 0 {
-		_ = huma.WriteErr(s.huma, ctx, http.StatusUnprocessableEntity, "the query can't be read: see errors", errs[:min(len(errs), maxErrors)]...)
+		s.refuseAtOnce(ctx, http.StatusUnprocessableEntity, "the query can't be read: see errors", errs[:min(len(errs), maxErrors)]...)
 		return
 	}
 	next(ctx)

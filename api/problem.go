@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -50,14 +51,23 @@ func (s *server) problem(ctx context.Context, operation string, err error) error
 	case errors.Is(err, jobs.ErrFinished):
 		return huma.Error409Conflict("the transcode has ended before", refusal("path.id", "only a transcode that has not ended can be cancelled"))
 	}
+	if full, ok := errors.AsType[*jobs.QueueFull](err); ok {
+		return huma.ErrorWithHeaders(huma.Error429TooManyRequests("this tenant has as many transcodes waiting as it may; ask again later, with the same body"),
+			retryIn(full.Wait))
+	}
 	if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
 		s.cfg.Logger.Error("request failed", "operation", operation, "error", err)
 	}
 	if unavailable(err) {
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database can't be reached now, or is busy; try again, with the same external_id"),
-			http.Header{"Retry-After": {strconv.Itoa(int(retryAfter.Seconds()))}})
+			retryIn(retryAfter))
 	}
 	return huma.Error500InternalServerError(internalDetail)
+}
+
+// retryIn says when to try again, in whole seconds.
+func retryIn(wait time.Duration) http.Header {
+	return http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))}}
 }
 
 // unavailable reports whether waiting can help.

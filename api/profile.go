@@ -22,14 +22,16 @@ type Profile struct {
 // TransformSchema implements huma.SchemaTransformer.
 func (Profile) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	limitProfile(s, "fps_den", "encoder", "color_depth", "chroma_format")
+	s.Properties["width"].Description += " Without it and without height: the source's size."
+	s.DependentRequired = map[string][]string{"width": {"height"}, "height": {"width"}}
 	return s
 }
 
 // ProfileFields are those that both forms of a request spell alike.
 type ProfileFields struct {
 	Name    string `json:"name" doc:"The rendition's name, part of its file's name; unique, also without regard to case." example:"720p"`
-	Width   int    `json:"width" doc:"Of the box, in pixels, that the rendition lies in: it keeps the source's aspect." example:"1280"`
-	Height  int    `json:"height" doc:"Of the box, in pixels, that the rendition lies in: it keeps the source's aspect." example:"720"`
+	Width   int    `json:"width,omitempty" doc:"Of the box, in pixels, that the rendition lies in: it keeps the source's aspect." example:"1280"`
+	Height  int    `json:"height,omitempty" doc:"Of the box, in pixels, that the rendition lies in: it keeps the source's aspect." example:"720"`
 	Bitrate int64  `json:"bitrate" doc:"Bits a second; with a quality, the most." example:"3000000"`
 	Quality int    `json:"quality,omitempty" doc:"Constant quality as x264's CRF, less is better; 0: bitrate alone counts."`
 	FPS     int    `json:"fps,omitempty" doc:"Whole frames a second; 0 is the source's."`
@@ -72,6 +74,19 @@ func codecProfile(name string) string {
 		}
 	}
 	return name
+}
+
+// checkSizes refuses a box with one side.
+func checkSizes(profiles []jobs.Profile) (errs []error) {
+	for i, p := range profiles {
+		switch {
+		case p.Width == 0 && p.Height > 0:
+			errs = append(errs, refusal(fmt.Sprintf("body.profiles[%d].width", i), "is missing beside height; send both, or neither for the source's size"))
+		case p.Height == 0 && p.Width > 0:
+			errs = append(errs, refusal(fmt.Sprintf("body.profiles[%d].height", i), "is missing beside width; send both, or neither for the source's size"))
+		}
+	}
+	return errs
 }
 
 // checkRates refuses more frames a second than anything shows.

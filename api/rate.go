@@ -110,7 +110,7 @@ func addressOf(r *http.Request) netip.Prefix {
 // tooMany answers a caller that has to wait.
 func (s *server) tooMany(ctx huma.Context, wait time.Duration) {
 	ctx.SetHeader("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	_ = huma.WriteErr(s.huma, ctx, http.StatusTooManyRequests, "too many requests; try again after Retry-After")
+	s.refuseAtOnce(ctx, http.StatusTooManyRequests, "too many requests; try again after Retry-After")
 }
 
 // describeRates adds the answer to all routes that need a token.

@@ -44,8 +44,6 @@ func TestRefusals(t *testing.T) {
 		{"callback scheme", func(o object) { o["callback_url"] = "s3://media/x" }, "body.callback_url", "http"},
 		{"callback no URL", func(o object) { o["callback_url"] = "nowhere" }, "body.callback_url", "scheme"},
 		{"callback no host", func(o object) { o["callback_url"] = "https:///x" }, "body.callback_url", "host"},
-		{"no profiles", func(o object) { delete(o, "profiles") }, "body.profiles", "missing"},
-		{"empty profiles", func(o object) { o["profiles"] = []any{} }, "body.profiles", "at least 1"},
 		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array"},
 		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10"},
 		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object"},
@@ -61,7 +59,8 @@ func TestRefusals(t *testing.T) {
 			o["output"] = object{"url": "s3://media/in"}
 			first(o)["name"] = "Clip"
 		}, "body.profiles[0].name", "source"},
-		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing"},
+		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing beside height"},
+		{"no height", func(o object) { delete(first(o), "height") }, "body.profiles[0].height", "missing beside width"},
 		{"width no number", func(o object) { first(o)["width"] = "640" }, "body.profiles[0].width", "number"},
 		{"no width at all", func(o object) { first(o)["width"] = 0 }, "body.profiles[0].width", "1 to 8192"},
 		{"width above 8K", func(o object) { first(o)["width"] = 8193 }, "body.profiles[0].width", "1 to 8192"},
@@ -135,6 +134,7 @@ func TestProfilesTaken(t *testing.T) {
 		"codec":           {"encoder": "h.264", "color_depth": 0, "chroma_format": 0},
 		"codec's words":   {"encoder": "H264", "color_depth": 8},
 		"quality":         {"quality": 44},
+		"source's size":   {"width": nil, "height": nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,6 +166,9 @@ func TestRefusalsOfFile(t *testing.T) {
 		{"name is the source's", func(o object) { o["profiles"].([]any)[0].(object)["name"] = "clip" }, "body.profiles[0].name", "source"},
 		{"unknown field", func(o object) { o["external_id"] = "x" }, "body.external_id", "no field"},
 		{"profile unknown field", func(o object) { o["profiles"].([]any)[0].(object)["codec"] = "x" }, "body.profiles[0].codec", "no field"},
+		{"no profiles", func(o object) { delete(o, "profiles") }, "body.profiles", "missing"},
+		{"empty profiles", func(o object) { o["profiles"] = []any{} }, "body.profiles", "at least 1"},
+		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing"},
 		{"profile too small", func(o object) { o["profiles"].([]any)[0].(object)["width"] = 0 }, "body.profiles[0].width", "1 to"},
 		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10"},
 		{"fps too high", func(o object) { first(o)["fps"], first(o)["fpsDen"] = 481, 2 }, "body.profiles[0].fps", "240"},
@@ -232,7 +235,7 @@ func TestRefusalsOfBodies(t *testing.T) {
 	t.Run("all at once", func(t *testing.T) {
 		t.Parallel()
 		p := b.do(t, studio, http.MethodPost, "/v1/transcodes", object{"x": 1, "callback_url": 2}).problem(t, http.StatusUnprocessableEntity)
-		require.Equal(t, []string{"body.source", "body.output", "body.profiles", "body.callback_url", "body.x"}, p.locations())
+		require.Equal(t, []string{"body.source", "body.output", "body.callback_url", "body.x"}, p.locations())
 	})
 	t.Run("not without end", func(t *testing.T) {
 		t.Parallel()

@@ -56,11 +56,28 @@ func TestSecrets(t *testing.T) {
 			body["profiles"] = []any{profile("other", 640, 360)} // a conflict where it was taken
 			post("/v1/transcodes", body)
 			post("/api/transcode/file", file)
+			vod := vodSubmission()
+			vod["external_id"], vod["accessToken"], vod["transcodeAPIUrl"], vod["hardcodedBroadcasters"] = "vod"+field+url[:3], planted, body["livepeer"].(object)["api_url"], planted
+			place := vod["output_locations"].([]any)[0].(object)
+			switch field {
+			case "source":
+				vod["url"] = url
+			case "output":
+				place["url"] = url
+			case "callback":
+				vod["callback_url"] = url
+			case "livepeer":
+				vod["encryption"], place["pinata_access_key"] = object{"encrypted_key": planted}, planted
+			case "unknown":
+				place["outputs"].(object)[url+"/"] = planted
+			}
+			post(vodPath, vod)
 		}
 	}
 	for _, body := range []string{planted, `{"source":"PLANTED"`, `["PLANTED"]`, `"PLANTED"`, `{"source":{"url":["PLANTED"]},"profiles":"PLANTED"}`} {
 		post("/v1/transcodes", body)
 		post("/api/transcode/file", body)
+		post(vodPath, body)
 	}
 	for _, path := range []string{"/v1/transcodes/PLANTED", "/PLANTED", "/v1/transcodes?s3://PLANTED:x@h", "/v1/transcodes?page=PLANTED", "/v1/transcodes?limit=PLANTED"} {
 		keep(b.do(t, planted, http.MethodGet, path, nil).text)

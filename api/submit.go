@@ -76,7 +76,7 @@ func (s *server) accept(ctx context.Context, wanted *jobs.Request, shown any) (d
 	if wanted.Shown, err = json.Marshal(shown); err != nil {
 		return detail, false, fmt.Errorf("describe the request: %w", err)
 	}
-	t, created, err := s.cfg.Transcodes.Accept(ctx, wanted)
+	t, created, err := s.cfg.Accept(ctx, wanted)
 	if err != nil {
 		return detail, false, err
 	}

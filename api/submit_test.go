@@ -101,6 +101,22 @@ func TestSubmitAtOnce(t *testing.T) {
 	require.Equal(t, 1, b.count(t, "river_job"))
 }
 
+// TestSubmitWithoutProfiles: the ladder is made from the source, so there are no renditions yet.
+func TestSubmitWithoutProfiles(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, profiles := range []any{nil, []any{}} {
+		body := submission()
+		body["profiles"] = profiles
+		got := b.submit(t, body)
+		require.Empty(t, got.Renditions)
+		require.Equal(t, "cancelled", b.do(t, studio, http.MethodPost, "/v1/transcodes/"+got.ID.String()+"/cancel", nil).transcode(t).State)
+	}
+	require.Equal(t, 2, b.count(t, "transcodes WHERE ladder"))
+	b.submit(t, submission())
+	require.Equal(t, 1, b.count(t, "transcodes WHERE NOT ladder"))
+}
+
 func TestSubmitFile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

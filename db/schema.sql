@@ -164,7 +164,8 @@ CREATE FUNCTION weir.transcodes_check_renditions() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = NEW.id) THEN
+    IF (NEW.state = 'succeeded' OR NOT NEW.ladder)
+        AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = NEW.id) THEN
         RAISE EXCEPTION 'transcode %: no renditions', NEW.id USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.state = 'succeeded'
@@ -663,17 +664,21 @@ CREATE TABLE weir.transcodes (
     telling_until timestamp with time zone,
     progress jsonb,
     priority smallint DEFAULT 5 NOT NULL,
+    former_external_id text,
+    ladder boolean DEFAULT false NOT NULL,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
     CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
     CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
-    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
+    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text, 'vod'::text]))),
+    CONSTRAINT transcodes_former_external_id_check CHECK ((former_external_id <> ''::text)),
     CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
     CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
     CONSTRAINT transcodes_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
     CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
     CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
+    CONSTRAINT transcodes_replaced_has_ended CHECK (((former_external_id IS NULL) OR ((external_id IS NULL) AND (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text]))))),
     CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
     CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
     CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
@@ -1399,6 +1404,10 @@ CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING bt
 -- Name: transcodes_by_end; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_end ON weir.transcodes USING btree (finished_at, id) WHERE (finished_at IS NOT NULL);
+
+-- Name: transcodes_by_former_external_id; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_former_external_id ON weir.transcodes USING btree (former_external_id, tenant) WHERE (former_external_id IS NOT NULL);
 
 -- Name: transcodes_by_host; Type: INDEX; Schema: weir; Owner: -
 

@@ -43,7 +43,7 @@
 //	accept                        transcode, renditions, a round     nothing; a lost answer is asked for again by external_id
 //	place                         attempt, transcode job            nothing
 //	fetch into the spool          attempt.stage fetched             fetched again, over the old file
-//	probe, prepare                attempt.stage prepared            both again
+//	probe, prepare, ladder        attempt.stage prepared            all again
 //	add streams                   (nothing)                         added again: an upsert
 //	start MistProcLivepeer        attempt.stage started, process    found by its working folder and taken up
 //	stop a process for the next   attempt.stage prepared again     found ended or hung, and stopped again

@@ -86,3 +86,12 @@ func judgedOf(r *dbsqlc.Rendition) (judged judgedFacts, err error) {
 	}
 	return judged, nil
 }
+
+// TaskOf is the caller's own id of a transcode, also of one whose place a newer one has
+// taken; nil: none.
+func TaskOf(t *dbsqlc.Transcode) *string {
+	if t.ExternalID == nil {
+		return t.FormerExternalID
+	}
+	return t.ExternalID
+}

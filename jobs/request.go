@@ -11,6 +11,9 @@ const (
 	FormV1 = "v1"
 	// FormFile is the old POST /api/transcode/file.
 	FormFile = "file"
+	// FormVOD is Studio's POST /api/vod. Under one external_id it may bring one transcode
+	// after the other ([Transcodes.Accept]).
+	FormVOD = "vod"
 )
 
 // Request is what Accept takes: checked by whoever read it, with whole URLs. It
@@ -26,7 +29,8 @@ type Request struct {
 	SourceShown, OutputShown, CallbackShown string
 	// Livepeer overrides the daemon's way to Livepeer; nil: none.
 	Livepeer *Livepeer
-	// Profiles are 1 to 10, their names unique.
+	// Profiles are at most 10, their names unique; none: the default ladder, made from the
+	// source.
 	Profiles []Profile
 	// Outputs are what is made of the renditions; none: their files alone, at OutputURL.
 	Outputs []Output
@@ -43,6 +47,7 @@ type Request struct {
 type Profile struct {
 	Name string
 	// Width and Height are a box: the rendition keeps the source's aspect inside of it.
+	// Both 0: the source's size.
 	Width, Height int
 	// Bitrate in bits a second; with a Quality it is the most.
 	Bitrate int64

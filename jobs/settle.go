@@ -44,7 +44,8 @@ type outcome struct {
 
 // decide is the outcome of an attempt, from rows alone; age is the run's. Success is
 // every rendition ok. A failure that no retry can mend is final, whatever else failed;
-// one that eats the attempt comes before one that does not.
+// one that eats the attempt comes before one that does not. Without renditions, as before
+// a ladder is made, there is none.
 func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duration) outcome {
 	var worst *Failure
 	for _, r := range renditions {
@@ -58,7 +59,10 @@ func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duratio
 			return outcome{}
 		}
 	}
-	if worst == nil {
+	switch {
+	case len(renditions) == 0:
+		return outcome{}
+	case worst == nil:
 		return outcome{state: StateSucceeded}
 	}
 	return outcomeOf(t, worst, age)
@@ -120,6 +124,11 @@ func renditionFailure(r dbsqlc.Rendition) *Failure {
 // before it changed a rendition: whoever comes second sees the first one's change, so
 // that of any number at once exactly one is the last.
 func (d Decider) Settle(ctx context.Context, id uuid.UUID, attempt int32) error {
+	return d.settle(ctx, id, attempt, nil)
+}
+
+// settle is Settle; f fails an attempt that has no rendition which could.
+func (d Decider) settle(ctx context.Context, id uuid.UUID, attempt int32, f *Failure) error {
 	q := dbsqlc.New()
 	t, err := q.TranscodeGetForUpdate(ctx, d.Tx, id)
 	if err != nil {
@@ -137,6 +146,9 @@ func (d Decider) Settle(ctx context.Context, id uuid.UUID, attempt int32) error 
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
 	follows := decide(&t, renditions, age)
+	if len(renditions) == 0 && f != nil {
+		follows = outcomeOf(&t, f, age)
+	}
 	switch follows.state {
 	case StateSucceeded:
 		err = d.succeed(ctx, &t, renditions)
@@ -170,7 +182,7 @@ func (d Decider) FailUnpushed(ctx context.Context, id uuid.UUID, attempt int32, 
 	}); err != nil {
 		return err
 	}
-	return d.Settle(ctx, id, attempt)
+	return d.settle(ctx, id, attempt, f)
 }
 
 // runAge is how old a transcode's run is, by the database's clock.

@@ -45,8 +45,8 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 
 func subjectOf(t *dbsqlc.Transcode) subject {
 	s := subject{RequestID: t.ID.String(), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
-	if t.ExternalID != nil {
-		s.ExternalID = *t.ExternalID
+	if named := TaskOf(t); named != nil {
+		s.ExternalID = *named
 	}
 	return s
 }

@@ -29,6 +29,8 @@ var (
 	ErrFinished = errors.New("the transcode has ended already")
 	// ErrNotFailed: only a failed transcode can be retried.
 	ErrNotFailed = errors.New("only a failed transcode can be retried")
+	// ErrReplaced: a newer one has its external_id, and would write to the same place.
+	ErrReplaced = errors.New("a newer transcode of this external_id has taken its place: retry that one")
 	// ErrQueueFull: as many of the tenant wait as may. The error is a [QueueFull].
 	ErrQueueFull = errors.New("the tenant's queue is full")
 )
@@ -94,12 +96,12 @@ type Filter struct {
 	Limit    int32
 }
 
-// Accept commits a request: the transcode, all its renditions and the job that
-// places it, in one transaction. created is false when the tenant has sent the
-// same request under the same external_id before: the first one is returned. A
-// different one is ErrConflict; ErrQueueFull where too many wait.
+// Accept commits a request: the transcode, its renditions (none where the ladder is to be
+// made from the source) and the job that places it, in one transaction. created is false
+// when the tenant has sent the same request under the same external_id before: the first
+// one is returned. A different one is ErrConflict, but for FormVOD, which posts a task anew
+// that way (again).
 func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transcode, created bool, err error) {
-	q := dbsqlc.New()
 	id, err := uuid.NewV7()
 	if err != nil {
 		return t, false, fmt.Errorf("make an id: %w", err)
@@ -112,25 +114,17 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
 	}
 	err = db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
-		t, err = q.TranscodeInsert(ctx, tx, params)
-		if errors.Is(err, pgx.ErrNoRows) {
-			t, err = q.TranscodeGetByExternalID(ctx, tx, dbsqlc.TranscodeGetByExternalIDParams{
-				Tenant: req.Tenant, ExternalID: req.ExternalID,
-			})
-			if err == nil && !ts.Sealer.SameDigest(req.Body, t.RequestDigest) {
-				err = ErrConflict
+		if req.Form == FormVOD && req.ExternalID != "" {
+			first, err := ts.again(ctx, tx, req)
+			if err != nil {
+				return err
 			}
-			return err
+			if first != nil {
+				t = *first
+				return nil
+			}
 		}
-		if err != nil {
-			return err
-		}
-		created = true
-		if err := insertRenditions(ctx, tx, id, req.Profiles); err != nil {
-			return err
-		}
-		err = Decider{tx, ts.River}.WakePlacement(ctx)
-		Crash(CrashAccepting)
+		t, created, err = ts.insert(ctx, tx, req, params)
 		return err
 	})
 	Crash(CrashAccepted)
@@ -156,13 +150,124 @@ func (ts *Transcodes) admit(ctx context.Context, req *Request) error {
 	return &QueueFull{Most: most, Wait: fullWait}
 }
 
+// insert writes what Accept commits, unless the external_id is taken.
+func (ts *Transcodes) insert(ctx context.Context, tx pgx.Tx, req *Request, params dbsqlc.TranscodeInsertParams) (t dbsqlc.Transcode, created bool, err error) {
+	q := dbsqlc.New()
+	t, err = q.TranscodeInsert(ctx, tx, params)
+	if errors.Is(err, pgx.ErrNoRows) {
+		t, err = q.TranscodeGetByExternalID(ctx, tx, dbsqlc.TranscodeGetByExternalIDParams{
+			Tenant: req.Tenant, ExternalID: req.ExternalID,
+		})
+		if err == nil && !ts.Sealer.SameDigest(req.Body, t.RequestDigest) {
+			err = ErrConflict
+		}
+		return t, false, err
+	}
+	if err != nil {
+		return t, false, err
+	}
+	if err := insertRenditions(ctx, tx, t.ID, req.Profiles, 0); err != nil {
+		return t, false, err
+	}
+	err = Decider{tx, ts.River}.WakePlacement(ctx)
+	Crash(CrashAccepting)
+	return t, true, err
+}
+
+// taskMost is how many of a task's transcodes are looked at: Studio tries one three times,
+// and again when somebody asks.
+const taskMost = 100
+
+// again is what became of a task before, where the request is nothing new; else the way is
+// free for it, and what it replaces is cancelled.
+//
+// The same body is the first one again. Studio counts its attempts anew when a person has a
+// task retried, so the body of an end may come again, and waits for another one: a failure
+// begins a new run, a success is told again. Of what was replaced it is a late repetition
+// while the newer one is open, and something new afterwards.
+func (ts *Transcodes) again(ctx context.Context, tx pgx.Tx, req *Request) (*dbsqlc.Transcode, error) {
+	q := dbsqlc.New()
+	if err := q.TaskLock(ctx, tx, dbsqlc.TaskLockParams{Tenant: req.Tenant, ExternalID: req.ExternalID}); err != nil {
+		return nil, err
+	}
+	before, err := q.TranscodeListOfTask(ctx, tx, dbsqlc.TranscodeListOfTaskParams{
+		Tenant: req.Tenant, ExternalID: req.ExternalID, PageSize: taskMost,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var newest, same *dbsqlc.Transcode
+	for i := range before {
+		t := &before[i]
+		if t.ExternalID != nil {
+			if *t, err = q.TranscodeGetForUpdate(ctx, tx, t.ID); err != nil { // it moves until it is locked
+				return nil, err
+			}
+			newest = t
+		}
+		if same == nil && ts.Sealer.SameDigest(req.Body, t.RequestDigest) {
+			same = t
+		}
+	}
+	switch {
+	case newest == nil:
+		return nil, nil
+	case newest.Form != FormVOD:
+		return nil, ErrConflict
+	case same != nil && same != newest && !Terminal(newest.State):
+		return same, nil
+	case same != newest, newest.State == StateCancelled:
+		return nil, ts.replace(ctx, tx, newest)
+	case newest.State == StateFailed:
+		return same, ts.retry(ctx, tx, newest)
+	case newest.State == StateSucceeded:
+		return same, ts.tellAgain(ctx, tx, newest)
+	default:
+		return same, nil
+	}
+}
+
+// replace makes way for a newer transcode of the same task. Nobody hears of the older one's
+// end: its task goes on, and takes what is said of an attempt for its own progress.
+func (ts *Transcodes) replace(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
+	q := dbsqlc.New()
+	if !Terminal(t.State) {
+		if err := (Decider{tx, ts.River}).cancel(ctx, t); err != nil {
+			return fmt.Errorf("cancel %s: %w", t.ID, err)
+		}
+	}
+	if t.State != StateSucceeded { // its outputs stand
+		if err := q.CallbackSupersede(ctx, tx, t.ID); err != nil {
+			return err
+		}
+	}
+	return q.TranscodeReplace(ctx, tx, t.ID)
+}
+
+// tellAgain has the callback of a success sent once more, unless it is still to come.
+func (ts *Transcodes) tellAgain(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
+	told, err := dbsqlc.New().CallbackListOf(ctx, tx, []uuid.UUID{t.ID})
+	if err != nil {
+		return err
+	}
+	for _, c := range told {
+		if c.State == CallbackPending {
+			continue
+		}
+		if _, err := ts.River.InsertTx(ctx, tx, CallbackArgs{CallbackID: c.ID, Redelivery: true}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.TranscodeInsertParams, error) {
 	params := dbsqlc.TranscodeInsertParams{
 		ID: id, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		AttemptsLeft: maxAttempts, Priority: DefaultPriority,
+		AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
 	}
 	if req.Priority != nil {
 		params.Priority = int16(*req.Priority)
@@ -180,15 +285,31 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 	return params, nil
 }
 
-func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []Profile) error {
+func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []Profile, attempt int32) error {
 	for i, p := range profiles {
 		if err := dbsqlc.New().RenditionInsert(ctx, tx, dbsqlc.RenditionInsertParams{
 			TranscodeID: id, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
 			Bitrate: p.Bitrate, Quality: int32(p.Quality), FPS: int32(p.FPS), FPSDen: int32(p.FPSDen),
-			GOP: p.GOP, CodecProfile: p.CodecProfile,
+			GOP: p.GOP, CodecProfile: p.CodecProfile, Attempt: attempt,
 		}); err != nil {
 			return fmt.Errorf("rendition %s: %w", p.Name, err)
 		}
+	}
+	return nil
+}
+
+// SetLadder writes the renditions of the ladder that an attempt has made of its source, in
+// place of those of another source; no profiles: they stay. The caller has the transcode's
+// lock, and fences the attempt.
+func (d Decider) SetLadder(ctx context.Context, id uuid.UUID, attempt int32, profiles []Profile) error {
+	if len(profiles) == 0 {
+		return nil
+	}
+	if err := dbsqlc.New().RenditionDeleteLadder(ctx, d.Tx, id); err != nil {
+		return fmt.Errorf("write the ladder of %s: %w", id, err)
+	}
+	if err := insertRenditions(ctx, d.Tx, id, profiles, attempt); err != nil {
+		return fmt.Errorf("write the ladder of %s: %w", id, err)
 	}
 	return nil
 }
@@ -332,15 +453,10 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 			return err
 		case t.State != StateFailed:
 			return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
+		case t.FormerExternalID != nil:
+			return ErrReplaced
 		}
-		if _, err := q.TranscodeRetry(ctx, tx, dbsqlc.TranscodeRetryParams{ID: id, AttemptsLeft: maxAttempts}); err != nil {
-			return err
-		}
-		// Studio must not hear of an end that is none any more.
-		if err := q.CallbackSupersede(ctx, tx, id); err != nil {
-			return err
-		}
-		return Decider{tx, ts.River}.WakePlacement(ctx)
+		return ts.retry(ctx, tx, &t)
 	})
 	if err != nil {
 		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)
@@ -374,4 +490,17 @@ func (ts *Transcodes) Bump(ctx context.Context, id uuid.UUID, priority int) (Det
 		return Detail{}, fmt.Errorf("bump transcode %s: %w", id, err)
 	}
 	return ts.Get(ctx, "", id)
+}
+
+// retry begins the new run of a failed transcode that the caller has locked.
+func (ts *Transcodes) retry(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
+	q := dbsqlc.New()
+	if _, err := q.TranscodeRetry(ctx, tx, dbsqlc.TranscodeRetryParams{ID: t.ID, AttemptsLeft: maxAttempts}); err != nil {
+		return err
+	}
+	// Studio must not hear of an end that is none any more.
+	if err := q.CallbackSupersede(ctx, tx, t.ID); err != nil {
+		return err
+	}
+	return Decider{tx, ts.River}.WakePlacement(ctx)
 }

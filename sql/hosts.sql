@@ -29,6 +29,15 @@ SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
  WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
  ORDER BY a.transcode_id, a.number, r.ordinal;
 
+-- name: HostLookUnplanned :many
+-- Those of them that have no renditions yet: their source is to be probed first.
+SELECT sqlc.embed(a), sqlc.embed(t)
+  FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id
+ WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
+   AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id)
+ ORDER BY a.transcode_id, a.number;
+
 -- name: HostWork :many
 -- What a host's jobs have to do, and the job that each row names: every attempt that is
 -- not cleaned up, every file that is not stored. All of those are of the newest attempts of

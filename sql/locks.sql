@@ -11,3 +11,8 @@ SELECT pg_advisory_xact_lock_shared(8447110004);
 -- Whether such a transaction is under way. Not within another transaction, which would
 -- hold the lock to its end.
 SELECT (NOT pg_try_advisory_xact_lock(8447110004))::boolean AS held;
+
+-- name: TaskLock :exec
+-- One post of an external_id at a time, to the end of its transaction: what it replaces is
+-- found and cancelled by it alone. The first number tells these locks from others.
+SELECT pg_advisory_xact_lock(84471, hashtext(jsonb_build_array(@tenant::text, @external_id::text)::text));

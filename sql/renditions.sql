@@ -1,8 +1,14 @@
 -- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
-    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
+    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile, attempt)
 VALUES (
-    @transcode_id, @name, @ordinal, @width, @height, @bitrate, @quality, @fps, @fps_den, @gop, @codec_profile);
+    @transcode_id, @name, @ordinal, @width, @height, @bitrate, @quality, @fps, @fps_den, @gop, @codec_profile, @attempt);
+
+-- name: RenditionDeleteLadder :exec
+-- The attempt has another source than the ladder was made from: nothing of it is stored.
+DELETE FROM weir.renditions r
+ WHERE r.transcode_id = @transcode_id
+   AND NOT EXISTS (SELECT FROM weir.renditions o WHERE o.transcode_id = r.transcode_id AND o.state = 'ok');
 
 -- name: RenditionList :many
 SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id ORDER BY ordinal;

@@ -4,11 +4,11 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left, priority)
+    livepeer_sealed, attempts_left, priority, ladder)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @attempts_left, @priority)
+    @livepeer_sealed, @attempts_left, @priority, @ladder)
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 
@@ -28,12 +28,25 @@ SELECT * FROM weir.transcodes WHERE id = @id FOR UPDATE SKIP LOCKED;
 -- name: TranscodeGetByExternalID :one
 SELECT * FROM weir.transcodes WHERE tenant = @tenant AND external_id = @external_id::text;
 
+-- name: TranscodeListOfTask :many
+-- A tenant's of an external_id, newest first: the one that has it, and those that it
+-- replaced.
+SELECT * FROM weir.transcodes
+ WHERE tenant = @tenant AND (external_id = @external_id::text OR former_external_id = @external_id::text)
+ ORDER BY created_at DESC, id DESC
+ LIMIT @page_size;
+
+-- name: TranscodeReplace :exec
+-- A newer one gets its external_id.
+UPDATE weir.transcodes SET former_external_id = external_id, external_id = NULL
+ WHERE id = @id AND external_id IS NOT NULL;
+
 -- name: TranscodeList :many
 -- Newest first; the page after (before_at, before_id).
 SELECT * FROM weir.transcodes
  WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))
    AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
-   AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id'))
+   AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id') OR former_external_id = sqlc.narg('external_id'))
    AND (sqlc.narg('host_id')::text IS NULL OR host_id = sqlc.narg('host_id'))
    AND (sqlc.narg('created_from')::timestamptz IS NULL OR created_at >= sqlc.narg('created_from'))
    AND (sqlc.narg('created_to')::timestamptz IS NULL OR created_at < sqlc.narg('created_to'))

@@ -45,6 +45,14 @@ const (
 	CodeSourceUnreachable Code = "source_unreachable"
 	// CodeSourceRefused: an http(s) source whose server said no, for example because a presigned URL expired.
 	CodeSourceRefused Code = "source_refused"
+	// CodePlaylistUnreadable: a playlist that is none, or whose parts are not what it says.
+	CodePlaylistUnreadable Code = "playlist_unreadable"
+	// CodePlaylistLive: a playlist that is still being written.
+	CodePlaylistLive Code = "playlist_live"
+	// CodePlaylistUnsupported: a playlist whose parts can't be joined, or may not be fetched.
+	CodePlaylistUnsupported Code = "playlist_unsupported"
+	// CodeSourceEncrypted: a playlist whose segments need a key.
+	CodeSourceEncrypted Code = "source_encrypted"
 	// CodeSpoolFull: no space or no quota left on the spool's disk.
 	CodeSpoolFull Code = "spool_full"
 	// CodeSpoolReadonly: the spool may not be written.
@@ -85,6 +93,14 @@ func (c Code) Advice() string {
 		return "check that the source's server can be reached from this host"
 	case CodeSourceRefused:
 		return "check that the URL is still valid and may be read"
+	case CodePlaylistUnreadable:
+		return "check the playlist, and that it is a whole one"
+	case CodePlaylistLive:
+		return "wait until the recording has ended"
+	case CodePlaylistUnsupported:
+		return "send a file, or a playlist of MPEG-TS with sound and picture together"
+	case CodeSourceEncrypted:
+		return "send the source without encryption"
 	case CodeSpoolFull:
 		return "free space on the spool's disk"
 	case CodeSpoolReadonly:
@@ -331,7 +347,8 @@ func (e *Error) FailureText() string {
 func Codes() []Code {
 	return []Code{
 		CodeCredentialsRefused, CodeBucketMissing, CodeObjectMissing, CodeS3Unavailable, CodeS3Refused,
-		CodeSourceTooLarge, CodeSourceChanged, CodeSourceTooSlow, CodeSourceUnreachable, CodeSourceRefused, CodeSpoolFull,
+		CodeSourceTooLarge, CodeSourceChanged, CodeSourceTooSlow, CodeSourceUnreachable, CodeSourceRefused,
+		CodePlaylistUnreadable, CodePlaylistLive, CodePlaylistUnsupported, CodeSourceEncrypted, CodeSpoolFull,
 		CodeSpoolReadonly, CodeSpoolFailed, CodeChecksumMismatch, CodeUploadUnverified, CodeKeyTooLong, CodeLocationInvalid,
 	}
 }

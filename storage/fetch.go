@@ -30,6 +30,9 @@ type Fetched struct {
 	// other bytes have another one. It is made of the ETag or the date that the server
 	// gives and of the length, or of the bytes where it gives neither.
 	Identity string
+
+	// from is where it came from in the end, behind redirects.
+	from Location
 }
 
 // Fetch copies the source at loc to the file path, in parallel ranges where
@@ -39,8 +42,22 @@ type Fetched struct {
 // that could not tell comes in one piece. Broken connections and 5xx are retried
 // within Config's bounds; what comes, but hardly, is CodeSourceTooSlow.
 //
+// A playlist ([Location.IsPlaylist]) is fetched with the segments of its best variant, one
+// behind the other in the file; its Identity is theirs.
+//
 // Only one Fetch at a time may write to path.
 func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
+	if !loc.IsPlaylist() {
+		return c.fetchFile(ctx, loc, path, opt)
+	}
+	fetched, err := c.fetchPlaylist(ctx, loc, path, opt)
+	if err != nil {
+		return Fetched{}, failure(ctx, "fetch", loc, err)
+	}
+	return fetched, nil
+}
+
+func (c *Client) fetchFile(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
 	if err := c.CheckSource(loc); err != nil {
 		return Fetched{}, err
 	}
@@ -49,6 +66,7 @@ func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt Fetch
 	if loc.IsS3() {
 		err = c.serve(loc, func(s *server) error {
 			fetched, err = c.fetchS3(ctx, s, loc.Key(), path, opt)
+			fetched.from = loc
 			return err
 		})
 	} else {

@@ -30,6 +30,7 @@ type web struct {
 	total    int64 // -1 when the server doesn't tell
 	etag     string
 	modified string // only where there is no strong ETag
+	from     string // where the first answer came from, behind redirects
 }
 
 // tells says whether another version would show in the facts.
@@ -87,7 +88,14 @@ func (c *Client) fetchWeb(ctx context.Context, loc Location, path string, opt Fe
 	if err := file.commit(); err != nil {
 		return Fetched{}, err
 	}
-	return fetchedAs(path, size, w.etag, w.named())
+	fetched, err := fetchedAs(path, size, w.etag, w.named())
+	if err != nil {
+		return Fetched{}, err
+	}
+	if fetched.from, err = parse(w.from); err != nil {
+		fetched.from = loc
+	}
+	return fetched, nil
 }
 
 // get asks for the bytes from..to, both included, and settles or checks the
@@ -143,6 +151,10 @@ func (w *web) settle(response *http.Response, from, to int64) error {
 		response.Body = http.NoBody
 	default:
 		return statusError(response.StatusCode)
+	}
+	facts.from = response.Request.URL.String()
+	if w.known {
+		facts.from = w.from // a server may send each request elsewhere
 	}
 	if w.known && facts != *w {
 		return codedf(CodeSourceChanged, "a later answer is of another version than the first")

@@ -111,7 +111,7 @@ type Failure struct {
 // Callback is the delivery of the terminal callback.
 type Callback struct {
 	ID         uuid.UUID `json:"id" format:"uuid" doc:"The event's id, the same in every delivery."`
-	State      string    `json:"state" enum:"pending,delivered,refused,expired"`
+	State      string    `json:"state" enum:"pending,delivered,refused,expired,superseded"`
 	Attempts   int32     `json:"attempts"`
 	LastStatus *int32    `json:"last_status" doc:"HTTP status of the last answer; null where none came."`
 }
@@ -120,7 +120,7 @@ type Callback struct {
 func Of(d *jobs.Detail) Transcode {
 	t := &d.Transcode
 	v := Transcode{
-		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Priority: t.Priority, Ratio: t.Ratio,
+		ID: t.ID, ExternalID: jobs.TaskOf(t), Tenant: t.Tenant, State: t.State, Stage: stage(d), Priority: t.Priority, Ratio: t.Ratio,
 		Progress: progress(d, time.Now()), Queue: queue(d.Position), Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
 		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,

@@ -42,3 +42,19 @@ func (q *Queries) PlaceWakesHeld(ctx context.Context, db DBTX) (bool, error) {
 	err := row.Scan(&held)
 	return held, err
 }
+
+const taskLock = `-- name: TaskLock :exec
+SELECT pg_advisory_xact_lock(84471, hashtext(jsonb_build_array($1::text, $2::text)::text))
+`
+
+type TaskLockParams struct {
+	Tenant     string
+	ExternalID string
+}
+
+// One post of an external_id at a time, to the end of its transaction: what it replaces is
+// found and cancelled by it alone. The first number tells these locks from others.
+func (q *Queries) TaskLock(ctx context.Context, db DBTX, arg TaskLockParams) error {
+	_, err := db.Exec(ctx, taskLock, arg.Tenant, arg.ExternalID)
+	return err
+}

@@ -270,4 +270,6 @@ type Transcode struct {
 	TellingUntil     *time.Time
 	Progress         json.RawMessage
 	Priority         int16
+	FormerExternalID *string
+	Ladder           bool
 }

@@ -12,6 +12,18 @@ import (
 	"github.com/google/uuid"
 )
 
+const renditionDeleteLadder = `-- name: RenditionDeleteLadder :exec
+DELETE FROM weir.renditions r
+ WHERE r.transcode_id = $1
+   AND NOT EXISTS (SELECT FROM weir.renditions o WHERE o.transcode_id = r.transcode_id AND o.state = 'ok')
+`
+
+// The attempt has another source than the ladder was made from: nothing of it is stored.
+func (q *Queries) RenditionDeleteLadder(ctx context.Context, db DBTX, transcodeID uuid.UUID) error {
+	_, err := db.Exec(ctx, renditionDeleteLadder, transcodeID)
+	return err
+}
+
 const renditionExpect = `-- name: RenditionExpect :exec
 UPDATE weir.renditions r
    SET state = 'expected', attempt = p.attempt, track_index = NULL, push_pid = NULL, push_started_at = NULL,
@@ -193,9 +205,9 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
-    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
+    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile, attempt)
 VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type RenditionInsertParams struct {
@@ -210,6 +222,7 @@ type RenditionInsertParams struct {
 	FPSDen       int32
 	GOP          string
 	CodecProfile string
+	Attempt      int32
 }
 
 func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionInsertParams) error {
@@ -225,6 +238,7 @@ func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionIns
 		arg.FPSDen,
 		arg.GOP,
 		arg.CodecProfile,
+		arg.Attempt,
 	)
 	return err
 }

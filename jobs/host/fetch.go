@@ -14,6 +14,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
+	"weir/jobs/ladder"
 	"weir/storage"
 	"weir/tenants"
 )
@@ -158,9 +159,16 @@ func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
 	if err != nil {
 		return jobs.FailureOf(err, jobs.StageStore)
 	}
-	var objects []storage.Location
+	names := []string{ladder.LongestName}
+	if len(rows.Renditions) > 0 {
+		names = names[:0]
+	}
 	for i := range rows.Renditions {
-		objects = append(objects, objectIn(prefix, rows.Transcode.ID, rows.Renditions[i].Name, s.number()))
+		names = append(names, rows.Renditions[i].Name)
+	}
+	var objects []storage.Location
+	for _, name := range names {
+		objects = append(objects, objectIn(prefix, rows.Transcode.ID, name, s.number()))
 	}
 	ctx, cancel := context.WithTimeout(ctx, outputLimit)
 	defer cancel()

@@ -97,7 +97,7 @@ func (s *store) finishAnew(ctx context.Context, pushed, path string) (done finis
 	group.Go(func() (err error) {
 		done.Verdict, err = h.Media.Judge(groupCtx, path, media.Want{
 			Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
-			BitRate: s.rendition.Bitrate, Source: source, Prepared: prepared,
+			BitRate: judgedBitRate(&s.transcode, &s.rendition), Source: source, Prepared: prepared,
 			Followed: h.follows.over(pushed),
 		})
 		if err != nil {

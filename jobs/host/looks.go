@@ -62,13 +62,22 @@ func (h *Host) look(ctx context.Context) (*look, error) {
 	}
 	reading, cancel := context.WithTimeout(ctx, rowsAnswer)
 	defer cancel()
+	// First, so that none is missed whose renditions come between the two.
+	unplanned, err := dbsqlc.New().HostLookUnplanned(reading, h.DB, h.ID)
+	if err != nil {
+		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
+	}
+	for _, row := range unplanned {
+		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
+		l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
+	}
 	rows, err := dbsqlc.New().HostLook(reading, h.DB, h.ID)
 	if err != nil {
 		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
 	}
 	for _, row := range rows {
 		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
-		if l.attempts[name] == nil {
+		if known := l.attempts[name]; known == nil || len(known.Renditions) == 0 {
 			l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
 		}
 		l.attempts[name].Renditions = append(l.attempts[name].Renditions, row.Rendition)

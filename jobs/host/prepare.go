@@ -14,6 +14,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/ladder"
 	"weir/media"
 )
 
@@ -42,7 +43,8 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 	if err != nil {
 		return fmt.Errorf("write down the preparation: %w", err)
 	}
-	warnings, err := json.Marshal(s.host.warningsOf(rows.Renditions, &prepared))
+	renditions, made := s.renditionsOf(rows, &source)
+	warnings, err := json.Marshal(s.host.warningsOf(renditions, &prepared))
 	if err != nil {
 		return fmt.Errorf("write down the warnings: %w", err)
 	}
@@ -61,7 +63,10 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 		}); err != nil {
 			return err
 		}
-		if err := s.host.planSizes(ctx, tx, s.number(), rows.Renditions, &prepared); err != nil {
+		if err := s.decider(tx).SetLadder(ctx, s.name.Transcode, s.number(), made); err != nil {
+			return err
+		}
+		if err := s.host.planSizes(ctx, tx, s.number(), renditions, &prepared); err != nil {
 			return err
 		}
 		changed, err = q.AttemptSetPrepared(ctx, tx, dbsqlc.AttemptSetPreparedParams{
@@ -73,7 +78,46 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 		return &rowError{"record the preparation", err}
 	}
 	jobs.Crash(jobs.CrashPrepareRecorded)
+	if len(made) > 0 {
+		s.removeOtherLadder(ctx, rows)
+	}
 	return nil
+}
+
+// renditionsOf are the rows that the attempt's renditions will have, and the profiles of
+// those that are still to be written: none where the request brought its own, or where an
+// attempt before this one has made the same ladder of the same source.
+func (s *supervisor) renditionsOf(rows *jobs.Rows, source *media.Source) (renditions []dbsqlc.Rendition, made []jobs.Profile) {
+	if !rows.Transcode.Ladder {
+		return rows.Renditions, nil
+	}
+	profiles := ladder.Of(ladder.Source{Width: source.Video.Width, Height: source.Video.Height, BitRate: source.Video.BitRate})
+	for i, p := range profiles {
+		renditions = append(renditions, dbsqlc.Rendition{
+			TranscodeID: s.name.Transcode, Name: p.Name, Ordinal: int32(i), Attempt: s.number(),
+			Width: int32(p.Width), Height: int32(p.Height), Bitrate: p.Bitrate, Quality: int32(p.Quality),
+		})
+	}
+	// What is stored is of this source: the fetch has seen to that.
+	stored := slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.State == jobs.RenditionOK })
+	if stored || slices.EqualFunc(rows.Renditions, renditions, func(a, b dbsqlc.Rendition) bool {
+		return a.Name == b.Name && a.Width == b.Width && a.Height == b.Height && a.Bitrate == b.Bitrate
+	}) {
+		return rows.Renditions, nil
+	}
+	return renditions, profiles
+}
+
+// removeOtherLadder removes what attempts before this one have stored of another source's
+// ladder: its rows are gone, and with them who would find it.
+func (s *supervisor) removeOtherLadder(ctx context.Context, rows *jobs.Rows) {
+	for i := range rows.Renditions {
+		for attempt := int32(1); attempt < s.number(); attempt++ {
+			if err := s.host.removeResidue(ctx, &rows.Transcode, &rows.Renditions[i], attempt); err != nil {
+				s.log.WarnContext(ctx, "what was stored of another source stays", "rendition", rows.Renditions[i].Name, "of", attempt, "why", err)
+			}
+		}
+	}
 }
 
 // probe looks at the source, in a time that grows with its bytes.

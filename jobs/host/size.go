@@ -21,7 +21,15 @@ func pictures(prepared *media.Prepared) engine.Size {
 // sizePlan plans a rendition's size. It is pure: prepare writes down what it says of
 // the file, and start asks for what it says again.
 func (h *Host) sizePlan(r *dbsqlc.Rendition, prepared *media.Prepared) engine.SizePlan {
-	return h.Engine.PlanSize(pictures(prepared), engine.Size{Width: int(r.Width), Height: int(r.Height)})
+	return h.Engine.PlanSize(pictures(prepared), askedSize(r, prepared))
+}
+
+// askedSize is the box that a rendition was asked for in: the source's size where none was.
+func askedSize(r *dbsqlc.Rendition, prepared *media.Prepared) engine.Size {
+	if r.Width == 0 && r.Height == 0 {
+		return pictures(prepared)
+	}
+	return engine.Size{Width: int(r.Width), Height: int(r.Height)}
 }
 
 // planSizes writes down the sizes of an attempt's renditions. Those that are ok keep
@@ -48,6 +56,20 @@ func plannedSize(r *dbsqlc.Rendition) (size engine.Size) {
 	return size
 }
 
+// keyframeBits of a pixel is what a picture takes that is coded without others.
+const keyframeBits = 0.3
+
+// judgedBitRate is what a rendition's bits are judged by. A ladder's are our guess by a
+// source that may have been encoded with far more care than can be had here, with hardly a
+// keyframe: no less than one a second.
+func judgedBitRate(t *dbsqlc.Transcode, r *dbsqlc.Rendition) int64 {
+	if !t.Ladder {
+		return r.Bitrate
+	}
+	size := plannedSize(r)
+	return max(r.Bitrate, int64(keyframeBits*float64(size.Width*size.Height)))
+}
+
 // frameRate is the rate that a rendition was asked for, in frames a second; 0: the source's.
 func frameRate(r *dbsqlc.Rendition) float64 { return float64(r.FPS) / float64(max(r.FPSDen, 1)) }
 
@@ -71,7 +93,7 @@ func (h *Host) warningsOf(renditions []dbsqlc.Rendition, prepared *media.Prepare
 	for i := range renditions {
 		r := &renditions[i]
 		plan := h.sizePlan(r, prepared)
-		if code, text := sizeDiffers(r, &plan); code != "" {
+		if code, text := sizeDiffers(askedSize(r, prepared), &plan); code != "" {
 			warnings = append(warnings, jobs.Warning{Code: code, Text: text, Rendition: r.Name})
 		}
 		if r.Quality > 0 {
@@ -94,7 +116,7 @@ func warningsOfMedia(prepared *media.Prepared) []jobs.Warning {
 }
 
 // sizeDiffers tells why a rendition is not of the size that was asked for; no code: it is.
-func sizeDiffers(r *dbsqlc.Rendition, plan *engine.SizePlan) (code, text string) {
+func sizeDiffers(asked engine.Size, plan *engine.SizePlan) (code, text string) {
 	var reasons []string
 	for _, reason := range []struct {
 		is         bool
@@ -113,7 +135,7 @@ func sizeDiffers(r *dbsqlc.Rendition, plan *engine.SizePlan) (code, text string)
 		}
 		reasons = append(reasons, reason.text)
 	}
-	return code, fmt.Sprintf("asked for %dx%d, it is %dx%d: %s", r.Width, r.Height, plan.Got.Width, plan.Got.Height, strings.Join(reasons, ", "))
+	return code, fmt.Sprintf("asked for %dx%d, it is %dx%d: %s", asked.Width, asked.Height, plan.Got.Width, plan.Got.Height, strings.Join(reasons, ", "))
 }
 
 // gopVoid says whether the keyframes that were asked for can't be had. A Broadcaster

@@ -1,0 +1,1 @@
+ALTER TABLE weir.transcodes DROP COLUMN former_external_id;
