@@ -17,11 +17,8 @@ import (
 	"weir/tenants"
 )
 
-const (
-	secretKeyEnv = "WEIR_SECRET_KEY"
-	// maxKeyBytes is far above any secret key.
-	maxKeyBytes = 4 << 10
-)
+// maxKeyBytes is far above any secret key.
+const maxKeyBytes = 4 << 10
 
 // storeList is the JSON of tenants stores list.
 type storeList struct {
@@ -145,13 +142,13 @@ func (a *admin) setStore(ctx context.Context, store *tenants.Store, keyFile stri
 
 // sealer seals as the daemons do.
 func (a *admin) sealer() (*secret.Sealer, error) {
-	text := a.variable(secretKeyEnv)
+	text := a.variable(keysEnv)
 	if text == "" {
-		return nil, errors.New(secretKeyEnv + " is not set: give it the daemons' own, with which they open the store's keys")
+		return nil, errors.New(keysEnv + " is not set: give it the daemons' own, with which they open the store's keys")
 	}
 	keys, err := secret.ParseKeys(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", secretKeyEnv, err)
+		return nil, fmt.Errorf("%s: %w", keysEnv, err)
 	}
 	return secret.NewSealer(keys...)
 }

@@ -19,7 +19,7 @@ func TestStores(t *testing.T) {
 	b := setup(t)
 	const planted = "planted+secret/key"
 	key := secret.Key{1} // the sealer's of setup
-	environ := []string{databaseEnv + "=" + b.url, secretKeyEnv + "=" + base64.StdEncoding.EncodeToString(key[:]), "USER=ann"}
+	environ := []string{databaseEnv + "=" + b.url, keysEnv + "=" + base64.StdEncoding.EncodeToString(key[:]), "USER=ann"}
 	set := func(stdin string, args ...string) result {
 		return commandWith(t.Context(), strings.NewReader(stdin), environ, append([]string{"tenants", "stores", "set", "studio"}, args...)...)
 	}
@@ -70,7 +70,7 @@ func TestStores(t *testing.T) {
 	}
 	without := b.run(t, "tenants", "stores", "set", "studio", "main", "--allow", "media")
 	require.Equal(t, exitFailed, without.code)
-	require.Contains(t, without.stderr, secretKeyEnv)
+	require.Contains(t, without.stderr, keysEnv)
 
 	b.ok(t, "tenants", "stores", "rm", "studio", "open")
 	require.Contains(t, b.run(t, "tenants", "stores", "rm", "studio", "open").stderr, "no store")

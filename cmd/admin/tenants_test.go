@@ -106,7 +106,7 @@ func TestTenantsGuide(t *testing.T) {
 		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
 		shell.Env = []string{
 			"PATH=" + bin + ":" + os.Getenv("PATH"), asProgram + "=1", databaseEnv + "=" + b.url, "SECRET_KEY=planted",
-			secretKeyEnv + "=" + base64.StdEncoding.EncodeToString(key[:]),
+			keysEnv + "=" + base64.StdEncoding.EncodeToString(key[:]),
 		}
 		out, err := shell.CombinedOutput()
 		require.NoError(t, err, "%s: %s", script, out)

@@ -19,9 +19,10 @@ import (
 // door stands before the S3 server: it counts what is uploaded, and can be told to
 // throttle, to fail or to stall.
 type door struct {
-	address string
-	server  *http.Server
-	served  chan error
+	address   string
+	server    *http.Server
+	transport *http.Transport
+	served    chan error
 
 	mu      sync.Mutex
 	mode    doorMode
@@ -71,9 +72,10 @@ func newDoor(ctx context.Context, endpoint string) (*door, error) {
 	d := &door{address: listener.Addr().String(), served: make(chan error, 1), uploads: map[string]int{}, held: map[string]int{}, healed: make(chan struct{})}
 	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // broken connections are what it is for
 	// Signatures are over what was sent, the Host header too: all passes as it is.
+	d.transport = &http.Transport{DisableCompression: true}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
-		Transport:      &http.Transport{DisableCompression: true},
+		Transport:      d.transport,
 		ModifyResponse: d.count,
 		ErrorLog:       quiet,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
@@ -190,6 +192,7 @@ func (d *door) set(mode doorMode) {
 // Close ends it.
 func (d *door) Close() error {
 	d.set(doorOpen)
+	defer d.transport.CloseIdleConnections()
 	err := d.server.Close()
 	if served := <-d.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
