@@ -34,6 +34,24 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	if err != nil {
 		return nil, s.unread(err)
 	}
+	wanted, errs := s.wanted(&submission)
+	if len(errs) > 0 {
+		return nil, refuse(errs)
+	}
+	wanted.Tenant, wanted.ExternalID, wanted.Body = tenant, submission.ExternalID, canonical
+	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
+	if err != nil {
+		return nil, s.problem(ctx, "submit", err)
+	}
+	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: view.Of(&detail)}
+	if created {
+		out.Status = http.StatusAccepted
+	}
+	return out, nil
+}
+
+// wanted is what a checked body asks for, and what else is wrong with it.
+func (s *server) wanted(submission *Submission) (*wanted, []error) {
 	wanted, errs := s.places(&fields{
 		source: "body.source.url", sourceURL: submission.Source.URL,
 		output: "body.output.url", outputURL: submission.Output.URL,
@@ -49,19 +67,8 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
 	}
-	if len(errs) > 0 {
-		return nil, refuse(errs)
-	}
-	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormV1, canonical
-	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
-	if err != nil {
-		return nil, s.problem(ctx, "submit", err)
-	}
-	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: view.Of(&detail)}
-	if created {
-		out.Status = http.StatusAccepted
-	}
-	return out, nil
+	wanted.Form = jobs.FormV1
+	return wanted, errs
 }
 
 // accept commits wanted and reads it back; shown is the body as people may see it.

@@ -18,6 +18,31 @@ CREATE TYPE weir.river_job_state AS ENUM (
     'scheduled'
 );
 
+-- Name: bucket_fault(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.bucket_fault(place text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    bucket text := split_part(split_part(place, '?', 1), '/', 1);
+    key    text := substr(split_part(place, '?', 1), length(bucket) + 2);
+    plain  text := replace(regexp_replace(key, '%2e', '.', 'gi'), '%2F', '/');
+BEGIN
+    RETURN CASE
+        WHEN split_part(place, '?', 1) LIKE '%#%' OR place ~ '\?' AND place !~ '^[^?]*\?region='
+            THEN 'an S3 location has no query but ?region= and no fragment; write ? as %3F and # as %23'
+        WHEN place ~ '\?' AND place !~ '\?region=[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$'
+            THEN 'its region is no name of letters, digits and dashes'
+        WHEN bucket = '' THEN 'it names no bucket'
+        WHEN bucket LIKE '%@%' THEN 'credentials go with s3+https://KEY:SECRET@host/bucket/key; s3:// has none'
+        WHEN bucket !~ '^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$' THEN 'its bucket is no valid name: 3 to 255 letters, digits, ''.'', ''-'', ''_'''
+        WHEN key ~ '%(?![0-9A-Fa-f]{2})' THEN 'the key is not percent-encoded correctly; write % as %25'
+        WHEN octet_length(regexp_replace(key, '%[0-9A-Fa-f]{2}', '.', 'g')) > 1024 THEN 'its key is longer than 1024 bytes'
+        WHEN key ~ '%([01][0-9A-Fa-f]|7[fF])' THEN 'its key holds a control character or is no UTF-8'
+        WHEN replace(plain, '%2f', '/') ~ '(^|/)\.\.?(/|$)' THEN 'its key has a "." or ".." between slashes'
+    END;
+END $_$;
+
 -- Name: callbacks_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.callbacks_check_state() RETURNS trigger
@@ -33,34 +58,220 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Name: events_hold(); Type: FUNCTION; Schema: weir; Owner: -
+-- Name: enqueue_transcode(jsonb); Type: FUNCTION; Schema: weir; Owner: -
 
-CREATE FUNCTION weir.events_hold() RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    IF COALESCE(current_setting('weir.events_hold', true), '') = '' THEN
-        PERFORM pg_advisory_xact_lock_shared((844711::bigint << 40) | CASE WHEN is_called THEN last_value ELSE 0 END)
-           FROM weir.events_id_seq;
-        PERFORM set_config('weir.events_hold', 'held', true);
-    END IF;
-END $$;
-
--- Name: events_settled(); Type: FUNCTION; Schema: weir; Owner: -
-
-CREATE FUNCTION weir.events_settled() RETURNS bigint
-    LANGUAGE plpgsql
+CREATE FUNCTION weir.enqueue_transcode(request jsonb) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    drawn bigint;
-    held bigint;
+    asked    jsonb := COALESCE(request, 'null');
+    whose    text := weir.speaks_for();
+    named    text;
+    wrong    record;
+    known    uuid;
+    job      bigint;
+    first    uuid;
+    same     boolean;
+    inserted boolean;
 BEGIN
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn FROM weir.events_id_seq;
-    SELECT min((classid::bigint << 32 | objid::bigint) & ((1::bigint << 40) - 1)) INTO held FROM pg_locks
-     WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 8 = 844711
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
-    RETURN LEAST(drawn, held);
+    IF whose IS NULL THEN
+        RAISE EXCEPTION 'this role speaks for no tenant'
+            USING ERRCODE = 'WR403', DETAIL = 'role', HINT = 'An operator makes it one that does: weir-admin db speaker ROLE TENANT';
+    END IF;
+    SELECT min(f.field) FILTER (WHERE f.n = 1) AS field, min(f.says) FILTER (WHERE f.n = 1) AS says,
+           string_agg(f.field || ': ' || f.says, E'\n' ORDER BY f.n) AS everything
+      INTO wrong
+      FROM (SELECT s.field, s.says, row_number() OVER () AS n FROM weir.submission_faults(asked) s LIMIT 32) f;
+    IF wrong.field IS NOT NULL THEN
+        RAISE EXCEPTION 'the request can''t be accepted as it is: % %', wrong.field, wrong.says
+            USING ERRCODE = 'WR422', DETAIL = wrong.field, HINT = wrong.everything;
+    END IF;
+    -- Version 7, as the API's: in the order that they were made in.
+    known := encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+             PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid;
+    named := asked->>'external_id';
+    job := nextval('weir.river_job_id_seq');
+    LOOP
+        INSERT INTO weir.inbox (id, tenant, external_id, body, digest, job_id)
+        VALUES (known, whose, named, asked, sha256(uuid_send(known) || convert_to(asked::text, 'UTF8')), job)
+        ON CONFLICT (tenant, external_id) DO NOTHING;
+        inserted := FOUND;
+        EXIT WHEN named IS NULL;
+        -- What stands under this external_id: in the inbox, or accepted.
+        IF NOT inserted THEN
+            SELECT i.id, i.body = asked INTO first, same FROM weir.inbox i WHERE i.tenant = whose AND i.external_id = named;
+        END IF;
+        IF inserted OR first IS NULL THEN
+            SELECT t.id, bool_or(e.digest = sha256(uuid_send(e.id) || convert_to(asked::text, 'UTF8'))) INTO first, same
+              FROM weir.transcodes t LEFT JOIN weir.enqueued e ON e.transcode_id = t.id
+             WHERE t.tenant = whose AND t.external_id = named GROUP BY t.id;
+            IF same IS NOT NULL AND inserted THEN
+                DELETE FROM weir.inbox i WHERE i.id = known;
+            END IF;
+        END IF;
+        IF same THEN
+            RETURN first;
+        ELSIF NOT same THEN
+            RAISE EXCEPTION 'this external_id was used for a different request'
+                USING ERRCODE = 'WR409', DETAIL = 'body.external_id', HINT = 'Use a new one, or send the same request again.';
+        END IF;
+        -- Nobody has used it, or by the API alone: only the daemon can compare with that.
+        EXIT WHEN inserted;
+    END LOOP;
+    -- As River inserts jobs, and tells of them.
+    INSERT INTO weir.river_job (id, args, kind, max_attempts, queue)
+    VALUES (job, jsonb_build_object('id', known), 'accept', 100, 'accept');
+    PERFORM pg_notify('weir.river_insert', '{"queue": "accept"}');
+    RETURN known;
 END $$;
+
+-- Name: form_faults(jsonb, jsonb, text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.form_faults(form jsonb, value jsonb, at text) RETURNS TABLE(field text, says text)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    kind   text := form->>'type';
+    got    text := jsonb_typeof(value);
+    fields text;
+    name   text;
+    word   text;
+    many   integer;
+    number numeric;
+BEGIN
+    IF kind = 'object' THEN
+        IF got <> 'object' THEN
+            RETURN QUERY SELECT at, 'must be an object';
+            RETURN;
+        END IF;
+        RETURN QUERY SELECT at || '.' || r, 'is missing' FROM jsonb_array_elements_text(form->'required') WITH ORDINALITY AS of (r, n)
+                      WHERE COALESCE(jsonb_typeof(value->r), 'null') = 'null' ORDER BY n;
+        SELECT string_agg(k, ', ' ORDER BY k COLLATE "C") INTO fields FROM jsonb_object_keys(form->'properties') k;
+        FOR name IN SELECT k FROM jsonb_object_keys(value) k ORDER BY k COLLATE "C" LOOP
+            IF form->'properties'->name IS NOT NULL THEN
+                IF jsonb_typeof(value->name) <> 'null' THEN
+                    RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(form->'properties'->name, value->name, at || '.' || name) f;
+                END IF;
+            ELSIF name ~ '^[a-zA-Z0-9_-]{1,40}$' THEN
+                RETURN QUERY SELECT at || '.' || name, 'is no field of this request; these are: ' || fields;
+            ELSE -- it may be a secret
+                RETURN QUERY SELECT at, 'has a field that is none of this request''s; these are: ' || fields;
+            END IF;
+        END LOOP;
+    ELSIF kind = 'array' THEN
+        IF got <> 'array' THEN
+            RETURN QUERY SELECT at, 'must be an array';
+            RETURN;
+        END IF;
+        many := jsonb_array_length(value);
+        IF many < (form->>'minItems')::integer THEN
+            RETURN QUERY SELECT at, format('has %s entries; send at least %s', many, form->>'minItems');
+        ELSIF many > (form->>'maxItems')::integer THEN
+            RETURN QUERY SELECT at, format('has %s entries; send at most %s', many, form->>'maxItems');
+            RETURN;
+        END IF;
+        FOR i IN 0 .. many - 1 LOOP
+            RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(form->'items', value->i, at || '[' || i || ']') f;
+        END LOOP;
+    ELSIF kind = 'string' THEN
+        IF got <> 'string' THEN
+            RETURN QUERY SELECT at, 'must be a string';
+            RETURN;
+        END IF;
+        word := value #>> '{}';
+        many := length(word);
+        IF many < (form->>'minLength')::integer AND many = 0 THEN
+            RETURN QUERY SELECT at, 'is empty';
+        ELSIF many < (form->>'minLength')::integer THEN
+            RETURN QUERY SELECT at, format('has %s characters; send at least %s', many, form->>'minLength');
+        ELSIF many > (form->>'maxLength')::integer THEN
+            RETURN QUERY SELECT at, format('has %s characters; send at most %s', many, form->>'maxLength');
+        ELSIF word !~ (form->>'pattern') THEN
+            RETURN QUERY SELECT at, 'must be ' || (form->>'patternDescription');
+        ELSIF form ? 'enum' AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(form->'enum') e WHERE lower(e) = lower(word)) THEN
+            RETURN QUERY SELECT at, 'must be one of ' || (SELECT trim(string_agg(e, ' ' ORDER BY n)) FROM jsonb_array_elements_text(form->'enum') WITH ORDINALITY AS of (e, n));
+        END IF;
+    ELSIF kind IN ('integer', 'number') THEN
+        IF got <> 'number' THEN
+            RETURN QUERY SELECT at, 'must be a number';
+            RETURN;
+        END IF;
+        number := (value #>> '{}')::numeric;
+        IF kind = 'integer' AND ((value #>> '{}') !~ '^-?[0-9]+$' OR abs(number) > 9223372036854775807) THEN
+            RETURN QUERY SELECT at, 'must be a whole number';
+            RETURN;
+        END IF;
+        IF form ? 'enum' AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(form->'enum') e WHERE e::numeric = number) THEN
+            RETURN QUERY SELECT at, 'must be one of ' || (SELECT string_agg(e, ' ' ORDER BY n) FROM jsonb_array_elements_text(form->'enum') WITH ORDINALITY AS of (e, n));
+        END IF;
+        IF number < (form->>'minimum')::numeric OR number > (form->>'maximum')::numeric THEN
+            RETURN QUERY SELECT at, format('must be from %s to %s', form->>'minimum', form->>'maximum');
+        END IF;
+    ELSIF kind = 'boolean' AND got <> 'boolean' THEN
+        RETURN QUERY SELECT at, 'must be true or false';
+    END IF;
+END $_$;
+
+-- Name: host_fault(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.host_fault(host text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT CASE
+        WHEN host !~ '^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?$' THEN 'it has no valid host'
+        WHEN host ~ ':$' THEN 'its port is empty'
+        WHEN host ~ ':[0-9]+$' AND host !~ '\]$' AND substring(host from ':([0-9]+)$')::numeric NOT BETWEEN 1 AND 65535
+            THEN 'its port is not between 1 and 65535'
+    END
+$_$;
+
+-- Name: location_fault(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.location_fault(place text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    scheme    text := lower(split_part(place, '://', 1));
+    rest      text := substr(place, length(scheme) + 4);
+    authority text;
+    secrets   text;
+BEGIN
+    IF octet_length(place) > 8192 THEN
+        RETURN 'it is longer than 8192 bytes';
+    ELSIF place ~ '[\u0001-\u0020\u007f]' THEN
+        RETURN 'it holds a space or a control character; percent-encode it';
+    ELSIF strpos(place, '://') = 0 THEN
+        RETURN 'it has no scheme; write s3://, s3+https://, s3+http:// or https://';
+    ELSIF scheme = 's3' THEN
+        RETURN weir.bucket_fault(rest);
+    ELSIF scheme IN ('s3+http', 's3+https') THEN
+        authority := split_part(rest, '/', 1);
+        IF authority !~ '@' AND rest ~ '@' AND (authority !~ ':' OR authority ~ '^[^:]*:[0-9]*$') THEN
+            RETURN 'write an "@" in the key as %40, and a "/" in the secret as %2F';
+        END IF;
+        -- A secret may hold a "/", so that the first "@" may lie behind it.
+        secrets := COALESCE(substring(authority from '^(.*)@'), substring(rest from '^([^@]*)@'));
+        IF secrets !~ '^[^:]+:.' THEN
+            RETURN 'the credentials before the @ are not of the form KEY:SECRET';
+        ELSIF secrets ~ '%(?![0-9A-Fa-f]{2})' THEN
+            RETURN 'the credentials before the @ are not percent-encoded correctly';
+        END IF;
+        rest := substr(rest, COALESCE(length(secrets) + 1, 0) + 1);
+        authority := split_part(rest, '/', 1);
+        RETURN COALESCE(weir.host_fault(authority), weir.bucket_fault(substr(rest, length(authority) + 2)));
+    ELSIF scheme IN ('http', 'https') THEN
+        authority := substring(rest from '^[^/?#]*');
+        secrets := substring(authority from '^(.*)@');
+        IF secrets !~ '^[A-Za-z0-9._:~!$&''()*+,;=%@-]*$' OR secrets ~ '%(?![0-9A-Fa-f]{2})'
+            OR regexp_replace(authority, '^.*@', '') ~ '%' OR authority ~ '[][]' AND authority !~ '(^|@)\[[0-9A-Fa-f:.]+\](:[0-9]*)?$'
+            OR substring(rest from '^[^?#]*') ~ '%(?![0-9A-Fa-f]{2})' OR substring(rest from '#(.*)$') ~ '%(?![0-9A-Fa-f]{2})' THEN
+            RETURN 'it is no valid URL; percent-encode what is special in it';
+        END IF;
+        RETURN weir.host_fault(regexp_replace(authority, '^.*@', ''));
+    END IF;
+    RETURN 'its scheme is none of s3, s3+https, s3+http, https, http';
+END $_$;
 
 -- Name: renditions_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
@@ -86,20 +297,6 @@ BEGIN
         USING ERRCODE = 'check_violation';
 END $$;
 
--- Name: renditions_tell(); Type: FUNCTION; Schema: weir; Owner: -
-
-CREATE FUNCTION weir.renditions_tell() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM weir.events_hold();
-    INSERT INTO weir.events (transcode_id, tenant, external_id, type, state, run, attempt, host_id, ratio, rendition, error_code, error_stage)
-    SELECT t.id, t.tenant, t.external_id, 'rendition.' || CASE NEW.state WHEN 'ok' THEN 'ready' ELSE NEW.state END,
-           t.state, t.run, t.attempt, t.host_id, t.ratio, NEW.name, NEW.error_code, NEW.error_stage
-      FROM weir.transcodes t WHERE t.id = NEW.transcode_id;
-    RETURN NULL;
-END $$;
-
 -- Name: river_job_state_in_bitmask(bit, weir.river_job_state); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_job_state) RETURNS boolean
@@ -118,33 +315,262 @@ CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_jo
     END = 1;
 $$;
 
--- Name: sealed_page(text, text, text[], bytea, bigint, bigint); Type: FUNCTION; Schema: weir; Owner: -
+-- Name: speaks_for(); Type: FUNCTION; Schema: weir; Owner: -
 
-CREATE FUNCTION weir.sealed_page(relation text, sealed text, keys text[], newest bytea, first_page bigint, pages bigint) RETURNS TABLE(place text, key text[], value bytea)
-    LANGUAGE plpgsql STABLE
-    AS $_$
-BEGIN
-    RETURN QUERY EXECUTE format(
-        'SELECT ctid::text, ARRAY[%s], %I FROM weir.%I WHERE ctid >= $2 AND ctid < $3
-            AND substring(%I FROM 1 FOR length($1)) <> $1',
-        (SELECT string_agg(format('%I::text', k), ', ' ORDER BY n) FROM unnest(keys) WITH ORDINALITY AS u(k, n)),
-        sealed, relation, sealed)
-    USING newest, format('(%s,0)', first_page)::tid, format('(%s,0)', first_page + pages)::tid;
-END $_$;
+CREATE FUNCTION weir.speaks_for() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT s.tenant FROM weir.speakers s
+     WHERE s.role = CASE current_setting('role') WHEN 'none' THEN session_user::text ELSE current_setting('role') END
+$$;
 
--- Name: sealed_replace(text, text, text, bytea, bytea); Type: FUNCTION; Schema: weir; Owner: -
+-- Name: submission_faults(jsonb); Type: FUNCTION; Schema: weir; Owner: -
 
-CREATE FUNCTION weir.sealed_replace(relation text, sealed text, place text, former bytea, value bytea) RETURNS boolean
-    LANGUAGE plpgsql
+CREATE FUNCTION weir.submission_faults(request jsonb) RETURNS TABLE(field text, says text)
+    LANGUAGE plpgsql IMMUTABLE
     AS $_$
 DECLARE
-    changed bigint;
+    source   text := request #>> '{source,url}';
+    output   text := request #>> '{output,url}';
+    callback text := request ->> 'callback_url';
+    livepeer text := request #>> '{livepeer,api_url}';
+    fault    text;
+    wrong    boolean := false;
+    folder   text;
+    file     text;
 BEGIN
-    EXECUTE format('UPDATE weir.%I SET %I = $3 WHERE ctid = $1 AND %I = $2', relation, sealed, sealed)
-      USING place::tid, former, value;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    RETURN changed = 1;
+    IF octet_length(request::text) > 1048576 THEN
+        RETURN QUERY SELECT 'body', 'is longer than 1048576 bytes';
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(weir.submission_form(), request, 'body') f;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    fault := weir.location_fault(source);
+    IF fault IS NULL AND source ~* '^s3' AND regexp_replace(source, '^[^:]+://(.*@)?|\?.*$', '', 'g')
+        ~* (CASE WHEN source ~* '^s3:' THEN '^[^/]*(/?|/.*(/|%2f))$' ELSE '^[^/]*/[^/]*(/?|/.*(/|%2f))$' END) THEN
+        fault := 'names a folder; add the object''s name';
+    END IF;
+    IF fault IS NOT NULL THEN
+        wrong := true;
+        RETURN QUERY SELECT 'body.source.url', fault;
+    END IF;
+    fault := weir.location_fault(output);
+    IF fault IS NULL AND output !~* '^s3' THEN
+        fault := 'is no S3 location; use s3://bucket/prefix, s3+https:// or s3+http://';
+    END IF;
+    IF fault IS NOT NULL THEN
+        wrong := true;
+        RETURN QUERY SELECT 'body.output.url', fault;
+    END IF;
+    fault := weir.location_fault(callback);
+    IF fault IS NULL AND callback ~* '^s3' THEN
+        fault := 'must begin with http:// or https://';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RETURN QUERY SELECT 'body.callback_url', fault;
+    END IF;
+
+    RETURN QUERY SELECT format('body.profiles[%s].fps', p.n - 1), 'is more than 240 frames a second'
+                   FROM jsonb_array_elements(request->'profiles') WITH ORDINALITY AS p (profile, n)
+                  WHERE (p.profile->>'fps')::bigint > 240 * GREATEST((p.profile->>'fps_den')::bigint, 1) ORDER BY p.n;
+
+    IF NOT wrong AND source ~* '^s3' THEN -- the name that the source has, where it lies in the output's folder
+        folder := regexp_replace(regexp_replace(source, '^([^:]+://)(?:.*@)?', '\1'), '/[^/]*$', '');
+        file := regexp_replace(regexp_replace(source, '\?.*$', ''), '^.*/', '');
+        IF regexp_replace(regexp_replace(output, '^([^:]+://)(?:.*@)?', '\1'), '/*(\?.*)?$', '') = folder THEN
+            file := lower(regexp_replace(file, '\.[^.]*$', ''));
+        ELSE
+            file := NULL;
+        END IF;
+    END IF;
+    RETURN QUERY
+    WITH names AS (
+        SELECT p.n - 1 AS n, lower(p.profile->>'name') AS name
+          FROM jsonb_array_elements(request->'profiles') WITH ORDINALITY AS p (profile, n)
+    ), placed AS (
+        SELECT names.n, names.name, min(names.n) OVER (PARTITION BY names.name) AS first FROM names
+    )
+    SELECT format('body.profiles[%s].name', placed.n),
+           CASE WHEN placed.first < placed.n THEN format('is the name of profiles[%s] too, but for case; give every profile its own', placed.first)
+                ELSE 'is the source''s name, which lies in the output''s folder; give another one' END
+      FROM placed WHERE placed.first < placed.n OR placed.name = file ORDER BY placed.n;
+
+    fault := weir.location_fault(livepeer);
+    IF fault IS NULL AND livepeer ~* '^s3' THEN
+        fault := 'must begin with http:// or https://';
+    END IF;
+    IF livepeer <> '' AND fault IS NOT NULL THEN
+        RETURN QUERY SELECT 'body.livepeer.api_url', fault;
+    END IF;
 END $_$;
+
+-- Name: submission_form(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.submission_form() RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $_$ SELECT $form${
+  "type": "object",
+  "properties": {
+    "callback_url": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 8192
+    },
+    "external_id": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 200,
+      "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
+      "patternDescription": "without control characters"
+    },
+    "livepeer": {
+      "type": "object",
+      "properties": {
+        "access_token": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 4096,
+          "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
+          "patternDescription": "without control characters"
+        },
+        "api_url": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 8192
+        }
+      },
+      "required": [
+        "access_token"
+      ]
+    },
+    "output": {
+      "type": "object",
+      "properties": {
+        "url": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 8192
+        }
+      },
+      "required": [
+        "url"
+      ]
+    },
+    "profiles": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "properties": {
+          "bitrate": {
+            "type": "integer",
+            "minimum": 1000,
+            "maximum": 1000000000
+          },
+          "chroma_format": {
+            "type": "integer",
+            "enum": [
+              0
+            ]
+          },
+          "color_depth": {
+            "type": "integer",
+            "enum": [
+              0,
+              8
+            ]
+          },
+          "encoder": {
+            "type": "string",
+            "enum": [
+              "",
+              "H.264",
+              "H264"
+            ]
+          },
+          "fps": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 240240
+          },
+          "fps_den": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1001
+          },
+          "gop": {
+            "type": "string",
+            "maxLength": 16,
+            "pattern": "^(intra|[0-9]{1,4}(\\.[0-9]+)?)?$",
+            "patternDescription": "seconds from 0 to 9999, as in 2.0, or intra"
+          },
+          "height": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 8192
+          },
+          "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "pattern": "^[a-zA-Z0-9](\\.?[a-zA-Z0-9_-])*$",
+            "patternDescription": "letters, digits, '-', '_' and single dots, beginning with a letter or digit"
+          },
+          "profile": {
+            "type": "string",
+            "enum": [
+              "",
+              "None",
+              "H264Baseline",
+              "H264Main",
+              "H264High",
+              "H264ConstrainedHigh"
+            ]
+          },
+          "quality": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 44
+          },
+          "width": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 8192
+          }
+        },
+        "required": [
+          "name",
+          "width",
+          "height",
+          "bitrate"
+        ]
+      },
+      "minItems": 1,
+      "maxItems": 10
+    },
+    "source": {
+      "type": "object",
+      "properties": {
+        "url": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 8192
+        }
+      },
+      "required": [
+        "url"
+      ]
+    }
+  },
+  "required": [
+    "source",
+    "output",
+    "callback_url",
+    "profiles"
+  ]
+}$form$::jsonb $_$;
 
 -- Name: transcodes_check_callback(); Type: FUNCTION; Schema: weir; Owner: -
 
@@ -206,22 +632,6 @@ BEGIN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'transcode %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
-END $$;
-
--- Name: transcodes_tell(); Type: FUNCTION; Schema: weir; Owner: -
-
-CREATE FUNCTION weir.transcodes_tell() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    PERFORM weir.events_hold();
-    INSERT INTO weir.events (transcode_id, tenant, external_id, type, state, run, attempt, host_id, ratio, error_code, error_stage)
-    VALUES (NEW.id, NEW.tenant, NEW.external_id,
-            CASE NEW.state WHEN 'running' THEN 'transcode.started'
-                 WHEN 'queued' THEN CASE WHEN TG_OP = 'UPDATE' AND NEW.run > OLD.run THEN 'transcode.retried' ELSE 'transcode.queued' END
-                 ELSE 'transcode.' || NEW.state END,
-            NEW.state, NEW.run, NEW.attempt, NEW.host_id, NEW.ratio, NEW.error_code, NEW.error_stage);
-    RETURN NULL;
 END $$;
 
 -- Name: attempts; Type: TABLE; Schema: weir; Owner: -
@@ -299,38 +709,14 @@ CREATE TABLE weir.callbacks (
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
--- Name: events; Type: TABLE; Schema: weir; Owner: -
+-- Name: enqueued; Type: TABLE; Schema: weir; Owner: -
 
-CREATE TABLE weir.events (
-    id bigint NOT NULL,
+CREATE TABLE weir.enqueued (
+    id uuid NOT NULL,
     transcode_id uuid NOT NULL,
-    tenant text NOT NULL,
-    external_id text,
-    type text NOT NULL,
-    state text NOT NULL,
-    run integer NOT NULL,
-    attempt integer NOT NULL,
-    host_id text,
-    ratio double precision NOT NULL,
-    rendition text,
-    output text,
-    error_code text,
-    error_stage text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT events_type_check CHECK ((type ~ '^(transcode|rendition|output)\.[a-z]+$'::text))
+    digest bytea NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
-
--- Name: events_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
-
-ALTER TABLE weir.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME weir.events_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
 
 -- Name: hosts; Type: TABLE; Schema: weir; Owner: -
 
@@ -361,6 +747,21 @@ CREATE TABLE weir.identity (
     only_ boolean DEFAULT true NOT NULL,
     CONSTRAINT identity_only__check CHECK (only_)
 );
+
+-- Name: inbox; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.inbox (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    external_id text,
+    body jsonb NOT NULL,
+    digest bytea NOT NULL,
+    job_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT inbox_external_id_check CHECK ((external_id <> ''::text)),
+    CONSTRAINT inbox_tenant_check CHECK ((tenant <> ''::text))
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='50', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.05', autovacuum_analyze_threshold='1000');
 
 -- Name: leads; Type: TABLE; Schema: weir; Owner: -
 
@@ -557,6 +958,15 @@ CREATE TABLE weir.schema_migrations (
     dirty boolean NOT NULL
 );
 
+-- Name: speakers; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.speakers (
+    role text NOT NULL,
+    tenant text NOT NULL,
+    CONSTRAINT speakers_role_check CHECK ((role <> ''::text)),
+    CONSTRAINT speakers_tenant_check CHECK ((tenant ~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$'::text))
+);
+
 -- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.transcodes (
@@ -595,7 +1005,6 @@ CREATE TABLE weir.transcodes (
     run_at timestamp with time zone DEFAULT now() NOT NULL,
     free_tries integer DEFAULT 0 NOT NULL,
     telling_until timestamp with time zone,
-    progress jsonb,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -1147,10 +1556,10 @@ ALTER TABLE ONLY weir.callbacks
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_pkey PRIMARY KEY (id);
 
--- Name: events events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+-- Name: enqueued enqueued_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
-ALTER TABLE ONLY weir.events
-    ADD CONSTRAINT events_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY weir.enqueued
+    ADD CONSTRAINT enqueued_pkey PRIMARY KEY (id);
 
 -- Name: hosts hosts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -1161,6 +1570,11 @@ ALTER TABLE ONLY weir.hosts
 
 ALTER TABLE ONLY weir.identity
     ADD CONSTRAINT identity_pkey PRIMARY KEY (only_);
+
+-- Name: inbox inbox_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
 
 -- Name: leads leads_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -1217,6 +1631,11 @@ ALTER TABLE ONLY weir.schema_compat
 ALTER TABLE ONLY weir.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+-- Name: speakers speakers_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.speakers
+    ADD CONSTRAINT speakers_pkey PRIMARY KEY (role);
+
 -- Name: transcodes transcodes_external_id_once; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.transcodes
@@ -1243,13 +1662,17 @@ CREATE INDEX callbacks_by_state ON weir.callbacks USING btree (state, created_at
 
 CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, id DESC);
 
--- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
+-- Name: enqueued_of; Type: INDEX; Schema: weir; Owner: -
 
-CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
+CREATE INDEX enqueued_of ON weir.enqueued USING btree (transcode_id);
 
--- Name: events_by_transcode; Type: INDEX; Schema: weir; Owner: -
+-- Name: inbox_external_id; Type: INDEX; Schema: weir; Owner: -
 
-CREATE INDEX events_by_transcode ON weir.events USING btree (transcode_id, id);
+CREATE UNIQUE INDEX inbox_external_id ON weir.inbox USING btree (tenant, external_id);
+
+-- Name: inbox_newest; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX inbox_newest ON weir.inbox USING btree (created_at DESC, id DESC);
 
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 
@@ -1343,10 +1766,6 @@ CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH RO
 
 CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH ROW EXECUTE FUNCTION weir.renditions_check_state();
 
--- Name: renditions renditions_tell_state; Type: TRIGGER; Schema: weir; Owner: -
-
-CREATE TRIGGER renditions_tell_state AFTER UPDATE OF state ON weir.renditions FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['pushed'::text, 'ok'::text, 'failed'::text])))) EXECUTE FUNCTION weir.renditions_tell();
-
 -- Name: transcodes transcodes_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER transcodes_check_state BEFORE UPDATE ON weir.transcodes FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_state();
@@ -1362,14 +1781,6 @@ CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transc
 -- Name: transcodes transcodes_succeed_whole; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_succeed_whole AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_renditions();
-
--- Name: transcodes transcodes_tell_new; Type: TRIGGER; Schema: weir; Owner: -
-
-CREATE TRIGGER transcodes_tell_new AFTER INSERT ON weir.transcodes FOR EACH ROW EXECUTE FUNCTION weir.transcodes_tell();
-
--- Name: transcodes transcodes_tell_state; Type: TRIGGER; Schema: weir; Owner: -
-
-CREATE TRIGGER transcodes_tell_state AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION weir.transcodes_tell();
 
 -- Name: attempts attempts_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 
@@ -1390,6 +1801,11 @@ ALTER TABLE ONLY weir.callback_attempts
 
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: enqueued enqueued_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.enqueued
+    ADD CONSTRAINT enqueued_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: renditions renditions_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 
