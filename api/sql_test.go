@@ -398,7 +398,8 @@ func TestSpeakers(t *testing.T) {
 		quoted := pgx.Identifier{role}.Sanitize()
 		b.exec(t, "CREATE ROLE "+quoted)
 		t.Cleanup(func() {
-			_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+quoted+"; DROP ROLE "+quoted)
+			_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "REVOKE ALL ON SCHEMA weir FROM "+quoted+
+				"; REVOKE ALL ON FUNCTION weir.enqueue_transcode(jsonb) FROM "+quoted+"; DROP ROLE "+quoted)
 			require.NoError(t, err)
 		})
 		b.exec(t, "GRANT USAGE ON SCHEMA weir TO "+quoted+"; GRANT EXECUTE ON FUNCTION weir.enqueue_transcode(jsonb) TO "+quoted)

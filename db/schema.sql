@@ -804,6 +804,84 @@ ALTER TABLE weir.mist_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.transcodes (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    external_id text,
+    form text NOT NULL,
+    request jsonb NOT NULL,
+    request_digest bytea NOT NULL,
+    source_url text NOT NULL,
+    source_sealed bytea NOT NULL,
+    output_url text NOT NULL,
+    output_sealed bytea NOT NULL,
+    callback_url text NOT NULL,
+    callback_sealed bytea NOT NULL,
+    livepeer_sealed bytea,
+    state text DEFAULT 'queued'::text NOT NULL,
+    run integer DEFAULT 1 NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    attempts_left integer NOT NULL,
+    host_id text,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    source jsonb,
+    source_duration_ms bigint,
+    ratio double precision DEFAULT 0 NOT NULL,
+    status_sent_at timestamp with time zone,
+    error_code text,
+    error_stage text,
+    error_message text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    placed_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    free_tries integer DEFAULT 0 NOT NULL,
+    telling_until timestamp with time zone,
+    CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
+    CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
+    CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
+    CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
+    CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
+    CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
+    CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
+    CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
+    CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
+    CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text)),
+    CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: my_callbacks; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.my_callbacks WITH (security_barrier='true') AS
+ SELECT c.id,
+    c.transcode_id,
+    c.run,
+    c.state,
+    c.url,
+    c.attempts,
+    c.last_status,
+    c.last_error,
+    c.next_attempt_at,
+    c.created_at,
+    c.delivered_at
+   FROM (weir.callbacks c
+     JOIN weir.transcodes t ON ((t.id = c.transcode_id)))
+  WHERE (t.tenant = ( SELECT weir.speaks_for() AS speaks_for));
+
+-- Name: VIEW my_callbacks; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.my_callbacks IS 'The terminal callbacks of the tenant''s own transcodes; the columns are those of v_callbacks.';
+
 -- Name: renditions; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.renditions (
@@ -855,6 +933,147 @@ CREATE TABLE weir.renditions (
     CONSTRAINT renditions_state_check CHECK ((state = ANY (ARRAY['expected'::text, 'pushing'::text, 'pushed'::text, 'ok'::text, 'failed'::text])))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: my_renditions; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.my_renditions WITH (security_barrier='true') AS
+ SELECT r.transcode_id,
+    r.name,
+    r.state,
+    r.planned_width AS width,
+    r.planned_height AS height,
+    r.bitrate,
+    r.frames,
+    r.duration_ms,
+    r.object_url,
+    r.object_bytes,
+    r.object_checksum,
+    r.error_code,
+    r.error_stage,
+    r.error_message,
+    r.stored_at
+   FROM (weir.renditions r
+     JOIN weir.transcodes t ON ((t.id = r.transcode_id)))
+  WHERE (t.tenant = ( SELECT weir.speaks_for() AS speaks_for));
+
+-- Name: VIEW my_renditions; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.my_renditions IS 'The renditions of the tenant''s own transcodes; the columns are those of v_renditions.';
+
+-- Name: my_transcodes; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.my_transcodes WITH (security_barrier='true') AS
+ SELECT t.id,
+    t.external_id,
+    t.state,
+    t.ratio,
+    t.run,
+    t.attempt,
+    t.source_url,
+    t.output_url,
+    t.source_duration_ms,
+    t.error_code,
+    t.error_stage,
+    t.error_message,
+    t.warnings,
+    t.created_at,
+    t.placed_at,
+    t.started_at,
+    t.finished_at
+   FROM weir.transcodes t
+  WHERE (t.tenant = ( SELECT weir.speaks_for() AS speaks_for))
+UNION ALL
+ SELECT i.id,
+    i.external_id,
+    'queued'::text AS state,
+    0 AS ratio,
+    1 AS run,
+    0 AS attempt,
+    NULL::text AS source_url,
+    NULL::text AS output_url,
+    NULL::bigint AS source_duration_ms,
+    NULL::text AS error_code,
+    NULL::text AS error_stage,
+    NULL::text AS error_message,
+    '[]'::jsonb AS warnings,
+    i.created_at,
+    NULL::timestamp with time zone AS placed_at,
+    NULL::timestamp with time zone AS started_at,
+    NULL::timestamp with time zone AS finished_at
+   FROM weir.inbox i
+  WHERE (i.tenant = ( SELECT weir.speaks_for() AS speaks_for));
+
+-- Name: VIEW my_transcodes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.my_transcodes IS 'The tenant''s own requests, also those that no daemon has accepted yet: these are queued, and have no locations.';
+
+-- Name: COLUMN my_transcodes.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.id IS 'As weir.enqueue_transcode returned it; request_id in callbacks.';
+
+-- Name: COLUMN my_transcodes.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.external_id IS 'The tenant''s own id.';
+
+-- Name: COLUMN my_transcodes.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.state IS 'queued, placed, running, storing, succeeded, failed or cancelled.';
+
+-- Name: COLUMN my_transcodes.ratio; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.ratio IS 'Completion from 0 to 1; it never goes down.';
+
+-- Name: COLUMN my_transcodes.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.run IS '1, and one more for each retry.';
+
+-- Name: COLUMN my_transcodes.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.attempt IS 'Number of the newest attempt; 0 before the first.';
+
+-- Name: COLUMN my_transcodes.source_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.source_url IS 'Where the source is, without secrets.';
+
+-- Name: COLUMN my_transcodes.output_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.output_url IS 'The folder of the renditions, without secrets.';
+
+-- Name: COLUMN my_transcodes.source_duration_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.source_duration_ms IS 'Null before the probe.';
+
+-- Name: COLUMN my_transcodes.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.error_code IS 'Why it failed: a code of the failure table; before the end, what is in the way.';
+
+-- Name: COLUMN my_transcodes.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN my_transcodes.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.error_message IS 'Why it failed, in words.';
+
+-- Name: COLUMN my_transcodes.warnings; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.warnings IS 'What was done otherwise than asked.';
+
+-- Name: COLUMN my_transcodes.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.created_at IS 'When it was asked for.';
+
+-- Name: COLUMN my_transcodes.placed_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.placed_at IS 'When a host was last chosen.';
+
+-- Name: COLUMN my_transcodes.started_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.started_at IS 'When its newest attempt began to run.';
+
+-- Name: COLUMN my_transcodes.finished_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.finished_at IS 'When it reached its end.';
 
 -- Name: river_job; Type: TABLE; Schema: weir; Owner: -
 
@@ -966,62 +1185,6 @@ CREATE TABLE weir.speakers (
     CONSTRAINT speakers_role_check CHECK ((role <> ''::text)),
     CONSTRAINT speakers_tenant_check CHECK ((tenant ~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$'::text))
 );
-
--- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
-
-CREATE TABLE weir.transcodes (
-    id uuid NOT NULL,
-    tenant text NOT NULL,
-    external_id text,
-    form text NOT NULL,
-    request jsonb NOT NULL,
-    request_digest bytea NOT NULL,
-    source_url text NOT NULL,
-    source_sealed bytea NOT NULL,
-    output_url text NOT NULL,
-    output_sealed bytea NOT NULL,
-    callback_url text NOT NULL,
-    callback_sealed bytea NOT NULL,
-    livepeer_sealed bytea,
-    state text DEFAULT 'queued'::text NOT NULL,
-    run integer DEFAULT 1 NOT NULL,
-    attempt integer DEFAULT 0 NOT NULL,
-    attempts_left integer NOT NULL,
-    host_id text,
-    not_before timestamp with time zone DEFAULT now() NOT NULL,
-    source jsonb,
-    source_duration_ms bigint,
-    ratio double precision DEFAULT 0 NOT NULL,
-    status_sent_at timestamp with time zone,
-    error_code text,
-    error_stage text,
-    error_message text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    placed_at timestamp with time zone,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
-    run_at timestamp with time zone DEFAULT now() NOT NULL,
-    free_tries integer DEFAULT 0 NOT NULL,
-    telling_until timestamp with time zone,
-    CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
-    CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
-    CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
-    CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
-    CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
-    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
-    CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
-    CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
-    CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
-    CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
-    CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
-    CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
-    CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text)),
-    CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: v_attempts; Type: VIEW; Schema: weir; Owner: -
 
