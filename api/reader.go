@@ -78,8 +78,7 @@ func (w *wanted) readable(submission *Submission) {
 
 func sayings(errs []error) (words []string) {
 	for _, err := range errs {
-		var detail *huma.ErrorDetail
-		if errors.As(err, &detail) {
+		if detail, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 			words = append(words, detail.Location+" "+detail.Message)
 		}
 	}

@@ -253,13 +253,13 @@ func TestExternalIDBySQL(t *testing.T) {
 
 	// The API's own can be compared by the daemon alone.
 	posted := b.submit(t, named("posted"))
-	same, changed := b.enqueued(t, named("posted")), uuid.Nil
+	same := b.enqueued(t, named("posted"))
 	b.takeIn(t, in, same)
 	require.Equal(t, posted.ID, b.show(t, studio, same).ID, "it is known by both ids")
 	require.Equal(t, posted.ID, b.enqueued(t, named("posted")), "and now the database knows it too")
 	conflicts("posted")
 	posted = b.submit(t, named("posted again"))
-	changed = b.enqueued(t, different("posted again"))
+	changed := b.enqueued(t, different("posted again"))
 	b.takeIn(t, in, changed)
 	shown := b.show(t, studio, changed)
 	require.Equal(t, []string{jobs.StateFailed, jobs.CodeExternalIDTaken}, []string{shown.State, shown.Error.Code})

@@ -48,14 +48,13 @@ func lists() map[string][]filters {
 
 // bySQL is what callers ask the views of their tenant, and what weir.enqueue_transcode asks.
 func bySQL() []string {
-	const id = "'00000000-0000-7000-8000-000000000005'"
 	return []string{
-		"SELECT * FROM weir.my_transcodes WHERE id = " + id,
+		"SELECT * FROM weir.my_transcodes WHERE id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.my_transcodes WHERE external_id = 'request-5'",
 		"SELECT * FROM weir.my_transcodes WHERE state IN ('queued', 'placed', 'running', 'storing')",
 		"SELECT * FROM weir.my_transcodes ORDER BY created_at DESC, id DESC LIMIT 50",
-		"SELECT * FROM weir.my_renditions WHERE transcode_id = " + id,
-		"SELECT * FROM weir.my_callbacks WHERE transcode_id = " + id,
+		"SELECT * FROM weir.my_renditions WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
+		"SELECT * FROM weir.my_callbacks WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT t.id, bool_or(e.digest = '') FROM weir.transcodes t LEFT JOIN weir.enqueued e ON e.transcode_id = t.id" +
 			" WHERE t.tenant = 'tenant-1' AND t.external_id = 'request-5' GROUP BY t.id",
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -192,6 +191,6 @@ func TestSealedSoon(t *testing.T) {
 	}
 	slices.Sort(open)
 	median, worst := open[requests/2], open[requests*99/100]
-	t.Log(fmt.Sprintf("from commit to sealed: p50 %s, p99 %s", median, worst))
+	t.Logf("from commit to sealed: p50 %s, p99 %s", median, worst)
 	require.Less(t, median, time.Second)
 }
