@@ -126,6 +126,35 @@ BEGIN
     RETURN known;
 END $$;
 
+-- Name: events_hold(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.events_hold() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF COALESCE(current_setting('weir.events_hold', true), '') = '' THEN
+        PERFORM pg_advisory_xact_lock_shared((844711::bigint << 40) | CASE WHEN is_called THEN last_value ELSE 0 END)
+           FROM weir.events_id_seq;
+        PERFORM set_config('weir.events_hold', 'held', true);
+    END IF;
+END $$;
+
+-- Name: events_settled(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.events_settled() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    drawn bigint;
+    held bigint;
+BEGIN
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn FROM weir.events_id_seq;
+    SELECT min((classid::bigint << 32 | objid::bigint) & ((1::bigint << 40) - 1)) INTO held FROM pg_locks
+     WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 8 = 844711
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+    RETURN LEAST(drawn, held);
+END $$;
+
 -- Name: form_faults(jsonb, jsonb, text); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.form_faults(form jsonb, value jsonb, at text) RETURNS TABLE(field text, says text)
@@ -297,6 +326,20 @@ BEGIN
         USING ERRCODE = 'check_violation';
 END $$;
 
+-- Name: renditions_tell(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.renditions_tell() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM weir.events_hold();
+    INSERT INTO weir.events (transcode_id, tenant, external_id, type, state, run, attempt, host_id, ratio, rendition, error_code, error_stage)
+    SELECT t.id, t.tenant, t.external_id, 'rendition.' || CASE NEW.state WHEN 'ok' THEN 'ready' ELSE NEW.state END,
+           t.state, t.run, t.attempt, t.host_id, t.ratio, NEW.name, NEW.error_code, NEW.error_stage
+      FROM weir.transcodes t WHERE t.id = NEW.transcode_id;
+    RETURN NULL;
+END $$;
+
 -- Name: river_job_state_in_bitmask(bit, weir.river_job_state); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_job_state) RETURNS boolean
@@ -314,6 +357,34 @@ CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_jo
         ELSE 0
     END = 1;
 $$;
+
+-- Name: sealed_page(text, text, text[], bytea, bigint, bigint); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.sealed_page(relation text, sealed text, keys text[], newest bytea, first_page bigint, pages bigint) RETURNS TABLE(place text, key text[], value bytea)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT ctid::text, ARRAY[%s], %I FROM weir.%I WHERE ctid >= $2 AND ctid < $3
+            AND substring(%I FROM 1 FOR length($1)) <> $1',
+        (SELECT string_agg(format('%I::text', k), ', ' ORDER BY n) FROM unnest(keys) WITH ORDINALITY AS u(k, n)),
+        sealed, relation, sealed)
+    USING newest, format('(%s,0)', first_page)::tid, format('(%s,0)', first_page + pages)::tid;
+END $_$;
+
+-- Name: sealed_replace(text, text, text, bytea, bytea); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.sealed_replace(relation text, sealed text, place text, former bytea, value bytea) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    changed bigint;
+BEGIN
+    EXECUTE format('UPDATE weir.%I SET %I = $3 WHERE ctid = $1 AND %I = $2', relation, sealed, sealed)
+      USING place::tid, former, value;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed = 1;
+END $_$;
 
 -- Name: speaks_for(); Type: FUNCTION; Schema: weir; Owner: -
 
@@ -634,6 +705,22 @@ BEGIN
     RAISE EXCEPTION 'transcode %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
 END $$;
 
+-- Name: transcodes_tell(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_tell() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM weir.events_hold();
+    INSERT INTO weir.events (transcode_id, tenant, external_id, type, state, run, attempt, host_id, ratio, error_code, error_stage)
+    VALUES (NEW.id, NEW.tenant, NEW.external_id,
+            CASE NEW.state WHEN 'running' THEN 'transcode.started'
+                 WHEN 'queued' THEN CASE WHEN TG_OP = 'UPDATE' AND NEW.run > OLD.run THEN 'transcode.retried' ELSE 'transcode.queued' END
+                 ELSE 'transcode.' || NEW.state END,
+            NEW.state, NEW.run, NEW.attempt, NEW.host_id, NEW.ratio, NEW.error_code, NEW.error_stage);
+    RETURN NULL;
+END $$;
+
 -- Name: attempts; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.attempts (
@@ -717,6 +804,39 @@ CREATE TABLE weir.enqueued (
     digest bytea NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
+-- Name: events; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.events (
+    id bigint NOT NULL,
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    external_id text,
+    type text NOT NULL,
+    state text NOT NULL,
+    run integer NOT NULL,
+    attempt integer NOT NULL,
+    host_id text,
+    ratio double precision NOT NULL,
+    rendition text,
+    output text,
+    error_code text,
+    error_stage text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT events_type_check CHECK ((type ~ '^(transcode|rendition|output)\.[a-z]+$'::text))
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
+-- Name: events_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
+
+ALTER TABLE weir.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME weir.events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: hosts; Type: TABLE; Schema: weir; Owner: -
 
@@ -842,6 +962,7 @@ CREATE TABLE weir.transcodes (
     run_at timestamp with time zone DEFAULT now() NOT NULL,
     free_tries integer DEFAULT 0 NOT NULL,
     telling_until timestamp with time zone,
+    progress jsonb,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -1724,6 +1845,11 @@ ALTER TABLE ONLY weir.callbacks
 ALTER TABLE ONLY weir.enqueued
     ADD CONSTRAINT enqueued_pkey PRIMARY KEY (id);
 
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (id);
+
 -- Name: hosts hosts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.hosts
@@ -1829,6 +1955,14 @@ CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, i
 
 CREATE INDEX enqueued_of ON weir.enqueued USING btree (transcode_id);
 
+-- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
+
+-- Name: events_by_transcode; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX events_by_transcode ON weir.events USING btree (transcode_id, id);
+
 -- Name: inbox_external_id; Type: INDEX; Schema: weir; Owner: -
 
 CREATE UNIQUE INDEX inbox_external_id ON weir.inbox USING btree (tenant, external_id);
@@ -1929,6 +2063,10 @@ CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH RO
 
 CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH ROW EXECUTE FUNCTION weir.renditions_check_state();
 
+-- Name: renditions renditions_tell_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER renditions_tell_state AFTER UPDATE OF state ON weir.renditions FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['pushed'::text, 'ok'::text, 'failed'::text])))) EXECUTE FUNCTION weir.renditions_tell();
+
 -- Name: transcodes transcodes_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER transcodes_check_state BEFORE UPDATE ON weir.transcodes FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_state();
@@ -1944,6 +2082,14 @@ CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transc
 -- Name: transcodes transcodes_succeed_whole; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_succeed_whole AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_renditions();
+
+-- Name: transcodes transcodes_tell_new; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_tell_new AFTER INSERT ON weir.transcodes FOR EACH ROW EXECUTE FUNCTION weir.transcodes_tell();
+
+-- Name: transcodes transcodes_tell_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_tell_state AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION weir.transcodes_tell();
 
 -- Name: attempts attempts_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

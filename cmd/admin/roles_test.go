@@ -12,7 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"weir/db/dbtest"
 	"weir/db/roles"
+	"weir/secret"
 )
 
 // forbidden is Postgres' code for a right that is missing.
@@ -24,10 +26,7 @@ func (b *bundle) someone(t *testing.T) (name, as string) {
 	name = "weir_test_" + uuid.NewString()
 	quoted, password := pgx.Identifier{name}.Sanitize(), uuid.NewString()
 	b.exec(t, "CREATE ROLE "+quoted+" LOGIN PASSWORD '"+password+"'")
-	t.Cleanup(func() {
-		_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP ROLE "+quoted)
-		require.NoError(t, err)
-	})
+	dbtest.DropRole(t, b.pool, name)
 	u, err := url.Parse(b.url)
 	require.NoError(t, err)
 	u.User = url.UserPassword(name, password)
@@ -122,15 +121,11 @@ func TestSpeaker(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.Equal(t, exitUsage, b.run(t, "db", "speaker", "x").code)
-	require.Contains(t, b.run(t, "db", "speaker", "x", "no tenant").stderr, "a tenant's name is")
 	require.Contains(t, b.run(t, "db", "speaker", "--remove", "weir_test_nobody").stderr, "speaks for no tenant")
 	b.ok(t, "db", "roles")
+	require.Contains(t, b.run(t, "db", "speaker", "x", "no tenant").stderr, "a tenant's name is")
 	made := "weir_test_" + uuid.NewString()
-	t.Cleanup(func() {
-		quoted := pgx.Identifier{made}.Sanitize()
-		_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP ROLE "+quoted)
-		require.NoError(t, err)
-	})
+	dbtest.DropRole(t, b.pool, made)
 	said := b.ok(t, "db", "speaker", made, "studio")
 	require.Contains(t, said, "role "+made+" made")
 	require.Contains(t, said, "idle_in_transaction_session_timeout 60s")
@@ -183,6 +178,11 @@ func TestAdminAsItsRole(t *testing.T) {
 	} {
 		out := b.ok(t, args...)
 		require.NotContains(t, out, "hush")
+	}
+	keys := text(secret.Key{2}) + "," + text(secret.Key{1})
+	for _, what := range []string{"status", "rotate"} {
+		r := command(t.Context(), []string{databaseEnv + "=" + b.url, keysEnv + "=" + keys}, "seal", what)
+		require.Equal(t, exitOK, r.code, r.stderr)
 	}
 	require.Contains(t, b.ok(t, "transcodes", "list"), waits.String())
 	require.Contains(t, b.run(t, "transcodes", "cancel", waits.String()).stderr, "it waits for a daemon")

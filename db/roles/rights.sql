@@ -24,8 +24,9 @@ END $$;
 GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_admin;
 REVOKE SELECT ON weir.inbox FROM weir_admin;
 GRANT SELECT (id, tenant, external_id, created_at, job_id) ON weir.inbox TO weir_admin;
-GRANT INSERT, UPDATE ON weir.transcodes, weir.renditions, weir.attempts, weir.callbacks, weir.river_job TO weir_admin;
+GRANT INSERT, UPDATE ON weir.transcodes, weir.renditions, weir.attempts, weir.callbacks, weir.events, weir.river_job TO weir_admin;
 GRANT UPDATE ON weir.hosts TO weir_admin;
+GRANT EXECUTE ON FUNCTION weir.sealed_page, weir.sealed_replace TO weir_admin;
 
 -- The daemons: all rows. What a tenant is and which schema this is, they only read.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA weir TO weir_daemon;

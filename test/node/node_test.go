@@ -62,15 +62,6 @@ func (b *bundle) program(t *testing.T, environ []string, name string, args ...st
 	return string(out)
 }
 
-// drop removes a role when the test has ended.
-func (b *bundle) drop(t *testing.T, role string) {
-	t.Helper()
-	t.Cleanup(func() {
-		_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP ROLE "+pgx.Identifier{role}.Sanitize())
-		require.NoError(t, err)
-	})
-}
-
 // login gives a role a password and returns how it logs in.
 func (b *bundle) login(t *testing.T, role string) string {
 	t.Helper()
@@ -89,7 +80,7 @@ func (b *bundle) speaker(t *testing.T, tenant string) string {
 	role := "weir_test_" + uuid.NewString()
 	_, err := roles.Speak(t.Context(), b.pool, role, tenant)
 	require.NoError(t, err)
-	b.drop(t, role)
+	dbtest.DropRole(t, b.pool, role)
 	return b.login(t, role)
 }
 
@@ -127,7 +118,7 @@ func (b *bundle) daemon(t *testing.T) {
 	role := "weir_test_" + uuid.NewString()
 	_, err := b.pool.Exec(t.Context(), "CREATE ROLE "+pgx.Identifier{role}.Sanitize()+" LOGIN IN ROLE "+roles.Daemon)
 	require.NoError(t, err)
-	b.drop(t, role)
+	dbtest.DropRole(t, b.pool, role)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(os.Getenv("WEIR_BIN_DIR"), "weir-daemon"))
 	cmd.Env = []string{
 		"WEIR_DATABASE_URL=" + b.login(t, role), "WEIR_WORKER=false", "WEIR_API_LISTEN=127.0.0.1:0", "WEIR_API_TOKENS=studio=token-of-studio-1",
@@ -168,7 +159,7 @@ func TestGuideRuns(t *testing.T) {
 	// Made before any example, as a reader has to.
 	bin, err := filepath.Abs(os.Getenv("WEIR_BIN_DIR"))
 	require.NoError(t, err)
-	b.drop(t, "studio_app")
+	dbtest.DropRole(t, b.pool, "studio_app")
 	b.program(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "WEIR_DATABASE_URL=" + b.url}, "bash", "-e", "-c", blocks["sh"][0])
 	as := b.login(t, "studio_app")
 	conn, err := pgx.Connect(t.Context(), as)
