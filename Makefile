@@ -79,7 +79,8 @@ generate: setup build $(BIN)/sqlc ## write generated code, schema dump and docum
 	@go run ./db/migrations/rivergen db/migrations
 	@cd sql && ../$(BIN)/sqlc generate
 	@UPDATE=1 go test -count=1 -run TestSettingsAreDocumented ./config
-	@$(DEVSTACK) go test -count=1 -run TestOpenAPI ./api -update
+	@$(DEVSTACK) go test -count=1 -run 'TestOpenAPI|TestForm' ./api -update
+	@go build -o $(BIN)/weir-admin ./cmd/admin # it holds the migrations
 	@$(DEVSTACK) tools/schema.sh > build/schema.sql && mv build/schema.sql db/schema.sql
 
 .PHONY: verify

@@ -56,6 +56,11 @@ func (b jsonBody[T]) read(ctx huma.Context) (value T, canonical []byte, err erro
 	if errs := check(b.registry, b.schema, tree, "body"); len(errs) > 0 {
 		return value, nil, refuse(errs)
 	}
+	return b.decode(tree)
+}
+
+// decode makes a T of a checked body.
+func (b jsonBody[T]) decode(tree any) (value T, canonical []byte, err error) {
 	// From the tree that was checked and not from the text, so that a field that is
 	// there twice can't be one thing for the check and another one here.
 	if canonical, err = json.Marshal(tree); err == nil {

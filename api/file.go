@@ -80,12 +80,11 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 		return nil, s.unread(err)
 	}
 	const source = "body.source_location"
-	at := fields{
+	wanted, errs := s.places(&fields{
 		source: source, sourceURL: submission.SourceLocation,
 		output: source, outputURL: folder(submission.SourceLocation),
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
-	}
-	wanted, errs := s.places(&at)
+	})
 	for i := range submission.Profiles {
 		p := &submission.Profiles[i]
 		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
@@ -96,12 +95,14 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 		errs = append(errs, checkWeb(submission.TranscodeAPIURL, "body.transcodeAPIUrl")...)
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(submission.AccessToken), APIURL: string(submission.TranscodeAPIURL)}
 	}
+	wanted.Tenant, wanted.Form, wanted.Body = tenant, jobs.FormFile, canonical
+	if len(errs) == 0 {
+		if errs, err = s.lead(ctx, wanted); err != nil {
+			return nil, s.problem(ctx, "submit", err)
+		}
+	}
 	if len(errs) > 0 {
 		return nil, refuse(once(errs))
-	}
-	wanted.Tenant, wanted.Form, wanted.Body = tenant, jobs.FormFile, canonical
-	if err := s.lead(ctx, wanted, &at); err != nil {
-		return nil, err
 	}
 	detail, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {

@@ -11,98 +11,121 @@ import (
 	"weir/api"
 )
 
+// bySQL says how a request that is refused is told so when it comes by SQL.
+type bySQL int
+
+const (
+	// atOnce: by an exception with the same field.
+	atOnce bySQL = iota
+	// later: by a failed transcode, as it is the daemon's settings that decide.
+	later
+	// unmade: Postgres makes no jsonb of it.
+	unmade
+)
+
+// refusalCase is a change of a good request that makes it one that is refused.
+type refusalCase struct {
+	name   string
+	change func(o object)
+	field  string
+	says   string
+	sql    bySQL
+}
+
+func firstProfile(o object) object { return o["profiles"].([]any)[0].(object) }
+
+// refusals are all refusals of a body's fields, by both ways.
+func refusals() []refusalCase {
+	first := firstProfile
+	return []refusalCase{
+		{"no source", func(o object) { delete(o, "source") }, "body.source", "missing", atOnce},
+		{"null source", func(o object) { o["source"] = nil }, "body.source", "missing", atOnce},
+		{"source no object", func(o object) { o["source"] = "s3://b/k" }, "body.source", "object", atOnce},
+		{"no source URL", func(o object) { o["source"] = object{} }, "body.source.url", "missing", atOnce},
+		{"empty source URL", func(o object) { o["source"] = object{"url": ""} }, "body.source.url", "empty", atOnce},
+		{"source no string", func(o object) { o["source"] = object{"url": 1} }, "body.source.url", "string", atOnce},
+		{"source scheme", func(o object) { o["source"] = object{"url": "ftp://h/x"} }, "body.source.url", "scheme", atOnce},
+		{"source without TLS", func(o object) { o["source"] = object{"url": "http://h/x.mp4"} }, "body.source.url", "TLS", later},
+		{"source no bucket", func(o object) { o["source"] = object{"url": "s3:///x"} }, "body.source.url", "bucket", atOnce},
+		{"source no object name", func(o object) { o["source"] = object{"url": "s3://media"} }, "body.source.url", "folder", atOnce},
+		{"source folder", func(o object) { o["source"] = object{"url": "s3://media/in/"} }, "body.source.url", "folder", atOnce},
+		{"source control character", func(o object) { o["source"] = object{"url": "s3://media/a\nb"} }, "body.source.url", "control", atOnce},
+		{"source too long", func(o object) { o["source"] = object{"url": "s3://media/" + strings.Repeat("a", 9000)} }, "body.source.url", "8192", atOnce},
+		{"source userinfo", func(o object) { o["source"] = object{"url": "s3+https://KEY@h/media/x"} }, "body.source.url", "KEY:SECRET", atOnce},
+		{"no output", func(o object) { delete(o, "output") }, "body.output", "missing", atOnce},
+		{"output no S3", func(o object) { o["output"] = object{"url": "https://h/x"} }, "body.output.url", "S3", atOnce},
+		{"output no bucket", func(o object) { o["output"] = object{"url": "s3+https://h"} }, "body.output.url", "bucket", atOnce},
+		{"output unknown field", func(o object) { o["output"] = object{"url": "s3://media/out", "acl": "x"} }, "body.output.acl", "no field", atOnce},
+		{"no callback", func(o object) { delete(o, "callback_url") }, "body.callback_url", "missing", atOnce},
+		{"callback scheme", func(o object) { o["callback_url"] = "s3://media/x" }, "body.callback_url", "http", atOnce},
+		{"callback no URL", func(o object) { o["callback_url"] = "nowhere" }, "body.callback_url", "scheme", atOnce},
+		{"callback no host", func(o object) { o["callback_url"] = "https:///x" }, "body.callback_url", "host", atOnce},
+		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array", atOnce},
+		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10", atOnce},
+		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object", atOnce},
+		{"no name", func(o object) { delete(first(o), "name") }, "body.profiles[0].name", "missing", atOnce},
+		{"name with a slash", func(o object) { first(o)["name"] = "a/b" }, "body.profiles[0].name", "letters", atOnce},
+		{"name with dots", func(o object) { first(o)["name"] = "a..b" }, "body.profiles[0].name", "letters", atOnce},
+		{"name with a last dot", func(o object) { first(o)["name"] = "a." }, "body.profiles[0].name", "letters", atOnce},
+		{"name with a first dot", func(o object) { first(o)["name"] = ".a" }, "body.profiles[0].name", "letters", atOnce},
+		{"name with a line end", func(o object) { first(o)["name"] = "a\n" }, "body.profiles[0].name", "letters", atOnce},
+		{"name too long", func(o object) { first(o)["name"] = strings.Repeat("a", 65) }, "body.profiles[0].name", "64", atOnce},
+		{"name twice", func(o object) { first(o)["name"] = "360P" }, "body.profiles[1].name", "own", atOnce},
+		{"name is the source's", func(o object) {
+			o["output"] = object{"url": "s3://media/in"}
+			first(o)["name"] = "Clip"
+		}, "body.profiles[0].name", "source", atOnce},
+		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing beside height", atOnce},
+		{"no height", func(o object) { delete(first(o), "height") }, "body.profiles[0].height", "missing beside width", atOnce},
+		{"width no number", func(o object) { first(o)["width"] = "640" }, "body.profiles[0].width", "number", atOnce},
+		{"no width at all", func(o object) { first(o)["width"] = 0 }, "body.profiles[0].width", "1 to 8192", atOnce},
+		{"width above 8K", func(o object) { first(o)["width"] = 8193 }, "body.profiles[0].width", "1 to 8192", atOnce},
+		{"width no whole number", func(o object) { first(o)["width"] = 640.5 }, "body.profiles[0].width", "whole", atOnce},
+		{"height negative", func(o object) { first(o)["height"] = -720 }, "body.profiles[0].height", "1 to 8192", atOnce},
+		{"bitrate of 1", func(o object) { first(o)["bitrate"] = 1 }, "body.profiles[0].bitrate", "1000 to 1000000000", atOnce},
+		{"bitrate of 100", func(o object) { first(o)["bitrate"] = 100 }, "body.profiles[0].bitrate", "1000 to 1000000000", atOnce},
+		{"bitrate none", func(o object) { first(o)["bitrate"] = 0 }, "body.profiles[0].bitrate", "1000 to 1000000000", atOnce},
+		{"bitrate negative", func(o object) { first(o)["bitrate"] = -5 }, "body.profiles[0].bitrate", "1000 to 1000000000", atOnce},
+		{"bitrate too high", func(o object) { first(o)["bitrate"] = 3_000_000_000 }, "body.profiles[0].bitrate", "1000 to 1000000000", atOnce},
+		{"quality too high", func(o object) { first(o)["quality"] = 45 }, "body.profiles[0].quality", "0 to 44", atOnce},
+		{"quality negative", func(o object) { first(o)["quality"] = -1 }, "body.profiles[0].quality", "0 to 44", atOnce},
+		{"fps negative", func(o object) { first(o)["fps"] = -1 }, "body.profiles[0].fps", "0 to", atOnce},
+		{"fps no whole number", func(o object) { first(o)["fps"] = 29.97 }, "body.profiles[0].fps", "whole", atOnce},
+		{"fps too high", func(o object) { first(o)["fps"] = 241 }, "body.profiles[0].fps", "240", atOnce},
+		{"fps too high over fps_den", func(o object) { first(o)["fps"], first(o)["fps_den"] = 481, 2 }, "body.profiles[0].fps", "240", atOnce},
+		{"fps_den negative", func(o object) { first(o)["fps_den"] = -1 }, "body.profiles[0].fps_den", "0 to 1001", atOnce},
+		{"fps_den too high", func(o object) { first(o)["fps_den"] = 1002 }, "body.profiles[0].fps_den", "0 to 1001", atOnce},
+		{"gop no number", func(o object) { first(o)["gop"] = "abc" }, "body.profiles[0].gop", "seconds", atOnce},
+		{"gop negative", func(o object) { first(o)["gop"] = "-1" }, "body.profiles[0].gop", "seconds", atOnce},
+		{"gop of years", func(o object) { first(o)["gop"] = "1e9" }, "body.profiles[0].gop", "seconds", atOnce},
+		{"gop of years in digits", func(o object) { first(o)["gop"] = "1000000000" }, "body.profiles[0].gop", "9999", atOnce},
+		{"gop no string", func(o object) { first(o)["gop"] = 2 }, "body.profiles[0].gop", "string", atOnce},
+		{"codec profile", func(o object) { first(o)["profile"] = "VP9" }, "body.profiles[0].profile", "one of None H264Baseline", atOnce},
+		{"encoder HEVC", func(o object) { first(o)["encoder"] = "HEVC" }, "body.profiles[0].encoder", "one of H.264", atOnce},
+		{"encoder unknown", func(o object) { first(o)["encoder"] = "libx264" }, "body.profiles[0].encoder", "one of H.264", atOnce},
+		{"color depth of 10", func(o object) { first(o)["color_depth"] = 10 }, "body.profiles[0].color_depth", "one of 0 8", atOnce},
+		{"color depth of 10 as a Broadcaster counts", func(o object) { first(o)["color_depth"] = 2 }, "body.profiles[0].color_depth", "one of 0 8", atOnce},
+		{"chroma 4:2:2", func(o object) { first(o)["chroma_format"] = 1 }, "body.profiles[0].chroma_format", "one of 0", atOnce},
+		{"second profile", func(o object) { o["profiles"].([]any)[1].(object)["height"] = 0 }, "body.profiles[1].height", "1 to", atOnce},
+		{"profile unknown field", func(o object) { first(o)["codec"] = "hevc" }, "body.profiles[0].codec", "no field", atOnce},
+		{"unknown field", func(o object) { o["urgency"] = 1 }, "body.urgency", "no field", atOnce},
+		{"priority too low", func(o object) { o["priority"] = 10 }, "body.priority", "from 0 to 9", atOnce},
+		{"priority of a half", func(o object) { o["priority"] = 1.5 }, "body.priority", "whole number", atOnce},
+		{"field in another case", func(o object) { o["Callback_URL"] = "https://h" }, "body.Callback_URL", "no field", atOnce},
+		{"unknown field that is no name", func(o object) { o["s3://KEY:SECRET@h"] = 1 }, "body", "none of this request's", atOnce},
+		{"empty external_id", func(o object) { o["external_id"] = "" }, "body.external_id", "empty", atOnce},
+		{"external_id too long", func(o object) { o["external_id"] = strings.Repeat("x", 201) }, "body.external_id", "200", atOnce},
+		{"external_id with a zero", func(o object) { o["external_id"] = "a\x00b" }, "body.external_id", "control", unmade},
+		{"Livepeer without a token", func(o object) { o["livepeer"] = object{} }, "body.livepeer.access_token", "missing", atOnce},
+		{"Livepeer URL", func(o object) { o["livepeer"] = object{"access_token": "t", "api_url": "ftp://h"} }, "body.livepeer.api_url", "scheme", atOnce},
+	}
+}
+
 // TestRefusals: every refusal of a body names the field.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	first := func(o object) object { return o["profiles"].([]any)[0].(object) }
-	for _, test := range []struct {
-		name   string
-		change func(o object)
-		field  string
-		says   string
-	}{
-		{"no source", func(o object) { delete(o, "source") }, "body.source", "missing"},
-		{"null source", func(o object) { o["source"] = nil }, "body.source", "missing"},
-		{"source no object", func(o object) { o["source"] = "s3://b/k" }, "body.source", "object"},
-		{"no source URL", func(o object) { o["source"] = object{} }, "body.source.url", "missing"},
-		{"empty source URL", func(o object) { o["source"] = object{"url": ""} }, "body.source.url", "empty"},
-		{"source no string", func(o object) { o["source"] = object{"url": 1} }, "body.source.url", "string"},
-		{"source scheme", func(o object) { o["source"] = object{"url": "ftp://h/x"} }, "body.source.url", "scheme"},
-		{"source without TLS", func(o object) { o["source"] = object{"url": "http://h/x.mp4"} }, "body.source.url", "TLS"},
-		{"source no bucket", func(o object) { o["source"] = object{"url": "s3:///x"} }, "body.source.url", "bucket"},
-		{"source no object name", func(o object) { o["source"] = object{"url": "s3://media"} }, "body.source.url", "folder"},
-		{"source folder", func(o object) { o["source"] = object{"url": "s3://media/in/"} }, "body.source.url", "folder"},
-		{"source control character", func(o object) { o["source"] = object{"url": "s3://media/a\nb"} }, "body.source.url", "control"},
-		{"source too long", func(o object) { o["source"] = object{"url": "s3://media/" + strings.Repeat("a", 9000)} }, "body.source.url", "8192"},
-		{"source userinfo", func(o object) { o["source"] = object{"url": "s3+https://KEY@h/media/x"} }, "body.source.url", "KEY:SECRET"},
-		{"no output", func(o object) { delete(o, "output") }, "body.output", "missing"},
-		{"output no S3", func(o object) { o["output"] = object{"url": "https://h/x"} }, "body.output.url", "S3"},
-		{"output no bucket", func(o object) { o["output"] = object{"url": "s3+https://h"} }, "body.output.url", "bucket"},
-		{"output unknown field", func(o object) { o["output"] = object{"url": "s3://media/out", "acl": "x"} }, "body.output.acl", "no field"},
-		{"no callback", func(o object) { delete(o, "callback_url") }, "body.callback_url", "missing"},
-		{"callback scheme", func(o object) { o["callback_url"] = "s3://media/x" }, "body.callback_url", "http"},
-		{"callback no URL", func(o object) { o["callback_url"] = "nowhere" }, "body.callback_url", "scheme"},
-		{"callback no host", func(o object) { o["callback_url"] = "https:///x" }, "body.callback_url", "host"},
-		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array"},
-		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10"},
-		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object"},
-		{"no name", func(o object) { delete(first(o), "name") }, "body.profiles[0].name", "missing"},
-		{"name with a slash", func(o object) { first(o)["name"] = "a/b" }, "body.profiles[0].name", "letters"},
-		{"name with dots", func(o object) { first(o)["name"] = "a..b" }, "body.profiles[0].name", "letters"},
-		{"name with a last dot", func(o object) { first(o)["name"] = "a." }, "body.profiles[0].name", "letters"},
-		{"name with a first dot", func(o object) { first(o)["name"] = ".a" }, "body.profiles[0].name", "letters"},
-		{"name with a line end", func(o object) { first(o)["name"] = "a\n" }, "body.profiles[0].name", "letters"},
-		{"name too long", func(o object) { first(o)["name"] = strings.Repeat("a", 65) }, "body.profiles[0].name", "64"},
-		{"name twice", func(o object) { first(o)["name"] = "360P" }, "body.profiles[1].name", "own"},
-		{"name is the source's", func(o object) {
-			o["output"] = object{"url": "s3://media/in"}
-			first(o)["name"] = "Clip"
-		}, "body.profiles[0].name", "source"},
-		{"no width", func(o object) { delete(first(o), "width") }, "body.profiles[0].width", "missing beside height"},
-		{"no height", func(o object) { delete(first(o), "height") }, "body.profiles[0].height", "missing beside width"},
-		{"width no number", func(o object) { first(o)["width"] = "640" }, "body.profiles[0].width", "number"},
-		{"no width at all", func(o object) { first(o)["width"] = 0 }, "body.profiles[0].width", "1 to 8192"},
-		{"width above 8K", func(o object) { first(o)["width"] = 8193 }, "body.profiles[0].width", "1 to 8192"},
-		{"width no whole number", func(o object) { first(o)["width"] = 640.5 }, "body.profiles[0].width", "whole"},
-		{"height negative", func(o object) { first(o)["height"] = -720 }, "body.profiles[0].height", "1 to 8192"},
-		{"bitrate of 1", func(o object) { first(o)["bitrate"] = 1 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
-		{"bitrate of 100", func(o object) { first(o)["bitrate"] = 100 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
-		{"bitrate none", func(o object) { first(o)["bitrate"] = 0 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
-		{"bitrate negative", func(o object) { first(o)["bitrate"] = -5 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
-		{"bitrate too high", func(o object) { first(o)["bitrate"] = 3_000_000_000 }, "body.profiles[0].bitrate", "1000 to 1000000000"},
-		{"quality too high", func(o object) { first(o)["quality"] = 45 }, "body.profiles[0].quality", "0 to 44"},
-		{"quality negative", func(o object) { first(o)["quality"] = -1 }, "body.profiles[0].quality", "0 to 44"},
-		{"fps negative", func(o object) { first(o)["fps"] = -1 }, "body.profiles[0].fps", "0 to"},
-		{"fps no whole number", func(o object) { first(o)["fps"] = 29.97 }, "body.profiles[0].fps", "whole"},
-		{"fps too high", func(o object) { first(o)["fps"] = 241 }, "body.profiles[0].fps", "240"},
-		{"fps too high over fps_den", func(o object) { first(o)["fps"], first(o)["fps_den"] = 481, 2 }, "body.profiles[0].fps", "240"},
-		{"fps_den negative", func(o object) { first(o)["fps_den"] = -1 }, "body.profiles[0].fps_den", "0 to 1001"},
-		{"fps_den too high", func(o object) { first(o)["fps_den"] = 1002 }, "body.profiles[0].fps_den", "0 to 1001"},
-		{"gop no number", func(o object) { first(o)["gop"] = "abc" }, "body.profiles[0].gop", "seconds"},
-		{"gop negative", func(o object) { first(o)["gop"] = "-1" }, "body.profiles[0].gop", "seconds"},
-		{"gop of years", func(o object) { first(o)["gop"] = "1e9" }, "body.profiles[0].gop", "seconds"},
-		{"gop of years in digits", func(o object) { first(o)["gop"] = "1000000000" }, "body.profiles[0].gop", "9999"},
-		{"gop no string", func(o object) { first(o)["gop"] = 2 }, "body.profiles[0].gop", "string"},
-		{"codec profile", func(o object) { first(o)["profile"] = "VP9" }, "body.profiles[0].profile", "one of None H264Baseline"},
-		{"encoder HEVC", func(o object) { first(o)["encoder"] = "HEVC" }, "body.profiles[0].encoder", "one of H.264"},
-		{"encoder unknown", func(o object) { first(o)["encoder"] = "libx264" }, "body.profiles[0].encoder", "one of H.264"},
-		{"color depth of 10", func(o object) { first(o)["color_depth"] = 10 }, "body.profiles[0].color_depth", "one of 0 8"},
-		{"color depth of 10 as a Broadcaster counts", func(o object) { first(o)["color_depth"] = 2 }, "body.profiles[0].color_depth", "one of 0 8"},
-		{"chroma 4:2:2", func(o object) { first(o)["chroma_format"] = 1 }, "body.profiles[0].chroma_format", "one of 0"},
-		{"second profile", func(o object) { o["profiles"].([]any)[1].(object)["height"] = 0 }, "body.profiles[1].height", "1 to"},
-		{"profile unknown field", func(o object) { first(o)["codec"] = "hevc" }, "body.profiles[0].codec", "no field"},
-		{"unknown field", func(o object) { o["urgency"] = 1 }, "body.urgency", "no field"},
-		{"priority too low", func(o object) { o["priority"] = 10 }, "body.priority", "from 0 to 9"},
-		{"priority of a half", func(o object) { o["priority"] = 1.5 }, "body.priority", "whole number"},
-		{"field in another case", func(o object) { o["Callback_URL"] = "https://h" }, "body.Callback_URL", "no field"},
-		{"unknown field that is no name", func(o object) { o["s3://KEY:SECRET@h"] = 1 }, "body", "none of this request's"},
-		{"empty external_id", func(o object) { o["external_id"] = "" }, "body.external_id", "empty"},
-		{"external_id too long", func(o object) { o["external_id"] = strings.Repeat("x", 201) }, "body.external_id", "200"},
-		{"external_id with a zero", func(o object) { o["external_id"] = "a\x00b" }, "body.external_id", "control"},
-		{"Livepeer without a token", func(o object) { o["livepeer"] = object{} }, "body.livepeer.access_token", "missing"},
-		{"Livepeer URL", func(o object) { o["livepeer"] = object{"access_token": "t", "api_url": "ftp://h"} }, "body.livepeer.api_url", "scheme"},
-	} {
+	for _, test := range refusals() {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			body := submission()

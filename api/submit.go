@@ -36,29 +36,15 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	if err != nil {
 		return nil, s.unread(err)
 	}
-	at := fields{
-		source: "body.source.url", sourceURL: submission.Source.URL,
-		output: "body.output.url", outputURL: submission.Output.URL,
-		callback: "body.callback_url", callbackURL: submission.CallbackURL,
-	}
-	wanted, errs := s.places(&at)
-	for i := range submission.Profiles {
-		p := &submission.Profiles[i]
-		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
-	}
-	errs = append(errs, checkRates(wanted.Profiles)...)
-	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
-	if lp := submission.Livepeer; lp != nil {
-		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
-		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
+	wanted, errs := s.wanted(&submission)
+	wanted.Tenant, wanted.ExternalID, wanted.Body = tenant, submission.ExternalID, canonical
+	if len(errs) == 0 {
+		if errs, err = s.lead(ctx, wanted); err != nil {
+			return nil, s.problem(ctx, "submit", err)
+		}
 	}
 	if len(errs) > 0 {
 		return nil, refuse(errs)
-	}
-	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormV1, canonical
-	wanted.Priority = submission.Priority
-	if err := s.lead(ctx, wanted, &at); err != nil {
-		return nil, err
 	}
 	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
@@ -69,6 +55,28 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		out.Status = http.StatusAccepted
 	}
 	return out, nil
+}
+
+// wanted is what a checked body asks for, and what else is wrong with it.
+func (s *server) wanted(submission *Submission) (*wanted, []error) {
+	wanted, errs := s.places(&fields{
+		source: "body.source.url", sourceURL: submission.Source.URL,
+		output: "body.output.url", outputURL: submission.Output.URL,
+		callback: "body.callback_url", callbackURL: submission.CallbackURL,
+	})
+	for i := range submission.Profiles {
+		p := &submission.Profiles[i]
+		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
+	}
+	errs = append(errs, checkRates(wanted.Profiles)...)
+	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
+	if lp := submission.Livepeer; lp != nil {
+		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
+		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
+	}
+	wanted.Form = jobs.FormV1
+	wanted.Priority = submission.Priority
+	return wanted, errs
 }
 
 // accept commits wanted and reads it back; shown is the body as people may see it.
@@ -112,11 +120,12 @@ type fields struct {
 type wanted struct {
 	jobs.Request
 	source, output storage.Location
+	at             *fields
 }
 
 // places checks the URLs of a request.
 func (s *server) places(f *fields) (*wanted, []error) {
-	w := &wanted{}
+	w := &wanted{at: f}
 	var errs []error
 	add := func(at, message string) { errs = append(errs, refusal(at, message)) }
 
@@ -155,14 +164,14 @@ func (s *server) places(f *fields) (*wanted, []error) {
 
 // lead finds the stores of the tenant that its s3:// locations lead to, and names them in
 // the locations: a store that is made later takes none of them over.
-func (s *server) lead(ctx context.Context, w *wanted, f *fields) error {
+func (s *server) lead(ctx context.Context, w *wanted) ([]error, error) {
 	var errs []error
 	for _, place := range []struct {
 		at       string
 		location *storage.Location
 		url      *string
 		use      tenants.Use
-	}{{f.source, &w.source, &w.SourceURL, tenants.Read}, {f.output, &w.output, &w.OutputURL, tenants.Write}} {
+	}{{w.at.source, &w.source, &w.SourceURL, tenants.Read}, {w.at.output, &w.output, &w.OutputURL, tenants.Write}} {
 		if !place.location.NeedsServer() {
 			continue
 		}
@@ -172,16 +181,13 @@ func (s *server) lead(ctx context.Context, w *wanted, f *fields) error {
 		case errors.Is(err, tenants.ErrNoStore):
 			errs = append(errs, refusal(place.at, err.Error()))
 		case err != nil:
-			return s.problem(ctx, "find the store", err)
+			return nil, fmt.Errorf("find the store: %w", err)
 		default:
 			*l = l.InStore(name)
 			*place.url = string(l.Secret())
 		}
 	}
-	if len(errs) > 0 {
-		return refuse(once(errs))
-	}
-	return nil
+	return once(errs), nil
 }
 
 // sourceName is the name of the source's file without its ending where it lies in

@@ -54,6 +54,12 @@ func (s *server) acceptVOD(ctx context.Context, body jsonBody[VODSubmission], in
 		return id, refuse(errs)
 	}
 	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormVOD, canonical
+	if errs, err = s.lead(ctx, wanted); err != nil {
+		return id, s.problem(ctx, "submit", err)
+	}
+	if len(errs) > 0 {
+		return id, refuse(errs)
+	}
 	detail, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return id, s.problem(ctx, "submit", err)

@@ -18,6 +18,31 @@ CREATE TYPE weir.river_job_state AS ENUM (
     'scheduled'
 );
 
+-- Name: bucket_fault(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.bucket_fault(place text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    bucket text := split_part(split_part(place, '?', 1), '/', 1);
+    key    text := substr(split_part(place, '?', 1), length(bucket) + 2);
+    plain  text := replace(regexp_replace(key, '%2e', '.', 'gi'), '%2F', '/');
+BEGIN
+    RETURN CASE
+        WHEN split_part(place, '?', 1) LIKE '%#%' OR place ~ '\?' AND place !~ '^[^?]*\?region='
+            THEN 'an S3 location has no query but ?region= and no fragment; write ? as %3F and # as %23'
+        WHEN place ~ '\?' AND place !~ '\?region=[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$'
+            THEN 'its region is no name of letters, digits and dashes'
+        WHEN bucket = '' THEN 'it names no bucket'
+        WHEN bucket LIKE '%@%' THEN 'what stands before the @ is no store''s name; credentials go with s3+https://KEY:SECRET@host/bucket/key, s3:// has none'
+        WHEN bucket !~ '^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$' THEN 'its bucket is no valid name: 3 to 255 letters, digits, ''.'', ''-'', ''_'''
+        WHEN key ~ '%(?![0-9A-Fa-f]{2})' THEN 'the key is not percent-encoded correctly; write % as %25'
+        WHEN octet_length(regexp_replace(key, '%[0-9A-Fa-f]{2}', '.', 'g')) > 1024 THEN 'its key is longer than 1024 bytes'
+        WHEN key ~ '%([01][0-9A-Fa-f]|7[fF])' THEN 'its key holds a control character or is no UTF-8'
+        WHEN replace(plain, '%2f', '/') ~ '(^|/)\.\.?(/|$)' THEN 'its key has a "." or ".." between slashes'
+    END;
+END $_$;
+
 -- Name: callbacks_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.callbacks_check_state() RETURNS trigger
@@ -31,6 +56,74 @@ BEGIN
         RAISE EXCEPTION 'callback %: it is %', OLD.id, OLD.state USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
+END $$;
+
+-- Name: enqueue_transcode(jsonb); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.enqueue_transcode(request jsonb) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    asked    jsonb := COALESCE(request, 'null');
+    whose    text := weir.speaks_for();
+    named    text;
+    wrong    record;
+    known    uuid;
+    job      bigint;
+    first    uuid;
+    same     boolean;
+    inserted boolean;
+BEGIN
+    IF whose IS NULL THEN
+        RAISE EXCEPTION 'this role speaks for no tenant'
+            USING ERRCODE = 'WR403', DETAIL = 'role', HINT = 'An operator makes it one that does: weir-admin db speaker ROLE TENANT';
+    END IF;
+    SELECT min(f.field) FILTER (WHERE f.n = 1) AS field, min(f.says) FILTER (WHERE f.n = 1) AS says,
+           string_agg(f.field || ': ' || f.says, E'\n' ORDER BY f.n) AS everything
+      INTO wrong
+      FROM (SELECT s.field, s.says, row_number() OVER () AS n FROM weir.submission_faults(asked) s LIMIT 32) f;
+    IF wrong.field IS NOT NULL THEN
+        RAISE EXCEPTION 'the request can''t be accepted as it is: % %', wrong.field, wrong.says
+            USING ERRCODE = 'WR422', DETAIL = wrong.field, HINT = wrong.everything;
+    END IF;
+    -- Version 7, as the API's: in the order that they were made in.
+    known := encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+             PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid;
+    named := asked->>'external_id';
+    job := nextval('weir.river_job_id_seq');
+    LOOP
+        INSERT INTO weir.inbox (id, tenant, external_id, body, digest, job_id)
+        VALUES (known, whose, named, asked, sha256(uuid_send(known) || convert_to(asked::text, 'UTF8')), job)
+        ON CONFLICT (tenant, external_id) DO NOTHING;
+        inserted := FOUND;
+        EXIT WHEN named IS NULL;
+        -- What stands under this external_id: in the inbox, or accepted.
+        IF NOT inserted THEN
+            SELECT i.id, i.body = asked INTO first, same FROM weir.inbox i WHERE i.tenant = whose AND i.external_id = named;
+        END IF;
+        IF inserted OR first IS NULL THEN
+            SELECT t.id, bool_or(e.digest = sha256(uuid_send(e.id) || convert_to(asked::text, 'UTF8'))) INTO first, same
+              FROM weir.transcodes t LEFT JOIN weir.enqueued e ON e.transcode_id = t.id
+             WHERE t.tenant = whose AND t.external_id = named GROUP BY t.id;
+            IF same IS NOT NULL AND inserted THEN
+                DELETE FROM weir.inbox i WHERE i.id = known;
+            END IF;
+        END IF;
+        IF same THEN
+            RETURN first;
+        ELSIF NOT same THEN
+            RAISE EXCEPTION 'this external_id was used for a different request'
+                USING ERRCODE = 'WR409', DETAIL = 'body.external_id', HINT = 'Use a new one, or send the same request again.';
+        END IF;
+        -- Nobody has used it, or by the API alone: only the daemon can compare with that.
+        EXIT WHEN inserted;
+    END LOOP;
+    -- As River inserts jobs, and tells of them.
+    INSERT INTO weir.river_job (id, args, kind, max_attempts, queue)
+    VALUES (job, jsonb_build_object('id', known), 'accept', 100, 'accept');
+    PERFORM pg_notify('weir.river_insert', '{"queue": "accept"}');
+    RETURN known;
 END $$;
 
 -- Name: events_hold(); Type: FUNCTION; Schema: weir; Owner: -
@@ -61,6 +154,157 @@ BEGIN
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
     RETURN LEAST(drawn, held);
 END $$;
+
+-- Name: form_faults(jsonb, jsonb, text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.form_faults(form jsonb, value jsonb, at text) RETURNS TABLE(field text, says text)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    kind   text := form->>'type';
+    got    text := jsonb_typeof(value);
+    fields text;
+    name   text;
+    word   text;
+    many   integer;
+    number numeric;
+BEGIN
+    IF kind = 'object' THEN
+        IF got <> 'object' THEN
+            RETURN QUERY SELECT at, 'must be an object';
+            RETURN;
+        END IF;
+        RETURN QUERY SELECT at || '.' || r, 'is missing' FROM jsonb_array_elements_text(form->'required') WITH ORDINALITY AS of (r, n)
+                      WHERE COALESCE(jsonb_typeof(value->r), 'null') = 'null' ORDER BY n;
+        RETURN QUERY SELECT at || '.' || other.o, format('is missing beside %s; send both, or neither', needs.k)
+                       FROM jsonb_each(form->'dependentRequired') AS needs (k, others), jsonb_array_elements_text(needs.others) WITH ORDINALITY AS other (o, n)
+                      WHERE COALESCE(jsonb_typeof(value->needs.k), 'null') <> 'null' AND COALESCE(jsonb_typeof(value->other.o), 'null') = 'null'
+                      ORDER BY needs.k COLLATE "C", other.n;
+        SELECT string_agg(k, ', ' ORDER BY k COLLATE "C") INTO fields FROM jsonb_object_keys(form->'properties') k;
+        FOR name IN SELECT k FROM jsonb_object_keys(value) k ORDER BY k COLLATE "C" LOOP
+            IF form->'properties'->name IS NOT NULL THEN
+                IF jsonb_typeof(value->name) <> 'null' THEN
+                    RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(form->'properties'->name, value->name, at || '.' || name) f;
+                END IF;
+            ELSIF name ~ '^[a-zA-Z0-9_-]{1,40}$' THEN
+                RETURN QUERY SELECT at || '.' || name, 'is no field of this request; these are: ' || fields;
+            ELSE -- it may be a secret
+                RETURN QUERY SELECT at, 'has a field that is none of this request''s; these are: ' || fields;
+            END IF;
+        END LOOP;
+    ELSIF kind = 'array' THEN
+        IF got <> 'array' THEN
+            RETURN QUERY SELECT at, 'must be an array';
+            RETURN;
+        END IF;
+        many := jsonb_array_length(value);
+        IF many < (form->>'minItems')::integer THEN
+            RETURN QUERY SELECT at, format('has %s entries; send at least %s', many, form->>'minItems');
+        ELSIF many > (form->>'maxItems')::integer THEN
+            RETURN QUERY SELECT at, format('has %s entries; send at most %s', many, form->>'maxItems');
+            RETURN;
+        END IF;
+        FOR i IN 0 .. many - 1 LOOP
+            RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(form->'items', value->i, at || '[' || i || ']') f;
+        END LOOP;
+    ELSIF kind = 'string' THEN
+        IF got <> 'string' THEN
+            RETURN QUERY SELECT at, 'must be a string';
+            RETURN;
+        END IF;
+        word := value #>> '{}';
+        many := length(word);
+        IF many < (form->>'minLength')::integer AND many = 0 THEN
+            RETURN QUERY SELECT at, 'is empty';
+        ELSIF many < (form->>'minLength')::integer THEN
+            RETURN QUERY SELECT at, format('has %s characters; send at least %s', many, form->>'minLength');
+        ELSIF many > (form->>'maxLength')::integer THEN
+            RETURN QUERY SELECT at, format('has %s characters; send at most %s', many, form->>'maxLength');
+        ELSIF word !~ (form->>'pattern') THEN
+            RETURN QUERY SELECT at, 'must be ' || (form->>'patternDescription');
+        ELSIF form ? 'enum' AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(form->'enum') e WHERE lower(e) = lower(word)) THEN
+            RETURN QUERY SELECT at, 'must be one of ' || (SELECT trim(string_agg(e, ' ' ORDER BY n)) FROM jsonb_array_elements_text(form->'enum') WITH ORDINALITY AS of (e, n));
+        END IF;
+    ELSIF kind IN ('integer', 'number') THEN
+        IF got <> 'number' THEN
+            RETURN QUERY SELECT at, 'must be a number';
+            RETURN;
+        END IF;
+        number := (value #>> '{}')::numeric;
+        IF kind = 'integer' AND ((value #>> '{}') !~ '^-?[0-9]+$' OR abs(number) > 9223372036854775807) THEN
+            RETURN QUERY SELECT at, 'must be a whole number';
+            RETURN;
+        END IF;
+        IF form ? 'enum' AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(form->'enum') e WHERE e::numeric = number) THEN
+            RETURN QUERY SELECT at, 'must be one of ' || (SELECT string_agg(e, ' ' ORDER BY n) FROM jsonb_array_elements_text(form->'enum') WITH ORDINALITY AS of (e, n));
+        END IF;
+        IF number < (form->>'minimum')::numeric OR number > (form->>'maximum')::numeric THEN
+            RETURN QUERY SELECT at, format('must be from %s to %s', form->>'minimum', form->>'maximum');
+        END IF;
+    ELSIF kind = 'boolean' AND got <> 'boolean' THEN
+        RETURN QUERY SELECT at, 'must be true or false';
+    END IF;
+END $_$;
+
+-- Name: host_fault(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.host_fault(host text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT CASE
+        WHEN host !~ '^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?$' THEN 'it has no valid host'
+        WHEN host ~ ':$' THEN 'its port is empty'
+        WHEN host ~ ':[0-9]+$' AND host !~ '\]$' AND substring(host from ':([0-9]+)$')::numeric NOT BETWEEN 1 AND 65535
+            THEN 'its port is not between 1 and 65535'
+    END
+$_$;
+
+-- Name: location_fault(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.location_fault(place text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    scheme    text := lower(split_part(place, '://', 1));
+    rest      text := substr(place, length(scheme) + 4);
+    authority text;
+    secrets   text;
+BEGIN
+    IF octet_length(place) > 8192 THEN
+        RETURN 'it is longer than 8192 bytes';
+    ELSIF place ~ '[\u0001-\u0020\u007f]' THEN
+        RETURN 'it holds a space or a control character; percent-encode it';
+    ELSIF strpos(place, '://') = 0 THEN
+        RETURN 'it has no scheme; write s3://, s3+https://, s3+http:// or https://';
+    ELSIF scheme = 's3' THEN
+        RETURN weir.bucket_fault(regexp_replace(rest, '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?@', '')); -- a store's name
+    ELSIF scheme IN ('s3+http', 's3+https') THEN
+        authority := split_part(rest, '/', 1);
+        IF authority !~ '@' AND rest ~ '@' AND (authority !~ ':' OR authority ~ '^[^:]*:[0-9]*$') THEN
+            RETURN 'write an "@" in the key as %40, and a "/" in the secret as %2F';
+        END IF;
+        -- A secret may hold a "/", so that the first "@" may lie behind it.
+        secrets := COALESCE(substring(authority from '^(.*)@'), substring(rest from '^([^@]*)@'));
+        IF secrets !~ '^[^:]+:.' THEN
+            RETURN 'the credentials before the @ are not of the form KEY:SECRET';
+        ELSIF secrets ~ '%(?![0-9A-Fa-f]{2})' THEN
+            RETURN 'the credentials before the @ are not percent-encoded correctly';
+        END IF;
+        rest := substr(rest, COALESCE(length(secrets) + 1, 0) + 1);
+        authority := split_part(rest, '/', 1);
+        RETURN COALESCE(weir.host_fault(authority), weir.bucket_fault(substr(rest, length(authority) + 2)));
+    ELSIF scheme IN ('http', 'https') THEN
+        authority := substring(rest from '^[^/?#]*');
+        secrets := substring(authority from '^(.*)@');
+        IF secrets !~ '^[A-Za-z0-9._:~!$&''()*+,;=%@-]*$' OR secrets ~ '%(?![0-9A-Fa-f]{2})'
+            OR regexp_replace(authority, '^.*@', '') ~ '%' OR authority ~ '[][]' AND authority !~ '(^|@)\[[0-9A-Fa-f:.]+\](:[0-9]*)?$'
+            OR substring(rest from '^[^?#]*') ~ '%(?![0-9A-Fa-f]{2})' OR substring(rest from '#(.*)$') ~ '%(?![0-9A-Fa-f]{2})' THEN
+            RETURN 'it is no valid URL; percent-encode what is special in it';
+        END IF;
+        RETURN weir.host_fault(regexp_replace(authority, '^.*@', ''));
+    END IF;
+    RETURN 'its scheme is none of s3, s3+https, s3+http, https, http';
+END $_$;
 
 -- Name: renditions_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
@@ -145,6 +389,272 @@ BEGIN
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed = 1;
 END $_$;
+
+-- Name: speaks_for(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.speaks_for() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT s.tenant FROM weir.speakers s
+     WHERE s.role = CASE current_setting('role') WHEN 'none' THEN session_user::text ELSE current_setting('role') END
+$$;
+
+-- Name: submission_faults(jsonb); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.submission_faults(request jsonb) RETURNS TABLE(field text, says text)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    source   text := request #>> '{source,url}';
+    output   text := request #>> '{output,url}';
+    callback text := request ->> 'callback_url';
+    livepeer text := request #>> '{livepeer,api_url}';
+    fault    text;
+    wrong    boolean := false;
+    folder   text;
+    file     text;
+BEGIN
+    IF octet_length(request::text) > 1048576 THEN
+        RETURN QUERY SELECT 'body', 'is longer than 1048576 bytes';
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(weir.submission_form(), request, 'body') f;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    fault := weir.location_fault(source);
+    IF fault IS NULL AND source ~* '^s3' AND regexp_replace(source, '^[^:]+://(.*@)?|\?.*$', '', 'g')
+        ~* (CASE WHEN source ~* '^s3:' THEN '^[^/]*(/?|/.*(/|%2f))$' ELSE '^[^/]*/[^/]*(/?|/.*(/|%2f))$' END) THEN
+        fault := 'names a folder; add the object''s name';
+    END IF;
+    IF fault IS NOT NULL THEN
+        wrong := true;
+        RETURN QUERY SELECT 'body.source.url', fault;
+    END IF;
+    fault := weir.location_fault(output);
+    IF fault IS NULL AND output !~* '^s3' THEN
+        fault := 'is no S3 location; use s3://bucket/prefix, s3+https:// or s3+http://';
+    END IF;
+    IF fault IS NOT NULL THEN
+        wrong := true;
+        RETURN QUERY SELECT 'body.output.url', fault;
+    END IF;
+    fault := weir.location_fault(callback);
+    IF fault IS NULL AND callback ~* '^s3' THEN
+        fault := 'must begin with http:// or https://';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RETURN QUERY SELECT 'body.callback_url', fault;
+    END IF;
+
+    RETURN QUERY SELECT format('body.profiles[%s].fps', p.n - 1), 'is more than 240 frames a second'
+                   FROM jsonb_array_elements(request->'profiles') WITH ORDINALITY AS p (profile, n)
+                  WHERE (p.profile->>'fps')::bigint > 240 * GREATEST((p.profile->>'fps_den')::bigint, 1) ORDER BY p.n;
+
+    IF NOT wrong AND source ~* '^s3' THEN -- the name that the source has, where it lies in the output's folder
+        folder := regexp_replace(regexp_replace(source, '^([^:]+://)(?:.*@)?', '\1'), '/[^/]*$', '');
+        file := regexp_replace(regexp_replace(source, '\?.*$', ''), '^.*/', '');
+        IF regexp_replace(regexp_replace(output, '^([^:]+://)(?:.*@)?', '\1'), '/*(\?.*)?$', '') = folder THEN
+            file := lower(regexp_replace(file, '\.[^.]*$', ''));
+        ELSE
+            file := NULL;
+        END IF;
+    END IF;
+    RETURN QUERY
+    WITH names AS (
+        SELECT p.n - 1 AS n, lower(p.profile->>'name') AS name
+          FROM jsonb_array_elements(request->'profiles') WITH ORDINALITY AS p (profile, n)
+    ), placed AS (
+        SELECT names.n, names.name, min(names.n) OVER (PARTITION BY names.name) AS first FROM names
+    )
+    SELECT format('body.profiles[%s].name', placed.n),
+           CASE WHEN placed.first < placed.n THEN format('is the name of profiles[%s] too, but for case; give every profile its own', placed.first)
+                ELSE 'is the source''s name, which lies in the output''s folder; give another one' END
+      FROM placed WHERE placed.first < placed.n OR placed.name = file ORDER BY placed.n;
+
+    fault := weir.location_fault(livepeer);
+    IF fault IS NULL AND livepeer ~* '^s3' THEN
+        fault := 'must begin with http:// or https://';
+    END IF;
+    IF livepeer <> '' AND fault IS NOT NULL THEN
+        RETURN QUERY SELECT 'body.livepeer.api_url', fault;
+    END IF;
+END $_$;
+
+-- Name: submission_form(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.submission_form() RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    AS $_$ SELECT $form${
+  "type": "object",
+  "properties": {
+    "callback_url": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 8192
+    },
+    "external_id": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 200,
+      "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
+      "patternDescription": "without control characters"
+    },
+    "livepeer": {
+      "type": "object",
+      "properties": {
+        "access_token": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 4096,
+          "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
+          "patternDescription": "without control characters"
+        },
+        "api_url": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 8192
+        }
+      },
+      "required": [
+        "access_token"
+      ]
+    },
+    "output": {
+      "type": "object",
+      "properties": {
+        "url": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 8192
+        }
+      },
+      "required": [
+        "url"
+      ]
+    },
+    "priority": {
+      "type": "integer",
+      "minimum": 0,
+      "maximum": 9
+    },
+    "profiles": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "properties": {
+          "bitrate": {
+            "type": "integer",
+            "minimum": 1000,
+            "maximum": 1000000000
+          },
+          "chroma_format": {
+            "type": "integer",
+            "enum": [
+              0
+            ]
+          },
+          "color_depth": {
+            "type": "integer",
+            "enum": [
+              0,
+              8
+            ]
+          },
+          "encoder": {
+            "type": "string",
+            "enum": [
+              "",
+              "H.264",
+              "H264"
+            ]
+          },
+          "fps": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 240240
+          },
+          "fps_den": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1001
+          },
+          "gop": {
+            "type": "string",
+            "maxLength": 16,
+            "pattern": "^(intra|[0-9]{1,4}(\\.[0-9]+)?)?$",
+            "patternDescription": "seconds from 0 to 9999, as in 2.0, or intra"
+          },
+          "height": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 8192
+          },
+          "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "pattern": "^[a-zA-Z0-9](\\.?[a-zA-Z0-9_-])*$",
+            "patternDescription": "letters, digits, '-', '_' and single dots, beginning with a letter or digit"
+          },
+          "profile": {
+            "type": "string",
+            "enum": [
+              "",
+              "None",
+              "H264Baseline",
+              "H264Main",
+              "H264High",
+              "H264ConstrainedHigh"
+            ]
+          },
+          "quality": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 44
+          },
+          "width": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 8192
+          }
+        },
+        "required": [
+          "name",
+          "bitrate"
+        ],
+        "dependentRequired": {
+          "height": [
+            "width"
+          ],
+          "width": [
+            "height"
+          ]
+        }
+      },
+      "maxItems": 10
+    },
+    "source": {
+      "type": "object",
+      "properties": {
+        "url": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 8192
+        }
+      },
+      "required": [
+        "url"
+      ]
+    }
+  },
+  "required": [
+    "source",
+    "output",
+    "callback_url"
+  ]
+}$form$::jsonb $_$;
 
 -- Name: transcodes_check_callback(); Type: FUNCTION; Schema: weir; Owner: -
 
@@ -306,6 +816,15 @@ CREATE TABLE weir.callbacks (
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
+-- Name: enqueued; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.enqueued (
+    id uuid NOT NULL,
+    transcode_id uuid NOT NULL,
+    digest bytea NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
 -- Name: events; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.events (
@@ -372,6 +891,21 @@ CREATE TABLE weir.identity (
     CONSTRAINT identity_only__check CHECK (only_)
 );
 
+-- Name: inbox; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.inbox (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    external_id text,
+    body jsonb NOT NULL,
+    digest bytea NOT NULL,
+    job_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT inbox_external_id_check CHECK ((external_id <> ''::text)),
+    CONSTRAINT inbox_tenant_check CHECK ((tenant <> ''::text))
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='50', autovacuum_vacuum_insert_threshold='-1', autovacuum_analyze_scale_factor='0.05', autovacuum_analyze_threshold='1000');
+
 -- Name: leads; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.leads (
@@ -413,18 +947,134 @@ ALTER TABLE weir.mist_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
--- Name: placement; Type: TABLE; Schema: weir; Owner: -
+-- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
 
-CREATE TABLE weir.placement (
-    one boolean DEFAULT true NOT NULL,
-    clock double precision DEFAULT 0 NOT NULL,
-    paused_at timestamp with time zone,
-    paused_by text,
-    pause_reason text,
-    CONSTRAINT placement_one_check CHECK (one),
-    CONSTRAINT placement_paused_by_somebody_for_something CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (pause_reason IS NULL))))
+CREATE TABLE weir.transcodes (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    external_id text,
+    form text NOT NULL,
+    request jsonb NOT NULL,
+    request_digest bytea NOT NULL,
+    source_url text NOT NULL,
+    source_sealed bytea NOT NULL,
+    output_url text NOT NULL,
+    output_sealed bytea NOT NULL,
+    callback_url text NOT NULL,
+    callback_sealed bytea NOT NULL,
+    livepeer_sealed bytea,
+    state text DEFAULT 'queued'::text NOT NULL,
+    run integer DEFAULT 1 NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    attempts_left integer NOT NULL,
+    host_id text,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    source jsonb,
+    source_duration_ms bigint,
+    ratio double precision DEFAULT 0 NOT NULL,
+    status_sent_at timestamp with time zone,
+    error_code text,
+    error_stage text,
+    error_message text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    placed_at timestamp with time zone,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    free_tries integer DEFAULT 0 NOT NULL,
+    telling_until timestamp with time zone,
+    progress jsonb,
+    priority smallint DEFAULT 5 NOT NULL,
+    former_external_id text,
+    ladder boolean DEFAULT false NOT NULL,
+    CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
+    CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
+    CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text, 'vod'::text]))),
+    CONSTRAINT transcodes_former_external_id_check CHECK ((former_external_id <> ''::text)),
+    CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
+    CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
+    CONSTRAINT transcodes_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
+    CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
+    CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
+    CONSTRAINT transcodes_replaced_has_ended CHECK (((former_external_id IS NULL) OR ((external_id IS NULL) AND (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text]))))),
+    CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
+    CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
+    CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text)),
+    CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
 )
-WITH (fillfactor='10');
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: my_callbacks; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.my_callbacks WITH (security_barrier='true') AS
+ SELECT c.id,
+    c.transcode_id,
+    c.run,
+    c.state,
+    c.url,
+    c.attempts,
+    c.last_status,
+    c.last_error,
+    c.next_attempt_at,
+    c.created_at,
+    c.delivered_at
+   FROM (weir.callbacks c
+     JOIN weir.transcodes t ON ((t.id = c.transcode_id)))
+  WHERE (t.tenant = ( SELECT weir.speaks_for() AS speaks_for));
+
+-- Name: VIEW my_callbacks; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.my_callbacks IS 'The terminal callbacks of the tenant''s own transcodes; the columns are those of v_callbacks.';
+
+-- Name: COLUMN my_callbacks.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.id IS 'The event id that Studio sees, the same in every delivery.';
+
+-- Name: COLUMN my_callbacks.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.transcode_id IS 'The transcode whose outcome it tells.';
+
+-- Name: COLUMN my_callbacks.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.run IS 'The run that ended.';
+
+-- Name: COLUMN my_callbacks.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.state IS 'pending, delivered, refused (a final answer), expired (a day without success) or superseded (a newer run began before).';
+
+-- Name: COLUMN my_callbacks.url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.url IS 'Where it goes, without secrets.';
+
+-- Name: COLUMN my_callbacks.attempts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.attempts IS 'How often it was sent.';
+
+-- Name: COLUMN my_callbacks.last_status; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.last_status IS 'The last HTTP status; null when no answer came.';
+
+-- Name: COLUMN my_callbacks.last_error; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.last_error IS 'What went wrong the last time.';
+
+-- Name: COLUMN my_callbacks.next_attempt_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.next_attempt_at IS 'When it is sent next.';
+
+-- Name: COLUMN my_callbacks.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.created_at IS 'When the outcome was decided.';
+
+-- Name: COLUMN my_callbacks.delivered_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_callbacks.delivered_at IS 'When it was first taken.';
 
 -- Name: renditions; Type: TABLE; Schema: weir; Owner: -
 
@@ -477,6 +1127,220 @@ CREATE TABLE weir.renditions (
     CONSTRAINT renditions_state_check CHECK ((state = ANY (ARRAY['expected'::text, 'pushing'::text, 'pushed'::text, 'ok'::text, 'failed'::text])))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: my_renditions; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.my_renditions WITH (security_barrier='true') AS
+ SELECT r.transcode_id,
+    r.name,
+    r.state,
+    r.planned_width AS width,
+    r.planned_height AS height,
+    r.bitrate,
+    r.frames,
+    r.duration_ms,
+    r.object_url,
+    r.object_bytes,
+    r.object_checksum,
+    r.error_code,
+    r.error_stage,
+    r.error_message,
+    r.stored_at
+   FROM (weir.renditions r
+     JOIN weir.transcodes t ON ((t.id = r.transcode_id)))
+  WHERE (t.tenant = ( SELECT weir.speaks_for() AS speaks_for));
+
+-- Name: VIEW my_renditions; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.my_renditions IS 'The renditions of the tenant''s own transcodes; the columns are those of v_renditions.';
+
+-- Name: COLUMN my_renditions.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.transcode_id IS 'The transcode it belongs to.';
+
+-- Name: COLUMN my_renditions.name; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.name IS 'The profile''s name.';
+
+-- Name: COLUMN my_renditions.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.state IS 'expected, pushing, pushed, ok or failed; ok only when its object is verified.';
+
+-- Name: COLUMN my_renditions.width; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.width IS 'Width of its file: planned by the source, judged to be so when ok; null before the probe.';
+
+-- Name: COLUMN my_renditions.height; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.height IS 'Height of its file: planned by the source, judged to be so when ok; null before the probe.';
+
+-- Name: COLUMN my_renditions.bitrate; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.bitrate IS 'Bits a second asked for.';
+
+-- Name: COLUMN my_renditions.frames; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.frames IS 'Frames counted in the file.';
+
+-- Name: COLUMN my_renditions.duration_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.duration_ms IS 'Duration by its frames, in milliseconds.';
+
+-- Name: COLUMN my_renditions.object_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.object_url IS 'Where the object is, without secrets.';
+
+-- Name: COLUMN my_renditions.object_bytes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.object_bytes IS 'The object''s size.';
+
+-- Name: COLUMN my_renditions.object_checksum; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.object_checksum IS 'The object''s checksum, as verified after the upload.';
+
+-- Name: COLUMN my_renditions.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.error_code IS 'Why it failed: a code of the failure table; on a pushed one, what is in the way of its store.';
+
+-- Name: COLUMN my_renditions.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN my_renditions.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.error_message IS 'Why it failed, in words.';
+
+-- Name: COLUMN my_renditions.stored_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_renditions.stored_at IS 'When its object was verified.';
+
+-- Name: my_transcodes; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.my_transcodes WITH (security_barrier='true') AS
+ SELECT t.id,
+    t.external_id,
+    t.state,
+    t.ratio,
+    t.run,
+    t.attempt,
+    t.source_url,
+    t.output_url,
+    t.source_duration_ms,
+    t.error_code,
+    t.error_stage,
+    t.error_message,
+    t.warnings,
+    t.created_at,
+    t.placed_at,
+    t.started_at,
+    t.finished_at
+   FROM weir.transcodes t
+  WHERE (t.tenant = ( SELECT weir.speaks_for() AS speaks_for))
+UNION ALL
+ SELECT i.id,
+    i.external_id,
+    'queued'::text AS state,
+    0 AS ratio,
+    1 AS run,
+    0 AS attempt,
+    NULL::text AS source_url,
+    NULL::text AS output_url,
+    NULL::bigint AS source_duration_ms,
+    NULL::text AS error_code,
+    NULL::text AS error_stage,
+    NULL::text AS error_message,
+    '[]'::jsonb AS warnings,
+    i.created_at,
+    NULL::timestamp with time zone AS placed_at,
+    NULL::timestamp with time zone AS started_at,
+    NULL::timestamp with time zone AS finished_at
+   FROM weir.inbox i
+  WHERE (i.tenant = ( SELECT weir.speaks_for() AS speaks_for));
+
+-- Name: VIEW my_transcodes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.my_transcodes IS 'The tenant''s own requests, also those that no daemon has accepted yet: these are queued, and have no locations.';
+
+-- Name: COLUMN my_transcodes.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.id IS 'As weir.enqueue_transcode returned it; request_id in callbacks.';
+
+-- Name: COLUMN my_transcodes.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.external_id IS 'The tenant''s own id.';
+
+-- Name: COLUMN my_transcodes.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.state IS 'queued, placed, running, storing, succeeded, failed or cancelled.';
+
+-- Name: COLUMN my_transcodes.ratio; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.ratio IS 'Completion from 0 to 1; it never goes down.';
+
+-- Name: COLUMN my_transcodes.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.run IS '1, and one more for each retry.';
+
+-- Name: COLUMN my_transcodes.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.attempt IS 'Number of the newest attempt; 0 before the first.';
+
+-- Name: COLUMN my_transcodes.source_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.source_url IS 'Where the source is, without secrets.';
+
+-- Name: COLUMN my_transcodes.output_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.output_url IS 'The folder of the renditions, without secrets.';
+
+-- Name: COLUMN my_transcodes.source_duration_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.source_duration_ms IS 'Null before the probe.';
+
+-- Name: COLUMN my_transcodes.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.error_code IS 'Why it failed: a code of the failure table; before the end, what is in the way.';
+
+-- Name: COLUMN my_transcodes.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN my_transcodes.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.error_message IS 'Why it failed, in words.';
+
+-- Name: COLUMN my_transcodes.warnings; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.warnings IS 'What was done otherwise than asked.';
+
+-- Name: COLUMN my_transcodes.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.created_at IS 'When it was asked for.';
+
+-- Name: COLUMN my_transcodes.placed_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.placed_at IS 'When a host was last chosen.';
+
+-- Name: COLUMN my_transcodes.started_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.started_at IS 'When its newest attempt began to run.';
+
+-- Name: COLUMN my_transcodes.finished_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.my_transcodes.finished_at IS 'When it reached its end.';
+
+-- Name: placement; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.placement (
+    one boolean DEFAULT true NOT NULL,
+    clock double precision DEFAULT 0 NOT NULL,
+    paused_at timestamp with time zone,
+    paused_by text,
+    pause_reason text,
+    CONSTRAINT placement_one_check CHECK (one),
+    CONSTRAINT placement_paused_by_somebody_for_something CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (pause_reason IS NULL))))
+)
+WITH (fillfactor='10');
 
 -- Name: river_job; Type: TABLE; Schema: weir; Owner: -
 
@@ -580,6 +1444,15 @@ CREATE TABLE weir.schema_migrations (
     dirty boolean NOT NULL
 );
 
+-- Name: speakers; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.speakers (
+    role text NOT NULL,
+    tenant text NOT NULL,
+    CONSTRAINT speakers_role_check CHECK ((role <> ''::text)),
+    CONSTRAINT speakers_tenant_check CHECK ((tenant ~ '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$'::text))
+);
+
 -- Name: stores; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.stores (
@@ -623,69 +1496,6 @@ CREATE TABLE weir.tenants (
     CONSTRAINT tenants_spool_percent_check CHECK (((spool_percent >= 1) AND (spool_percent <= 100))),
     CONSTRAINT tenants_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
 );
-
--- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
-
-CREATE TABLE weir.transcodes (
-    id uuid NOT NULL,
-    tenant text NOT NULL,
-    external_id text,
-    form text NOT NULL,
-    request jsonb NOT NULL,
-    request_digest bytea NOT NULL,
-    source_url text NOT NULL,
-    source_sealed bytea NOT NULL,
-    output_url text NOT NULL,
-    output_sealed bytea NOT NULL,
-    callback_url text NOT NULL,
-    callback_sealed bytea NOT NULL,
-    livepeer_sealed bytea,
-    state text DEFAULT 'queued'::text NOT NULL,
-    run integer DEFAULT 1 NOT NULL,
-    attempt integer DEFAULT 0 NOT NULL,
-    attempts_left integer NOT NULL,
-    host_id text,
-    not_before timestamp with time zone DEFAULT now() NOT NULL,
-    source jsonb,
-    source_duration_ms bigint,
-    ratio double precision DEFAULT 0 NOT NULL,
-    status_sent_at timestamp with time zone,
-    error_code text,
-    error_stage text,
-    error_message text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    placed_at timestamp with time zone,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
-    run_at timestamp with time zone DEFAULT now() NOT NULL,
-    free_tries integer DEFAULT 0 NOT NULL,
-    telling_until timestamp with time zone,
-    progress jsonb,
-    priority smallint DEFAULT 5 NOT NULL,
-    former_external_id text,
-    ladder boolean DEFAULT false NOT NULL,
-    CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
-    CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
-    CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
-    CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
-    CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
-    CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text, 'vod'::text]))),
-    CONSTRAINT transcodes_former_external_id_check CHECK ((former_external_id <> ''::text)),
-    CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
-    CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
-    CONSTRAINT transcodes_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
-    CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
-    CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
-    CONSTRAINT transcodes_replaced_has_ended CHECK (((former_external_id IS NULL) OR ((external_id IS NULL) AND (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text]))))),
-    CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
-    CONSTRAINT transcodes_source_duration_ms_check CHECK ((source_duration_ms > 0)),
-    CONSTRAINT transcodes_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT transcodes_tenant_check CHECK ((tenant <> ''::text)),
-    CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: turns; Type: TABLE; Schema: weir; Owner: -
 
@@ -1229,6 +2039,11 @@ ALTER TABLE ONLY weir.callbacks
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_pkey PRIMARY KEY (id);
 
+-- Name: enqueued enqueued_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.enqueued
+    ADD CONSTRAINT enqueued_pkey PRIMARY KEY (id);
+
 -- Name: events events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.events
@@ -1243,6 +2058,11 @@ ALTER TABLE ONLY weir.hosts
 
 ALTER TABLE ONLY weir.identity
     ADD CONSTRAINT identity_pkey PRIMARY KEY (only_);
+
+-- Name: inbox inbox_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (id);
 
 -- Name: leads leads_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -1304,6 +2124,11 @@ ALTER TABLE ONLY weir.schema_compat
 ALTER TABLE ONLY weir.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+-- Name: speakers speakers_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.speakers
+    ADD CONSTRAINT speakers_pkey PRIMARY KEY (role);
+
 -- Name: stores stores_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.stores
@@ -1345,6 +2170,10 @@ CREATE INDEX callbacks_by_state ON weir.callbacks USING btree (state, created_at
 
 CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, id DESC);
 
+-- Name: enqueued_of; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX enqueued_of ON weir.enqueued USING btree (transcode_id);
+
 -- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
@@ -1352,6 +2181,14 @@ CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
 -- Name: events_by_transcode; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX events_by_transcode ON weir.events USING btree (transcode_id, id);
+
+-- Name: inbox_external_id; Type: INDEX; Schema: weir; Owner: -
+
+CREATE UNIQUE INDEX inbox_external_id ON weir.inbox USING btree (tenant, external_id);
+
+-- Name: inbox_newest; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX inbox_newest ON weir.inbox USING btree (created_at DESC, id DESC);
 
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 
@@ -1504,6 +2341,11 @@ ALTER TABLE ONLY weir.callback_attempts
 
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: enqueued enqueued_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.enqueued
+    ADD CONSTRAINT enqueued_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: renditions renditions_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

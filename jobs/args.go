@@ -10,6 +10,7 @@ import (
 // The queues that daemons which lead work on, and that of every host. A host's own are
 // [HostQueue] and [StoreQueue].
 const (
+	AcceptQueue   = "accept"
 	PlaceQueue    = "place"
 	CallbackQueue = "callback"
 	// ResidueQueue is worked by every host: that of the stores may be dead.
@@ -17,6 +18,9 @@ const (
 )
 
 const (
+	// acceptTries are for errors of Postgres. The function that inserts these jobs has them
+	// too (weir.enqueue_transcode); a test compares.
+	acceptTries = 100
 	// placeTries: the periodic job comes anyway.
 	placeTries = 3
 	// transcodeTries are for errors that are no failure of the transcode, as a database
@@ -37,6 +41,19 @@ func HostQueue(host string) string { return "host-" + host }
 
 // StoreQueue is the queue of a host's stores.
 func StoreQueue(host string) string { return "host-" + host + "-store" }
+
+// AcceptArgs is the job that accepts a request by SQL, and seals its secrets.
+type AcceptArgs struct {
+	ID uuid.UUID `json:"id"`
+}
+
+// Kind implements river.JobArgs.
+func (AcceptArgs) Kind() string { return "accept" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (AcceptArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: AcceptQueue, MaxAttempts: acceptTries}
+}
 
 // PlaceArgs is the job of one placement round. It has no arguments: a round places what
 // it can, and has another follow where there is more. One that waits is enough

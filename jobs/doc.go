@@ -40,6 +40,7 @@
 // What is repeated when the process dies behind a step and before the next commit:
 //
 //	step                          committed by                      on the next boot
+//	accept, by SQL                the caller                         the job `accept`, or where it was lost another
 //	accept                        transcode, renditions, a round     nothing; a lost answer is asked for again by external_id
 //	place                         attempt, transcode job            nothing
 //	fetch into the spool          attempt.stage fetched             fetched again, over the old file

@@ -55,6 +55,8 @@ type Kind struct {
 // together.
 const (
 	CodeCancelled        = "cancelled"
+	CodeRequestRefused   = "request_refused"
+	CodeExternalIDTaken  = "external_id_taken"
 	CodeProcessFailed    = "process_failed"
 	CodeStartHung        = "start_hung"
 	CodeNothingReturned  = "nothing_returned"
@@ -105,6 +107,7 @@ func kind(code string, blame Blame, retry string, stages []Stage, words string) 
 // kinds is the failure table. A code that is not in it is a defect (a test looks).
 var kinds = func() []Kind {
 	var (
+		queue   = []Stage{StageQueue}
 		probe   = []Stage{StageProbe}
 		prepare = []Stage{StagePrepare}
 		work    = []Stage{StageTranscode}
@@ -174,6 +177,8 @@ var kinds = func() []Kind {
 		kind("location_invalid", BlameInput, final, s3, "A location can't be used for this."),
 
 		kind(CodeCancelled, BlameStudio, final, all, "The transcode was cancelled."),
+		kind(CodeRequestRefused, BlameInput, final, queue, "The request can't be accepted as it is."),
+		kind(CodeExternalIDTaken, BlameInput, final, queue, "This external_id was used for a different request."),
 		kind(CodeProcessFailed, BlameHost, free, work, "The host could not start the transcode."),
 		kind(CodeStartHung, BlameHost, free, work, "The transcode hung at its start, several times over."),
 		kind(CodeNothingReturned, BlameLivepeer, counted, work, "No Broadcaster returned a rendition."),

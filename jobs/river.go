@@ -124,6 +124,16 @@ func (d Decider) InsertCallback(ctx context.Context, args CallbackArgs) error {
 	return dbsqlc.New().CallbackSetJob(ctx, d.Tx, dbsqlc.CallbackSetJobParams{ID: args.CallbackID, JobID: &job.Job.ID})
 }
 
+// InsertAccept inserts a job for a request of the inbox, and names it in its row.
+func (d Decider) InsertAccept(ctx context.Context, args AcceptArgs) error {
+	job, err := d.River.InsertTx(ctx, d.Tx, args, nil)
+	if err != nil {
+		return err
+	}
+	_, err = dbsqlc.New().InboxSetJob(ctx, d.Tx, dbsqlc.InboxSetJobParams{ID: args.ID, JobID: job.Job.ID})
+	return err
+}
+
 // inserted dates new jobs by the database's clock. River's driver takes the inserting
 // program's, and fetches by the database's: a host whose clock is ahead would hold up
 // by as much whatever it inserts. (riverpgxv5: a zero time becomes now().)

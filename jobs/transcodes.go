@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,8 +64,24 @@ type Transcodes struct {
 	DB     *pgxpool.Pool
 	River  *river.Client[pgx.Tx]
 	Sealer *secret.Sealer
+	// Inbox are the requests that nobody has accepted yet; nil: they are left out.
+	Inbox Inbox
 
 	limits tenants.Limits
+}
+
+// Inbox are requests that callers have committed by SQL, and that wait for their
+// acceptance. All of it happens in the transaction that is handed in.
+type Inbox interface {
+	// Get shows one that waits, as the queued transcode that it is going to be. Where the id
+	// is one that another transcode has taken over, same is that one's. ErrNotFound: neither.
+	Get(ctx context.Context, tx pgx.Tx, id uuid.UUID) (waits *Detail, same uuid.UUID, err error)
+	// List is a page of those that wait, as of [Transcodes.List].
+	List(ctx context.Context, tx pgx.Tx, f Filter) ([]Detail, error)
+	// Accept accepts one now, if it waits still.
+	Accept(ctx context.Context, tx pgx.Tx, id uuid.UUID) error
+	// AcceptNamed is Accept for a tenant's that has this external_id.
+	AcceptNamed(ctx context.Context, tx pgx.Tx, tenant, externalID string) error
 }
 
 // Detail is a transcode with all that belongs to its newest attempt.
@@ -106,25 +124,17 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 	if err != nil {
 		return t, false, fmt.Errorf("make an id: %w", err)
 	}
-	params, err := ts.insertParams(id, req)
-	if err != nil {
-		return t, false, err
-	}
 	if err := ts.admit(ctx, req); err != nil {
 		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
 	}
 	err = db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
-		if req.Form == FormVOD && req.ExternalID != "" {
-			first, err := ts.again(ctx, tx, req)
-			if err != nil {
+		if ts.Inbox != nil && req.ExternalID != "" { // what came by SQL before comes first
+			if err := ts.Inbox.AcceptNamed(ctx, tx, req.Tenant, req.ExternalID); err != nil {
 				return err
 			}
-			if first != nil {
-				t = *first
-				return nil
-			}
 		}
-		t, created, err = ts.insert(ctx, tx, req, params)
+		t, created, err = ts.AcceptTx(ctx, tx, Arrival{ID: id}, req)
+		Crash(CrashAccepting)
 		return err
 	})
 	Crash(CrashAccepted)
@@ -150,9 +160,29 @@ func (ts *Transcodes) admit(ctx context.Context, req *Request) error {
 	return &QueueFull{Most: most, Wait: fullWait}
 }
 
-// insert writes what Accept commits, unless the external_id is taken.
-func (ts *Transcodes) insert(ctx context.Context, tx pgx.Tx, req *Request, params dbsqlc.TranscodeInsertParams) (t dbsqlc.Transcode, created bool, err error) {
+// Arrival is under which id, and when, a request came.
+type Arrival struct {
+	ID uuid.UUID
+	At *time.Time // nil: now
+}
+
+// AcceptTx is Accept within a transaction, which the caller commits where err is nil. No
+// limit of the queue is in its way.
+func (ts *Transcodes) AcceptTx(ctx context.Context, tx pgx.Tx, came Arrival, req *Request) (t dbsqlc.Transcode, created bool, err error) {
+	if req.Form == FormVOD && req.ExternalID != "" {
+		first, err := ts.again(ctx, tx, req)
+		if err != nil {
+			return t, false, err
+		}
+		if first != nil {
+			return *first, false, nil
+		}
+	}
 	q := dbsqlc.New()
+	params, err := ts.insertParams(came, req)
+	if err != nil {
+		return t, false, err
+	}
 	t, err = q.TranscodeInsert(ctx, tx, params)
 	if errors.Is(err, pgx.ErrNoRows) {
 		t, err = q.TranscodeGetByExternalID(ctx, tx, dbsqlc.TranscodeGetByExternalIDParams{
@@ -169,9 +199,7 @@ func (ts *Transcodes) insert(ctx context.Context, tx pgx.Tx, req *Request, param
 	if err := insertRenditions(ctx, tx, t.ID, req.Profiles, 0); err != nil {
 		return t, false, err
 	}
-	err = Decider{tx, ts.River}.WakePlacement(ctx)
-	Crash(CrashAccepting)
-	return t, true, err
+	return t, true, Decider{tx, ts.River}.WakePlacement(ctx)
 }
 
 // taskMost is how many of a task's transcodes are looked at: Studio tries one three times,
@@ -261,9 +289,36 @@ func (ts *Transcodes) tellAgain(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transc
 	return nil
 }
 
-func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.TranscodeInsertParams, error) {
+// RefuseTx commits a request that can't be accepted, and whose sender has its id already,
+// as a transcode that failed: it is told so by the callback. It has no external_id, which
+// is left to the request that is mended.
+func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req *Request, f *Failure) error {
+	refused := *req
+	refused.ExternalID = ""
+	params, err := ts.insertParams(came, &refused)
+	if err != nil {
+		return err
+	}
+	q := dbsqlc.New()
+	t, err := q.TranscodeInsert(ctx, tx, params)
+	if err != nil {
+		return err
+	}
+	if err := insertRenditions(ctx, tx, came.ID, refused.Profiles, 0); err != nil {
+		return err
+	}
+	if err := q.RenditionFailOpen(ctx, tx, dbsqlc.RenditionFailOpenParams{
+		TranscodeID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
+	}); err != nil {
+		return err
+	}
+	return Decider{tx, ts.River}.fail(ctx, &t, f)
+}
+
+func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.TranscodeInsertParams, error) {
+	id := came.ID
 	params := dbsqlc.TranscodeInsertParams{
-		ID: id, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
+		ID: id, CreatedAt: came.At, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
@@ -319,6 +374,19 @@ func (d Decider) SetLadder(ctx context.Context, id uuid.UUID, attempt int32, pro
 func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (detail Detail, err error) {
 	err = db.Snapshot(ctx, ts.DB, func(tx pgx.Tx) error {
 		t, err := dbsqlc.New().TranscodeGet(ctx, tx, id)
+		if errors.Is(err, pgx.ErrNoRows) && ts.Inbox != nil {
+			waits, same, found := ts.Inbox.Get(ctx, tx, id)
+			switch {
+			case found != nil:
+				return found
+			case waits != nil && tenant != "" && waits.Transcode.Tenant != tenant:
+				return ErrNotFound
+			case waits != nil:
+				detail = *waits
+				return nil
+			}
+			t, err = dbsqlc.New().TranscodeGet(ctx, tx, same)
+		}
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant {
 			return ErrNotFound
 		}
@@ -348,13 +416,28 @@ func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err er
 		if err != nil {
 			return err
 		}
-		page, err = details(ctx, tx, list)
+		if page, err = details(ctx, tx, list); err != nil {
+			return err
+		}
+		if ts.Inbox == nil || f.HostID != nil || f.State != nil && *f.State != StateQueued {
+			return nil
+		}
+		waiting, err := ts.Inbox.List(ctx, tx, f)
+		page = newest(append(page, waiting...), int(f.Limit))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list transcodes: %w", err)
 	}
 	return page, nil
+}
+
+// newest are the first of a page, in the order of TranscodeList.
+func newest(page []Detail, limit int) []Detail {
+	slices.SortFunc(page, func(a, b Detail) int {
+		return cmp.Or(b.Transcode.CreatedAt.Compare(a.Transcode.CreatedAt), bytes.Compare(b.Transcode.ID[:], a.Transcode.ID[:]))
+	})
+	return page[:min(len(page), limit)]
 }
 
 // details joins a page's rows with those that belong to them, in a few queries however
@@ -420,6 +503,9 @@ func stand(ctx context.Context, tx pgx.Tx, details []Detail) error {
 // nil when it was cancelled before.
 func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (Detail, error) {
 	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
+		if err := ts.arrive(ctx, tx, tenant, &id); err != nil {
+			return err
+		}
 		t, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, id)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
@@ -437,6 +523,31 @@ func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (
 		return Detail{}, fmt.Errorf("cancel transcode %s: %w", id, err)
 	}
 	return ts.Get(ctx, tenant, id)
+}
+
+// arrive sees to it that what waits in the inbox under id, and is the tenant's, has its rows;
+// id becomes that of the transcode that it stands for.
+func (ts *Transcodes) arrive(ctx context.Context, tx pgx.Tx, tenant string, id *uuid.UUID) error {
+	if ts.Inbox == nil {
+		return nil
+	}
+	waits, same, err := ts.Inbox.Get(ctx, tx, *id)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && waits != nil && tenant != "" && waits.Transcode.Tenant != tenant:
+		return nil
+	case err != nil:
+		return err
+	case waits == nil:
+		*id = same
+		return nil
+	}
+	if err := ts.Inbox.Accept(ctx, tx, *id); err != nil {
+		return err
+	}
+	if _, same, err = ts.Inbox.Get(ctx, tx, *id); err == nil {
+		*id = same
+	}
+	return err
 }
 
 // Retry begins a new run of a failed transcode: a new attempt for the renditions

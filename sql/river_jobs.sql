@@ -43,6 +43,16 @@ SELECT c.id FROM weir.callbacks c
                        OR j.state = 'running' AND COALESCE(l.lease_until,
                               j.attempted_at + make_interval(secs => @delivery_seconds::float8)) > now()));
 
+-- name: RiverJobLostAccepts :many
+-- Requests of the inbox that no job accepts any more. Two that do are no matter: the row
+-- goes to one of them.
+SELECT i.id FROM weir.inbox i
+ WHERE NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = i.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
+                       OR j.state = 'running' AND j.attempted_at + make_interval(secs => @accept_seconds::float8) > now()))
+ ORDER BY i.id
+ LIMIT @page_size;
+
 -- name: RiverJobPlaceWaits :one
 -- Whether a placement round is about to be fetched.
 SELECT EXISTS (SELECT FROM weir.river_job

@@ -4,11 +4,11 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left, priority, ladder)
+    livepeer_sealed, attempts_left, priority, ladder, created_at)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @attempts_left, @priority, @ladder)
+    @livepeer_sealed, @attempts_left, @priority, @ladder, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds, or on Debian and Ubuntu installs, what Weir needs on this machine and Go does not bring:
-# PostgreSQL's server programs, ffmpeg, with `race` a C compiler (for the race detector), and with
+# PostgreSQL's server programs, ffmpeg, Node with npm (for tests), with `race` a C compiler (for the race detector), and with
 # `browser` Chromium (for the tests that play what comes out).
 #   usage: tools/setup.sh [race] [browser]
 set -euo pipefail
@@ -26,6 +26,8 @@ need=()
 # Someone else's server will do in place of programs of our own.
 have_postgres || [ -n "${WEIR_DATABASE_URL:-}" ] || need+=(postgresql)
 have_ffmpeg || need+=(ffmpeg)
+command -v node >/dev/null || need+=(nodejs)
+command -v npm >/dev/null || need+=(npm)
 ! asked race || have_compiler || need+=(gcc libc6-dev)
 ! asked browser || command -v chromium >/dev/null || need+=(chromium)
 [ "${#need[@]}" -gt 0 ] || exit 0

@@ -13,6 +13,7 @@ import (
 
 	"weir/db"
 	"weir/jobs"
+	"weir/jobs/inbox"
 )
 
 const (
@@ -121,7 +122,9 @@ func (a *admin) openJobs(ctx context.Context) (*jobs.Transcodes, *jobs.Callbacks
 	if err != nil {
 		return nil, nil, err
 	}
-	return &jobs.Transcodes{DB: a.pool, River: inserter}, &jobs.Callbacks{DB: a.pool, River: inserter}, nil
+	transcodes := &jobs.Transcodes{DB: a.pool, River: inserter}
+	inbox.Open(transcodes, nil)
+	return transcodes, &jobs.Callbacks{DB: a.pool, River: inserter}, nil
 }
 
 func (a *admin) close() {

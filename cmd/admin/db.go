@@ -7,10 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/db"
+	"weir/db/roles"
 )
 
 func (a *admin) db() *cobra.Command {
-	return group("db", "The database's schema", a.dbMigrate(), a.dbStatus())
+	return group("db", "The database's schema and roles", a.dbMigrate(), a.dbStatus(), a.dbRoles(), a.dbSpeaker())
 }
 
 func (a *admin) dbMigrate() *cobra.Command {
@@ -22,6 +23,9 @@ func (a *admin) dbMigrate() *cobra.Command {
 			}
 			status, err := db.Migrate(ctx, a.pool)
 			if err != nil {
+				return err
+			}
+			if _, err := roles.Renew(ctx, a.pool); err != nil {
 				return err
 			}
 			return a.print(status, func() error { return say(a.out, "the schema is at version %d", status.Version) })

@@ -26,6 +26,7 @@ import (
 	"weir/jobs"
 	"weir/jobs/control"
 	"weir/jobs/host"
+	"weir/jobs/inbox"
 	"weir/media"
 	"weir/mist"
 	"weir/secret"
@@ -101,9 +102,11 @@ type daemon struct {
 	boot   uuid.UUID
 	tokens *api.Tokens
 	guard  *dial.Guard
-	leads  *control.Control
-	host   *host.Host // nil: it works for no Mist
-	client *river.Client[pgx.Tx]
+	// transcodes are the operations of the API, requests by SQL among them.
+	transcodes *jobs.Transcodes
+	leads      *control.Control
+	host       *host.Host // nil: it works for no Mist
+	client     *river.Client[pgx.Tx]
 	// works is set once jobs are worked.
 	works atomic.Bool
 }
@@ -127,7 +130,10 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
-	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
+	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer}
+	// Requests by SQL are read as the API reads its own.
+	accepts := inbox.Open(d.transcodes, api.NewReader(d.api(nil)))
+	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Inbox: accepts, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
 	hosts := host.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
@@ -145,6 +151,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot}, d.leads.Room, hosts); err != nil {
 		return err
 	}
+	d.transcodes.River = d.client
 
 	// The API comes first: it says what the daemon waits for, and takes requests as
 	// soon as Postgres does.
@@ -271,16 +278,19 @@ func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on ne
 func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
 	hub := events.New(d.pool, d.log)
 	group.Go(func() error { return hub.Run(ctx) })
-	handler, err := api.New(&api.Config{
-		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
-		Tokens:     d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
-		Rate: d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
-	})
+	handler, err := api.New(d.api(hub))
 	if err != nil {
 		return err
 	}
 	group.Go(func() error { return api.Serve(ctx, on, handler, d.log) })
 	return nil
+}
+
+func (d *daemon) api(hub *events.Hub) *api.Config {
+	return &api.Config{
+		Transcodes: d.transcodes, Tokens: d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+		Rate: d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
+	}
 }
 
 // ready asks each dependency of this daemon.

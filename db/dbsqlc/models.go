@@ -140,6 +140,16 @@ type Host struct {
 	DrainReason    *string
 }
 
+type InboxRow struct {
+	ID         uuid.UUID
+	Tenant     string
+	ExternalID *string
+	Body       json.RawMessage
+	Digest     []byte
+	JobID      int64
+	CreatedAt  time.Time
+}
+
 type MistEvent struct {
 	ID           int64
 	UUID         *string

@@ -98,6 +98,42 @@ func (q *Queries) RiverJobGiveBack(ctx context.Context, db DBTX, arg RiverJobGiv
 	return result.RowsAffected(), nil
 }
 
+const riverJobLostAccepts = `-- name: RiverJobLostAccepts :many
+SELECT i.id FROM weir.inbox i
+ WHERE NOT EXISTS (SELECT FROM weir.river_job j
+                    WHERE j.id = i.job_id AND (j.state IN ('available', 'pending', 'retryable', 'scheduled')
+                       OR j.state = 'running' AND j.attempted_at + make_interval(secs => $1::float8) > now()))
+ ORDER BY i.id
+ LIMIT $2
+`
+
+type RiverJobLostAcceptsParams struct {
+	AcceptSeconds float64
+	PageSize      int32
+}
+
+// Requests of the inbox that no job accepts any more. Two that do are no matter: the row
+// goes to one of them.
+func (q *Queries) RiverJobLostAccepts(ctx context.Context, db DBTX, arg RiverJobLostAcceptsParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, riverJobLostAccepts, arg.AcceptSeconds, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const riverJobLostCallbacks = `-- name: RiverJobLostCallbacks :many
 SELECT c.id FROM weir.callbacks c
  WHERE c.state = 'pending'

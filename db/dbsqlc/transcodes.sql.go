@@ -471,11 +471,11 @@ const transcodeInsert = `-- name: TranscodeInsert :one
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left, priority, ladder)
+    livepeer_sealed, attempts_left, priority, ladder, created_at)
 VALUES (
     $1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11, $12,
-    $13, $14, $15, $16)
+    $13, $14, $15, $16, COALESCE($17::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder
 `
@@ -497,6 +497,7 @@ type TranscodeInsertParams struct {
 	AttemptsLeft   int32
 	Priority       int16
 	Ladder         bool
+	CreatedAt      *time.Time
 }
 
 // No row when the tenant has this external_id already: read that one with
@@ -519,6 +520,7 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		arg.AttemptsLeft,
 		arg.Priority,
 		arg.Ladder,
+		arg.CreatedAt,
 	)
 	var i Transcode
 	err := row.Scan(

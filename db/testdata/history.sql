@@ -24,6 +24,9 @@ SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'req
        at, CASE WHEN n <= 200000 THEN at + interval '1 minute' END
   FROM history;
 
+INSERT INTO weir.enqueued (id, transcode_id, digest)
+SELECT id, id, '' FROM history WHERE n % 2 = 0;
+
 INSERT INTO weir.attempts (transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, created_at, ended_at, cleaned_at)
 SELECT id, 1, host, gen_random_uuid(), n, CASE WHEN state = 'running' THEN 'started' ELSE 'cleaned' END,
        CASE WHEN n <= 200000 THEN state END, CASE WHEN state = 'failed' THEN 'internal' END,

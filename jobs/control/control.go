@@ -4,9 +4,12 @@
 package control
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
@@ -26,12 +29,16 @@ const (
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds
 	// gateFirst of them for 10 s, and then one.
 	callbackWorkers = 256
+	// acceptWorkers: each is a transaction of a few ms. More would only take connections.
+	acceptWorkers = 4
 )
 
 // Control is a daemon's part in it.
 type Control struct {
 	DB     *pgxpool.Pool
 	Sealer *secret.Sealer
+	// Inbox accepts requests by SQL.
+	Inbox Inbox
 	// Studio delivers callbacks; nil: this daemon does not lead.
 	Studio *studio.Client
 	Log    *slog.Logger
@@ -39,14 +46,21 @@ type Control struct {
 	UrgentPercent int
 }
 
+// Inbox accepts what waits in it, in the transaction that is handed in.
+type Inbox interface {
+	Accept(ctx context.Context, tx pgx.Tx, id uuid.UUID) error
+}
+
 // Room is c's part in a daemon's River client.
 func (c *Control) Room(settings *river.Config) {
+	river.AddWorker(settings.Workers, &acceptWorker{db: c.DB, inbox: c.Inbox})
 	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log, urgentPercent: c.UrgentPercent})
 	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
 	if c.Studio == nil {
 		return
 	}
 	settings.LeaderElectionDisabled = false
+	settings.Queues[jobs.AcceptQueue] = river.QueueConfig{MaxWorkers: acceptWorkers}
 	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers, FetchPollInterval: placePoll}
 	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers, FetchPollInterval: callbackPoll}
 	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}))

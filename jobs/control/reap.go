@@ -31,6 +31,10 @@ const (
 	dateEvery = 30 * time.Second
 )
 
+// repairMost is what one round repairs of requests by SQL: somebody may delete the jobs of
+// a hundred thousand.
+const repairMost = 1000
+
 // partTimeout bounds a round of a part; what it did not reach comes with the next one.
 // It is above what one lock is waited for (15 s, db.Open).
 const partTimeout = 20 * time.Second
@@ -60,6 +64,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{reapEvery, func(ctx context.Context) error { return c.reapDead(ctx, client, hosts) }},
 		{dateEvery, c.dateJobs},
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
+		{repairEvery, func(ctx context.Context) error { return c.repairAccepts(ctx, client) }},
 		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
 		{resumeEvery, func(ctx context.Context) error { return c.resumeQueues(ctx, client) }},
 	}
@@ -229,6 +234,25 @@ func (c *Control) repairCallbacks(ctx context.Context, client *river.Client[pgx.
 			return jobs.Decider{Tx: tx, River: client}.InsertCallback(ctx, jobs.CallbackArgs{CallbackID: id})
 		}); err != nil {
 			return fmt.Errorf("repair callback %s: %w", id, err)
+		}
+		return nil
+	})
+}
+
+// repairAccepts inserts the job of a request that waits in the inbox and has none.
+func (c *Control) repairAccepts(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	lost, err := dbsqlc.New().RiverJobLostAccepts(ctx, c.DB, dbsqlc.RiverJobLostAcceptsParams{
+		AcceptSeconds: acceptTimeout.Seconds(), PageSize: repairMost,
+	})
+	if err != nil {
+		return fmt.Errorf("list requests without a job: %w", err)
+	}
+	return each(ctx, lost, func(ctx context.Context, id uuid.UUID) error {
+		c.Log.WarnContext(ctx, "request had no job", "transcode", id)
+		if err := db.InTx(ctx, c.DB, func(tx pgx.Tx) error {
+			return jobs.Decider{Tx: tx, River: client}.InsertAccept(ctx, jobs.AcceptArgs{ID: id})
+		}); err != nil {
+			return fmt.Errorf("repair request %s: %w", id, err)
 		}
 		return nil
 	})

@@ -40,6 +40,7 @@ var shared = sync.OnceValues(func() (*devstack.Stack, error) {
 		return nil, err
 	}
 	cfg.Slots = sharedSlots
+	cfg.HostSettings = asDaemon(cfg)
 	cfg.Settings = map[string]string{"WEIR_SOURCE_HTTP": "true", "WEIR_SOURCE_MAX_BYTES": strconv.Itoa(sourceMax)}
 	return start(context.Background(), cfg)
 })

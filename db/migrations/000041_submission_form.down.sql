@@ -1,0 +1,1 @@
+DROP FUNCTION weir.submission_form();

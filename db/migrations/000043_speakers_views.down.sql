@@ -1,0 +1,3 @@
+DROP VIEW weir.my_callbacks;
+DROP VIEW weir.my_renditions;
+DROP VIEW weir.my_transcodes;
