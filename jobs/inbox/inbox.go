@@ -141,7 +141,7 @@ func (in *Inbox) details(ctx context.Context, tx pgx.Tx, heads []dbsqlc.InboxLis
 		ids[i] = head.ID
 		list[i].Transcode = dbsqlc.Transcode{
 			ID: head.ID, Tenant: head.Tenant, ExternalID: head.ExternalID, State: jobs.StateQueued, Form: jobs.FormV1,
-			Run: 1, CreatedAt: head.CreatedAt, UpdatedAt: head.CreatedAt, RunAt: head.CreatedAt,
+			Priority: jobs.DefaultPriority, Run: 1, CreatedAt: head.CreatedAt, UpdatedAt: head.CreatedAt, RunAt: head.CreatedAt,
 			Request: []byte("{}"), Warnings: []byte("[]"),
 		}
 	}
@@ -164,6 +164,9 @@ func (in *Inbox) details(ctx context.Context, tx pgx.Tx, heads []dbsqlc.InboxLis
 func show(d *jobs.Detail, req *jobs.Request) {
 	d.Transcode.SourceURL, d.Transcode.OutputURL, d.Transcode.CallbackURL = req.SourceShown, req.OutputShown, req.CallbackShown
 	d.Transcode.Request = req.Shown
+	if req.Priority != nil {
+		d.Transcode.Priority = int16(*req.Priority)
+	}
 	for i, p := range req.Profiles {
 		d.Renditions = append(d.Renditions, dbsqlc.Rendition{
 			TranscodeID: d.Transcode.ID, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
