@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"weir/db/dbsqlc"
@@ -30,6 +32,15 @@ const (
 	// lostMax: a dead host's transcodes start elsewhere within 30 s.
 	lostMax = 4 * time.Second
 )
+
+// Decider moves transcodes through their states within a transaction, and inserts the
+// River jobs that follow: both are committed or neither is. Where it decides an outcome
+// the caller holds the transcode's lock (TranscodeGetForUpdate) in Tx, since before it
+// changed a rendition.
+type Decider struct {
+	Tx    pgx.Tx
+	River *river.Client[pgx.Tx]
+}
 
 // outcome is what the renditions of an attempt come to.
 type outcome struct {

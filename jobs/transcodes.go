@@ -47,6 +47,8 @@ type Detail struct {
 	Transcode  dbsqlc.Transcode
 	Attempt    *dbsqlc.Attempt
 	Renditions []dbsqlc.Rendition
+	// Outputs are what is made of them; none: their files alone.
+	Outputs []dbsqlc.Output
 	// Callback is that of the run; nil before its end.
 	Callback *dbsqlc.Callback
 	// Position is where it stands in the queue; nil: it stands in none.
@@ -104,6 +106,9 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 		if err := insertRenditions(ctx, tx, id, req.Profiles); err != nil {
 			return err
 		}
+		if err := ts.insertOutputs(ctx, tx, id, req); err != nil {
+			return err
+		}
 		err = Decider{tx, ts.River}.WakePlacement(ctx)
 		Crash(CrashAccepting)
 		return err
@@ -121,7 +126,7 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		AttemptsLeft: maxAttempts,
+		Packages:     req.Packages(), AttemptsLeft: maxAttempts,
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID
@@ -209,6 +214,14 @@ func details(ctx context.Context, tx pgx.Tx, list []dbsqlc.Transcode) ([]Detail,
 	for _, r := range renditions {
 		d := &details[place[r.TranscodeID]]
 		d.Renditions = append(d.Renditions, r)
+	}
+	outputs, err := q.OutputListOf(ctx, tx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list outputs: %w", err)
+	}
+	for _, o := range outputs {
+		d := &details[place[o.TranscodeID]]
+		d.Outputs = append(d.Outputs, o)
 	}
 	attempts, err := q.AttemptListNewest(ctx, tx, ids)
 	if err != nil {

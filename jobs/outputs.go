@@ -1,0 +1,97 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"weir/db/dbsqlc"
+)
+
+// The states of an output.
+const (
+	OutputExpected = "expected"
+	OutputOK       = "ok"
+	OutputFailed   = "failed"
+	// OutputSkipped: there is none, for a reason that its row tells.
+	OutputSkipped = "skipped"
+)
+
+// OutputTypes lists the types of an output.
+func OutputTypes() []string {
+	return []string{OutputTS, OutputHLS, OutputMP4, OutputFMP4, OutputSource, OutputThumbnails}
+}
+
+// errTSElsewhere: the files of the renditions lie in one place.
+var errTSElsewhere = errors.New("an output of plain files lies at the request's own output")
+
+// Packages says whether more is made of the renditions than their files.
+func (r *Request) Packages() bool {
+	return slices.ContainsFunc(r.Outputs, func(o Output) bool { return o.Type != OutputTS })
+}
+
+func (ts *Transcodes) insertOutputs(ctx context.Context, tx pgx.Tx, id uuid.UUID, req *Request) error {
+	for i, o := range req.Outputs {
+		if o.Type == OutputTS && o.URL != req.OutputURL {
+			return fmt.Errorf("output %d: %w", i, errTSElsewhere)
+		}
+		if err := dbsqlc.New().OutputInsert(ctx, tx, dbsqlc.OutputInsertParams{
+			TranscodeID: id, Ordinal: int32(i), Type: o.Type, URL: o.Shown,
+			Sealed:    ts.Sealer.Seal([]byte(o.URL), SealedOutputOf(int32(i)).of(id)),
+			SegmentMs: int32(o.Segment.Milliseconds()), OnlyShort: o.OnlyShort,
+		}); err != nil {
+			return fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// The kinds of a [StoredObject].
+const (
+	// ObjectMaster is where a player begins.
+	ObjectMaster = "master"
+	// ObjectPlaylist is a rendition's.
+	ObjectPlaylist = "playlist"
+	// ObjectSegments stands for all segments of a rendition, or of all of them.
+	ObjectSegments = "segments"
+	// ObjectFile is a whole file.
+	ObjectFile = "file"
+	// ObjectPictures stands for all pictures that a playlist names.
+	ObjectPictures = "pictures"
+)
+
+// StoredObject is what was written for an output, as its row keeps it: one object, or
+// many that are summed up.
+type StoredObject struct {
+	Kind string `json:"kind"`
+	// Rendition is the one that it is made of, "" for all.
+	Rendition string `json:"rendition,omitempty"`
+	// URL has no secret. That of many is their folder.
+	URL   string `json:"url"`
+	Bytes int64  `json:"bytes"`
+	// Checksum is as of today's objects. That of many is over their names, bytes and
+	// checksums, in order.
+	Checksum string `json:"checksum"`
+	// Objects is how many there are.
+	Objects int `json:"objects"`
+	// Width, Height and BitRate are a file's.
+	Width   int   `json:"width,omitempty"`
+	Height  int   `json:"height,omitempty"`
+	BitRate int64 `json:"bit_rate,omitempty"`
+}
+
+// ObjectsOf reads what was written for an output.
+func ObjectsOf(o *dbsqlc.Output) (objects []StoredObject, err error) {
+	if o.Objects == nil {
+		return nil, nil
+	}
+	if err := json.Unmarshal(o.Objects, &objects); err != nil {
+		return nil, fmt.Errorf("read what output %d of %s is: %w", o.Ordinal, o.TranscodeID, err)
+	}
+	return objects, nil
+}
