@@ -27,7 +27,9 @@ func (s Sealed) of(transcode uuid.UUID) string { return s.Context(transcode.Stri
 func (s Sealed) Context(transcode string) string { return "transcode/" + transcode + "/" + string(s) }
 
 // SealedOutputOf is the place of one of its outputs.
-func SealedOutputOf(ordinal int32) Sealed { return SealedOutput + Sealed("/"+strconv.Itoa(int(ordinal))) }
+func SealedOutputOf(ordinal int32) Sealed {
+	return SealedOutput + Sealed("/"+strconv.Itoa(int(ordinal)))
+}
 
 // Open opens a column's value. Where it can't, a [Failure] is in the error.
 func (s Sealed) Open(sealer *secret.Sealer, transcode uuid.UUID, value []byte) (string, error) {

@@ -126,7 +126,7 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		Packages:     req.Packages(), AttemptsLeft: maxAttempts,
+		Packages: req.Packages(), AttemptsLeft: maxAttempts,
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID

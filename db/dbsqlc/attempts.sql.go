@@ -531,7 +531,8 @@ SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.numb
     OR EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.package_from IS NOT NULL AND a.outcome IS NULL)
     OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed'))::boolean AS folder,
        EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2
-                  AND a.transcoded_at IS NULL AND a.cleaned_at IS NULL)::boolean AS inputs,
+                  AND (a.transcoded_at IS NULL AND a.cleaned_at IS NULL OR a.outcome IS NULL AND EXISTS (
+                       SELECT FROM weir.outputs o WHERE o.transcode_id = a.transcode_id AND o.type = 'source' AND o.state = 'expected')))::boolean AS inputs,
        ARRAY (SELECT r.name FROM weir.renditions r
                WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed')::text[] AS pushed
 `
@@ -548,7 +549,7 @@ type AttemptSpoolNeedsRow struct {
 }
 
 // The folder is needed while its supervisor works, or a file of it is to be stored or packaged; what was
-// made of the source until Mist is done. Files that wait to be stored may need that as well:
+// made of the source until Mist is done, or a copy of the source is stored. Files that wait to be stored may need that as well:
 // whether they are finished shows beside them.
 func (q *Queries) AttemptSpoolNeeds(ctx context.Context, db DBTX, arg AttemptSpoolNeedsParams) (AttemptSpoolNeedsRow, error) {
 	row := db.QueryRow(ctx, attemptSpoolNeeds, arg.TranscodeID, arg.Number)

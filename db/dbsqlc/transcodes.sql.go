@@ -1219,9 +1219,13 @@ func (q *Queries) TranscodeSetWarnings(ctx context.Context, db DBTX, arg Transco
 const transcodeShowTrouble = `-- name: TranscodeShowTrouble :exec
 UPDATE weir.transcodes t
    SET (error_code, error_stage, error_message) = (
-    SELECT r.error_code, r.error_stage, r.error_message FROM weir.renditions r
-     WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
-     ORDER BY r.ordinal LIMIT 1)
+    SELECT f.error_code, f.error_stage, f.error_message FROM (
+        SELECT r.error_code, r.error_stage, r.error_message, r.ordinal FROM weir.renditions r
+         WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
+        UNION ALL
+        SELECT o.error_code, o.error_stage, o.error_message, o.ordinal FROM weir.outputs o
+         WHERE o.transcode_id = t.id AND o.attempt = t.attempt AND o.state = 'expected' AND o.error_code IS NOT NULL) f
+     ORDER BY f.ordinal LIMIT 1)
  WHERE t.id = $1 AND t.attempt = $2 AND t.state IN ('running', 'storing')
 `
 
@@ -1230,7 +1234,7 @@ type TranscodeShowTroubleParams struct {
 	Attempt int32
 }
 
-// What is in the way of its stores; nothing where they go well again.
+// What is in the way of its stores and outputs; nothing where they go well again.
 func (q *Queries) TranscodeShowTrouble(ctx context.Context, db DBTX, arg TranscodeShowTroubleParams) error {
 	_, err := db.Exec(ctx, transcodeShowTrouble, arg.ID, arg.Attempt)
 	return err

@@ -14,7 +14,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
-
+	"weir/jobs/host/outputs"
 	"weir/storage"
 )
 
@@ -63,9 +63,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	defer late.Stop()
 	// Beside the fetch, as it costs a round trip or three: an output that can't work is
 	// told before anything is transcoded.
+	asked, err := s.asked(ctx)
+	if err != nil {
+		return err
+	}
 	tried := make(chan error, 1)
 	go func() {
-		err := s.tryOutput(limited, rows)
+		err := s.tryOutput(limited, rows, asked)
 		if err != nil {
 			cancel(err)
 		}
@@ -147,20 +151,52 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 	return nil
 }
 
-// tryOutput finds out whether the renditions can be stored where they are to go. A
-// storage that is only out of reach now is no reason to wait: stores are patient.
-func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
+// tryOutput finds out whether the renditions, and what is made of them, can be stored
+// where they are to go. A storage that is only out of reach now is no reason to wait: stores
+// are patient.
+func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows, asked []dbsqlc.Output) error {
+	ctx, cancel := context.WithTimeout(ctx, outputLimit)
+	defer cancel()
 	var objects []storage.Location
+	var names []string
 	for i := range rows.Renditions {
 		location, err := s.host.objectLocation(&rows.Transcode, rows.Renditions[i].Name, s.number())
 		if err != nil {
 			return jobs.FailureOf(err, jobs.StageStore)
 		}
-		objects = append(objects, location)
+		objects, names = append(objects, location), append(names, rows.Renditions[i].Name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, outputLimit)
-	defer cancel()
-	err := s.host.Storage.TryWrite(ctx, objects[0].Folder(), objects...)
+	if err := s.tryPlace(ctx, objects[0].Folder(), objects); err != nil {
+		return err
+	}
+	tried := map[string]bool{string(objects[0].Folder().Folder().Folder().Secret()): true}
+	for i := range asked {
+		output, err := s.host.output(&rows.Transcode, &asked[i])
+		if err != nil {
+			return jobs.FailureOf(err, jobs.StagePackage)
+		}
+		folder := output.Place
+		if output.Type == jobs.OutputSource {
+			folder = folder.Folder()
+		}
+		objects := outputs.Names(&output, rows.Transcode.ID, s.number(), names)
+		if tried[string(folder.Secret())] { // the same place was written to just now
+			folder = storage.Location{}
+		}
+		if err := s.tryPlace(ctx, folder, objects); err != nil {
+			return err
+		}
+		tried[string(folder.Secret())] = true
+	}
+	return nil
+}
+
+// tryPlace tries a folder, none where it is zero, and whether objects can have their names.
+func (s *supervisor) tryPlace(ctx context.Context, folder storage.Location, objects []storage.Location) error {
+	err := s.host.Storage.CheckNames(objects...)
+	if err == nil && !folder.IsZero() {
+		err = s.host.Storage.TryWrite(ctx, folder, objects...)
+	}
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}

@@ -99,9 +99,14 @@ func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source 
 	if err != nil {
 		return media.Prepared{}, &rowError{"look for damage that was found", err}
 	}
+	asked, err := s.asked(ctx)
+	if err != nil {
+		return media.Prepared{}, err
+	}
 	prepared, err := s.host.Media.Prepare(limited, source, path, filepath.Dir(path), media.Options{
 		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
 		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
+		AAC: jobs.ForBrowsers(asked),
 		Progress: func(part float64) {
 			s.host.progress.note(s.name, jobs.ShareFetched+part*(jobs.SharePrepared-jobs.ShareFetched),
 				noted{jobs.StagePrepare, int64(part * float64(whole.Milliseconds())), whole.Milliseconds(), jobs.UnitMS}, whole, s.host.clock.now())
