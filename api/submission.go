@@ -11,12 +11,13 @@ import (
 
 // Submission is the body of POST /v1/transcodes.
 type Submission struct {
-	ExternalID  string    `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
-	Source      Place     `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
-	Output      Place     `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
-	CallbackURL SecretURL `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
-	Profiles    []Profile `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
-	Livepeer    *Livepeer `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
+	ExternalID  string         `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
+	Source      Place          `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
+	Output      Place          `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
+	CallbackURL SecretURL      `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
+	Profiles    []Profile      `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
+	Outputs     []WantedOutput `json:"outputs,omitempty" nullable:"false" doc:"What is made of the renditions, up to 16; without it, their files alone (ts)."`
+	Livepeer    *Livepeer      `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
 }
 
 // TransformSchema implements huma.SchemaTransformer: the limits, by their names.
@@ -24,6 +25,7 @@ func (Submission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	upTo(s.Properties["external_id"], maxExternalID)
 	matching(s.Properties["external_id"], printablePattern, printablePatternDescription)
 	upTo(s.Properties["callback_url"], maxURL)
+	s.Properties["outputs"].MinItems, s.Properties["outputs"].MaxItems = new(1), new(maxOutputs)
 	s.Properties["profiles"].MinItems, s.Properties["profiles"].MaxItems = new(1), new(maxProfiles)
 	return s
 }

@@ -45,6 +45,9 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	}
 	errs = append(errs, checkRates(wanted.Profiles)...)
 	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
+	if len(errs) == 0 { // it looks at the places, and at the profiles' names
+		errs = append(errs, wanted.outputs(submission.Outputs)...)
+	}
 	if lp := submission.Livepeer; lp != nil {
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
