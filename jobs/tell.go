@@ -180,6 +180,9 @@ func specOf(source SourceFacts) videoSpec {
 func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
 	told := subjectOf(t).message(statusOf(t, done))
 	told.Stage = StageAt(t, done)
+	if p := ProgressOf(t); p != nil && p.Stage == StagePackage {
+		told.Stage = StagePackage
+	}
 	if p := ProgressOf(t); p != nil {
 		told.Speed, told.ETASeconds = p.Speed, p.ETA(time.Now())
 	}

@@ -174,6 +174,7 @@ func (p *packaging) wait(ctx context.Context, trouble *jobs.Failure, later error
 // run packages, once; then it uploads and verifies.
 func (p *packaging) run(ctx context.Context) ([]outputs.Made, error) {
 	h := p.host
+	p.progress(0, 0)
 	order, err := p.order(ctx)
 	if err != nil {
 		return nil, err
@@ -188,7 +189,7 @@ func (p *packaging) run(ctx context.Context) ([]outputs.Made, error) {
 		return nil, err
 	}
 	defer leave()
-	packed.Progress = p.progress(ctx)
+	packed.Progress = p.progress
 	made, err := packed.Publish(ctx, h.Storage, p.fence)
 	var ofStorage *storage.Error
 	if errors.As(err, &ofStorage) && ofStorage.Code == storage.CodeS3Unavailable {
@@ -367,20 +368,10 @@ func (p *packaging) source(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
-// progress tells the ratio as bytes are stored, once for each hundredth.
-func (p *packaging) progress(ctx context.Context) func(done, all int64) {
-	const steps = 10
-	told := int64(0)
-	return func(done, all int64) {
-		if all == 0 || done*steps/all == told {
-			return
-		}
-		told = done * steps / all
-		// Lost, it is told next time.
-		_ = dbsqlc.New().TranscodeSetRatio(ctx, p.host.DB, dbsqlc.TranscodeSetRatioParams{
-			ID: p.name.Transcode, Attempt: p.number(), Ratio: jobs.RatioPackaged(float64(done) / float64(all)),
-		})
-	}
+// progress notes how much is stored: all outputs together.
+func (p *packaging) progress(done, all int64) {
+	p.host.progress.note(p.name, jobs.RatioPackaged(float64(done)/float64(max(all, 1))),
+		noted{jobs.StagePackage, done, all, jobs.UnitBytes}, mediaOf(&p.transcode), p.host.clock.now())
 }
 
 // fence writes down that players may find what this attempt made, if it is still its turn.
