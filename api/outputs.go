@@ -45,7 +45,7 @@ func (w *wanted) outputs(list []WantedOutput) (errs []error) {
 		at := fmt.Sprintf("body.outputs[%d]", i)
 		place, wrong := w.place(o, at)
 		errs = append(errs, wrong...)
-		errs = append(errs, o.checkOptions(at)...)
+		errs = append(errs, checkOptions(o, at)...)
 		places[i] = place
 		w.Outputs = append(w.Outputs, jobs.Output{
 			Type: o.Type, URL: string(place.Secret()), Shown: place.String(),
@@ -82,7 +82,7 @@ func (w *wanted) place(o *WantedOutput, at string) (place storage.Location, errs
 }
 
 // checkOptions refuses what means nothing for a type.
-func (o *WantedOutput) checkOptions(at string) (errs []error) {
+func checkOptions(o *WantedOutput, at string) (errs []error) {
 	switch o.Type {
 	case jobs.OutputHLS, jobs.OutputFMP4, jobs.OutputThumbnails:
 	default:

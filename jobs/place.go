@@ -46,7 +46,7 @@ func (d Decider) Place(ctx context.Context, placements ...Placement) ([]dbsqlc.T
 	if err := q.RenditionExpect(ctx, d.Tx, begun); err != nil {
 		return nil, fmt.Errorf("expect the renditions of %d transcodes: %w", len(placed), err)
 	}
-	if err := q.OutputExpect(ctx, d.Tx, dbsqlc.OutputExpectParams{TranscodeIds: begun.TranscodeIds, Attempts: begun.Attempts}); err != nil {
+	if err := q.OutputExpect(ctx, d.Tx, dbsqlc.OutputExpectParams(begun)); err != nil {
 		return nil, fmt.Errorf("expect the outputs of %d transcodes: %w", len(placed), err)
 	}
 	inserted, err := d.River.InsertManyTx(ctx, d.Tx, inserts)

@@ -197,8 +197,11 @@ func (s *supervisor) tryPlace(ctx context.Context, folder storage.Location, obje
 	if err == nil && !folder.IsZero() {
 		err = s.host.Storage.TryWrite(ctx, folder, objects...)
 	}
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
 		return nil
+	}
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it did not answer in time: that is no refusal
 	}
 	failure := jobs.FailureOf(err, jobs.StageStore)
 	// Nor is waiting for a host that is not known: it is most likely misspelt, or inside.

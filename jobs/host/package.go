@@ -304,7 +304,7 @@ func (p *packaging) rung(ctx context.Context, r *dbsqlc.Rendition, dir string) (
 	if err := json.Unmarshal(r.Verdict, &verdict); err != nil {
 		return rung, fmt.Errorf("read the verdict on %s: %w", r.Name, err)
 	}
-	rung = pack.Rung{Name: r.Name, Width: int(verdict.Width), Height: int(verdict.Height)}
+	rung = pack.Rung{Name: r.Name, Width: verdict.Width, Height: verdict.Height}
 	for _, path := range []string{p.host.finishedPath(p.name, r.Name), filepath.Join(dir, engine.File(r.Name))} {
 		if is(path, r) {
 			rung.File = path

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -129,4 +130,52 @@ func TestOutputRefused(t *testing.T) {
 	transcode := b.fails(t, b.submit(t, req), failure{"s3_bucket_missing", "store", "storage", false})
 	require.Equal(t, "failed", transcode.Outputs[1].State)
 	require.Zero(t, transcode.Renditions[0].Ratio, "nothing was transcoded for it")
+}
+
+// A daemon that is killed between the last rendition and its outputs: the next boot of its
+// host goes on in the same attempt, and where there is none another host does in a new one,
+// with the stored renditions. Nothing is transcoded again.
+func TestKilledWhilePackaging(t *testing.T) {
+	t.Parallel()
+	for name, comesBack := range map[string]bool{"and started again": true, "and its host stays dead": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupOwn(t, func(cfg *devstack.Config) {
+				if !comesBack {
+					cfg.Hosts = 2
+				}
+			})
+			door := b.startDoor(t, ".mp4", false)
+			source, facts := b.source(t, plain())
+			req := b.request(t, source)
+			req.Output = door.output(t, b)
+			req.Outputs = []devstack.Wanted{{Type: "hls", SegmentSeconds: 1}, {Type: "mp4"}}
+			id := b.submit(t, req)
+			await(t, b.ctx, "its outputs being published", func() bool {
+				return len(b.lines(t, "SELECT number::text FROM weir.attempts WHERE transcode_id = $1 AND publish_from IS NOT NULL", id)) == 1
+			})
+			waiting, err := b.API.Transcode(b.ctx, id)
+			require.NoError(t, err)
+			require.Equal(t, "package", waiting.Stage)
+			require.Less(t, waiting.Ratio, 1.0)
+			number, err := strconv.Atoi(strings.TrimPrefix(waiting.Host, "host-"))
+			require.NoError(t, err)
+			i := number - 1
+			require.NoError(t, b.Daemons[i].Kill())
+			door.open()
+			if comesBack {
+				require.NoError(t, b.Daemons[i].Restart(b.ctx))
+			} else {
+				b.API.URL = b.Daemons[1-i].API
+			}
+			transcode := b.ends(t, id)
+			require.Equal(t, "succeeded", transcode.State, "%+v", transcode.Error)
+			require.Equal(t, map[bool]int{true: 1, false: 2}[comesBack], transcode.Attempt)
+			require.Len(t, b.lines(t, "SELECT number::text FROM weir.attempts WHERE transcode_id = $1 AND process IS NOT NULL", id), 1, "transcoded once")
+			told := b.callback(t, transcode).Outputs[0]
+			player := b.player(t)
+			b.plays(t, player, told.Manifest, facts)
+			b.plays(t, player, told.MP4s[0].Location, facts)
+		})
+	}
 }
