@@ -18,6 +18,9 @@ func Columns() []Column {
 		{"transcodes", "output_sealed", []string{"id"}, transcodes(jobs.SealedOutput)},
 		{"transcodes", "callback_sealed", []string{"id"}, transcodes(jobs.SealedCallback)},
 		{"transcodes", "livepeer_sealed", []string{"id"}, transcodes(jobs.SealedLivepeer)},
+		{"outputs", "sealed", []string{"transcode_id", "ordinal"}, func(key []string) string {
+			return (jobs.SealedOutput + "/" + jobs.Sealed(key[1])).Context(key[0])
+		}},
 	}
 }
 

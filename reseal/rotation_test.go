@@ -191,3 +191,28 @@ func TestRotationBesideDaemons(t *testing.T) {
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT weir.sealed_replace('transcodes', 'source_sealed', $1, 'former', 'value')", place).Scan(&replaced))
 	require.False(t, replaced)
 }
+
+// The place of an output opens for its own row, also when it was sealed anew.
+func TestRotationOfOutputs(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	inserter, err := jobs.NewInserter(pool)
+	require.NoError(t, err)
+	ts := &jobs.Transcodes{DB: pool, River: inserter, Sealer: sealer(t, oldKey)}
+	request := jobstest.MakeRequest("", "a")
+	for _, kind := range []string{jobs.OutputHLS, jobs.OutputMP4} {
+		request.Outputs = append(request.Outputs, jobs.Output{Type: kind, URL: "s3://b/" + kind, Shown: "s3://b/" + kind})
+	}
+	accepted, _, err := ts.Accept(t.Context(), request)
+	require.NoError(t, err)
+	_, err = (&Rotation{DB: pool, Sealer: sealer(t, newKey, oldKey)}).Run(t.Context(), func(State) {})
+	require.NoError(t, err)
+	rows, err := dbsqlc.New().OutputList(t.Context(), pool, accepted.ID)
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	for _, o := range rows {
+		url, err := jobs.SealedOutputOf(o.Ordinal).Open(sealer(t, newKey), accepted.ID, o.Sealed)
+		require.NoError(t, err)
+		require.Equal(t, "s3://b/"+o.Type, url)
+	}
+}
