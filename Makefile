@@ -20,7 +20,7 @@ DEVSTACK := $(BIN)/devstack run --
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  SOURCE=FILE|URL KEEP=1 make demo · CASES=FOLDER ONLY=REGEXP make media"
+	@echo "  SOURCE=FILE|URL KEEP=1 HLS=1 make demo · CASES=FOLDER ONLY=REGEXP make media"
 	@echo "  RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)

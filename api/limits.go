@@ -5,9 +5,9 @@ import "github.com/danielgtaylor/huma/v2"
 const (
 	// maxProfiles: a Broadcaster refuses more.
 	maxProfiles = 10
-	// maxOutputs is twice what Studio sends: one for each output, and a place of its own for
+	// maxLocations is twice what Studio sends: one for each output, and a place of its own for
 	// what was refused.
-	maxOutputs = 10
+	maxLocations = 10
 	// 8192 is twice what a Broadcaster makes, upright pictures included: what is
 	// asked for beyond that is a mistake, not a box.
 	minSide, maxSide = 1, 8192

@@ -37,11 +37,6 @@ func refuse(errs []error) error {
 // problem turns an error of an operation into its answer. What is not the caller's
 // doing is logged here, once.
 func (s *server) problem(ctx context.Context, operation string, err error) error {
-	if full, is := errors.AsType[*jobs.QueueFull](err); is {
-		return huma.ErrorWithHeaders(
-			huma.Error429TooManyRequests(fmt.Sprintf("%d transcodes of this tenant wait, which is its limit; try again later, with the same external_id", full.Most)),
-			http.Header{"Retry-After": {strconv.Itoa(int(full.Wait.Seconds()))}})
-	}
 	switch {
 	case errors.Is(err, jobs.ErrNotFound):
 		return huma.Error404NotFound("there is no such transcode", refusal("path.id", "this tenant has no transcode with this id"))
@@ -52,7 +47,7 @@ func (s *server) problem(ctx context.Context, operation string, err error) error
 		return huma.Error409Conflict("the transcode has ended before", refusal("path.id", "only a transcode that has not ended can be cancelled"))
 	}
 	if full, ok := errors.AsType[*jobs.QueueFull](err); ok {
-		return huma.ErrorWithHeaders(huma.Error429TooManyRequests("this tenant has as many transcodes waiting as it may; ask again later, with the same body"),
+		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(fmt.Sprintf("%d transcodes of this tenant wait, which is its limit; try again later, with the same body", full.Most)),
 			retryIn(full.Wait))
 	}
 	if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {

@@ -37,7 +37,7 @@ func firstProfile(o object) object { return o["profiles"].([]any)[0].(object) }
 // refusals are all refusals of a body's fields, by both ways.
 func refusals() []refusalCase {
 	first := firstProfile
-	return []refusalCase{
+	return append(outputRefusals(), []refusalCase{
 		{"no source", func(o object) { delete(o, "source") }, "body.source", "missing", atOnce},
 		{"null source", func(o object) { o["source"] = nil }, "body.source", "missing", atOnce},
 		{"source no object", func(o object) { o["source"] = "s3://b/k" }, "body.source", "object", atOnce},
@@ -118,7 +118,7 @@ func refusals() []refusalCase {
 		{"external_id with a zero", func(o object) { o["external_id"] = "a\x00b" }, "body.external_id", "control", unmade},
 		{"Livepeer without a token", func(o object) { o["livepeer"] = object{} }, "body.livepeer.access_token", "missing", atOnce},
 		{"Livepeer URL", func(o object) { o["livepeer"] = object{"access_token": "t", "api_url": "ftp://h"} }, "body.livepeer.api_url", "scheme", atOnce},
-	}
+	}...)
 }
 
 // TestRefusals: every refusal of a body names the field.

@@ -12,13 +12,14 @@ import (
 
 // Submission is the body of POST /v1/transcodes.
 type Submission struct {
-	ExternalID  string    `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
-	Source      Place     `json:"source" doc:"The video: s3://bucket/key in a store of the tenant, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
-	Output      Place     `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
-	CallbackURL SecretURL `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
-	Profiles    []Profile `json:"profiles,omitempty" doc:"The renditions, at most 10; none, or an empty list: the default ladder."`
-	Priority    *int      `json:"priority,omitempty" doc:"0, the most urgent, to 9, what may wait longest; 5 where it is left out. It orders the tenant's own queue."`
-	Livepeer    *Livepeer `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
+	ExternalID  string         `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
+	Source      Place          `json:"source" doc:"The video: s3://bucket/key in a store of the tenant, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
+	Output      Place          `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
+	CallbackURL SecretURL      `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
+	Profiles    []Profile      `json:"profiles,omitempty" doc:"The renditions, at most 10; none, or an empty list: the default ladder."`
+	Outputs     []WantedOutput `json:"outputs,omitempty" nullable:"false" doc:"What is made of the renditions, up to 16; without it, their files alone (ts)."`
+	Priority    *int           `json:"priority,omitempty" doc:"0, the most urgent, to 9, what may wait longest; 5 where it is left out. It orders the tenant's own queue."`
+	Livepeer    *Livepeer      `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
 }
 
 // TransformSchema implements huma.SchemaTransformer: the limits, by their names.
@@ -26,6 +27,7 @@ func (Submission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	upTo(s.Properties["external_id"], maxExternalID)
 	matching(s.Properties["external_id"], printablePattern, printablePatternDescription)
 	upTo(s.Properties["callback_url"], maxURL)
+	s.Properties["outputs"].MinItems, s.Properties["outputs"].MaxItems = new(1), new(maxOutputs)
 	between(s.Properties["priority"], jobs.MostUrgent, jobs.LeastUrgent)
 	s.Properties["profiles"].MaxItems = new(maxProfiles)
 	return s

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,6 +71,9 @@ func (s *server) wanted(submission *Submission) (*wanted, []error) {
 	}
 	errs = append(errs, checkRates(wanted.Profiles)...)
 	errs = append(errs, checkNames(wanted.Profiles, wanted.sourceName())...)
+	if len(errs) == 0 { // it looks at the places, and at the profiles' names
+		errs = append(errs, wanted.outputs(submission.Outputs)...)
+	}
 	if lp := submission.Livepeer; lp != nil {
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
@@ -112,7 +116,9 @@ func (s *server) unread(err error) error {
 
 // fields are the URLs of a request and where in its body they stand.
 type fields struct {
-	source, output, callback          string
+	source, output, callback string
+	// outputs is where all outputs stand; empty: each has a field of its own.
+	outputs                           string
 	sourceURL, outputURL, callbackURL SecretURL
 }
 
@@ -165,29 +171,43 @@ func (s *server) places(f *fields) (*wanted, []error) {
 // lead finds the stores of the tenant that its s3:// locations lead to, and names them in
 // the locations: a store that is made later takes none of them over.
 func (s *server) lead(ctx context.Context, w *wanted) ([]error, error) {
+	places := []led{
+		{w.at.source, &w.SourceURL, tenants.Read, &w.source},
+		{w.at.output, &w.OutputURL, tenants.Write, &w.output},
+	}
+	for i := range w.Outputs {
+		places = append(places, led{cmp.Or(w.at.outputs, fmt.Sprintf("body.outputs[%d].url", i)), &w.Outputs[i].URL, tenants.Write, nil})
+	}
 	var errs []error
-	for _, place := range []struct {
-		at       string
-		location *storage.Location
-		url      *string
-		use      tenants.Use
-	}{{w.at.source, &w.source, &w.SourceURL, tenants.Read}, {w.at.output, &w.output, &w.OutputURL, tenants.Write}} {
-		if !place.location.NeedsServer() {
-			continue
+	for _, place := range places {
+		location, err := storage.ParseLocation(*place.url)
+		if err != nil || !location.NeedsServer() {
+			continue // places has looked at it
 		}
-		l := place.location
-		name, err := s.stores.Choose(ctx, w.Tenant, l.Store(), l.Bucket(), l.Key(), place.use)
+		name, err := s.stores.Choose(ctx, w.Tenant, location.Store(), location.Bucket(), location.Key(), place.use)
 		switch {
 		case errors.Is(err, tenants.ErrNoStore):
 			errs = append(errs, refusal(place.at, err.Error()))
 		case err != nil:
 			return nil, fmt.Errorf("find the store: %w", err)
 		default:
-			*l = l.InStore(name)
-			*place.url = string(l.Secret())
+			location = location.InStore(name)
+			*place.url = string(location.Secret())
+			if place.location != nil {
+				*place.location = location
+			}
 		}
 	}
 	return once(errs), nil
+}
+
+// led is a location that a store may be needed for; location is its parsed form, where
+// that is looked at again.
+type led struct {
+	at       string
+	url      *string
+	use      tenants.Use
+	location *storage.Location
 }
 
 // sourceName is the name of the source's file without its ending where it lies in

@@ -33,7 +33,7 @@ func (VODSubmission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Sche
 	matching(s.Properties["external_id"], printablePattern, printablePatternDescription)
 	upTo(s.Properties["url"], maxURL)
 	upTo(s.Properties["callback_url"], maxURL)
-	s.Properties["output_locations"].MinItems, s.Properties["output_locations"].MaxItems = new(1), new(maxOutputs)
+	s.Properties["output_locations"].MinItems, s.Properties["output_locations"].MaxItems = new(1), new(maxLocations)
 	s.Properties["profiles"].MaxItems = new(maxProfiles)
 	s.Properties["pipeline_strategy"].Enum = pipelineStrategies()
 	s.Properties["accessToken"].MaxLength = new(maxAccessToken)

@@ -77,7 +77,7 @@ func (s *server) wantedOfVOD(submission *VODSubmission) (*wanted, []error) {
 	}
 	wanted, errs := s.places(&fields{
 		source: "body.url", sourceURL: submission.URL,
-		output: "body.output_locations", outputURL: folder,
+		output: "body.output_locations", outputURL: folder, outputs: "body.output_locations",
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
 	})
 	wanted.Outputs = outputs

@@ -306,6 +306,23 @@ BEGIN
     RETURN 'its scheme is none of s3, s3+https, s3+http, https, http';
 END $_$;
 
+-- Name: outputs_check_state(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.outputs_check_state() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.attempt < OLD.attempt THEN
+        RAISE EXCEPTION 'output % of %: attempt never goes down', OLD.ordinal, OLD.transcode_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = OLD.state OR (OLD.state, NEW.state) IN (('expected', 'ok'), ('expected', 'failed'), ('expected', 'skipped'))
+    OR (OLD.state = 'failed' AND NEW.state = 'expected' AND NEW.attempt > OLD.attempt) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'output % of %: no way from % to %', OLD.ordinal, OLD.transcode_id, OLD.state, NEW.state
+        USING ERRCODE = 'check_violation';
+END $$;
+
 -- Name: renditions_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.renditions_check_state() RETURNS trigger
@@ -534,6 +551,43 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
         "url"
       ]
     },
+    "outputs": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "properties": {
+          "only_short": {
+            "type": "boolean"
+          },
+          "segment_seconds": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 20
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "ts",
+              "hls",
+              "mp4",
+              "fmp4",
+              "source",
+              "thumbnails"
+            ]
+          },
+          "url": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 8192
+          }
+        },
+        "required": [
+          "type"
+        ]
+      },
+      "minItems": 1,
+      "maxItems": 16
+    },
     "priority": {
       "type": "integer",
       "minimum": 0,
@@ -668,6 +722,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: transcodes_check_outputs(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_check_outputs() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.packages AND NOT EXISTS (SELECT FROM weir.outputs o WHERE o.transcode_id = NEW.id AND o.type <> 'ts') THEN
+        RAISE EXCEPTION 'transcode %: nothing to package', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'succeeded'
+        AND EXISTS (SELECT FROM weir.outputs o WHERE o.transcode_id = NEW.id AND o.state NOT IN ('ok', 'skipped')) THEN
+        RAISE EXCEPTION 'transcode %: succeeded with an output that is neither ok nor skipped', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
 -- Name: transcodes_check_renditions(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.transcodes_check_renditions() RETURNS trigger
@@ -771,6 +841,9 @@ CREATE TABLE weir.attempts (
     hung_starts integer DEFAULT 0 NOT NULL,
     reruns integer DEFAULT 0 NOT NULL,
     source_identity text,
+    package_job_id bigint,
+    package_from timestamp with time zone,
+    publish_from timestamp with time zone,
     CONSTRAINT attempts_ended_with_outcome CHECK (((outcome IS NULL) = (ended_at IS NULL))),
     CONSTRAINT attempts_failed_has_code CHECK (((outcome <> 'failed'::text) OR (error_code IS NOT NULL))),
     CONSTRAINT attempts_hung_starts_check CHECK ((hung_starts >= 0)),
@@ -989,6 +1062,7 @@ CREATE TABLE weir.transcodes (
     priority smallint DEFAULT 5 NOT NULL,
     former_external_id text,
     ladder boolean DEFAULT false NOT NULL,
+    packages boolean DEFAULT false NOT NULL,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -1328,6 +1402,38 @@ COMMENT ON COLUMN weir.my_transcodes.started_at IS 'When its newest attempt bega
 -- Name: COLUMN my_transcodes.finished_at; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.my_transcodes.finished_at IS 'When it reached its end.';
+
+-- Name: outputs; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.outputs (
+    transcode_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    type text NOT NULL,
+    url text NOT NULL,
+    sealed bytea NOT NULL,
+    segment_ms integer DEFAULT 0 NOT NULL,
+    only_short boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'expected'::text NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    manifest_url text,
+    bytes bigint,
+    objects jsonb,
+    stored_at timestamp with time zone,
+    skipped_reason text,
+    error_code text,
+    error_stage text,
+    error_message text,
+    error_detail text,
+    CONSTRAINT outputs_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT outputs_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
+    CONSTRAINT outputs_objects_check CHECK (((jsonb_typeof(objects) = 'array'::text) AND (jsonb_array_length(objects) <= 64))),
+    CONSTRAINT outputs_ok_is_evidence CHECK (((state <> 'ok'::text) OR ((bytes > 0) AND (objects IS NOT NULL) AND (stored_at IS NOT NULL) AND (attempt > 0) AND ((type = 'ts'::text) OR (jsonb_array_length(objects) > 0))))),
+    CONSTRAINT outputs_ordinal_check CHECK (((ordinal >= 0) AND (ordinal <= 31))),
+    CONSTRAINT outputs_segment_ms_check CHECK ((segment_ms >= 0)),
+    CONSTRAINT outputs_skipped_says_why CHECK (((state <> 'skipped'::text) OR ((skipped_reason IS NOT NULL) AND (skipped_reason <> ''::text)))),
+    CONSTRAINT outputs_state_check CHECK ((state = ANY (ARRAY['expected'::text, 'ok'::text, 'failed'::text, 'skipped'::text]))),
+    CONSTRAINT outputs_type_check CHECK ((type = ANY (ARRAY['ts'::text, 'hls'::text, 'mp4'::text, 'fmp4'::text, 'source'::text, 'thumbnails'::text])))
+);
 
 -- Name: placement; Type: TABLE; Schema: weir; Owner: -
 
@@ -2079,6 +2185,16 @@ ALTER TABLE ONLY weir.mist_events
 ALTER TABLE ONLY weir.mist_events
     ADD CONSTRAINT mist_events_uuid_key UNIQUE (uuid);
 
+-- Name: outputs outputs_once; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.outputs
+    ADD CONSTRAINT outputs_once UNIQUE (transcode_id, type, url);
+
+-- Name: outputs outputs_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.outputs
+    ADD CONSTRAINT outputs_pkey PRIMARY KEY (transcode_id, ordinal);
+
 -- Name: placement placement_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.placement
@@ -2290,6 +2406,10 @@ CREATE INDEX transcodes_status_due ON weir.transcodes USING btree (status_sent_a
 
 CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH ROW EXECUTE FUNCTION weir.callbacks_check_state();
 
+-- Name: outputs outputs_check_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER outputs_check_state BEFORE UPDATE ON weir.outputs FOR EACH ROW EXECUTE FUNCTION weir.outputs_check_state();
+
 -- Name: renditions renditions_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH ROW EXECUTE FUNCTION weir.renditions_check_state();
@@ -2306,6 +2426,10 @@ CREATE TRIGGER transcodes_check_state BEFORE UPDATE ON weir.transcodes FOR EACH 
 
 CREATE CONSTRAINT TRIGGER transcodes_end_with_callback AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION weir.transcodes_check_callback();
 
+-- Name: transcodes transcodes_have_outputs; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE CONSTRAINT TRIGGER transcodes_have_outputs AFTER INSERT ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.packages) EXECUTE FUNCTION weir.transcodes_check_outputs();
+
 -- Name: transcodes transcodes_have_renditions; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_renditions();
@@ -2313,6 +2437,10 @@ CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transc
 -- Name: transcodes transcodes_succeed_whole; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_succeed_whole AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_renditions();
+
+-- Name: transcodes transcodes_succeed_with_outputs; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE CONSTRAINT TRIGGER transcodes_succeed_with_outputs AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_outputs();
 
 -- Name: transcodes transcodes_tell_new; Type: TRIGGER; Schema: weir; Owner: -
 
@@ -2346,6 +2474,11 @@ ALTER TABLE ONLY weir.callbacks
 
 ALTER TABLE ONLY weir.enqueued
     ADD CONSTRAINT enqueued_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: outputs outputs_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.outputs
+    ADD CONSTRAINT outputs_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: renditions renditions_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

@@ -99,9 +99,25 @@ func (StoreArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: storeTries}
 }
 
+// PackageArgs is the job that makes the outputs of a transcode whose renditions are all
+// stored, on the host of its newest attempt.
+type PackageArgs struct {
+	TranscodeID uuid.UUID `json:"transcode_id"`
+	Attempt     int32     `json:"attempt"`
+}
+
+// Kind implements river.JobArgs.
+func (PackageArgs) Kind() string { return "package" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts; the queue is that of the host's
+// stores. It waits for S3 as long as a store does.
+func (PackageArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: storeTries}
+}
+
 // ResidueArgs is the job that removes what the stores of an ended transcode left in
-// S3 and no row relies on: half uploads of killed daemons, and objects whose
-// rendition was stored by a later attempt or not at all.
+// S3 and no row relies on: half uploads of killed daemons, objects whose rendition was
+// stored by a later attempt or not at all, and what attempts packaged before the last one.
 type ResidueArgs struct {
 	TranscodeID uuid.UUID `json:"transcode_id"`
 }

@@ -27,6 +27,10 @@ const (
 	CrashFinished        CrashPoint = "finished"         // a store has finished the file
 	CrashUploaded        CrashPoint = "uploaded"         // the object is verified, before the commit
 	CrashStored          CrashPoint = "stored"           // behind it
+	CrashPacked          CrashPoint = "packed"           // outputs are packaged in the spool
+	CrashPublishing      CrashPoint = "publishing"       // all that playlists name is stored, nothing has a name of its own
+	CrashPublished       CrashPoint = "published"        // the masters are there, before the commit
+	CrashPackaged        CrashPoint = "packaged"         // behind it
 	CrashTranscoded      CrashPoint = "transcoded"       // Mist is done, and the row says so
 	CrashProcessStopped  CrashPoint = "process-stopped"  // MistProcLivepeer is ended
 	CrashStreamsRemoved  CrashPoint = "streams-removed"  // Mist knows nothing any more
@@ -36,7 +40,7 @@ const (
 )
 
 // CrashPoints lists those that every transcode meets: all but CrashStoppedAgain and
-// CrashAgainRecorded.
+// CrashAgainRecorded, and [PackagePoints].
 func CrashPoints() []CrashPoint {
 	return []CrashPoint{
 		CrashAccepting, CrashAccepted, CrashPlacing, CrashPlaced, CrashTakenUp, CrashFetched, CrashFetchRecorded,
@@ -44,4 +48,9 @@ func CrashPoints() []CrashPoint {
 		CrashPushRecorded, CrashPushed, CrashPushedRecorded, CrashFinished, CrashUploaded, CrashStored,
 		CrashTranscoded, CrashProcessStopped, CrashStreamsRemoved, CrashCleaned, CrashDelivered, CrashDeliveryKept,
 	}
+}
+
+// PackagePoints lists those of a transcode that has outputs.
+func PackagePoints() []CrashPoint {
+	return []CrashPoint{CrashPacked, CrashPublishing, CrashPublished, CrashPackaged}
 }

@@ -9,7 +9,7 @@
 //	             place              take up              Mist is done
 //	queued ---------------> placed ---------> running ----------------> storing
 //	  ^                       |                  |                         |
-//	  |   retriable failure   |                  |   last rendition ok     |
+//	  |   retriable failure   |                  | last rendition, outputs |
 //	  +-----------------------+------------------+-------------------------+--> succeeded
 //	                          |                  |                         |
 //	                          +------------------+-------------------------+--> failed
@@ -26,13 +26,19 @@
 // start hung, or because it ended before all that it returned was pushed. A callback: pending -> delivered | refused | expired |
 // superseded.
 //
+// An output is what is made of the renditions where more is asked for than their files:
+// expected -> ok | skipped | failed, and from failed back to expected with a new attempt.
+// A transcode's are made at once: one package job begins when the last rendition is ok, and
+// the outcome is decided behind it.
+//
 // # Who writes what
 //
 // Triggers are recorded as rows and wake the supervisor; they decide nothing. The
 // supervisor (kind transcode) loads rows, looks at Mist, the process and the spool,
 // and does what [Plan] says. A store finishes, judges and uploads one rendition.
-// Whoever ends the last open rendition settles the transcode: outcome, attempt,
-// callback and the next job in one transaction, under the transcode's row lock.
+// A package makes the outputs of what is stored. Whoever ends the last open rendition, or
+// the outputs, settles the transcode: outcome, attempt, callback and the next job in one
+// transaction, under the transcode's row lock.
 // Locks are taken in one order: the transcode, then its renditions.
 //
 // # Crash table
@@ -54,6 +60,13 @@
 //	judge                         a file beside the finished one    nothing; the pushed file and the source may be gone
 //	upload                        rendition ok                      again, to the same key
 //	last rendition ok             outcome, callback, callback job   nothing
+//	the same, outputs asked for   attempt.package_from, package job nothing
+//	bring stored files back       (nothing)                         again: what is not there, or is another file
+//	package                       a file in the spool               nothing; anew where the folder went with its host
+//	upload to the folder          (nothing)                         what is there is found by its checksum, the rest again
+//	begin to publish              attempt.publish_from              nothing; from here players may find it
+//	upload by name, masters last  outputs ok, outcome, callback     as in the folder; another attempt has one of its own
+//	older folders removed         the job's completion              again: all of it may be repeated
 //	Mist cleaned up               attempt.stage cleaned             again: all of it may be repeated
 //	spool folder removed          (nothing)                         left; its attempt is cleaned
 //	callback sent                 callback attempt                  sent again under the same event id

@@ -32,6 +32,7 @@ const (
 	StageTranscode Stage = "transcode"
 	StagePush      Stage = "push"
 	StageStore     Stage = "store"
+	StagePackage   Stage = "package"
 )
 
 // Kind is a line of the failure table: all that is known of a failure by its code.
@@ -73,6 +74,8 @@ const (
 	CodeHostLost         = "host_lost"
 	CodeNotTakenUp       = "not_taken_up"
 	CodeStoreExpired     = "store_expired"
+	CodePackageSlow      = "package_too_slow"
+	CodeRenditionGone    = "rendition_gone"
 	CodeSpoolShare       = "spool_share"
 	CodeFetchSlow        = "fetch_too_slow"
 	CodePrepareSlow      = "prepare_too_slow"
@@ -114,12 +117,15 @@ var kinds = func() []Kind {
 		push    = []Stage{StagePush}
 		store   = []Stage{StageStore}
 		fetch   = []Stage{StageFetch}
-		s3      = []Stage{StageFetch, StageStore}
+		again   = []Stage{StageFetch, StagePackage}
+		pack    = []Stage{StagePackage}
+		taken   = []Stage{StageStore, StagePackage}
+		s3      = []Stage{StageFetch, StageStore, StagePackage}
 		read    = []Stage{StageProbe, StagePrepare}
-		disk    = []Stage{StageFetch, StageProbe, StagePrepare, StageStore}
-		tools   = []Stage{StageProbe, StagePrepare, StageStore}
-		held    = []Stage{StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore}
-		all     = []Stage{StageQueue, StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore}
+		disk    = []Stage{StageFetch, StageProbe, StagePrepare, StageStore, StagePackage}
+		tools   = []Stage{StageProbe, StagePrepare, StageStore, StagePackage}
+		held    = []Stage{StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore, StagePackage}
+		all     = []Stage{StageQueue, StageFetch, StageProbe, StagePrepare, StageTranscode, StagePush, StageStore, StagePackage}
 	)
 	return []Kind{
 		kind("source_unreadable", BlameInput, final, read, "The source is no video file that can be read: send MP4, MOV, MKV, WebM, MPEG-TS or AVI."),
@@ -136,7 +142,7 @@ var kinds = func() []Kind {
 		kind("prepare_failed", BlameInput, final, prepare, "The source could not be made ready for transcoding."),
 		kind("push_empty", BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),
 		kind("finish_failed", BlameInput, final, store, "A rendition's video and the source's audio could not be put together."),
-		kind("package_failed", BlameWeir, counted, store, "A rendition could not be packaged for players."),
+		kind("package_failed", BlameWeir, counted, pack, "A rendition could not be packaged for players."),
 		kind("spool_unreadable", BlameHost, free, tools, "A file on the host's spool was not there."),
 		kind("tool_missing", BlameHost, free, tools, "A program that the host needs is not installed on it."),
 		kind("tool_killed", BlameHost, free, tools, "A program was killed on the host, most likely for want of memory."),
@@ -154,16 +160,19 @@ var kinds = func() []Kind {
 		kind("audio_short", BlameWeir, final, store, "A rendition's audio is shorter than the source's."),
 		kind("unplayable", BlameLivepeer, counted, store, "A rendition came back that does not play."),
 
+		kind(CodeRenditionGone, BlameStorage, final, pack, "A rendition that was stored is not there any more, or is another one."),
+		kind(CodePackageSlow, BlameHost, counted, pack, "The host took too long to make the outputs."),
+
 		kind("s3_credentials_refused", BlameStorage, final, s3, "The storage refused the credentials: check key, secret and their rights."),
 		kind("s3_bucket_missing", BlameStorage, final, s3, "The bucket does not exist."),
 		kind("object_missing", BlameInput, final, s3, "The source object does not exist, or was removed."),
 		kind("s3_unavailable", BlameNetwork, counted, s3, "The storage did not answer, or not in time, or is none that requests may reach."),
 		kind("s3_refused", BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
-		kind("source_too_large", BlameInput, final, fetch, "The source is larger than allowed."),
-		kind("source_changed", BlameInput, counted, fetch, "The source changed while it was read."),
-		kind("source_too_slow", BlameInput, counted, fetch, "The source's server sends less than 256 kbit/s."),
-		kind("source_unreachable", BlameNetwork, counted, fetch, "The source's server did not answer, or not in time, or is none that requests may reach."),
-		kind("source_refused", BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
+		kind("source_too_large", BlameInput, final, again, "The source is larger than allowed."),
+		kind("source_changed", BlameInput, counted, again, "The source changed while it was read."),
+		kind("source_too_slow", BlameInput, counted, again, "The source's server sends less than 256 kbit/s."),
+		kind("source_unreachable", BlameNetwork, counted, again, "The source's server did not answer, or not in time, or is none that requests may reach."),
+		kind("source_refused", BlameInput, final, again, "The source's server refused: check the URL and whether it has expired."),
 		kind("playlist_unreadable", BlameInput, final, fetch, "The source's playlist can't be read."),
 		kind("playlist_live", BlameInput, final, fetch, "The source's playlist is still being written: send it once it has ended."),
 		kind("playlist_unsupported", BlameInput, final, fetch, "The source's playlist is of a kind that can't be brought into one file."),
@@ -171,8 +180,8 @@ var kinds = func() []Kind {
 		kind("spool_readonly", BlameHost, free, disk, "The host's spool can't be written."),
 		kind("spool_failed", BlameHost, free, disk, "The host's spool disk failed."),
 		kind("checksum_mismatch", BlameNetwork, counted, s3, "The storage received other bytes than were sent."),
-		kind("upload_unverified", BlameStorage, counted, store, "An upload could not be confirmed."),
-		kind(CodeStoreExpired, BlameStorage, final, store, "The storage did not take a rendition for a day."),
+		kind("upload_unverified", BlameStorage, counted, taken, "An upload could not be confirmed."),
+		kind(CodeStoreExpired, BlameStorage, final, taken, "The storage did not take a rendition for a day."),
 		kind("key_too_long", BlameInput, final, s3, "The name of an output's object is too long: use a shorter folder or shorter names."),
 		kind("location_invalid", BlameInput, final, s3, "A location can't be used for this."),
 
@@ -188,7 +197,7 @@ var kinds = func() []Kind {
 		kind(CodeNoProgress, BlameLivepeer, counted, work, "The transcode stood still."),
 		kind(CodePushFailed, BlameHost, free, push, "The host could not write the rendition to its spool."),
 		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
-		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
+		kind(CodeSecretUnreadable, BlameWeir, final, s3, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
 		kind(CodeLivepeerRefused, BlameInput, final, fetch, "The Livepeer API that the request names is none that requests may use here."),
 		kind(CodeStoreUnknown, BlameStorage, free, s3, "No store of the tenant leads where an s3:// location points: an operator has removed or changed it."),
 		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
@@ -248,6 +257,13 @@ func Expired(trouble *Failure) *Failure {
 // inside is what of a host's inside may get into a text for everybody: paths, stream
 // names, processes, several lines. URLs are no paths.
 var inside = regexp.MustCompile(`(^|[\s"'(=:\[])/[\w.]|tr_(src|rend)_|[0-9a-f]{32}|\b(pid|process)\b|Mist[A-Z]|\n`)
+
+// At is f at another stage.
+func (f *Failure) At(stage Stage) *Failure {
+	at := *f
+	at.Stage = stage
+	return &at
+}
 
 // Telling adds a text for everybody, if it is fit for that.
 func (f *Failure) Telling(text string) *Failure {

@@ -72,7 +72,7 @@ func (d Decider) lost(ctx context.Context, t *dbsqlc.Transcode, f *Failure) erro
 	if err != nil {
 		return err
 	}
-	if allOK(renditions) {
+	if allOK(renditions) && !t.Packages { // else another host packages what is stored
 		// Stores of an attempt before this one came through; its host did not come to say so.
 		if _, err := q.TranscodeStart(ctx, d.Tx, dbsqlc.TranscodeStartParams{ID: t.ID, Attempt: t.Attempt}); err != nil {
 			return err

@@ -29,8 +29,12 @@ const (
 	typeVideo = "video"
 	// outputObjectStore is the type of an output in S3.
 	outputObjectStore = "object_store"
-	// fileTS is the type of a rendition in an MPEG transport stream.
-	fileTS = "ts"
+	// fileTS is the type of a rendition in an MPEG transport stream, fileHLS of a rendition's
+	// playlist, fileMP4 of a whole file, and fileFragmented of a manifest of fragments.
+	fileTS         = "ts"
+	fileHLS        = "hls"
+	fileMP4        = "mp4"
+	fileFragmented = "fmp4-master-playlist"
 )
 
 // message is the body of a callback. The first six fields and the three of a
@@ -117,12 +121,15 @@ func (t track) video(frameRate float64) track {
 // output is one place with what was written there.
 type output struct {
 	Type string `json:"type"`
-	// Manifest is the playlist's URL, empty where renditions are plain files.
+	// Manifest is the master playlist's URL, or where else a player begins; empty where
+	// renditions are plain files.
 	Manifest string       `json:"manifest"`
 	Videos   []storedFile `json:"videos"`
+	// MP4Outputs are MP4 files, and the manifests of fragmented ones.
+	MP4Outputs []storedFile `json:"mp4_outputs,omitempty"`
 }
 
-// storedFile is one rendition.
+// storedFile is one rendition, or what was made of it.
 type storedFile struct {
 	Type string `json:"type"`
 	// Size in bytes.
@@ -133,6 +140,8 @@ type storedFile struct {
 	Name   string `json:"name,omitempty"`
 	Width  int    `json:"width,omitempty"`
 	Height int    `json:"height,omitempty"`
+	// Bitrate in bits a second.
+	Bitrate int64 `json:"bitrate,omitempty"`
 }
 
 // subject is what every message says: of which transcode, and how far it is.

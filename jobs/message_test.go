@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"weir/db/dbsqlc"
 )
 
 const (
@@ -49,7 +51,9 @@ func golden() map[string]message {
 	preparing, prepared, transcoding := queued.message(statusPreparing), subjectAt(0.05).message(statusPreparingComplete), subjectAt(0.625).message(statusTranscoding)
 	preparing.Stage, prepared.Stage, transcoding.Stage = StageQueue, StageTranscode, StageTranscode
 	transcoding.Speed, transcoding.ETASeconds = new(3.25), new(41.5)
+	packaged := subjectAt(0.99).success(testEvent, spec, []output{packagedOutput()})
 	return map[string]message{
+		"success-outputs":     packaged,
 		"preparing":           preparing,
 		"preparing-completed": prepared,
 		"transcoding":         transcoding,
@@ -58,6 +62,62 @@ func golden() map[string]message {
 		"error":               subjectAt(0).failure(testEvent, "no_video", "the source has no video track", false),
 		"cancelled":           subjectAt(0.3).cancelled(testEvent),
 	}
+}
+
+// packagedOutput is what is told of HLS, MP4 and fragmented MP4, from their rows.
+func packagedOutput() output {
+	const folder = "s3+https://s3.example.com/media/out/a1b2"
+	transcode := dbsqlc.Transcode{Packages: true, OutputURL: folder}
+	attempt := folder + "/" + testRequest + "/1"
+	row := func(kind, manifest string, objects ...StoredObject) dbsqlc.Output {
+		text, err := json.Marshal(objects)
+		if err != nil {
+			panic(err)
+		}
+		o := dbsqlc.Output{Type: kind, State: OutputOK, Objects: text}
+		if manifest != "" {
+			o.ManifestURL = &manifest
+		}
+		return o
+	}
+	rows := []dbsqlc.Output{
+		row(OutputThumbnails, folder+"/thumbnails/thumbnails.vtt", StoredObject{Kind: ObjectMaster, URL: folder + "/thumbnails/thumbnails.vtt", Bytes: 90, Objects: 1}),
+		row(OutputMP4, "",
+			StoredObject{Kind: ObjectFile, Rendition: "720p", URL: folder + "/720p.mp4", Bytes: 2150000, Objects: 1, Width: 1280, Height: 720, BitRate: 860000},
+			StoredObject{Kind: ObjectFile, Rendition: "360p", URL: folder + "/360p.mp4", Bytes: 870000, Objects: 1, Width: 640, Height: 360, BitRate: 348000}),
+		row(OutputFMP4, folder+"/fmp4/master.m3u8",
+			StoredObject{Kind: ObjectSegments, URL: attempt + "/fmp4", Bytes: 3000000, Objects: 9},
+			StoredObject{Kind: ObjectMaster, URL: folder + "/fmp4/index.mpd", Bytes: 900, Objects: 1},
+			StoredObject{Kind: ObjectMaster, URL: folder + "/fmp4/master.m3u8", Bytes: 400, Objects: 1}),
+		row(OutputHLS, folder+"/index.m3u8",
+			StoredObject{Kind: ObjectSegments, Rendition: "720p", URL: attempt + "/hls/720p", Bytes: 2260000, Objects: 2},
+			StoredObject{Kind: ObjectPlaylist, Rendition: "720p", URL: attempt + "/hls/720p/index.m3u8", Bytes: 200, Objects: 1, Width: 1280, Height: 720, BitRate: 980000},
+			StoredObject{Kind: ObjectSegments, Rendition: "360p", URL: attempt + "/hls/360p", Bytes: 920000, Objects: 2},
+			StoredObject{Kind: ObjectPlaylist, Rendition: "360p", URL: attempt + "/hls/360p/index.m3u8", Bytes: 200, Objects: 1, Width: 640, Height: 360, BitRate: 410000},
+			StoredObject{Kind: ObjectMaster, URL: folder + "/index.m3u8", Bytes: 350, Objects: 1}),
+		{Type: OutputMP4, State: OutputSkipped},
+	}
+	place := output{Type: outputObjectStore, Videos: []storedFile{}}
+	for i := range rows {
+		if err := place.add(&rows[i]); err != nil {
+			panic(err)
+		}
+	}
+	place.Manifest = beginning(&transcode, rows, &place)
+	return place
+}
+
+// Without HLS a player begins with what else there is; the task runner wants a URL below
+// the output's folder in any case.
+func TestBeginning(t *testing.T) {
+	t.Parallel()
+	transcode := dbsqlc.Transcode{Packages: true, OutputURL: "s3://b/id"}
+	require.Equal(t, "s3://b/id/", beginning(&transcode, nil, &output{}))
+	require.Equal(t, "s3://b/id/a.mp4", beginning(&transcode, nil, &output{MP4Outputs: []storedFile{{Location: "s3://b/id/a.mp4"}}}))
+	fragments, master := "s3://b/id/fmp4/master.m3u8", "s3://b/id/index.m3u8"
+	rows := []dbsqlc.Output{{Type: OutputFMP4, ManifestURL: &fragments}, {Type: OutputHLS, ManifestURL: &master}}
+	require.Equal(t, fragments, beginning(&transcode, rows[:1], &output{}))
+	require.Equal(t, master, beginning(&transcode, rows, &output{}))
 }
 
 func TestWireFormat(t *testing.T) {

@@ -56,6 +56,9 @@ func (d Decider) Place(ctx context.Context, placements ...Placement) ([]dbsqlc.T
 	if err := q.RenditionExpect(ctx, d.Tx, begun); err != nil {
 		return nil, fmt.Errorf("expect the renditions of %d transcodes: %w", len(placed), err)
 	}
+	if err := q.OutputExpect(ctx, d.Tx, dbsqlc.OutputExpectParams(begun)); err != nil {
+		return nil, fmt.Errorf("expect the outputs of %d transcodes: %w", len(placed), err)
+	}
 	inserted, err := d.River.InsertManyTx(ctx, d.Tx, inserts)
 	if err != nil {
 		return nil, fmt.Errorf("insert the jobs of %d transcodes: %w", len(placed), err)

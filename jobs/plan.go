@@ -136,9 +136,11 @@ func Plan(rows Rows, now time.Time) Action {
 	case Terminal(rows.Transcode.State), rows.Transcode.Attempt != a.Number, a.Outcome != nil:
 		// Ended, cancelled, or a newer attempt has it: this one may only clean up.
 		return Action{Do: DoClean}
-	case allOK(rows.Renditions):
+	case allOK(rows.Renditions) && a.PackageFrom == nil:
 		// The stores of an attempt before this one came through after all.
 		return Action{Do: DoSettle}
+	case allOK(rows.Renditions) && a.Stage != AttemptTranscoded:
+		return Action{Do: DoFinish} // its package job needs neither Mist nor the slot
 	case rows.Seen.LetGo && !nothingOpen(rows):
 		return Action{Do: DoFail, Failure: Failed(CodeHostLost, StageTranscode, "it could not renew its lease")}
 	}

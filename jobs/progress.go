@@ -14,6 +14,10 @@ const (
 	SharePrepared = 0.10 // more than a copy takes, and less than an encode
 	shareStored   = 0.10
 	sharePushed   = 1 - SharePrepared - shareStored
+	// sharePackaged is of those that are packaged: copies, and a second upload.
+	sharePackaged = 0.10
+	// packedMost of it is told before the end: success alone is 1.
+	packedMost = 0.9
 )
 
 // RatioOf is how much of a transcode is done, from 0 to 1: media time pushed over
@@ -30,6 +34,10 @@ func RatioOf(t *dbsqlc.Transcode, stage string, renditions []dbsqlc.Rendition, s
 		return SharePrepared
 	}
 	ratio := SharePrepared
+	sharePushed := sharePushed
+	if t.Packages {
+		sharePushed -= sharePackaged
+	}
 	each := 1 / float64(len(renditions))
 	for _, r := range renditions {
 		switch r.State {
@@ -92,4 +100,9 @@ func (p *Progress) ETA(now time.Time) *float64 {
 		return nil
 	}
 	return new(max(p.EndsAt.Sub(now).Seconds(), 0))
+}
+
+// RatioPackaged is the ratio of a transcode of whose outputs so much is stored, from 0 to 1.
+func RatioPackaged(part float64) float64 {
+	return 1 - sharePackaged*(1-packedMost*min(max(part, 0), 1))
 }

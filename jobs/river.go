@@ -114,6 +114,17 @@ func (d Decider) InsertStore(ctx context.Context, args StoreArgs, queue string) 
 	})
 }
 
+// InsertPackage inserts the job that packages, and names it in the attempt's row.
+func (d Decider) InsertPackage(ctx context.Context, args PackageArgs, queue string) error {
+	job, err := d.River.InsertTx(ctx, d.Tx, args, &river.InsertOpts{Queue: queue})
+	if err != nil {
+		return err
+	}
+	return dbsqlc.New().AttemptSetPackage(ctx, d.Tx, dbsqlc.AttemptSetPackageParams{
+		TranscodeID: args.TranscodeID, Number: args.Attempt, JobID: &job.Job.ID,
+	})
+}
+
 // InsertCallback inserts a delivery's job, and names it in the callback's row; a
 // redelivery's is nobody's.
 func (d Decider) InsertCallback(ctx context.Context, args CallbackArgs) error {

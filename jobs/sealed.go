@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,11 @@ func (s Sealed) of(transcode uuid.UUID) string { return s.Context(transcode.Stri
 
 // Context is what the column's value is sealed for, by the transcode's id.
 func (s Sealed) Context(transcode string) string { return "transcode/" + transcode + "/" + string(s) }
+
+// SealedOutputOf is the place of one of its outputs.
+func SealedOutputOf(ordinal int32) Sealed {
+	return SealedOutput + Sealed("/"+strconv.Itoa(int(ordinal)))
+}
 
 // Open opens a column's value. Where it can't, a [Failure] is in the error.
 func (s Sealed) Open(sealer *secret.Sealer, transcode uuid.UUID, value []byte) (string, error) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"weir/db/dbsqlc"
@@ -31,6 +33,15 @@ const (
 	lostMax = 4 * time.Second
 )
 
+// Decider moves transcodes through their states within a transaction, and inserts the
+// River jobs that follow: both are committed or neither is. Where it decides an outcome
+// the caller holds the transcode's lock (TranscodeGetForUpdate) in Tx, since before it
+// changed a rendition.
+type Decider struct {
+	Tx    pgx.Tx
+	River *river.Client[pgx.Tx]
+}
+
 // outcome is what the renditions of an attempt come to.
 type outcome struct {
 	// state the transcode goes to: queued (again), succeeded or failed; empty while
@@ -40,6 +51,8 @@ type outcome struct {
 	wait    time.Duration
 	// free: the attempt does not count.
 	free bool
+	// packages: all renditions are ok, and more is to be made of them.
+	packages bool
 }
 
 // decide is the outcome of an attempt, from rows alone; age is the run's. Success is
@@ -66,6 +79,19 @@ func decide(t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, age time.Duratio
 		return outcome{state: StateSucceeded}
 	}
 	return outcomeOf(t, worst, age)
+}
+
+// decideOutputs is the outcome of an attempt whose renditions are all ok.
+func decideOutputs(t *dbsqlc.Transcode, outputs []dbsqlc.Output, age time.Duration) outcome {
+	for i := range outputs {
+		switch o := &outputs[i]; {
+		case o.State == OutputFailed:
+			return outcomeOf(t, outputFailure(o), age) // one job makes all: they fail together
+		case o.State == OutputExpected && o.Type != OutputTS:
+			return outcome{packages: true}
+		}
+	}
+	return outcome{state: StateSucceeded}
 }
 
 // outcomeOf is what follows a failed attempt.
@@ -149,6 +175,16 @@ func (d Decider) settle(ctx context.Context, id uuid.UUID, attempt int32, f *Fai
 	if len(renditions) == 0 && f != nil {
 		follows = outcomeOf(&t, f, age)
 	}
+	if follows.state == StateSucceeded && t.Packages {
+		outputs, err := q.OutputList(ctx, d.Tx, id)
+		if err != nil {
+			return fmt.Errorf("settle %s: %w", id, err)
+		}
+		follows = decideOutputs(&t, outputs, age)
+	}
+	if follows.packages {
+		err = d.beginPackage(ctx, &t)
+	}
 	switch follows.state {
 	case StateSucceeded:
 		err = d.succeed(ctx, &t, renditions)
@@ -192,6 +228,9 @@ func (d Decider) runAge(ctx context.Context, id uuid.UUID) (time.Duration, error
 }
 
 func (d Decider) succeed(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	if err := dbsqlc.New().OutputSetFiles(ctx, d.Tx, dbsqlc.OutputSetFilesParams{TranscodeID: t.ID, Attempt: t.Attempt}); err != nil {
+		return err
+	}
 	ended, err := dbsqlc.New().TranscodeSucceed(ctx, d.Tx, dbsqlc.TranscodeSucceedParams{ID: t.ID, Attempt: t.Attempt})
 	if err != nil {
 		return err
@@ -207,6 +246,9 @@ func (d Decider) fail(ctx context.Context, t *dbsqlc.Transcode, f *Failure) erro
 		ID: t.ID, Attempt: t.Attempt, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
 	})
 	if err != nil {
+		return err
+	}
+	if err := d.failOutputs(ctx, t.ID, f); err != nil {
 		return err
 	}
 	if err := d.endAttempt(ctx, &ended, OutcomeFailed, f); err != nil {
@@ -253,6 +295,9 @@ func (d Decider) cancel(ctx context.Context, t *dbsqlc.Transcode) error {
 	}); err != nil {
 		return err
 	}
+	if err := d.failOutputs(ctx, t.ID, f); err != nil {
+		return err
+	}
 	ended, err := q.TranscodeCancel(ctx, d.Tx, dbsqlc.TranscodeCancelParams{
 		ID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text,
 	})
@@ -280,7 +325,7 @@ func (d Decider) end(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsq
 
 // insertResidue comes with the end of a transcode that may have left something.
 func (d Decider) insertResidue(ctx context.Context, t *dbsqlc.Transcode) error {
-	if t.Attempt == 0 || t.Attempt == 1 && t.State == StateSucceeded {
+	if t.Attempt == 0 || t.Attempt == 1 && t.State == StateSucceeded && !t.Packages {
 		return nil
 	}
 	_, err := d.River.InsertTx(ctx, d.Tx, ResidueArgs{TranscodeID: t.ID}, nil)
@@ -295,6 +340,9 @@ func (d Decider) stageOf(ctx context.Context, t *dbsqlc.Transcode) (Stage, error
 	a, err := dbsqlc.New().AttemptGet(ctx, d.Tx, dbsqlc.AttemptGetParams{TranscodeID: t.ID, Number: t.Attempt})
 	if err != nil {
 		return "", err
+	}
+	if a.PackageFrom != nil && !Terminal(t.State) && t.State != StateQueued {
+		return StagePackage, nil
 	}
 	return StageAt(t, a.Stage), nil
 }
@@ -334,7 +382,7 @@ func (d Decider) cancelJobs(ctx context.Context, t *dbsqlc.Transcode, renditions
 	return nil
 }
 
-// openJobs are the jobs of a transcode's attempt and of its files to be stored.
+// openJobs are the jobs of a transcode's attempt, and of its files to be stored or packaged.
 func (d Decider) openJobs(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) ([]int64, error) {
 	var ids []int64
 	for _, r := range renditions {
@@ -351,6 +399,9 @@ func (d Decider) openJobs(ctx context.Context, t *dbsqlc.Transcode, renditions [
 	}
 	if a.JobID != nil {
 		ids = append(ids, *a.JobID)
+	}
+	if a.PackageJobID != nil && a.Outcome == nil {
+		ids = append(ids, *a.PackageJobID)
 	}
 	return ids, nil
 }

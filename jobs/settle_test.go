@@ -265,6 +265,8 @@ func TestSchemaHoldsTheInvariants(t *testing.T) {
 	done := b.Run(t, "a")
 	require.NoError(t, b.Store(t.Context(), &done, "a"))
 	open := b.Run(t, "a", "b")
+	packaged := b.RunRequest(t, outputRequest("a", jobs.OutputTS, jobs.OutputHLS))
+	of := " WHERE transcode_id = '" + packaged.ID.String() + "' AND ordinal = 1"
 	for _, test := range []struct{ name, sql string }{
 		{"leave succeeded", "UPDATE weir.transcodes SET state = 'queued', finished_at = NULL WHERE id = '" + done.ID.String() + "'"},
 		{"leave succeeded by a new run", "UPDATE weir.transcodes SET state = 'queued', finished_at = NULL, run = run + 1 WHERE id = '" + done.ID.String() + "'"},
@@ -285,6 +287,13 @@ func TestSchemaHoldsTheInvariants(t *testing.T) {
 		{"attempt down", "UPDATE weir.transcodes SET attempt = 0 WHERE id = '" + open.ID.String() + "'"},
 		{"no renditions", "INSERT INTO weir.transcodes SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'other'))).* FROM weir.transcodes t WHERE id = '" + open.ID.String() + "'"},
 		{"a payload without end", "INSERT INTO weir.mist_events (host_id, trigger, headers, payload, payload_bytes, verdict) VALUES ('h', 't', '{}', repeat('x', 65537)::bytea, 65537, 'noted')"},
+		{"an output that is ok without evidence", "UPDATE weir.outputs SET state = 'ok', bytes = 1, objects = '[]', stored_at = now()" + of},
+		{"an output that is skipped for no reason", "UPDATE weir.outputs SET state = 'skipped'" + of},
+		{"an output that failed without a code", "UPDATE weir.outputs SET state = 'failed'" + of},
+		{"an output's attempt down", "UPDATE weir.outputs SET attempt = 0" + of},
+		{"the same output twice", "INSERT INTO weir.outputs SELECT (jsonb_populate_record(o, '{\"ordinal\": 2}')).* FROM weir.outputs o" + of},
+		{"an output with objects without end", "UPDATE weir.outputs SET objects = (SELECT jsonb_agg(n) FROM generate_series(1, 65) n)" + of},
+		{"packages nothing", "INSERT INTO weir.transcodes SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'third', 'packages', true))).* FROM weir.transcodes t WHERE id = '" + open.ID.String() + "'"},
 		{"same external id", "UPDATE weir.transcodes SET external_id = 'one'"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

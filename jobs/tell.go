@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +21,11 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 	if err != nil {
 		return fmt.Errorf("make an event id: %w", err)
 	}
-	told, err := terminalMessage(id, t, renditions)
+	outputs, err := dbsqlc.New().OutputList(ctx, d.Tx, t.ID)
+	if err != nil {
+		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
+	}
+	told, err := terminalMessage(id, t, renditions, outputs)
 	if err != nil {
 		return err
 	}
@@ -51,10 +57,10 @@ func subjectOf(t *dbsqlc.Transcode) subject {
 	return s
 }
 
-func terminalMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (message, error) {
+func terminalMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, outputs []dbsqlc.Output) (message, error) {
 	switch t.State {
 	case StateSucceeded:
-		return successMessage(id, t, renditions)
+		return successMessage(id, t, renditions, outputs)
 	case StateCancelled:
 		return subjectOf(t).cancelled(id.String()), nil
 	default:
@@ -63,23 +69,91 @@ func terminalMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rend
 	}
 }
 
-func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) (message, error) {
+// successMessage has one output whatever was asked for: the task runner finds entries by
+// their place in the list, and the second one of its own request has no name there.
+func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, outputs []dbsqlc.Output) (message, error) {
 	source, err := SourceOf(t)
 	if err != nil {
 		return message{}, err
 	}
-	place := output{Type: outputObjectStore}
+	place := output{Type: outputObjectStore, Videos: []storedFile{}}
+	sizes := map[string]judgedFacts{}
 	for _, r := range renditions {
-		judged, err := judgedOf(&r)
-		if err != nil {
+		if sizes[r.Name], err = judgedOf(&r); err != nil {
 			return message{}, err
 		}
-		place.Videos = append(place.Videos, storedFile{
-			Type: fileTS, Size: *r.ObjectBytes, Location: *r.ObjectURL,
-			Name: r.Name, Width: judged.Width, Height: judged.Height,
-		})
+	}
+	for i := range outputs {
+		if err := place.add(&outputs[i]); err != nil {
+			return message{}, err
+		}
+	}
+	if t.Packages {
+		place.Manifest = beginning(t, outputs, &place)
+	}
+	if FilesKept(t, outputs) {
+		for _, r := range renditions {
+			place.Videos = append(place.Videos, storedFile{
+				Type: fileTS, Size: *r.ObjectBytes, Location: *r.ObjectURL,
+				Name: r.Name, Width: sizes[r.Name].Width, Height: sizes[r.Name].Height,
+			})
+		}
 	}
 	return subjectOf(t).success(id.String(), specOf(source), []output{place}), nil
+}
+
+// FilesKept says whether a transcode's renditions' own files stay: they go where more is
+// made of them and nobody asked for them.
+func FilesKept(t *dbsqlc.Transcode, outputs []dbsqlc.Output) bool {
+	return !t.Packages || slices.ContainsFunc(outputs, func(o dbsqlc.Output) bool { return o.Type == OutputTS })
+}
+
+// beginning is where a player begins, HLS before all else. The task runner wants one in
+// any case, below the output's folder.
+func beginning(t *dbsqlc.Transcode, outputs []dbsqlc.Output, place *output) string {
+	for _, kind := range []string{OutputHLS, OutputFMP4} {
+		for _, o := range outputs {
+			if o.Type == kind && o.ManifestURL != nil {
+				return *o.ManifestURL
+			}
+		}
+	}
+	if len(place.MP4Outputs) > 0 {
+		return place.MP4Outputs[0].Location
+	}
+	return strings.TrimSuffix(t.OutputURL, "/") + "/"
+}
+
+// add adds what was made.
+func (p *output) add(o *dbsqlc.Output) error {
+	objects, err := ObjectsOf(o)
+	if err != nil || o.State != OutputOK {
+		return err
+	}
+	segments := map[string]int64{}
+	for _, object := range objects {
+		if object.Kind == ObjectSegments {
+			segments[object.Rendition] = object.Bytes
+		}
+	}
+	for _, object := range objects {
+		file := storedFile{
+			Size: object.Bytes, Location: object.URL, Name: object.Rendition,
+			Width: object.Width, Height: object.Height, Bitrate: object.BitRate,
+		}
+		switch {
+		case o.Type == OutputHLS && object.Kind == ObjectPlaylist:
+			file.Type, file.Size = fileHLS, segments[object.Rendition]
+			p.Videos = append(p.Videos, file)
+		case o.Type == OutputMP4 && object.Kind == ObjectFile:
+			file.Type = fileMP4
+			p.MP4Outputs = append(p.MP4Outputs, file)
+		case o.Type == OutputFMP4 && object.Kind == ObjectMaster:
+			file.Type = fileFragmented
+			p.MP4Outputs = append(p.MP4Outputs, file)
+		}
+	}
+	return nil
 }
 
 func specOf(source SourceFacts) videoSpec {
@@ -106,6 +180,9 @@ func specOf(source SourceFacts) videoSpec {
 func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
 	told := subjectOf(t).message(statusOf(t, done))
 	told.Stage = StageAt(t, done)
+	if p := ProgressOf(t); p != nil && p.Stage == StagePackage {
+		told.Stage = StagePackage
+	}
 	if p := ProgressOf(t); p != nil {
 		told.Speed, told.ETASeconds = p.Speed, p.ETA(time.Now())
 	}

@@ -89,6 +89,8 @@ type Detail struct {
 	Transcode  dbsqlc.Transcode
 	Attempt    *dbsqlc.Attempt
 	Renditions []dbsqlc.Rendition
+	// Outputs are what is made of them; none: their files alone.
+	Outputs []dbsqlc.Output
 	// Callback is that of the run; nil before its end.
 	Callback *dbsqlc.Callback
 	// Position is where it stands in the queue; nil: it stands in none.
@@ -199,6 +201,9 @@ func (ts *Transcodes) AcceptTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 	if err := insertRenditions(ctx, tx, t.ID, req.Profiles, 0); err != nil {
 		return t, false, err
 	}
+	if err := ts.insertOutputs(ctx, tx, t.ID, req); err != nil {
+		return t, false, err
+	}
 	return t, true, Decider{tx, ts.River}.WakePlacement(ctx)
 }
 
@@ -294,7 +299,7 @@ func (ts *Transcodes) tellAgain(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transc
 // is left to the request that is mended.
 func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req *Request, f *Failure) error {
 	refused := *req
-	refused.ExternalID = ""
+	refused.ExternalID, refused.Outputs = "", nil
 	params, err := ts.insertParams(came, &refused)
 	if err != nil {
 		return err
@@ -322,7 +327,7 @@ func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
+		Packages: req.Packages(), AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
 	}
 	if req.Priority != nil {
 		params.Priority = int16(*req.Priority)
@@ -457,6 +462,14 @@ func details(ctx context.Context, tx pgx.Tx, list []dbsqlc.Transcode) ([]Detail,
 	for _, r := range renditions {
 		d := &details[place[r.TranscodeID]]
 		d.Renditions = append(d.Renditions, r)
+	}
+	outputs, err := q.OutputListOf(ctx, tx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list outputs: %w", err)
+	}
+	for _, o := range outputs {
+		d := &details[place[o.TranscodeID]]
+		d.Outputs = append(d.Outputs, o)
 	}
 	attempts, err := q.AttemptListNewest(ctx, tx, ids)
 	if err != nil {

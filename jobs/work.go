@@ -22,6 +22,7 @@ type Work struct {
 	Transcode uuid.UUID
 	Attempt   int32
 	Rendition string // of a store; "": the attempt itself
+	Package   bool   // it makes the outputs
 	Named     *int64 // the job that its row names
 
 	Job         *int64 // nil: there is no such row
@@ -34,7 +35,7 @@ type Work struct {
 
 // queue is where its job belongs.
 func (w *Work) queue(host string) string {
-	if w.Rendition != "" {
+	if w.Rendition != "" || w.Package {
 		return StoreQueue(host)
 	}
 	return HostQueue(host)
@@ -93,6 +94,9 @@ func (d Decider) Redo(ctx context.Context, host string, w *Work) (done bool, err
 	if w.Rendition != "" {
 		return true, d.InsertStore(ctx, StoreArgs{TranscodeID: w.Transcode, Attempt: w.Attempt, Rendition: w.Rendition}, w.queue(host))
 	}
+	if w.Package {
+		return true, d.InsertPackage(ctx, PackageArgs{TranscodeID: w.Transcode, Attempt: w.Attempt}, w.queue(host))
+	}
 	return true, d.InsertTranscode(ctx, TranscodeArgs{TranscodeID: w.Transcode, Attempt: w.Attempt}, w.queue(host))
 }
 
@@ -109,6 +113,9 @@ func (d Decider) named(ctx context.Context, w *Work) (job *int64, open bool, err
 	a, err := q.AttemptGet(ctx, d.Tx, dbsqlc.AttemptGetParams{TranscodeID: w.Transcode, Number: w.Attempt})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
+	}
+	if w.Package {
+		return a.PackageJobID, a.PackageFrom != nil && a.Outcome == nil, err
 	}
 	return a.JobID, a.CleanedAt == nil, err
 }

@@ -61,6 +61,7 @@ type Prepared struct {
 	Variable  bool    `json:"variable"` // frames are not evenly spaced
 	// Reencoded says why it is no copy, else it is empty.
 	Reencoded string    `json:"reencoded"`
+	AAC       bool      `json:"aac"` // the renditions' sound is AAC, whatever the source's is
 	Warnings  []Warning `json:"warnings"`
 }
 
@@ -98,6 +99,8 @@ type Options struct {
 	HEVC bool
 	// HighDepth: H264 of more than 8 bits, or with more colour than 4:2:0, may pass as it is.
 	HighDepth bool
+	// AAC: renditions are for browsers, which play no other sound.
+	AAC bool
 	// Progress is told how much is done, from 0 to 1, now and then. It may be nil.
 	Progress func(part float64)
 }
@@ -143,7 +146,9 @@ func (t *Tools) Prepare(ctx context.Context, src Source, in, outDir string, opts
 	case err != nil:
 		return Prepared{}, blame(err, failed)
 	}
-	return body.prepared(src, why), nil
+	made := body.prepared(src, why)
+	made.AAC = opts.AAC
+	return made, nil
 }
 
 // uncopyable is what a copy shows that the listing did not.

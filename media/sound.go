@@ -42,6 +42,12 @@ func tsAudio(codec string) bool {
 	}
 }
 
+// encodes says whether renditions have another sound than the source's own: where it has
+// gaps, or where those who read it know no such codec.
+func encodes(audio *Audio, browsers bool) bool {
+	return audio.Loose || !tsAudio(audio.Codec) || browsers && audio.Codec != "aac"
+}
+
 // Sound makes the sound of an attempt's renditions, once for all of them, beside the prepared file.
 // Finish does so itself where it is not there; before, while the picture is transcoded, it costs no
 // time. A source without sound has none. It may be repeated, also at the same time.
@@ -72,7 +78,7 @@ func (t *Tools) Sound(ctx context.Context, from string, src Source, prep Prepare
 	}
 	part := out + ".part"
 	defer os.Remove(part) //nolint:errcheck // renamed away when all went well
-	args := append([]string{"-n", followNice, t.ffmpeg()}, soundArgs(in, src.Audio)...)
+	args := append([]string{"-n", followNice, t.ffmpeg()}, soundArgs(in, src.Audio, prep.AAC)...)
 	if err := run(ctx, "nice", nil, nil, append(args, "file:"+part)...); err != nil {
 		return blame(err, failed)
 	}
@@ -81,14 +87,14 @@ func (t *Tools) Sound(ctx context.Context, from string, src Source, prep Prepare
 
 func soundPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), soundName) }
 
-func soundArgs(in []string, audio *Audio) []string {
+func soundArgs(in []string, audio *Audio, browsers bool) []string {
 	args := []string{
 		"-nostdin", "-y", "-hide_banner", "-loglevel", "error", "-copyts",
 		"-itsoffset", fmt.Sprintf("%dus", toUS(soundLead)-audio.StartUS),
 	}
 	args = append(args, in...)
 	args = append(args, "-map", "0:"+strconv.Itoa(audio.Index), "-c", "copy")
-	if !tsAudio(audio.Codec) || audio.Loose {
+	if encodes(audio, browsers) {
 		args = append(args, "-c:a", "aac", "-b:a", strconv.Itoa(audioBitsPerChannel*max(1, audio.Channels)))
 	}
 	if audio.Loose { // gaps become silence, overlaps go

@@ -22,6 +22,9 @@ func Columns() []Column {
 		{"transcodes", "callback_sealed", []string{"id"}, transcodes(jobs.SealedCallback)},
 		{"transcodes", "livepeer_sealed", []string{"id"}, transcodes(jobs.SealedLivepeer)},
 		{"stores", "keys_sealed", []string{"tenant", "name"}, func(key []string) string { return tenants.SealedFor(key[0], key[1]) }},
+		{"outputs", "sealed", []string{"transcode_id", "ordinal"}, func(key []string) string {
+			return (jobs.SealedOutput + "/" + jobs.Sealed(key[1])).Context(key[0])
+		}},
 	}
 }
 

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // notSealed are the columns of bytes that hold no sealed value.
 var notSealed = []string{
-	"mist_events.payload",        // scrubbed when it came
+	"mist_events.payload",             // scrubbed when it came
+	"enqueued.digest", "inbox.digest", // of what its caller knows: docs/sql.md
 	"transcodes.request_digest",  // keyed, and can't be computed again: docs/security.md
 	"river_job.unique_key",       // River's
 	"river_job.unique_states",    // River's
@@ -190,4 +191,29 @@ func TestRotationBesideDaemons(t *testing.T) {
 	var replaced bool
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT weir.sealed_replace('transcodes', 'source_sealed', $1, 'former', 'value')", place).Scan(&replaced))
 	require.False(t, replaced)
+}
+
+// The place of an output opens for its own row, also when it was sealed anew.
+func TestRotationOfOutputs(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	inserter, err := jobs.NewInserter(pool)
+	require.NoError(t, err)
+	ts := &jobs.Transcodes{DB: pool, River: inserter, Sealer: sealer(t, oldKey)}
+	request := jobstest.MakeRequest("", "a")
+	for _, kind := range []string{jobs.OutputHLS, jobs.OutputMP4} {
+		request.Outputs = append(request.Outputs, jobs.Output{Type: kind, URL: "s3://b/" + kind, Shown: "s3://b/" + kind})
+	}
+	accepted, _, err := ts.Accept(t.Context(), request)
+	require.NoError(t, err)
+	_, err = (&Rotation{DB: pool, Sealer: sealer(t, newKey, oldKey)}).Run(t.Context(), func(State) {})
+	require.NoError(t, err)
+	rows, err := dbsqlc.New().OutputList(t.Context(), pool, accepted.ID)
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	for _, o := range rows {
+		url, err := jobs.SealedOutputOf(o.Ordinal).Open(sealer(t, newKey), accepted.ID, o.Sealed)
+		require.NoError(t, err)
+		require.Equal(t, "s3://b/"+o.Type, url)
+	}
 }

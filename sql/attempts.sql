@@ -63,23 +63,39 @@ SELECT a.* FROM weir.attempts a
  WHERE a.transcode_id = ANY(@transcode_ids::uuid[]);
 
 -- name: AttemptSpoolNeeds :one
--- The folder is needed while its supervisor works, or a file of it is to be stored; what was
--- made of the source until Mist is done. Files that wait to be stored may need that as well:
+-- The folder is needed while its supervisor works, or a file of it is to be stored or packaged; what was
+-- made of the source until Mist is done, or a copy of the source is stored. Files that wait to be stored may need that as well:
 -- whether they are finished shows beside them.
 SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.cleaned_at IS NULL)
+    OR EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.package_from IS NOT NULL AND a.outcome IS NULL)
     OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed'))::boolean AS folder,
        EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = @transcode_id AND a.number = @number
-                  AND a.transcoded_at IS NULL AND a.cleaned_at IS NULL)::boolean AS inputs,
+                  AND (a.transcoded_at IS NULL AND a.cleaned_at IS NULL OR a.outcome IS NULL AND EXISTS (
+                       SELECT FROM weir.outputs o WHERE o.transcode_id = a.transcode_id AND o.type = 'source' AND o.state = 'expected')))::boolean AS inputs,
        ARRAY (SELECT r.name FROM weir.renditions r
                WHERE r.transcode_id = @transcode_id AND r.attempt = @number AND r.state = 'pushed')::text[] AS pushed;
 
 -- name: AttemptsKnown :many
 -- Of some attempts those that rows know, and what of them is left to do.
 SELECT a.transcode_id, a.number, a.cleaned_at,
-       EXISTS (SELECT FROM weir.renditions r
-                WHERE r.transcode_id = a.transcode_id AND r.attempt = a.number AND r.state = 'pushed') AS storing
+       (a.package_from IS NOT NULL AND a.outcome IS NULL OR EXISTS (SELECT FROM weir.renditions r
+                WHERE r.transcode_id = a.transcode_id AND r.attempt = a.number AND r.state = 'pushed'))::boolean AS storing
   FROM weir.attempts a
   JOIN (SELECT unnest(@transcodes::uuid[]) AS id, unnest(@numbers::int[]) AS number) f ON f.id = a.transcode_id AND f.number = a.number;
+
+-- name: AttemptSetPackage :exec
+-- Names the job that packages; the first one begins the time that there is for it.
+UPDATE weir.attempts SET package_job_id = @job_id, package_from = COALESCE(package_from, now())
+ WHERE transcode_id = @transcode_id AND number = @number AND outcome IS NULL;
+
+-- name: AttemptSetPublish :execrows
+-- From here on players may find what this attempt has packaged. Only the newest boot of the
+-- host of the newest attempt may begin with it.
+UPDATE weir.attempts a SET publish_from = COALESCE(a.publish_from, now())
+  FROM weir.transcodes t, weir.hosts h
+ WHERE a.transcode_id = @transcode_id AND a.number = @number AND a.package_from IS NOT NULL AND a.outcome IS NULL
+   AND t.id = a.transcode_id AND t.attempt = a.number AND t.state IN ('running', 'storing')
+   AND h.id = a.host_id AND h.id = @host_id AND h.boot_id = @boot_id AND h.lease_until > now();
 
 -- name: AttemptSetJob :exec
 UPDATE weir.attempts SET job_id = @job_id WHERE transcode_id = @transcode_id AND number = @number;

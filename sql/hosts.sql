@@ -40,21 +40,29 @@ SELECT sqlc.embed(a), sqlc.embed(t)
 
 -- name: HostWork :many
 -- What a host's jobs have to do, and the job that each row names: every attempt that is
--- not cleaned up, every file that is not stored. All of those are of the newest attempts of
+-- not cleaned up, every file that is not stored, what is not packaged. All of those are of the newest attempts of
 -- open transcodes: a placement takes back what is not stored, an end fails it.
-SELECT a.transcode_id, a.number AS attempt, ''::text AS rendition, a.job_id AS named,
+SELECT a.transcode_id, a.number AS attempt, ''::text AS rendition, false AS package, a.job_id AS named,
        j.id AS job_id, COALESCE(j.state::text, '')::text AS job_state, COALESCE(j.queue, '')::text AS job_queue, j.scheduled_at, j.attempted_at,
        COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')::text AS owner
   FROM weir.attempts a LEFT JOIN weir.river_job j ON j.id = a.job_id
  WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
 UNION ALL
-SELECT r.transcode_id, r.attempt, r.name, r.job_id,
+SELECT r.transcode_id, r.attempt, r.name, false, r.job_id,
        j.id, COALESCE(j.state::text, ''), COALESCE(j.queue, ''), j.scheduled_at, j.attempted_at,
        COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')
   FROM weir.transcodes t
   JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
   LEFT JOIN weir.river_job j ON j.id = r.job_id
- WHERE t.host_id = @host_id AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed';
+ WHERE t.host_id = @host_id AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
+UNION ALL
+SELECT a.transcode_id, a.number, '', true, a.package_job_id,
+       j.id, COALESCE(j.state::text, ''), COALESCE(j.queue, ''), j.scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')
+  FROM weir.transcodes t
+  JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+  LEFT JOIN weir.river_job j ON j.id = a.package_job_id
+ WHERE t.host_id = @host_id AND t.state IN ('running', 'storing') AND a.package_from IS NOT NULL AND a.outcome IS NULL;
 
 -- name: HostOfSpool :one
 -- Another host that lives on this spool.

@@ -10,10 +10,10 @@ UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
 
 -- name: RiverJobGiveBack :execrows
 -- What an older boot of a host was running when it died, and no row of the host's names:
--- a transcode's or a store's has ended without it, the rest is for anybody.
+-- a transcode's, a store's or a package's has ended without it, the rest is for anybody.
 UPDATE weir.river_job
-   SET state = CASE WHEN kind IN ('transcode', 'store') THEN 'cancelled' ELSE 'available' END::weir.river_job_state,
-       finalized_at = CASE WHEN kind IN ('transcode', 'store') THEN now() END
+   SET state = CASE WHEN kind IN ('transcode', 'store', 'package') THEN 'cancelled' ELSE 'available' END::weir.river_job_state,
+       finalized_at = CASE WHEN kind IN ('transcode', 'store', 'package') THEN now() END
  WHERE state = 'running'
    AND split_part(attempted_by[array_upper(attempted_by, 1)], '_', 1) = @host_id::text
    AND attempted_by[array_upper(attempted_by, 1)] <> @client_id::text

@@ -4,11 +4,11 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left, priority, ladder, created_at)
+    livepeer_sealed, packages, attempts_left, priority, ladder, created_at)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @attempts_left, @priority, @ladder, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
+    @livepeer_sealed, @packages, @attempts_left, @priority, @ladder, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 
@@ -202,12 +202,16 @@ UPDATE weir.transcodes SET state = 'storing'
  WHERE id = @id AND attempt = @attempt AND state = 'running';
 
 -- name: TranscodeShowTrouble :exec
--- What is in the way of its stores; nothing where they go well again.
+-- What is in the way of its stores and outputs; nothing where they go well again.
 UPDATE weir.transcodes t
    SET (error_code, error_stage, error_message) = (
-    SELECT r.error_code, r.error_stage, r.error_message FROM weir.renditions r
-     WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
-     ORDER BY r.ordinal LIMIT 1)
+    SELECT f.error_code, f.error_stage, f.error_message FROM (
+        SELECT r.error_code, r.error_stage, r.error_message, r.ordinal FROM weir.renditions r
+         WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'pushed' AND r.error_code IS NOT NULL
+        UNION ALL
+        SELECT o.error_code, o.error_stage, o.error_message, o.ordinal FROM weir.outputs o
+         WHERE o.transcode_id = t.id AND o.attempt = t.attempt AND o.state = 'expected' AND o.error_code IS NOT NULL) f
+     ORDER BY f.ordinal LIMIT 1)
  WHERE t.id = @id AND t.attempt = @attempt AND t.state IN ('running', 'storing');
 
 -- name: TranscodeSucceed :one

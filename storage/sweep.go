@@ -23,6 +23,57 @@ func (c *Client) Delete(ctx context.Context, loc Location) error {
 	return nil
 }
 
+// DeleteFolder removes every object below loc, and ends the uploads of such: nobody else
+// may write there. It returns how many objects it removed, also on failure; it can be
+// repeated.
+func (c *Client) DeleteFolder(ctx context.Context, loc Location) (int, error) {
+	const op = "delete folder"
+	if err := checkObject(op, loc); err != nil {
+		return 0, err
+	}
+	removed := 0
+	err := c.serve(loc, func(s *server) error {
+		n, err := s.deleteFolder(ctx, loc.Key()+"/")
+		removed += n
+		return err
+	})
+	if err != nil {
+		return removed, failure(ctx, op, loc, err)
+	}
+	return removed, nil
+}
+
+func (s *server) deleteFolder(ctx context.Context, prefix string) (removed int, err error) {
+	uploads := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &prefix})
+	for uploads.HasMorePages() {
+		page, err := uploads.NextPage(ctx)
+		if err != nil {
+			return removed, err
+		}
+		for _, upload := range page.Uploads {
+			_, err := s.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: upload.Key, UploadId: upload.UploadId})
+			if err != nil && apiCode(err) != codeNoSuchUpload {
+				return removed, err
+			}
+		}
+	}
+	pages := s3.NewListObjectsV2Paginator(s.Client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return removed, err
+		}
+		for _, object := range page.Contents {
+			// One by one: servers differ in what they take of a deletion of many.
+			if _, err := s.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: object.Key}); err != nil {
+				return removed, err
+			}
+			removed++
+		}
+	}
+	return removed, nil
+}
+
 // AbortUploads ends every multipart upload to the object at loc, and returns how many:
 // one that still runs fails. Objects whose keys begin with this one's are left alone. On
 // failure it returns how many it ended before; it can be repeated.

@@ -24,10 +24,8 @@ const (
 // A key that may write and not delete is no failure: what was written stays then.
 func (c *Client) TryWrite(ctx context.Context, folder Location, objects ...Location) error {
 	const op = "try to write"
-	for _, object := range objects {
-		if err := checkObject(op, object); err != nil {
-			return err
-		}
+	if err := c.CheckNames(objects...); err != nil {
+		return err
 	}
 	loc := folder.Join(tryName + rand.Text())
 	if err := checkObject(op, loc); err != nil {
@@ -36,6 +34,16 @@ func (c *Client) TryWrite(ctx context.Context, folder Location, objects ...Locat
 	err := c.serve(loc, func(s *server) error { return c.tryWrite(ctx, s, loc) })
 	if err != nil {
 		return failure(ctx, op, loc, err)
+	}
+	return nil
+}
+
+// CheckNames tells of objects that can't be written whoever tries, for their keys.
+func (*Client) CheckNames(objects ...Location) error {
+	for _, object := range objects {
+		if err := checkObject("try to write", object); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -13,28 +13,29 @@ import (
 
 // Transcode is a transcode as callers see it; no secret is in it.
 type Transcode struct {
-	ID         uuid.UUID   `json:"id" format:"uuid"`
-	ExternalID *string     `json:"external_id" doc:"The caller's own id."`
-	Tenant     string      `json:"tenant"`
-	State      string      `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
-	Stage      *string     `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
-	Priority   int16       `json:"priority" doc:"0, the most urgent, to 9: its place in the tenant's queue."`
-	Ratio      float64     `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
-	Progress   *Progress   `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
-	Queue      *Queue      `json:"queue" doc:"Where it waits; null unless it is queued."`
-	Run        int32       `json:"run" doc:"1, and one more for each retry by an operator."`
-	Attempt    int32       `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
-	Host       *string     `json:"host" doc:"Host of the newest attempt."`
-	Source     Source      `json:"source"`
-	Output     Output      `json:"output"`
-	Renditions []Rendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
-	Warnings   []Warning   `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
-	Error      *Failure    `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
-	Callback   *Callback   `json:"callback" doc:"The terminal callback; null before the end."`
-	CreatedAt  time.Time   `json:"created_at" doc:"When it was accepted."`
-	PlacedAt   *time.Time  `json:"placed_at" doc:"When a host was last chosen."`
-	StartedAt  *time.Time  `json:"started_at" doc:"When its newest attempt began to run."`
-	FinishedAt *time.Time  `json:"finished_at" doc:"When it reached its end."`
+	ID         uuid.UUID    `json:"id" format:"uuid"`
+	ExternalID *string      `json:"external_id" doc:"The caller's own id."`
+	Tenant     string       `json:"tenant"`
+	State      string       `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
+	Stage      *string      `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store, package; null at the end."`
+	Priority   int16        `json:"priority" doc:"0, the most urgent, to 9: its place in the tenant's queue."`
+	Ratio      float64      `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
+	Progress   *Progress    `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
+	Queue      *Queue       `json:"queue" doc:"Where it waits; null unless it is queued."`
+	Run        int32        `json:"run" doc:"1, and one more for each retry by an operator."`
+	Attempt    int32        `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
+	Host       *string      `json:"host" doc:"Host of the newest attempt."`
+	Source     Source       `json:"source"`
+	Output     Output       `json:"output"`
+	Renditions []Rendition  `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
+	Outputs    []MadeOutput `json:"outputs,omitempty" nullable:"false" doc:"What was asked to be made of the renditions, in the request's order; not there: their files alone."`
+	Warnings   []Warning    `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
+	Error      *Failure     `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
+	Callback   *Callback    `json:"callback" doc:"The terminal callback; null before the end."`
+	CreatedAt  time.Time    `json:"created_at" doc:"When it was accepted."`
+	PlacedAt   *time.Time   `json:"placed_at" doc:"When a host was last chosen."`
+	StartedAt  *time.Time   `json:"started_at" doc:"When its newest attempt began to run."`
+	FinishedAt *time.Time   `json:"finished_at" doc:"When it reached its end."`
 }
 
 // Progress is how far a transcode is in what is done to it now.
@@ -92,6 +93,28 @@ type Rendition struct {
 	Error       *Failure `json:"error" doc:"Why it failed; of a pushed one, what is in the way of its store."`
 }
 
+// MadeOutput is what is made of the renditions.
+type MadeOutput struct {
+	Type     string         `json:"type" enum:"ts,hls,mp4,fmp4,source,thumbnails"`
+	State    string         `json:"state" enum:"expected,ok,failed,skipped" doc:"ok: every object of it is verified."`
+	Location string         `json:"location" doc:"Its folder, of a source copy the object, without credentials."`
+	Manifest *string        `json:"manifest" doc:"Where a player begins; null before it is ok, and where there is none."`
+	Bytes    *int64         `json:"bytes" doc:"Of all its objects."`
+	Objects  []StoredObject `json:"objects" nullable:"false" doc:"What was written; segments and pictures as one entry."`
+	Skipped  *string        `json:"skipped" doc:"Why there is none."`
+	Error    *Failure       `json:"error" doc:"Why it failed; of an expected one, what is in its way."`
+}
+
+// StoredObject is something that was written for an output.
+type StoredObject struct {
+	Kind      string `json:"kind" enum:"master,playlist,segments,file,pictures" doc:"master: where players begin; segments and pictures: many, below the location."`
+	Rendition string `json:"rendition,omitempty" doc:"The one it is of; not there: all."`
+	Location  string `json:"location" doc:"Without credentials."`
+	Bytes     int64  `json:"bytes"`
+	Checksum  string `json:"checksum" doc:"As verified; of many, over their names, bytes and checksums."`
+	Objects   int    `json:"objects" doc:"How many."`
+}
+
 // Warning is something that was done otherwise than asked.
 type Warning struct {
 	Code      string `json:"code" doc:"From the table of warnings." example:"size_aspect"`
@@ -102,7 +125,7 @@ type Warning struct {
 // Failure is why something failed.
 type Failure struct {
 	Code      string `json:"code" doc:"From the table of failures." example:"source_missing"`
-	Stage     string `json:"stage" doc:"Where: queue, fetch, probe, prepare, transcode, push, store."`
+	Stage     string `json:"stage" doc:"Where: queue, fetch, probe, prepare, transcode, push, store, package."`
 	Blame     string `json:"blame" doc:"Who can mend it: input, storage, network, host, livepeer, studio, weir."`
 	Retriable bool   `json:"retriable" doc:"Whether asking again can help."`
 	Message   string `json:"message" doc:"For people."`
@@ -127,6 +150,14 @@ func Of(d *jobs.Detail) Transcode {
 	}
 	for i := range d.Renditions {
 		v.Renditions = append(v.Renditions, rendition(&d.Renditions[i], t.SourceDurationMs))
+	}
+	for i := range d.Outputs {
+		v.Outputs = append(v.Outputs, made(&d.Outputs[i]))
+	}
+	if !jobs.FilesKept(t, d.Outputs) {
+		for i := range v.Renditions {
+			v.Renditions[i].Location = nil // they go when the outputs stand
+		}
 	}
 	if c := d.Callback; c != nil {
 		v.Callback = &Callback{ID: c.ID, State: c.State, Attempts: c.Attempts, LastStatus: c.LastStatus}
@@ -164,6 +195,9 @@ func stage(d *jobs.Detail) *string {
 	}
 	if told := jobs.ProgressOf(&d.Transcode); doing == jobs.StageProbe && told != nil && told.Stage == jobs.StagePrepare {
 		doing = told.Stage // rows tell of the probe when both are done
+	}
+	if d.Transcode.State != jobs.StateQueued && d.Attempt != nil && d.Attempt.PackageFrom != nil {
+		doing = jobs.StagePackage
 	}
 	return new(string(doing))
 }
@@ -228,6 +262,23 @@ func rendition(r *dbsqlc.Rendition, sourceMS *int64) Rendition {
 	case sourceMS != nil && *sourceMS > 0:
 		// Mist pushes the padding's first moments too.
 		v.Ratio = min(float64(r.PushedMs)/float64(*sourceMS), 1)
+	}
+	return v
+}
+
+func made(o *dbsqlc.Output) MadeOutput {
+	v := MadeOutput{
+		Type: o.Type, State: o.State, Location: o.URL, Manifest: o.ManifestURL, Bytes: o.Bytes, Objects: []StoredObject{},
+		Skipped: o.SkippedReason, Error: failure(o.ErrorCode, o.ErrorStage, o.ErrorMessage),
+	}
+	objects, err := jobs.ObjectsOf(o)
+	if err != nil {
+		return v // the daemon that wrote it tests it
+	}
+	for _, of := range objects {
+		v.Objects = append(v.Objects, StoredObject{
+			Kind: of.Kind, Rendition: of.Rendition, Location: of.URL, Bytes: of.Bytes, Checksum: of.Checksum, Objects: of.Objects,
+		})
 	}
 	return v
 }

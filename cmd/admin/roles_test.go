@@ -175,6 +175,8 @@ func TestAdminAsItsRole(t *testing.T) {
 		{"callbacks", "list"}, {"callbacks", "redeliver", callback.String()}, {"triggers", "list"},
 		{"transcodes", "retry", failed.String()}, {"transcodes", "cancel", open.String()}, {"transcodes", "cancel", failed.String()},
 		{"hosts", "list"}, {"hosts", "drain", "mist-1"}, {"hosts", "resume", "mist-1"}, {"db", "status"},
+		{"tenants", "list"}, {"tenants", "show", "studio"}, {"tenants", "set", "studio", "--weight", "2"}, {"tenants", "pause", "studio", "--reason", "r"}, {"tenants", "resume", "studio"},
+		{"queue", "pause", "--reason", "r"}, {"queue", "resume"}, {"queue", "status"}, {"tenants", "stores", "list", "studio"},
 	} {
 		out := b.ok(t, args...)
 		require.NotContains(t, out, "hush")

@@ -50,6 +50,8 @@ type attemptShown struct {
 	PreparedAt       *time.Time `json:"prepared_at"`
 	ProcessStartedAt *time.Time `json:"process_started_at"`
 	TranscodedAt     *time.Time `json:"transcoded_at"`
+	PackageFrom      *time.Time `json:"package_from"`
+	PublishFrom      *time.Time `json:"publish_from"`
 	EndedAt          *time.Time `json:"ended_at"`
 	CleanedAt        *time.Time `json:"cleaned_at"`
 }
@@ -106,7 +108,7 @@ func (a *admin) show(ctx context.Context, d *jobs.Detail) (*transcodeShown, erro
 			ErrorCode: t.ErrorCode, ErrorStage: t.ErrorStage, ErrorMessage: t.ErrorMessage, ErrorDetail: t.ErrorDetail,
 			SourceBytes: t.SourceBytes, CreatedAt: t.CreatedAt, StartedAt: t.StartedAt,
 			FetchedAt: t.FetchedAt, PreparedAt: t.PreparedAt, ProcessStartedAt: t.ProcessStartedAt,
-			TranscodedAt: t.TranscodedAt, EndedAt: t.EndedAt, CleanedAt: t.CleanedAt,
+			TranscodedAt: t.TranscodedAt, PackageFrom: t.PackageFrom, PublishFrom: t.PublishFrom, EndedAt: t.EndedAt, CleanedAt: t.CleanedAt,
 		})
 	}
 	if d.Callback != nil {
@@ -151,6 +153,7 @@ func (a *admin) showForPeople(t *transcodeShown) error {
 		lines   [][]any
 	}{
 		{"RENDITION STATE DONE SIZE ASKED BITRATE FRAMES MS BYTES OBJECT ERROR", renditionLines(t.Renditions)},
+		{"OUTPUT STATE BYTES PLACE PLAYS WHY", outputLines(t.Outputs)},
 		{"WARNING RENDITION TEXT", warningLines(t.Warnings)},
 		{"ATTEMPT HOST STEP OUTCOME HUNG RERUN PLACED STARTED FETCHED PREPARED PROCESS TRANSCODED ENDED CLEANED ERROR", attemptLines(t.Attempts)},
 		{"ATTEMPT DETAIL", detailLines(t.Attempts)},
@@ -181,6 +184,21 @@ func renditionLines(list []view.Rendition) (lines [][]any) {
 			r.Name, r.State, percent(r.Ratio), size(r.Width, r.Height), fmt.Sprintf("%dx%d", r.AskedWidth, r.AskedHeight), r.Bitrate,
 			r.Frames, r.DurationMS, r.Bytes, r.Location, why,
 		})
+	}
+	return lines
+}
+
+func outputLines(list []view.MadeOutput) (lines [][]any) {
+	for i := range list {
+		o := &list[i]
+		why := ""
+		switch {
+		case o.Error != nil:
+			why = o.Error.Code + " at " + o.Error.Stage + ": " + o.Error.Message
+		case o.Skipped != nil:
+			why = *o.Skipped
+		}
+		lines = append(lines, []any{o.Type, o.State, o.Bytes, o.Location, o.Manifest, why})
 	}
 	return lines
 }

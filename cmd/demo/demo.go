@@ -42,6 +42,8 @@ type demo struct {
 	okAt      map[string]time.Time // by rendition
 	callback  devstack.Callback
 	objects   []object
+	player    *devstack.Player // with HLS=1
+	played    []string         // what it plays
 	left      []string
 }
 
@@ -113,7 +115,7 @@ func (d *demo) submit(ctx context.Context) error {
 	}
 	d.transcode, err = d.stack.API.Submit(ctx, &devstack.Request{
 		ExternalID: d.prefix, Source: devstack.Location{URL: string(source)}, Output: devstack.Location{URL: string(output)},
-		CallbackURL: d.stack.Studio.URL + d.prefix, Profiles: ladder(d.facts.Width, d.facts.Height),
+		CallbackURL: d.stack.Studio.URL + d.prefix, Profiles: ladder(d.facts.Width, d.facts.Height), Outputs: d.asked(),
 	})
 	if err != nil {
 		return err
@@ -138,6 +140,9 @@ func (d *demo) explain(err error) error {
 // close ends everything.
 func (d *demo) close() error {
 	var errs []error
+	if d.player != nil {
+		errs = append(errs, d.player.Close())
+	}
 	if d.stack != nil {
 		errs = append(errs, d.stack.Close())
 	}

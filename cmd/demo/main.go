@@ -7,6 +7,8 @@
 // Its options are variables of the environment:
 //
 //	SOURCE             a .ts, .mp4, .mov or .mkv, as a local file or a URL
+//	HLS=1              ask for HLS, MP4 and thumbnails too, and print where a browser plays
+//	                   them; with KEEP=1 that stays up
 //	KEEP=1             leave everything running until Ctrl-C
 //	WEIR_DATABASE_URL  an existing database instead of a private Postgres
 //	WEIR_API_LISTEN    the address of the API; any free port of the loopback by default
@@ -62,7 +64,7 @@ func run(ctx context.Context, getenv func(string) string, out *os.File) (err err
 	d := &demo{opts: opts, out: out, clock: newClock()}
 	defer func() { err = errors.Join(err, d.close()) }()
 	for _, step := range []func(context.Context) error{
-		d.prepareSource, d.start, d.submit, d.follow, d.checkCallback, d.checkObjects, d.checkClean,
+		d.prepareSource, d.start, d.submit, d.follow, d.checkCallback, d.checkObjects, d.checkOutputs, d.checkClean,
 	} {
 		if err := step(ctx); err != nil {
 			return d.explain(err)

@@ -13,6 +13,7 @@ import (
 type options struct {
 	source    string
 	keep      bool
+	hls       bool // ask for outputs too
 	database  secret.Secret
 	s3        *devstack.S3 // nil: a private one of the stack
 	bucket    string
@@ -29,12 +30,14 @@ func readOptions(getenv func(string) string) (*options, error) {
 		source: getenv("SOURCE"), database: secret.Secret(getenv("WEIR_DATABASE_URL")),
 		apiListen: getenv("WEIR_API_LISTEN"), binDir: getenv(devstack.BinDirVariable),
 	}
-	switch keep := getenv("KEEP"); keep {
-	case "", "0":
-	case "1":
-		o.keep = true
-	default:
-		return nil, fmt.Errorf("KEEP=%s: give 1 or nothing", keep)
+	for name, is := range map[string]*bool{"KEEP": &o.keep, "HLS": &o.hls} {
+		switch given := getenv(name); given {
+		case "", "0":
+		case "1":
+			*is = true
+		default:
+			return nil, fmt.Errorf("%s=%s: give 1 or nothing", name, given)
+		}
 	}
 	if o.binDir == "" {
 		self, err := os.Executable()

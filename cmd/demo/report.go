@@ -24,6 +24,9 @@ func (d *demo) report() {
 
 	t := d.transcode
 	fmt.Fprintf(d.out, "\n")
+	for _, address := range d.played {
+		d.sayf("plays: %s", address)
+	}
 	if t.StartedAt != nil && t.FinishedAt != nil {
 		d.sayf("request: %.2f s to the start, %.1f s to the end, %.2f s more to the callback", t.StartedAt.Sub(t.CreatedAt).Seconds(),
 			t.FinishedAt.Sub(t.CreatedAt).Seconds(), d.callback.At.Sub(*t.FinishedAt).Seconds())

@@ -65,7 +65,7 @@ func (q *Queries) AttemptFailedBy(ctx context.Context, db DBTX, arg AttemptFaile
 }
 
 const attemptGet = `-- name: AttemptGet :one
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity FROM weir.attempts WHERE transcode_id = $1 AND number = $2
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity, package_job_id, package_from, publish_from FROM weir.attempts WHERE transcode_id = $1 AND number = $2
 `
 
 type AttemptGetParams struct {
@@ -104,6 +104,9 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 		&i.HungStarts,
 		&i.Reruns,
 		&i.SourceIdentity,
+		&i.PackageJobID,
+		&i.PackageFrom,
+		&i.PublishFrom,
 	)
 	return i, err
 }
@@ -131,7 +134,7 @@ func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg AttemptInsertP
 }
 
 const attemptList = `-- name: AttemptList :many
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity, package_job_id, package_from, publish_from FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
 `
 
 func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Attempt, error) {
@@ -171,6 +174,9 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 			&i.HungStarts,
 			&i.Reruns,
 			&i.SourceIdentity,
+			&i.PackageJobID,
+			&i.PackageFrom,
+			&i.PublishFrom,
 		); err != nil {
 			return nil, err
 		}
@@ -214,7 +220,7 @@ func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, ar
 }
 
 const attemptListNewest = `-- name: AttemptListNewest :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity FROM weir.attempts a
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
  WHERE a.transcode_id = ANY($1::uuid[])
 `
@@ -257,6 +263,9 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 			&i.HungStarts,
 			&i.Reruns,
 			&i.SourceIdentity,
+			&i.PackageJobID,
+			&i.PackageFrom,
+			&i.PublishFrom,
 		); err != nil {
 			return nil, err
 		}
@@ -294,7 +303,7 @@ SELECT COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.fetched_at) / NULLIF(l.sou
        COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.pushed_at) * 1000 / l.source_duration_ms), 0)::float8 AS second_pushed
   FROM (SELECT a.fetched_at, a.prepared_at, a.ended_at, a.source_bytes, t.source_duration_ms,
                (SELECT max(r.pushed_at) FROM weir.renditions r WHERE r.transcode_id = t.id) AS pushed_at
-          FROM (SELECT o.id, o.tenant, o.external_id, o.form, o.request, o.request_digest, o.source_url, o.source_sealed, o.output_url, o.output_sealed, o.callback_url, o.callback_sealed, o.livepeer_sealed, o.state, o.run, o.attempt, o.attempts_left, o.host_id, o.not_before, o.source, o.source_duration_ms, o.ratio, o.status_sent_at, o.error_code, o.error_stage, o.error_message, o.created_at, o.placed_at, o.started_at, o.finished_at, o.updated_at, o.warnings, o.run_at, o.free_tries, o.telling_until, o.progress, o.priority, o.former_external_id, o.ladder FROM weir.transcodes o WHERE o.host_id = $1::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
+          FROM (SELECT o.id, o.tenant, o.external_id, o.form, o.request, o.request_digest, o.source_url, o.source_sealed, o.output_url, o.output_sealed, o.callback_url, o.callback_sealed, o.livepeer_sealed, o.state, o.run, o.attempt, o.attempts_left, o.host_id, o.not_before, o.source, o.source_duration_ms, o.ratio, o.status_sent_at, o.error_code, o.error_stage, o.error_message, o.created_at, o.placed_at, o.started_at, o.finished_at, o.updated_at, o.warnings, o.run_at, o.free_tries, o.telling_until, o.progress, o.priority, o.former_external_id, o.ladder, o.packages FROM weir.transcodes o WHERE o.host_id = $1::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
           JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt AND a.outcome = 'succeeded'
          WHERE t.attempt = 1) l
 `
@@ -400,6 +409,23 @@ func (q *Queries) AttemptSetJob(ctx context.Context, db DBTX, arg AttemptSetJobP
 	return err
 }
 
+const attemptSetPackage = `-- name: AttemptSetPackage :exec
+UPDATE weir.attempts SET package_job_id = $1, package_from = COALESCE(package_from, now())
+ WHERE transcode_id = $2 AND number = $3 AND outcome IS NULL
+`
+
+type AttemptSetPackageParams struct {
+	JobID       *int64
+	TranscodeID uuid.UUID
+	Number      int32
+}
+
+// Names the job that packages; the first one begins the time that there is for it.
+func (q *Queries) AttemptSetPackage(ctx context.Context, db DBTX, arg AttemptSetPackageParams) error {
+	_, err := db.Exec(ctx, attemptSetPackage, arg.JobID, arg.TranscodeID, arg.Number)
+	return err
+}
+
 const attemptSetPrepared = `-- name: AttemptSetPrepared :execrows
 UPDATE weir.attempts SET stage = 'prepared', prepared = $1, prepared_at = now()
  WHERE transcode_id = $2 AND number = $3 AND boot_id = $4 AND stage = 'fetched'
@@ -417,6 +443,36 @@ func (q *Queries) AttemptSetPrepared(ctx context.Context, db DBTX, arg AttemptSe
 		arg.Prepared,
 		arg.TranscodeID,
 		arg.Number,
+		arg.BootID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const attemptSetPublish = `-- name: AttemptSetPublish :execrows
+UPDATE weir.attempts a SET publish_from = COALESCE(a.publish_from, now())
+  FROM weir.transcodes t, weir.hosts h
+ WHERE a.transcode_id = $1 AND a.number = $2 AND a.package_from IS NOT NULL AND a.outcome IS NULL
+   AND t.id = a.transcode_id AND t.attempt = a.number AND t.state IN ('running', 'storing')
+   AND h.id = a.host_id AND h.id = $3 AND h.boot_id = $4 AND h.lease_until > now()
+`
+
+type AttemptSetPublishParams struct {
+	TranscodeID uuid.UUID
+	Number      int32
+	HostID      string
+	BootID      uuid.UUID
+}
+
+// From here on players may find what this attempt has packaged. Only the newest boot of the
+// host of the newest attempt may begin with it.
+func (q *Queries) AttemptSetPublish(ctx context.Context, db DBTX, arg AttemptSetPublishParams) (int64, error) {
+	result, err := db.Exec(ctx, attemptSetPublish,
+		arg.TranscodeID,
+		arg.Number,
+		arg.HostID,
 		arg.BootID,
 	)
 	if err != nil {
@@ -472,9 +528,11 @@ func (q *Queries) AttemptSetTranscoded(ctx context.Context, db DBTX, arg Attempt
 
 const attemptSpoolNeeds = `-- name: AttemptSpoolNeeds :one
 SELECT (EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.cleaned_at IS NULL)
+    OR EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2 AND a.package_from IS NOT NULL AND a.outcome IS NULL)
     OR EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed'))::boolean AS folder,
        EXISTS (SELECT FROM weir.attempts a WHERE a.transcode_id = $1 AND a.number = $2
-                  AND a.transcoded_at IS NULL AND a.cleaned_at IS NULL)::boolean AS inputs,
+                  AND (a.transcoded_at IS NULL AND a.cleaned_at IS NULL OR a.outcome IS NULL AND EXISTS (
+                       SELECT FROM weir.outputs o WHERE o.transcode_id = a.transcode_id AND o.type = 'source' AND o.state = 'expected')))::boolean AS inputs,
        ARRAY (SELECT r.name FROM weir.renditions r
                WHERE r.transcode_id = $1 AND r.attempt = $2 AND r.state = 'pushed')::text[] AS pushed
 `
@@ -490,8 +548,8 @@ type AttemptSpoolNeedsRow struct {
 	Pushed []string
 }
 
-// The folder is needed while its supervisor works, or a file of it is to be stored; what was
-// made of the source until Mist is done. Files that wait to be stored may need that as well:
+// The folder is needed while its supervisor works, or a file of it is to be stored or packaged; what was
+// made of the source until Mist is done, or a copy of the source is stored. Files that wait to be stored may need that as well:
 // whether they are finished shows beside them.
 func (q *Queries) AttemptSpoolNeeds(ctx context.Context, db DBTX, arg AttemptSpoolNeedsParams) (AttemptSpoolNeedsRow, error) {
 	row := db.QueryRow(ctx, attemptSpoolNeeds, arg.TranscodeID, arg.Number)
@@ -561,8 +619,8 @@ func (q *Queries) AttemptTakeUp(ctx context.Context, db DBTX, arg AttemptTakeUpP
 
 const attemptsKnown = `-- name: AttemptsKnown :many
 SELECT a.transcode_id, a.number, a.cleaned_at,
-       EXISTS (SELECT FROM weir.renditions r
-                WHERE r.transcode_id = a.transcode_id AND r.attempt = a.number AND r.state = 'pushed') AS storing
+       (a.package_from IS NOT NULL AND a.outcome IS NULL OR EXISTS (SELECT FROM weir.renditions r
+                WHERE r.transcode_id = a.transcode_id AND r.attempt = a.number AND r.state = 'pushed'))::boolean AS storing
   FROM weir.attempts a
   JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS number) f ON f.id = a.transcode_id AND f.number = a.number
 `

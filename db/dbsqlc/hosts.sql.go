@@ -236,7 +236,7 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 }
 
 const hostLook = `-- name: HostLook :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
   JOIN weir.renditions r ON r.transcode_id = a.transcode_id
@@ -288,6 +288,9 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 			&i.Attempt.HungStarts,
 			&i.Attempt.Reruns,
 			&i.Attempt.SourceIdentity,
+			&i.Attempt.PackageJobID,
+			&i.Attempt.PackageFrom,
+			&i.Attempt.PublishFrom,
 			&i.Transcode.ID,
 			&i.Transcode.Tenant,
 			&i.Transcode.ExternalID,
@@ -327,6 +330,7 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 			&i.Transcode.Priority,
 			&i.Transcode.FormerExternalID,
 			&i.Transcode.Ladder,
+			&i.Transcode.Packages,
 			&i.Rendition.TranscodeID,
 			&i.Rendition.Name,
 			&i.Rendition.Ordinal,
@@ -374,7 +378,7 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 }
 
 const hostLookUnplanned = `-- name: HostLookUnplanned :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
  WHERE a.host_id = $1 AND a.cleaned_at IS NULL
@@ -425,6 +429,9 @@ func (q *Queries) HostLookUnplanned(ctx context.Context, db DBTX, hostID string)
 			&i.Attempt.HungStarts,
 			&i.Attempt.Reruns,
 			&i.Attempt.SourceIdentity,
+			&i.Attempt.PackageJobID,
+			&i.Attempt.PackageFrom,
+			&i.Attempt.PublishFrom,
 			&i.Transcode.ID,
 			&i.Transcode.Tenant,
 			&i.Transcode.ExternalID,
@@ -464,6 +471,7 @@ func (q *Queries) HostLookUnplanned(ctx context.Context, db DBTX, hostID string)
 			&i.Transcode.Priority,
 			&i.Transcode.FormerExternalID,
 			&i.Transcode.Ladder,
+			&i.Transcode.Packages,
 		); err != nil {
 			return nil, err
 		}
@@ -564,25 +572,34 @@ func (q *Queries) HostStop(ctx context.Context, db DBTX, arg HostStopParams) err
 }
 
 const hostWork = `-- name: HostWork :many
-SELECT a.transcode_id, a.number AS attempt, ''::text AS rendition, a.job_id AS named,
+SELECT a.transcode_id, a.number AS attempt, ''::text AS rendition, false AS package, a.job_id AS named,
        j.id AS job_id, COALESCE(j.state::text, '')::text AS job_state, COALESCE(j.queue, '')::text AS job_queue, j.scheduled_at, j.attempted_at,
        COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')::text AS owner
   FROM weir.attempts a LEFT JOIN weir.river_job j ON j.id = a.job_id
  WHERE a.host_id = $1 AND a.cleaned_at IS NULL
 UNION ALL
-SELECT r.transcode_id, r.attempt, r.name, r.job_id,
+SELECT r.transcode_id, r.attempt, r.name, false, r.job_id,
        j.id, COALESCE(j.state::text, ''), COALESCE(j.queue, ''), j.scheduled_at, j.attempted_at,
        COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')
   FROM weir.transcodes t
   JOIN weir.renditions r ON r.transcode_id = t.id AND r.attempt = t.attempt
   LEFT JOIN weir.river_job j ON j.id = r.job_id
  WHERE t.host_id = $1 AND t.state IN ('queued', 'placed', 'running', 'storing') AND r.state = 'pushed'
+UNION ALL
+SELECT a.transcode_id, a.number, '', true, a.package_job_id,
+       j.id, COALESCE(j.state::text, ''), COALESCE(j.queue, ''), j.scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')
+  FROM weir.transcodes t
+  JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+  LEFT JOIN weir.river_job j ON j.id = a.package_job_id
+ WHERE t.host_id = $1 AND t.state IN ('running', 'storing') AND a.package_from IS NOT NULL AND a.outcome IS NULL
 `
 
 type HostWorkRow struct {
 	TranscodeID uuid.UUID
 	Attempt     int32
 	Rendition   string
+	Package     bool
 	Named       *int64
 	JobID       *int64
 	JobState    string
@@ -593,7 +610,7 @@ type HostWorkRow struct {
 }
 
 // What a host's jobs have to do, and the job that each row names: every attempt that is
-// not cleaned up, every file that is not stored. All of those are of the newest attempts of
+// not cleaned up, every file that is not stored, what is not packaged. All of those are of the newest attempts of
 // open transcodes: a placement takes back what is not stored, an end fails it.
 func (q *Queries) HostWork(ctx context.Context, db DBTX, hostID string) ([]HostWorkRow, error) {
 	rows, err := db.Query(ctx, hostWork, hostID)
@@ -608,6 +625,7 @@ func (q *Queries) HostWork(ctx context.Context, db DBTX, hostID string) ([]HostW
 			&i.TranscodeID,
 			&i.Attempt,
 			&i.Rendition,
+			&i.Package,
 			&i.Named,
 			&i.JobID,
 			&i.JobState,

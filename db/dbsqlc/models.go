@@ -39,6 +39,9 @@ type Attempt struct {
 	HungStarts       int32
 	Reruns           int32
 	SourceIdentity   *string
+	PackageJobID     *int64
+	PackageFrom      *time.Time
+	PublishFrom      *time.Time
 }
 
 type Callback struct {
@@ -167,6 +170,27 @@ type MistEvent struct {
 	ReceivedAt   time.Time
 }
 
+type Output struct {
+	TranscodeID   uuid.UUID
+	Ordinal       int32
+	Type          string
+	URL           string
+	Sealed        []byte
+	SegmentMs     int32
+	OnlyShort     bool
+	State         string
+	Attempt       int32
+	ManifestURL   *string
+	Bytes         *int64
+	Objects       json.RawMessage
+	StoredAt      *time.Time
+	SkippedReason *string
+	ErrorCode     *string
+	ErrorStage    *string
+	ErrorMessage  *string
+	ErrorDetail   *string
+}
+
 type Placement struct {
 	One         bool
 	Clock       float64
@@ -282,4 +306,5 @@ type Transcode struct {
 	Priority         int16
 	FormerExternalID *string
 	Ladder           bool
+	Packages         bool
 }

@@ -49,6 +49,43 @@ CREATE OR REPLACE FUNCTION weir.submission_form() RETURNS jsonb
         "url"
       ]
     },
+    "outputs": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "properties": {
+          "only_short": {
+            "type": "boolean"
+          },
+          "segment_seconds": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 20
+          },
+          "type": {
+            "type": "string",
+            "enum": [
+              "ts",
+              "hls",
+              "mp4",
+              "fmp4",
+              "source",
+              "thumbnails"
+            ]
+          },
+          "url": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 8192
+          }
+        },
+        "required": [
+          "type"
+        ]
+      },
+      "minItems": 1,
+      "maxItems": 16
+    },
     "priority": {
       "type": "integer",
       "minimum": 0,

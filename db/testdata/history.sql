@@ -27,8 +27,8 @@ SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'req
 INSERT INTO weir.enqueued (id, transcode_id, digest)
 SELECT id, id, '' FROM history WHERE n % 2 = 0;
 
-INSERT INTO weir.attempts (transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, created_at, ended_at, cleaned_at)
-SELECT id, 1, host, gen_random_uuid(), n, CASE WHEN state = 'running' THEN 'started' ELSE 'cleaned' END,
+INSERT INTO weir.attempts (transcode_id, number, host_id, boot_id, job_id, package_job_id, package_from, stage, outcome, error_code, created_at, ended_at, cleaned_at)
+SELECT id, 1, host, gen_random_uuid(), n, n, at, CASE WHEN state = 'running' THEN 'started' ELSE 'cleaned' END,
        CASE WHEN n <= 200000 THEN state END, CASE WHEN state = 'failed' THEN 'internal' END,
        at, CASE WHEN n <= 200000 THEN at END, CASE WHEN state <> 'running' THEN at END
   FROM history WHERE state <> 'queued';
@@ -41,6 +41,11 @@ SELECT id, 'r' || ordinal, ordinal, 640, 360, 1, 640, 360,
             WHEN 'succeeded' THEN 'ok' ELSE 'failed' END, 1, n,
        'o', 1, 'c', 1, 1, at, 'internal', 'fetch'
   FROM history, generate_series(0, CASE WHEN n > 200000 THEN 2 ELSE 0 END) ordinal;
+
+INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, state, attempt, bytes, objects, stored_at, error_code, error_stage, error_message)
+SELECT id, ordinal, CASE ordinal WHEN 0 THEN 'hls' ELSE 'mp4' END, 'o', '',
+       CASE state WHEN 'succeeded' THEN 'ok' WHEN 'failed' THEN 'failed' ELSE 'expected' END, 1, 1, '[{}]', at, 'internal', 'package', 'm'
+  FROM history, generate_series(0, 1) ordinal;
 
 INSERT INTO weir.callbacks (id, transcode_id, run, state, url, body, attempts, job_id, created_at, delivered_at)
 SELECT id, id, 1, CASE WHEN n % 2000 = 7 THEN 'refused' WHEN n > 199990 THEN 'pending' ELSE 'delivered' END, 'c', '{}', 1, n, at,

@@ -37,6 +37,15 @@ type Request struct {
 	Output      Location  `json:"output"`
 	CallbackURL string    `json:"callback_url"`
 	Profiles    []Profile `json:"profiles"`
+	Outputs     []Wanted  `json:"outputs,omitempty"`
+}
+
+// Wanted is what is to be made of the renditions.
+type Wanted struct {
+	Type           string `json:"type"`
+	URL            string `json:"url,omitempty"`
+	SegmentSeconds int    `json:"segment_seconds,omitempty"`
+	OnlyShort      bool   `json:"only_short,omitempty"`
 }
 
 // Location names an object, or a prefix of objects, with the keys to it.
@@ -70,6 +79,7 @@ type Transcode struct {
 		Height     int    `json:"height"`
 	} `json:"source"`
 	Renditions []Rendition `json:"renditions"`
+	Outputs    []Made      `json:"outputs"`
 	Error      *Failure    `json:"error"`
 	Callback   *struct {
 		ID       string `json:"id"`
@@ -92,6 +102,23 @@ type Rendition struct {
 	DurationMS int64   `json:"duration_ms"`
 	Bytes      int64   `json:"bytes"`
 	Location   string  `json:"location"`
+}
+
+// Made is what the API says of an output.
+type Made struct {
+	Type     string `json:"type"`
+	State    string `json:"state"`
+	Location string `json:"location"`
+	Manifest string `json:"manifest"`
+	Skipped  string `json:"skipped"`
+	Bytes    int64  `json:"bytes"`
+	Objects  []struct {
+		Kind      string `json:"kind"`
+		Rendition string `json:"rendition"`
+		Location  string `json:"location"`
+		Bytes     int64  `json:"bytes"`
+		Objects   int    `json:"objects"`
+	} `json:"objects"`
 }
 
 // Failure says why a transcode failed.

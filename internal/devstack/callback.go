@@ -53,6 +53,8 @@ type Output struct {
 	Type     string  `json:"type"`
 	Manifest string  `json:"manifest"`
 	Videos   []Video `json:"videos"`
+	// MP4s are files, and manifests of fragments.
+	MP4s []Video `json:"mp4_outputs"`
 }
 
 // Video is one rendition's object.
@@ -118,10 +120,10 @@ func (c *Callback) checkSuccess() error {
 		return errors.New("no outputs")
 	}
 	for i, output := range c.Outputs {
-		if output.Type == "" || len(output.Videos) == 0 {
-			return fmt.Errorf("output %d lacks a type or videos", i)
+		if output.Type == "" || output.Manifest == "" && len(output.Videos) == 0 {
+			return fmt.Errorf("output %d lacks a type, or both a manifest and videos", i)
 		}
-		for j, video := range output.Videos {
+		for j, video := range slices.Concat(output.Videos, output.MP4s) {
 			if video.Type == "" || video.Location == "" || video.Size <= 0 {
 				return fmt.Errorf("output %d, video %d lacks a type, a location or a size", i, j)
 			}

@@ -97,7 +97,7 @@ func TestPlaceFleet(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 
-	const statementsMost = 17
+	const statementsMost = 18
 	placed := 0
 	for placeJobs(t, b) > 0 {
 		before := statements.n.Load()

@@ -14,6 +14,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
+	"weir/jobs/host/outputs"
 	"weir/jobs/ladder"
 	"weir/storage"
 	"weir/tenants"
@@ -65,9 +66,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	defer late.Stop()
 	// Beside the fetch, as it costs a round trip or three: an output that can't work is
 	// told before anything is transcoded.
+	asked, err := s.asked(ctx)
+	if err != nil {
+		return err
+	}
 	tried := make(chan error, 1)
 	go func() {
-		err := s.tryOutput(limited, rows)
+		err := s.tryOutput(limited, rows, asked)
 		if err != nil {
 			cancel(err)
 		}
@@ -149,15 +154,13 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 	return nil
 }
 
-// tryOutput finds out whether the renditions can be stored where they are to go. A
-// storage that is only out of reach now is no reason to wait: stores are patient.
-func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
+// tryOutput finds out whether the renditions, and what is made of them, can be stored
+// where they are to go. A storage that is only out of reach now is no reason to wait: stores
+// are patient.
+func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows, asked []dbsqlc.Output) error {
 	prefix, err := s.host.outputLocation(ctx, &rows.Transcode)
-	if trouble, is := errors.AsType[*rowError](err); is {
-		return trouble
-	}
 	if err != nil {
-		return jobs.FailureOf(err, jobs.StageStore)
+		return placeTrouble(err, jobs.StageStore)
 	}
 	names := []string{ladder.LongestName}
 	if len(rows.Renditions) > 0 {
@@ -170,11 +173,52 @@ func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
 	for _, name := range names {
 		objects = append(objects, objectIn(prefix, rows.Transcode.ID, name, s.number()))
 	}
-	ctx, cancel := context.WithTimeout(ctx, outputLimit)
+	limited, cancel := context.WithTimeout(ctx, outputLimit)
 	defer cancel()
-	err = s.host.Storage.TryWrite(ctx, objects[0].Folder(), objects...)
-	if err == nil || ctx.Err() != nil {
+	if err := s.tryPlace(limited, objects[0].Folder(), objects); err != nil {
+		return err
+	}
+	tried := map[string]bool{string(prefix.Secret()): true}
+	for i := range asked {
+		output, err := s.host.output(ctx, &rows.Transcode, &asked[i])
+		if err != nil {
+			return placeTrouble(err, jobs.StagePackage)
+		}
+		folder := output.Place
+		if output.Type == jobs.OutputSource {
+			folder = folder.Folder()
+		}
+		objects := outputs.Names(&output, rows.Transcode.ID, s.number(), names)
+		if tried[string(folder.Secret())] { // the same place was written to just now
+			folder = storage.Location{}
+		}
+		if err := s.tryPlace(limited, folder, objects); err != nil {
+			return err
+		}
+		tried[string(folder.Secret())] = true
+	}
+	return nil
+}
+
+// placeTrouble is why a place can't be read from its row.
+func placeTrouble(err error, stage jobs.Stage) error {
+	if trouble, is := errors.AsType[*rowError](err); is {
+		return trouble
+	}
+	return jobs.FailureOf(err, stage)
+}
+
+// tryPlace tries a folder, none where it is zero, and whether objects can have their names.
+func (s *supervisor) tryPlace(ctx context.Context, folder storage.Location, objects []storage.Location) error {
+	err := s.host.Storage.CheckNames(objects...)
+	if err == nil && !folder.IsZero() {
+		err = s.host.Storage.TryWrite(ctx, folder, objects...)
+	}
+	if err == nil {
 		return nil
+	}
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it did not answer in time: that is no refusal
 	}
 	failure := jobs.FailureOf(err, jobs.StageStore)
 	// Nor is waiting for a host that is not known: it is most likely misspelt, or inside.

@@ -22,6 +22,7 @@ import (
 	"weir/dial"
 	"weir/engine"
 	"weir/jobs"
+	"weir/jobs/host/outputs"
 	"weir/media"
 	"weir/secret"
 	"weir/storage"
@@ -61,9 +62,11 @@ type Host struct {
 	Stores  int
 	Version string
 
-	DB      *pgxpool.Pool
-	Engine  Engine
-	Media   *media.Tools
+	DB     *pgxpool.Pool
+	Engine Engine
+	Media  *media.Tools
+	// Packer is Media's, unless a test has another.
+	Packer  outputs.Packer
 	Storage *storage.Client
 	Sealer  *secret.Sealer
 	Wakes   *Wakes
@@ -98,7 +101,7 @@ type Host struct {
 	end      context.CancelFunc // of what Boot began
 	ended    sync.WaitGroup
 
-	// finishing holds a place for each file that is finished and judged.
+	// finishing holds a place for each file that is finished and judged, and for what is packaged.
 	finishing    chan struct{}
 	destinations destinations
 }
@@ -120,6 +123,7 @@ func NoRoom(settings *river.Config) { addWorkers(settings, &Host{}) }
 func addWorkers(settings *river.Config, h *Host) {
 	river.AddWorker(settings.Workers, &transcodeWorker{host: h})
 	river.AddWorker(settings.Workers, &storeWorker{host: h})
+	river.AddWorker(settings.Workers, &packageWorker{host: h})
 	river.AddWorker(settings.Workers, &residueWorker{host: h})
 }
 

@@ -113,7 +113,7 @@ func (s *supervisor) renditionsOf(rows *jobs.Rows, source *media.Source) (rendit
 func (s *supervisor) removeOtherLadder(ctx context.Context, rows *jobs.Rows) {
 	for i := range rows.Renditions {
 		for attempt := int32(1); attempt < s.number(); attempt++ {
-			if err := s.host.removeResidue(ctx, &rows.Transcode, &rows.Renditions[i], attempt); err != nil {
+			if err := s.host.removeResidue(ctx, &rows.Transcode, &rows.Renditions[i], attempt, true); err != nil {
 				s.log.WarnContext(ctx, "what was stored of another source stays", "rendition", rows.Renditions[i].Name, "of", attempt, "why", err)
 			}
 		}
@@ -143,9 +143,14 @@ func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source 
 	if err != nil {
 		return media.Prepared{}, &rowError{"look for damage that was found", err}
 	}
+	asked, err := s.asked(ctx)
+	if err != nil {
+		return media.Prepared{}, err
+	}
 	prepared, err := s.host.Media.Prepare(limited, source, path, filepath.Dir(path), media.Options{
 		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
 		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
+		AAC: jobs.ForBrowsers(asked),
 		Progress: func(part float64) {
 			s.host.progress.note(s.name, jobs.ShareFetched+part*(jobs.SharePrepared-jobs.ShareFetched),
 				noted{jobs.StagePrepare, int64(part * float64(whole.Milliseconds())), whole.Milliseconds(), jobs.UnitMS}, whole, s.host.clock.now())

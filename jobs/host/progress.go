@@ -86,6 +86,9 @@ func (p *progress) note(name engine.Name, ratio float64, is noted, media time.Du
 	if c.now.stage == jobs.StageStore && is.stage == jobs.StageTranscode {
 		return // its supervisor has not seen yet that all is pushed
 	}
+	if c.now.stage == jobs.StagePackage && is.stage != jobs.StagePackage {
+		return // nothing comes behind that
+	}
 	if c.now.stage != is.stage {
 		c.samples, c.since = nil, now
 	}

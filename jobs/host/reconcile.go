@@ -174,12 +174,12 @@ func (h *Host) reconcileJobs(ctx context.Context, client *river.Client[pgx.Tx]) 
 	var errs []error
 	for _, row := range rows {
 		work := &jobs.Work{
-			Transcode: row.TranscodeID, Attempt: row.Attempt, Rendition: row.Rendition, Named: row.Named,
+			Transcode: row.TranscodeID, Attempt: row.Attempt, Rendition: row.Rendition, Package: row.Package, Named: row.Named,
 			Job: row.JobID, State: rivertype.JobState(row.JobState), Queue: row.JobQueue, Owner: row.Owner,
 			ScheduledAt: row.ScheduledAt, AttemptedAt: row.AttemptedAt,
 		}
 		why := work.Abandoned(h.ID, h.clock.now(), h.works)
-		if why == "" || h.hand.holds(handKey{work.Transcode, work.Attempt, work.Rendition}) {
+		if why == "" || h.hand.holds(handOf(work)) {
 			continue
 		}
 		if err := h.redo(ctx, client, work, why); err != nil {
@@ -201,7 +201,7 @@ func (h *Host) reconcileJobs(ctx context.Context, client *river.Client[pgx.Tx]) 
 // works says whether this process works a job that runs by its row, or may be about to.
 func (h *Host) works(w *jobs.Work) bool {
 	return w.Owner == jobs.ClientID(h.ID, h.BootID) &&
-		(h.hand.holds(handKey{w.Transcode, w.Attempt, w.Rendition}) || w.AttemptedAt != nil && h.clock.now().Sub(*w.AttemptedAt) < fetchedFor)
+		(h.hand.holds(handOf(w)) || w.AttemptedAt != nil && h.clock.now().Sub(*w.AttemptedAt) < fetchedFor)
 }
 
 // redo gives a work another job.
@@ -231,12 +231,15 @@ func (h *Host) redo(ctx context.Context, client *river.Client[pgx.Tx], work *job
 	return nil
 }
 
-// handKey is a work: an attempt or (with a rendition) a store of it.
+// handKey is a work: an attempt, (with a rendition) a store of it, or its package.
 type handKey struct {
 	transcode uuid.UUID
 	attempt   int32
 	rendition string
+	packages  bool
 }
+
+func handOf(w *jobs.Work) handKey { return handKey{w.Transcode, w.Attempt, w.Rendition, w.Package} }
 
 // hand is what this process works on at the moment, each of it once: anybody may insert or
 // retry a second job in River for the same work, which then has nothing to do.
@@ -270,13 +273,19 @@ func keyOf(job *rivertype.JobRow) (handKey, bool) {
 		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
 			return handKey{}, false // River tells
 		}
-		return handKey{args.TranscodeID, args.Attempt, ""}, true
+		return handKey{args.TranscodeID, args.Attempt, "", false}, true
 	case jobs.StoreArgs{}.Kind():
 		var args jobs.StoreArgs
 		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
 			return handKey{}, false
 		}
-		return handKey{args.TranscodeID, args.Attempt, args.Rendition}, true
+		return handKey{args.TranscodeID, args.Attempt, args.Rendition, false}, true
+	case jobs.PackageArgs{}.Kind():
+		var args jobs.PackageArgs
+		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+			return handKey{}, false
+		}
+		return handKey{args.TranscodeID, args.Attempt, "", true}, true
 	default:
 		return handKey{}, false
 	}

@@ -11,6 +11,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/host/outputs"
 	"weir/storage"
 )
 
@@ -18,6 +19,9 @@ import (
 // ended: the host may have been out of reach for as long as a lease (a minute, behind an
 // upgrade), aborts take 15 s, and servers complete large uploads for minutes.
 const residueAgain = 15 * time.Minute
+
+// readersGrace is how long a player that holds an older master may go on with it.
+const readersGrace = time.Hour
 
 type residueWorker struct {
 	river.WorkerDefaults[jobs.ResidueArgs]
@@ -50,34 +54,92 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 	if err != nil {
 		return fmt.Errorf("remove the residue of %s: %w", id, err)
 	}
+	made, err := q.OutputList(ctx, h.DB, id)
+	if err != nil {
+		return fmt.Errorf("remove the residue of %s: %w", id, err)
+	}
+	age := h.clock.now().Sub(job.CreatedAt)
 	for _, a := range attempts {
-		if a.ProcessStartedAt == nil || a.Outcome == nil {
-			continue // it has stored nothing, or is a later run's
+		if a.Outcome == nil {
+			continue // it is a later run's
 		}
-		for _, r := range renditions {
-			err := h.removeResidue(ctx, &t, &r, a.Number)
-			switch {
-			case err == nil:
-			case ctx.Err() != nil, patientWith(err):
-				return fmt.Errorf("remove the residue of %s: %w", id, err)
-			default:
-				// The key that Studio gave may store, and no more than that.
-				h.Log.InfoContext(ctx, "residue stays", "transcode", id, "attempt", a.Number, "rendition", r.Name, "why", err)
-				return river.JobCancel(fmt.Errorf("remove the residue of %s: %w", id, err))
-			}
+		err := h.removeResidueOf(ctx, &t, &a, renditions, made, age)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil, patientWith(err):
+			return fmt.Errorf("remove the residue of %s: %w", id, err)
+		default:
+			// The key that Studio gave may store, and no more than that.
+			h.Log.InfoContext(ctx, "residue stays", "transcode", id, "attempt", a.Number, "why", err)
+			return river.JobCancel(fmt.Errorf("remove the residue of %s: %w", id, err))
 		}
 	}
-	if wait := job.CreatedAt.Add(residueAgain).Sub(h.clock.now()); wait > 0 {
+	again := residueAgain
+	if t.Packages && age >= residueAgain {
+		again = readersGrace
+	}
+	if wait := again - age; wait > 0 {
 		return river.JobSnooze(wait)
 	}
 	return nil
 }
 
+// removeResidueOf removes what an attempt left in S3, once that is nobody's.
+func (h *Host) removeResidueOf(ctx context.Context, t *dbsqlc.Transcode, a *dbsqlc.Attempt,
+	renditions []dbsqlc.Rendition, made []dbsqlc.Output, age time.Duration,
+) error {
+	kept := jobs.FilesKept(t, made) || t.State != jobs.StateSucceeded
+	for _, r := range renditions {
+		if a.ProcessStartedAt == nil {
+			break // it has stored nothing
+		}
+		if err := h.removeResidue(ctx, t, &r, a.Number, kept); err != nil {
+			return err
+		}
+	}
+	if !stale(t, a, age) {
+		return nil
+	}
+	for i := range made {
+		output, err := h.output(ctx, t, &made[i])
+		if err != nil {
+			return err
+		}
+		for _, folder := range outputs.Packaged(output.Place, t.ID, a.Number) {
+			if output.Type != jobs.OutputHLS && output.Type != jobs.OutputFMP4 {
+				continue
+			}
+			removed, err := h.Storage.DeleteFolder(ctx, folder)
+			if removed > 0 {
+				h.Log.InfoContext(ctx, "older segments removed", "folder", folder, "objects", removed)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stale says whether nobody needs what an attempt has packaged. Players may have found
+// what it published, and go on with it until another attempt has taken its place for a
+// while; what was not published nobody has seen.
+func stale(t *dbsqlc.Transcode, a *dbsqlc.Attempt, age time.Duration) bool {
+	switch {
+	case a.PackageFrom == nil, a.Number == t.Attempt && t.State == jobs.StateSucceeded:
+		return false
+	case a.PublishFrom == nil:
+		return true
+	default:
+		return t.State == jobs.StateSucceeded && age >= readersGrace
+	}
+}
+
 // removeResidue removes what stores of a rendition in an attempt left behind, unless
-// it is what the rendition relies on. The attempt's stores must be over: nobody else
-// writes to its keys then.
-func (h *Host) removeResidue(ctx context.Context, t *dbsqlc.Transcode, r *dbsqlc.Rendition, attempt int32) error {
-	if r.Attempt == attempt && (r.State == jobs.RenditionOK || r.State == jobs.RenditionPushed) {
+// it is what the rendition relies on: that goes too where its files are not kept. The
+// attempt's stores must be over: nobody else writes to its keys then.
+func (h *Host) removeResidue(ctx context.Context, t *dbsqlc.Transcode, r *dbsqlc.Rendition, attempt int32, kept bool) error {
+	if kept && r.Attempt == attempt && (r.State == jobs.RenditionOK || r.State == jobs.RenditionPushed) {
 		return nil // a lost attempt's host may have come back, and store it
 	}
 	location, err := h.objectLocation(ctx, t, r.Name, attempt)

@@ -412,6 +412,16 @@ func (s *supervisor) load(ctx context.Context) (jobs.Rows, error) {
 	return rows, nil
 }
 
+// asked are the outputs that are asked for: they are no part of a look, as few steps need
+// them.
+func (s *supervisor) asked(ctx context.Context) ([]dbsqlc.Output, error) {
+	asked, err := dbsqlc.New().OutputList(ctx, s.host.DB, s.name.Transcode)
+	if err != nil {
+		return nil, &rowError{"list the outputs", err}
+	}
+	return asked, nil
+}
+
 func preparedOf(a *dbsqlc.Attempt) (media.Prepared, error) {
 	var prepared media.Prepared
 	if err := json.Unmarshal(a.Prepared, &prepared); err != nil {

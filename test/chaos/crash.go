@@ -42,8 +42,9 @@ func crashFaults() []*fault {
 				name: "daemon " + end.name + " at " + string(point), within: soon, repeats: end.repeats,
 				// While no daemon listens, Mist tells of its tracks in vain: what ends before the
 				// next boot has begun its pushes is lost. Here it lasts longer than that.
-				slow:  true,
-				short: slices.Contains(short, point) && end.signal == syscall.SIGKILL,
+				slow:    true,
+				short:   slices.Contains(short, point) && end.signal == syscall.SIGKILL,
+				outputs: slices.Contains(jobs.PackagePoints(), point),
 				before: func(ctx context.Context, r *round) error {
 					return errors.Join(r.hangFor(ctx, point), r.arm(point, end.signal))
 				},
@@ -63,7 +64,9 @@ func betweenStarts() []jobs.CrashPoint {
 	return []jobs.CrashPoint{jobs.CrashStoppedAgain, jobs.CrashAgainRecorded}
 }
 
-func crashPoints() []jobs.CrashPoint { return append(jobs.CrashPoints(), betweenStarts()...) }
+func crashPoints() []jobs.CrashPoint {
+	return slices.Concat(jobs.CrashPoints(), betweenStarts(), jobs.PackagePoints())
+}
 
 // hangFor has starts hang where the point is met by that alone.
 func (r *round) hangFor(ctx context.Context, point jobs.CrashPoint) error {

@@ -12,6 +12,8 @@ type fault struct {
 	short bool
 	// slow makes transcodes last long enough to strike in their middle.
 	slow bool
+	// outputs: what is asked for is packaged, too.
+	outputs bool
 	// disk faults need the small host's own disk, and so the right to mount it.
 	disk bool
 	// within is how long after the fault is healed all must have ended and be told.

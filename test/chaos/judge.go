@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -136,9 +137,43 @@ func (r *round) judgeEnd(ctx context.Context, e end, res *result) {
 	if len(events) != 1 || !accepted {
 		lost("Studio has %d terminal events, accepted: %t", len(events), accepted)
 	}
-	if err := r.whole(ctx, e.ID); err != nil {
+	if err := errors.Join(r.whole(ctx, e.ID), r.plays(ctx, e.ID)); err != nil {
 		lost("%s", err)
 	}
+}
+
+// plays has the outputs of a transcode played by what players find.
+func (r *round) plays(ctx context.Context, id string) (err error) {
+	if !r.fault.outputs {
+		return nil
+	}
+	made, err := rows[struct{ URL string }](ctx, r.suite, `SELECT o->>'url' FROM weir.outputs, jsonb_array_elements(objects) o
+		WHERE transcode_id = $1::uuid AND state = 'ok' AND o->>'kind' IN ('master', 'file')`, id)
+	if err != nil {
+		return err
+	}
+	if want := 1 + len(profiles()); len(made) != want {
+		return fmt.Errorf("%d masters and files, want %d", len(made), want)
+	}
+	player, err := r.S3.StartPlayer(ctx, r.Bucket)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, player.Close()) }()
+	for _, object := range made {
+		u, err := url.Parse(object.URL)
+		if err != nil {
+			return fmt.Errorf("location of an output: %w", err)
+		}
+		facts, err := devstack.Probe(ctx, player.URL+u.Path)
+		if err != nil {
+			return err
+		}
+		if facts.Frames != r.source.Frames || !facts.Audio {
+			return fmt.Errorf("%s plays %+v, want %d frames with sound", object.URL, facts, r.source.Frames)
+		}
+	}
+	return nil
 }
 
 // whole looks at a transcode's objects with another eye than Weir's.
@@ -198,7 +233,7 @@ func (r *round) judgeRepeats(ends []end, res *result) {
 			res.doubled = append(res.doubled, err.Error())
 		}
 		res.repeated.processes += processes - 1 // below 0 when the counting is broken
-		res.repeated.uploads += r.door.uploadsOf(e.ID) - len(profiles())
+		res.repeated.uploads += r.door.uploadsOf(r.key+"/"+e.ID) - len(profiles())
 	}
 	if allowed := r.allowed(); !res.repeated.within(allowed) {
 		res.doubled = append(res.doubled, fmt.Sprintf("done again: %s; allowed: %s", res.repeated, allowed))

@@ -148,6 +148,11 @@ func (r *round) ask(ctx context.Context, first int, externalID string) (string, 
 		CallbackURL: strings.Replace(r.studio.URL, strings.TrimPrefix(r.studio.URL, "http://")[:len(r.toStudio.target)], r.toStudio.address, 1) + r.key,
 		Profiles:    profiles(),
 	}
+	if r.fault.outputs {
+		// Each at a place of its own: all of a round share the output's folder.
+		place := strings.TrimSuffix(r.outputURL, "/out") + "/made/" + r.key + "/" + externalID
+		req.Outputs = []devstack.Wanted{{Type: "ts"}, {Type: "hls", URL: place, SegmentSeconds: 1}, {Type: "mp4", URL: place}}
+	}
 	for ask := first; ; ask++ {
 		t, err := r.api(ask%hosts).Submit(ctx, req)
 		if err == nil {
