@@ -13,6 +13,8 @@ import (
 
 	"weir/api/view"
 	"weir/jobs"
+	"weir/jobs/receivers"
+	"weir/secret"
 	"weir/storage"
 )
 
@@ -49,6 +51,8 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
 	}
+	errs = append(errs, checkSecret(submission.CallbackSecret, "body.callback_secret")...)
+	wanted.CallbackSecret = submission.CallbackSecret
 	if len(errs) > 0 {
 		return nil, refuse(errs)
 	}
@@ -188,4 +192,15 @@ func parseID(text string) (uuid.UUID, error) {
 		return id, refuse([]error{refusal("path.id", "is no transcode's id, which is a UUID")})
 	}
 	return id, nil
+}
+
+// checkSecret refuses what can't sign.
+func checkSecret(text secret.Secret, at string) []error {
+	if text == "" {
+		return nil
+	}
+	if err := receivers.CheckSecret(text); err != nil {
+		return []error{refusal(at, err.Error())}
+	}
+	return nil
 }

@@ -51,7 +51,7 @@ type filters map[string]string
 
 // bounded are the tables that do not grow with what was ever done.
 func bounded() []string {
-	return []string{"hosts", "leads", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity"}
+	return []string{"hosts", "leads", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity", "callback_secrets"}
 }
 
 // ofTheOpen are indexes that hold only what is open: reading one to its end is reading

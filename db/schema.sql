@@ -250,6 +250,18 @@ CREATE TABLE weir.callback_attempts (
 )
 WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
 
+-- Name: callback_secrets; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.callback_secrets (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    place smallint NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT callback_secrets_place_check CHECK ((place = ANY (ARRAY[1, 2]))),
+    CONSTRAINT callback_secrets_tenant_check CHECK ((tenant <> ''::text))
+);
+
 -- Name: callbacks; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.callbacks (
@@ -568,6 +580,7 @@ CREATE TABLE weir.transcodes (
     free_tries integer DEFAULT 0 NOT NULL,
     telling_until timestamp with time zone,
     progress jsonb,
+    callback_secret_sealed bytea,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -1108,6 +1121,16 @@ ALTER TABLE ONLY weir.attempts
 
 ALTER TABLE ONLY weir.callback_attempts
     ADD CONSTRAINT callback_attempts_pkey PRIMARY KEY (callback_id, number);
+
+-- Name: callback_secrets callback_secrets_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callback_secrets
+    ADD CONSTRAINT callback_secrets_pkey PRIMARY KEY (id);
+
+-- Name: callback_secrets callback_secrets_two; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callback_secrets
+    ADD CONSTRAINT callback_secrets_two UNIQUE (tenant, place);
 
 -- Name: callbacks callbacks_one_terminal; Type: CONSTRAINT; Schema: weir; Owner: -
 

@@ -52,6 +52,9 @@ type message struct {
 	// EventID is in terminal messages alone, the same in every delivery.
 	EventID    string `json:"event_id,omitempty"`
 	ExternalID string `json:"external_id,omitempty"`
+	// Run counts from 1, one more for each retry: a terminal message ends its run, and none
+	// of a run comes behind one of the next.
+	Run int `json:"run"`
 	// Attempt counts the transcode's tries; 0: none has begun.
 	Attempt   int    `json:"attempt"`
 	ErrorCode string `json:"error_code,omitempty"`
@@ -134,8 +137,8 @@ type subject struct {
 	RequestID string
 	// ExternalID is the caller's own id; empty: none.
 	ExternalID string
-	// Attempt is the newest one; 0: none has begun.
-	Attempt int
+	// Run and Attempt are the newest ones; attempt 0: none has begun.
+	Run, Attempt int
 	// Ratio is the highest told so far or more; what is outside of 0 to 1 is
 	// moved to the nearer end.
 	Ratio float64
@@ -187,6 +190,6 @@ func (s subject) message(is status) message {
 	}
 	return message{
 		CompletionRatio: ratio, Status: is, Timestamp: s.At.Unix(),
-		RequestID: s.RequestID, ExternalID: s.ExternalID, Attempt: s.Attempt,
+		RequestID: s.RequestID, ExternalID: s.ExternalID, Run: s.Run, Attempt: s.Attempt,
 	}
 }

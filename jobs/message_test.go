@@ -21,7 +21,7 @@ const (
 
 func subjectAt(ratio float64) subject {
 	return subject{
-		RequestID: testRequest, ExternalID: "task-4711", Attempt: 1, Ratio: ratio,
+		RequestID: testRequest, ExternalID: "task-4711", Run: 1, Attempt: 1, Ratio: ratio,
 		At: time.Unix(1795356725, 0),
 	}
 }

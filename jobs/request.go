@@ -3,6 +3,8 @@ package jobs
 import (
 	"encoding/json"
 	"time"
+
+	"weir/secret"
 )
 
 // The forms of the API that a request comes by.
@@ -24,6 +26,8 @@ type Request struct {
 	SourceURL, OutputURL, CallbackURL string
 	// The same for people, without secrets.
 	SourceShown, OutputShown, CallbackShown string
+	// CallbackSecret signs what is told of it; empty: the tenant's secrets do, or the daemon's.
+	CallbackSecret secret.Secret
 	// Livepeer overrides the daemon's way to Livepeer; nil: none.
 	Livepeer *Livepeer
 	// Profiles are 1 to 10, their names unique.

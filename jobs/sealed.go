@@ -18,6 +18,8 @@ const (
 	SealedOutput   Sealed = "output"
 	SealedCallback Sealed = "callback"
 	SealedLivepeer Sealed = "livepeer"
+	// SealedCallbackSecret signs what is told of it, where the request brings one.
+	SealedCallbackSecret Sealed = "callback_secret"
 )
 
 func (s Sealed) of(transcode uuid.UUID) string {

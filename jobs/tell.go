@@ -44,7 +44,7 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 }
 
 func subjectOf(t *dbsqlc.Transcode) subject {
-	s := subject{RequestID: t.ID.String(), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
+	s := subject{RequestID: t.ID.String(), Run: int(t.Run), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
 	if t.ExternalID != nil {
 		s.ExternalID = *t.ExternalID
 	}

@@ -113,6 +113,9 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID
 	}
+	if req.CallbackSecret != "" {
+		params.CallbackSecretSealed = ts.Sealer.Seal([]byte(req.CallbackSecret), SealedCallbackSecret.of(id))
+	}
 	if req.Livepeer != nil {
 		text, err := json.Marshal(req.Livepeer)
 		if err != nil {

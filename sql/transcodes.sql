@@ -4,11 +4,11 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, attempts_left)
+    livepeer_sealed, callback_secret_sealed, attempts_left)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @attempts_left)
+    @livepeer_sealed, @callback_secret_sealed, @attempts_left)
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 

@@ -103,7 +103,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
   FROM weir.callbacks c
  WHERE c.id = $2 AND t.id = c.transcode_id AND t.run = c.run AND (c.state = 'pending' OR $3::boolean)
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING t.id, t.callback_sealed, t.telling_until::timestamptz AS telling_until
+RETURNING t.id, t.tenant, t.callback_sealed, t.callback_secret_sealed, t.telling_until::timestamptz AS telling_until
 `
 
 type CallbackClaimParams struct {
@@ -113,9 +113,11 @@ type CallbackClaimParams struct {
 }
 
 type CallbackClaimRow struct {
-	ID             uuid.UUID
-	CallbackSealed []byte
-	TellingUntil   time.Time
+	ID                   uuid.UUID
+	Tenant               string
+	CallbackSealed       []byte
+	CallbackSecretSealed []byte
+	TellingUntil         time.Time
 }
 
 // The last look before it is sent, and the claim to be the only one who tells of the
@@ -124,7 +126,13 @@ type CallbackClaimRow struct {
 func (q *Queries) CallbackClaim(ctx context.Context, db DBTX, arg CallbackClaimParams) (CallbackClaimRow, error) {
 	row := db.QueryRow(ctx, callbackClaim, arg.TellSeconds, arg.ID, arg.Redelivery)
 	var i CallbackClaimRow
-	err := row.Scan(&i.ID, &i.CallbackSealed, &i.TellingUntil)
+	err := row.Scan(
+		&i.ID,
+		&i.Tenant,
+		&i.CallbackSealed,
+		&i.CallbackSecretSealed,
+		&i.TellingUntil,
+	)
 	return i, err
 }
 

@@ -68,6 +68,14 @@ type CallbackAttempt struct {
 	SentAt     time.Time
 }
 
+type CallbackSecret struct {
+	ID        uuid.UUID
+	Tenant    string
+	Place     int16
+	Sealed    []byte
+	CreatedAt time.Time
+}
+
 // One row per terminal callback and the state of its delivery.
 type CallbackView struct {
 	// The event id that Studio sees, the same in every delivery.
@@ -193,40 +201,41 @@ type Rendition struct {
 }
 
 type Transcode struct {
-	ID               uuid.UUID
-	Tenant           string
-	ExternalID       *string
-	Form             string
-	Request          json.RawMessage
-	RequestDigest    []byte
-	SourceURL        string
-	SourceSealed     []byte
-	OutputURL        string
-	OutputSealed     []byte
-	CallbackURL      string
-	CallbackSealed   []byte
-	LivepeerSealed   []byte
-	State            string
-	Run              int32
-	Attempt          int32
-	AttemptsLeft     int32
-	HostID           *string
-	NotBefore        time.Time
-	Source           json.RawMessage
-	SourceDurationMs *int64
-	Ratio            float64
-	StatusSentAt     *time.Time
-	ErrorCode        *string
-	ErrorStage       *string
-	ErrorMessage     *string
-	CreatedAt        time.Time
-	PlacedAt         *time.Time
-	StartedAt        *time.Time
-	FinishedAt       *time.Time
-	UpdatedAt        time.Time
-	Warnings         json.RawMessage
-	RunAt            time.Time
-	FreeTries        int32
-	TellingUntil     *time.Time
-	Progress         json.RawMessage
+	ID                   uuid.UUID
+	Tenant               string
+	ExternalID           *string
+	Form                 string
+	Request              json.RawMessage
+	RequestDigest        []byte
+	SourceURL            string
+	SourceSealed         []byte
+	OutputURL            string
+	OutputSealed         []byte
+	CallbackURL          string
+	CallbackSealed       []byte
+	LivepeerSealed       []byte
+	State                string
+	Run                  int32
+	Attempt              int32
+	AttemptsLeft         int32
+	HostID               *string
+	NotBefore            time.Time
+	Source               json.RawMessage
+	SourceDurationMs     *int64
+	Ratio                float64
+	StatusSentAt         *time.Time
+	ErrorCode            *string
+	ErrorStage           *string
+	ErrorMessage         *string
+	CreatedAt            time.Time
+	PlacedAt             *time.Time
+	StartedAt            *time.Time
+	FinishedAt           *time.Time
+	UpdatedAt            time.Time
+	Warnings             json.RawMessage
+	RunAt                time.Time
+	FreeTries            int32
+	TellingUntil         *time.Time
+	Progress             json.RawMessage
+	CallbackSecretSealed []byte
 }

@@ -14,6 +14,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/receivers"
 	"weir/secret"
 	"weir/studio"
 )
@@ -193,9 +194,14 @@ func (t *teller) delivery(ctx context.Context, transcode *dbsqlc.Transcode) (stu
 	if err != nil {
 		return studio.Delivery{}, err
 	}
+	secrets := receivers.Secrets{DB: t.control.DB, Sealer: t.control.Sealer}
+	signedBy, err := secrets.Of(ctx, transcode.ID, transcode.Tenant, transcode.CallbackSecretSealed)
+	if err != nil {
+		return studio.Delivery{}, err
+	}
 	body, err := jobs.ProgressBody(transcode, stage)
 	if err != nil {
 		return studio.Delivery{}, err
 	}
-	return studio.Delivery{URL: secret.Secret(url), Body: body}, nil
+	return studio.Delivery{URL: secret.Secret(url), Body: body, Secrets: signedBy}, nil
 }
