@@ -110,6 +110,22 @@ func (s *server) routes() {
 		Security: tenant, RejectUnknownQueryParameters: true,
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 	}, s.cancel)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "retry-transcode", Method: http.MethodPost, Path: "/v1/transcodes/{id}/retry", Tags: []string{"transcodes"},
+		Summary: "Retry a failed transcode",
+		Description: "A new run begins: new attempts for the renditions that are not ok, and at its end a callback of its own; one of the run " +
+			"before that is not delivered goes out no more. With run, asking again is safe. 409: it has not failed.",
+		Security: tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.retry)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "redeliver-callback", Method: http.MethodPost, Path: "/v1/transcodes/{id}/callback/redeliver", Tags: []string{"transcodes"},
+		Summary: "Send the terminal callback again",
+		Description: "Byte for byte and under its event id, at once, in whatever state it is; nothing else changes. Asking again before it " +
+			"was sent changes nothing. 409: the transcode has not ended.",
+		DefaultStatus: http.StatusAccepted, Security: tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.redeliver)
 
 	// Load balancers
 	huma.Register(s.huma, huma.Operation{

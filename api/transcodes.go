@@ -41,6 +41,41 @@ func (s *server) cancel(ctx context.Context, in *getInput) (*transcodeOutput, er
 	return &transcodeOutput{Body: view.Of(&detail)}, nil
 }
 
+type retryInput struct {
+	ID string `path:"id" doc:"The transcode's id." example:"0199c0de-0000-7000-8000-000000000000"`
+
+	Run int32 `query:"run" minimum:"1" doc:"The run that failed. Where it was retried since, nothing changes: so a retry can be asked for again." example:"1"`
+}
+
+func (s *server) retry(ctx context.Context, in *retryInput) (*transcodeOutput, error) {
+	id, err := parseID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	detail, err := s.cfg.Transcodes.RetryRun(ctx, callerOf(ctx).scope(), id, in.Run)
+	if err != nil {
+		return nil, s.problem(ctx, "retry", err)
+	}
+	return &transcodeOutput{Body: view.Of(&detail)}, nil
+}
+
+func (s *server) redeliver(ctx context.Context, in *getInput) (*transcodeOutput, error) {
+	id, err := parseID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	scope := callerOf(ctx).scope()
+	callbacks := jobs.Callbacks{DB: s.cfg.Transcodes.DB, River: s.cfg.Transcodes.River}
+	if err := callbacks.RedeliverOf(ctx, scope, id); err != nil {
+		return nil, s.problem(ctx, "redeliver", err)
+	}
+	detail, err := s.cfg.Transcodes.Get(ctx, scope, id)
+	if err != nil {
+		return nil, s.problem(ctx, "redeliver", err)
+	}
+	return &transcodeOutput{Body: view.Of(&detail)}, nil
+}
+
 type listInput struct {
 	Tenant      string    `query:"tenant" maxLength:"64" pattern:"^[a-zA-Z0-9_.-]*$" patternDescription:"a tenant's name" doc:"The caller's own; an operator may name any."`
 	State       string    `query:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled"`

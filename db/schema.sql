@@ -33,6 +33,22 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- Name: callbacks_missed(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.callbacks_missed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.state = 'expired' THEN
+        INSERT INTO weir.missed_events (event_id, transcode_id, tenant)
+        SELECT NEW.id, t.id, t.tenant FROM weir.transcodes t WHERE t.id = NEW.transcode_id
+        ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM weir.missed_events WHERE event_id = ANY(NEW.missed || NEW.id);
+    END IF;
+    RETURN NULL;
+END $$;
+
 -- Name: events_hold(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.events_hold() RETURNS void
@@ -278,6 +294,7 @@ CREATE TABLE weir.callbacks (
     job_id bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
+    missed uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT callbacks_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
     CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text, 'superseded'::text])))
 )
@@ -352,6 +369,15 @@ CREATE TABLE weir.leads (
     client_id text NOT NULL,
     lease_until timestamp with time zone NOT NULL,
     CONSTRAINT leads_client_id_check CHECK ((client_id <> ''::text))
+);
+
+-- Name: missed_events; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.missed_events (
+    event_id uuid NOT NULL,
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    missed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 -- Name: mist_events; Type: TABLE; Schema: weir; Owner: -
@@ -581,6 +607,7 @@ CREATE TABLE weir.transcodes (
     telling_until timestamp with time zone,
     progress jsonb,
     callback_secret_sealed bytea,
+    statuses_refused_run integer DEFAULT 0 NOT NULL,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -1162,6 +1189,11 @@ ALTER TABLE ONLY weir.identity
 ALTER TABLE ONLY weir.leads
     ADD CONSTRAINT leads_pkey PRIMARY KEY (client_id);
 
+-- Name: missed_events missed_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.missed_events
+    ADD CONSTRAINT missed_events_pkey PRIMARY KEY (event_id);
+
 -- Name: mist_events mist_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.mist_events
@@ -1245,6 +1277,14 @@ CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
 -- Name: events_by_transcode; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX events_by_transcode ON weir.events USING btree (transcode_id, id);
+
+-- Name: missed_events_by_tenant; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX missed_events_by_tenant ON weir.missed_events USING btree (tenant, missed_at, event_id);
+
+-- Name: missed_events_by_transcode; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX missed_events_by_transcode ON weir.missed_events USING btree (transcode_id);
 
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 
@@ -1334,6 +1374,10 @@ CREATE INDEX transcodes_status_due ON weir.transcodes USING btree (status_sent_a
 
 CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH ROW EXECUTE FUNCTION weir.callbacks_check_state();
 
+-- Name: callbacks callbacks_missed; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER callbacks_missed AFTER UPDATE OF state ON weir.callbacks FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['expired'::text, 'delivered'::text])))) EXECUTE FUNCTION weir.callbacks_missed();
+
 -- Name: renditions renditions_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH ROW EXECUTE FUNCTION weir.renditions_check_state();
@@ -1385,6 +1429,11 @@ ALTER TABLE ONLY weir.callback_attempts
 
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: missed_events missed_events_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.missed_events
+    ADD CONSTRAINT missed_events_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: renditions renditions_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // status is where a transcode is, in the words that Studio's task runner knows;
@@ -58,6 +60,8 @@ type message struct {
 	// Attempt counts the transcode's tries; 0: none has begun.
 	Attempt   int    `json:"attempt"`
 	ErrorCode string `json:"error_code,omitempty"`
+	// Missed are events of the tenant that could not be delivered in a day.
+	Missed []uuid.UUID `json:"missed,omitempty"`
 	// Warnings are in terminal messages alone.
 	Warnings []Warning `json:"warnings,omitempty"`
 

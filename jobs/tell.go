@@ -28,12 +28,15 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 		return err
 	}
 	told.Warnings = warnings
+	if told.Missed, err = Missed(ctx, d.Tx, t.Tenant); err != nil {
+		return err
+	}
 	body, err := told.body()
 	if err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
 	if _, err := dbsqlc.New().CallbackInsert(ctx, d.Tx, dbsqlc.CallbackInsertParams{
-		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body),
+		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body), Missed: told.Missed,
 	}); err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
@@ -101,10 +104,26 @@ func specOf(source SourceFacts) videoSpec {
 	return spec
 }
 
+// missedMost bounds a message: what it does not hold is told by the next one.
+const missedMost = 50
+
+// Missed are the events of a tenant that were not delivered in a day and that no message
+// has told yet, the oldest first. They are told once a message that names them is
+// delivered, so that two may name the same.
+func Missed(ctx context.Context, on dbsqlc.DBTX, tenant string) ([]uuid.UUID, error) {
+	missed, err := dbsqlc.New().MissedEventList(ctx, on, dbsqlc.MissedEventListParams{Tenant: tenant, PageSize: missedMost})
+	if err != nil {
+		return nil, fmt.Errorf("read what %s missed: %w", tenant, err)
+	}
+	return missed, nil
+}
+
 // ProgressBody is the body of a status: how far a transcode is that has not ended, and
-// whose newest attempt has done this step last.
-func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
-	return subjectOf(t).message(statusOf(t, done)).body()
+// whose newest attempt has done this step last. missed are told along with it.
+func ProgressBody(t *dbsqlc.Transcode, done string, missed []uuid.UUID) ([]byte, error) {
+	m := subjectOf(t).message(statusOf(t, done))
+	m.Missed = missed
+	return m.body()
 }
 
 // statusOf is the word for a transcode that has not ended.

@@ -245,14 +245,24 @@ func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (
 // that are not ok, and at its end a callback of its own. One of the runs before that is
 // not delivered yet goes out no more.
 func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
+	return ts.RetryRun(ctx, "", id, 0)
+}
+
+// RetryRun is Retry by a tenant; "" is any. Where run is above 0 it is the one that
+// failed: what was retried since is left as it is, so that asking again is safe.
+func (ts *Transcodes) RetryRun(ctx context.Context, tenant string, id uuid.UUID, run int32) (Detail, error) {
 	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		t, err := q.TranscodeGetForUpdate(ctx, tx, id)
 		switch {
-		case errors.Is(err, pgx.ErrNoRows):
+		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
 			return ErrNotFound
 		case err != nil:
 			return err
+		case run > 0 && t.Run > run:
+			return nil
+		case run > t.Run:
+			return fmt.Errorf("%w: its newest run is %d", ErrNotFailed, t.Run)
 		case t.State != StateFailed:
 			return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
 		}
@@ -268,5 +278,5 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 	if err != nil {
 		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)
 	}
-	return ts.Get(ctx, "", id)
+	return ts.Get(ctx, tenant, id)
 }

@@ -1,6 +1,6 @@
 -- name: CallbackInsert :one
-INSERT INTO weir.callbacks (id, transcode_id, run, url, body)
-VALUES (@id, @transcode_id, @run, @url, @body)
+INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed)
+VALUES (@id, @transcode_id, @run, @url, @body, @missed)
 RETURNING *;
 
 -- name: CallbackSetJob :exec

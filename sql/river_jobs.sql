@@ -43,6 +43,14 @@ SELECT c.id FROM weir.callbacks c
                        OR j.state = 'running' AND COALESCE(l.lease_until,
                               j.attempted_at + make_interval(secs => @delivery_seconds::float8)) > now()));
 
+-- name: RiverJobOpenOfCallback :many
+-- The jobs that are to deliver a callback, as its arguments say ({"callback_id": ID}); the
+-- next one to be worked comes first.
+SELECT j.id, (j.state = 'running')::boolean AS running FROM weir.river_job j
+ WHERE j.args @> @args::jsonb AND j.kind = 'callback'
+   AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+ ORDER BY j.state = 'running' DESC, j.scheduled_at, j.id;
+
 -- name: RiverJobPlaceWaits :one
 -- Whether a placement round is about to be fetched.
 SELECT EXISTS (SELECT FROM weir.river_job

@@ -164,7 +164,7 @@ UPDATE weir.transcodes
 RETURNING *;
 
 -- name: TranscodeRetry :one
--- An operator's retry: the one way out of a terminal state, as a new run.
+-- A retry: the one way out of a terminal state, as a new run.
 UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = @attempts_left, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
@@ -184,6 +184,7 @@ WITH due AS (
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
        AND (t.telling_until IS NULL OR t.telling_until < now())
+       AND t.statuses_refused_run < t.run
 ), ranked AS (
     SELECT due.id, due.receiver, row_number() OVER (PARTITION BY due.receiver ORDER BY due.status_sent_at NULLS FIRST, due.id) AS place
       FROM due WHERE due.receiver <> ALL (@busy::text[])
@@ -197,12 +198,14 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell
  WHERE t.id = @id AND t.state IN ('queued', 'placed', 'running', 'storing')
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
+   AND t.statuses_refused_run < t.run
 RETURNING *;
 
 -- name: TranscodeRelease :exec
 -- Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
+-- refused_run: it wants no more statuses of this run; 0: it does.
 UPDATE weir.transcodes
-   SET telling_until = NULL, status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
+   SET telling_until = NULL, statuses_refused_run = GREATEST(statuses_refused_run, @refused_run::int), status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
  WHERE id = @id AND telling_until = @telling_until::timestamptz;
 
 -- name: TranscodeHeldBy :many

@@ -19,7 +19,7 @@ type Transcode struct {
 	State      string      `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
 	Stage      *string     `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
 	Ratio      float64     `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
-	Run        int32       `json:"run" doc:"1, and one more for each retry by an operator."`
+	Run        int32       `json:"run" doc:"1, and one more for each retry."`
 	Attempt    int32       `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
 	Host       *string     `json:"host" doc:"Host of the newest attempt."`
 	Source     Source      `json:"source"`

@@ -137,7 +137,7 @@ func (q *Queries) CallbackClaim(ctx context.Context, db DBTX, arg CallbackClaimP
 }
 
 const callbackGet = `-- name: CallbackGet :one
-SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at FROM weir.callbacks WHERE id = $1
+SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed FROM weir.callbacks WHERE id = $1
 `
 
 func (q *Queries) CallbackGet(ctx context.Context, db DBTX, id uuid.UUID) (Callback, error) {
@@ -157,14 +157,15 @@ func (q *Queries) CallbackGet(ctx context.Context, db DBTX, id uuid.UUID) (Callb
 		&i.JobID,
 		&i.CreatedAt,
 		&i.DeliveredAt,
+		&i.Missed,
 	)
 	return i, err
 }
 
 const callbackInsert = `-- name: CallbackInsert :one
-INSERT INTO weir.callbacks (id, transcode_id, run, url, body)
-VALUES ($1, $2, $3, $4, $5)
-RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at
+INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed
 `
 
 type CallbackInsertParams struct {
@@ -173,6 +174,7 @@ type CallbackInsertParams struct {
 	Run         int32
 	URL         string
 	Body        string
+	Missed      []uuid.UUID
 }
 
 func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInsertParams) (Callback, error) {
@@ -182,6 +184,7 @@ func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInser
 		arg.Run,
 		arg.URL,
 		arg.Body,
+		arg.Missed,
 	)
 	var i Callback
 	err := row.Scan(
@@ -198,6 +201,7 @@ func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInser
 		&i.JobID,
 		&i.CreatedAt,
 		&i.DeliveredAt,
+		&i.Missed,
 	)
 	return i, err
 }
@@ -221,7 +225,7 @@ func (q *Queries) CallbackIsDue(ctx context.Context, db DBTX, arg CallbackIsDueP
 }
 
 const callbackListOf = `-- name: CallbackListOf :many
-SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at FROM weir.callbacks c
+SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at, c.missed FROM weir.callbacks c
   JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run
  WHERE c.transcode_id = ANY($1::uuid[])
 `
@@ -249,6 +253,7 @@ func (q *Queries) CallbackListOf(ctx context.Context, db DBTX, transcodeIds []uu
 			&i.JobID,
 			&i.CreatedAt,
 			&i.DeliveredAt,
+			&i.Missed,
 		); err != nil {
 			return nil, err
 		}
@@ -267,7 +272,7 @@ UPDATE weir.callbacks
        state = CASE WHEN state IN ('delivered', 'superseded') THEN state ELSE $4::text END,
        delivered_at = CASE WHEN state IN ('delivered', 'superseded') THEN delivered_at WHEN $4::text = 'delivered' THEN now() END
  WHERE id = $5
-RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at
+RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed
 `
 
 type CallbackRecordParams struct {
@@ -303,6 +308,7 @@ func (q *Queries) CallbackRecord(ctx context.Context, db DBTX, arg CallbackRecor
 		&i.JobID,
 		&i.CreatedAt,
 		&i.DeliveredAt,
+		&i.Missed,
 	)
 	return i, err
 }

@@ -55,6 +55,7 @@ type Callback struct {
 	JobID         *int64
 	CreatedAt     time.Time
 	DeliveredAt   *time.Time
+	Missed        []uuid.UUID
 }
 
 type CallbackAttempt struct {
@@ -238,4 +239,5 @@ type Transcode struct {
 	TellingUntil         *time.Time
 	Progress             json.RawMessage
 	CallbackSecretSealed []byte
+	StatusesRefusedRun   int32
 }

@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeCancelParams struct {
@@ -74,6 +74,7 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
@@ -83,7 +84,8 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
  WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+   AND t.statuses_refused_run < t.run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeClaimParams struct {
@@ -135,6 +137,7 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
@@ -144,7 +147,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeFailParams struct {
@@ -202,12 +205,13 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -251,12 +255,13 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -305,12 +310,13 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -356,12 +362,13 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -407,6 +414,7 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
@@ -445,7 +453,7 @@ VALUES (
     $7, $8, $9, $10, $11, $12,
     $13, $14, $15)
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeInsertParams struct {
@@ -525,12 +533,13 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3)
@@ -613,6 +622,7 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.TellingUntil,
 			&i.Progress,
 			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
 		); err != nil {
 			return nil, err
 		}
@@ -856,19 +866,26 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueu
 
 const transcodeRelease = `-- name: TranscodeRelease :exec
 UPDATE weir.transcodes
-   SET telling_until = NULL, status_sent_at = CASE WHEN $1::boolean THEN now() ELSE status_sent_at END
- WHERE id = $2 AND telling_until = $3::timestamptz
+   SET telling_until = NULL, statuses_refused_run = GREATEST(statuses_refused_run, $1::int), status_sent_at = CASE WHEN $2::boolean THEN now() ELSE status_sent_at END
+ WHERE id = $3 AND telling_until = $4::timestamptz
 `
 
 type TranscodeReleaseParams struct {
+	RefusedRun   int32
 	Heard        bool
 	ID           uuid.UUID
 	TellingUntil time.Time
 }
 
 // Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
+// refused_run: it wants no more statuses of this run; 0: it does.
 func (q *Queries) TranscodeRelease(ctx context.Context, db DBTX, arg TranscodeReleaseParams) error {
-	_, err := db.Exec(ctx, transcodeRelease, arg.Heard, arg.ID, arg.TellingUntil)
+	_, err := db.Exec(ctx, transcodeRelease,
+		arg.RefusedRun,
+		arg.Heard,
+		arg.ID,
+		arg.TellingUntil,
+	)
 	return err
 }
 
@@ -878,7 +895,7 @@ UPDATE weir.transcodes
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeRequeueParams struct {
@@ -944,6 +961,7 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
@@ -953,7 +971,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeRetryParams struct {
@@ -961,7 +979,7 @@ type TranscodeRetryParams struct {
 	ID           uuid.UUID
 }
 
-// An operator's retry: the one way out of a terminal state, as a new run.
+// A retry: the one way out of a terminal state, as a new run.
 func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetryParams) (Transcode, error) {
 	row := db.QueryRow(ctx, transcodeRetry, arg.AttemptsLeft, arg.ID)
 	var i Transcode
@@ -1003,6 +1021,7 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }
@@ -1144,6 +1163,7 @@ WITH due AS (
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $2::float8))
        AND (t.telling_until IS NULL OR t.telling_until < now())
+       AND t.statuses_refused_run < t.run
 ), ranked AS (
     SELECT due.id, due.receiver, row_number() OVER (PARTITION BY due.receiver ORDER BY due.status_sent_at NULLS FIRST, due.id) AS place
       FROM due WHERE due.receiver <> ALL ($3::text[])
@@ -1188,7 +1208,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
 `
 
 type TranscodeSucceedParams struct {
@@ -1237,6 +1257,7 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.TellingUntil,
 		&i.Progress,
 		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
 	)
 	return i, err
 }

@@ -44,6 +44,9 @@ SELECT id, id, 1, CASE WHEN n % 2000 = 7 THEN 'refused' WHEN n > 199990 THEN 'pe
        CASE WHEN n % 2000 <> 7 AND n <= 199990 THEN at END
   FROM history WHERE n <= 200000;
 
+INSERT INTO weir.missed_events (event_id, transcode_id, tenant, missed_at)
+SELECT id, id, 'tenant-' || n % 8, at FROM history WHERE n % 10 = 7;
+
 INSERT INTO weir.callback_attempts (callback_id, number, status, latency_ms, sent_at)
 SELECT id, 1, 200, 5, at FROM history WHERE n <= 200000;
 

@@ -99,4 +99,3 @@ func TestSignedBy(t *testing.T) {
 	require.Equal(t, jobs.CallbackPending, callbackState(t, b, transcode.ID, 1))
 	require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.callbacks WHERE last_error LIKE '%whsec_%'"))
 }
-
