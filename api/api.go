@@ -126,6 +126,13 @@ func (s *server) routes() {
 		DefaultStatus: http.StatusAccepted, Security: tenant, RejectUnknownQueryParameters: true,
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 	}, s.redeliver)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "list-usage", Method: http.MethodGet, Path: "/v1/usage", Tags: []string{"usage"},
+		Summary:     "What was used, by day",
+		Description: "Of each day in UTC, the newest first: the runs that ended on it, and what they made. Days without any are left out. It outlives the transcodes' own rows.",
+		Security:    tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.usage)
 
 	// Load balancers
 	huma.Register(s.huma, huma.Operation{

@@ -76,7 +76,7 @@ func TestGuide(t *testing.T) {
 			require.Contains(t, doc.Paths["/"+path], strings.ToLower(method), "docs/api.md has a route that is none")
 		}
 	}
-	for _, name := range []string{"Submission", "Profile", "Livepeer", "Transcode", "Rendition", "Failure", "Callback", "Source"} {
+	for _, name := range []string{"Submission", "Profile", "Livepeer", "Transcode", "Rendition", "Failure", "Callback", "Source", "Usage", "UsedOnDay"} {
 		for field := range doc.Components.Schemas[name].Properties {
 			require.Contains(t, string(guide), field, "a field of %s", name)
 		}

@@ -12,13 +12,15 @@ import (
 
 // Submission is the body of POST /v1/transcodes.
 type Submission struct {
-	ExternalID     string        `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
-	Source         Place         `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
-	Output         Place         `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
-	CallbackURL    SecretURL     `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
-	CallbackSecret secret.Secret `json:"callback_secret,omitempty" doc:"Signs what is posted for this transcode, in place of the tenant's secrets; it is sealed and never shown." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
-	Profiles       []Profile     `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
-	Livepeer       *Livepeer     `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
+	ExternalID     string            `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
+	Source         Place             `json:"source" doc:"The video: s3://bucket/key, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
+	Output         Place             `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
+	CallbackURL    SecretURL         `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
+	CallbackSecret secret.Secret     `json:"callback_secret,omitempty" doc:"Signs what is posted for this transcode, in place of the tenant's secrets; it is sealed and never shown." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	Profiles       []Profile         `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
+	Metadata       Metadata          `json:"metadata,omitzero" doc:"The caller's own, up to 4096 bytes of JSON, 4 levels and 64 keys; it comes back in the API, callbacks and events, and is no place for secrets."`
+	Labels         map[string]string `json:"labels,omitempty" doc:"Up to 16, by which lists can be filtered; keys of letters, digits, '_', '.', '/' and '-', up to 64. They come back as metadata does, and are no place for secrets."`
+	Livepeer       *Livepeer         `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
 }
 
 // TransformSchema implements huma.SchemaTransformer: the limits, by their names.
@@ -28,6 +30,7 @@ func (Submission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	upTo(s.Properties["callback_url"], maxURL)
 	s.Properties["callback_secret"].MinLength, s.Properties["callback_secret"].MaxLength = new(receivers.MinSecret), new(receivers.MaxSecret)
 	s.Properties["profiles"].MinItems, s.Properties["profiles"].MaxItems = new(1), new(maxProfiles)
+	labelsOf(s.Properties["labels"])
 	return s
 }
 

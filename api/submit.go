@@ -53,6 +53,7 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	}
 	errs = append(errs, checkSecret(submission.CallbackSecret, "body.callback_secret")...)
 	wanted.CallbackSecret = submission.CallbackSecret
+	wanted.Metadata, wanted.Labels = submission.Metadata.RawMessage, submission.Labels
 	if len(errs) > 0 {
 		return nil, refuse(errs)
 	}

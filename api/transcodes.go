@@ -81,6 +81,7 @@ type listInput struct {
 	State       string    `query:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled"`
 	ExternalID  string    `query:"external_id" maxLength:"200" pattern:"^\\P{Cc}*$" patternDescription:"no control characters" doc:"The caller's own id of a transcode."`
 	Host        string    `query:"host" maxLength:"64" pattern:"^[a-z0-9-]*$" patternDescription:"a host's id" doc:"The host of the newest attempt."`
+	Label       []string  `query:"label,explode" doc:"Only those with this label, as KEY:VALUE; given several times, with all of them. An operator names a tenant with it."`
 	CreatedFrom time.Time `query:"created_from" doc:"Accepted at this time or later."`
 	CreatedTo   time.Time `query:"created_to" doc:"Accepted before this time."`
 	Limit       int32     `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Transcodes in a page."`
@@ -120,12 +121,12 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 
 func (in *listInput) filter(who caller) (jobs.Filter, error) {
 	var f jobs.Filter
-	if tenant := in.tenant(who); tenant != "" {
-		f.Tenant = &tenant
+	tenant, err := tenantAsked(who, in.Tenant)
+	if err != nil {
+		return f, err
 	}
-	if who != anyTenant && in.Tenant != "" && in.Tenant != string(who) {
-		return f, huma.Error403Forbidden("the token is another tenant's",
-			refusal("query.tenant", fmt.Sprintf("must be %s with this token, or left out", who)))
+	if tenant != "" {
+		f.Tenant = &tenant
 	}
 	if in.State != "" {
 		f.State = &in.State
@@ -142,6 +143,13 @@ func (in *listInput) filter(who caller) (jobs.Filter, error) {
 	if !in.CreatedTo.IsZero() {
 		f.CreatedTo = &in.CreatedTo
 	}
+	labels, err := parseLabels(in.Label)
+	if err != nil {
+		return f, err
+	}
+	if f.Labels = labels; len(labels) > 0 && f.Tenant == nil {
+		return f, refuse([]error{refusal("query.label", "is a tenant's: name it in tenant")})
+	}
 	if in.Page != "" {
 		before, err := parseCursor(in.Page)
 		if err != nil {
@@ -152,9 +160,14 @@ func (in *listInput) filter(who caller) (jobs.Filter, error) {
 	return f, nil
 }
 
-func (in *listInput) tenant(who caller) string {
-	if who == anyTenant {
-		return in.Tenant
+// tenantAsked is whose a caller asks for; "" is everybody's, which an operator may.
+func tenantAsked(who caller, asked string) (string, error) {
+	switch {
+	case who == anyTenant:
+		return asked, nil
+	case asked != "" && asked != string(who):
+		return "", huma.Error403Forbidden("the token is another tenant's",
+			refusal("query.tenant", fmt.Sprintf("must be %s with this token, or left out", who)))
 	}
-	return string(who)
+	return string(who), nil
 }

@@ -34,6 +34,12 @@ func lists() map[string][]filters {
 			{"created_from": "now() - interval '1 hour'"}, {"created_to": "now() - interval '20 days'"},
 			{"before_at": "now() - interval '20 days'", "before_id": id}, {"tenant": "'small'", "before_at": "now() - interval '20 days'", "before_id": id},
 		},
+		"TranscodeListByLabel": {
+			byLabel(nil), byLabel(filters{"state": "'failed'"}), byLabel(filters{"host_id": "'mist-1'"}), byLabel(filters{"created_from": "now() - interval '1 hour'"}),
+			byLabel(filters{"before_at": "now() - interval '20 days'", "before_id": id}), byLabel(filters{"value": "'rare'"}), byLabel(filters{"tenant": "'small'", "value": "'none'"}),
+		},
+		"UsageList":      {{"tenant": "'tenant-1'", "from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
+		"UsageListOfAll": {{"from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
 		"CallbackViewList": {
 			{}, {"state": "'pending'"}, {"state": "'delivered'"}, {"state": "'refused'"}, {"state": "'expired'"},
 			{"transcode_id": id}, {"tenant": "'tenant-1'"}, {"tenant": "'small'"}, {"tenant": "'tenant-1'", "state": "'refused'"},
@@ -44,6 +50,13 @@ func lists() map[string][]filters {
 			{"trigger": "'PUSH_END'"}, {"before_id": "1000"},
 		},
 	}
+}
+
+// byLabel are filters beside those that a list by label always has.
+func byLabel(more filters) filters {
+	all := filters{"tenant": "'tenant-1'", "key": "'customer'", "value": "'acme'", "labels": `'{"customer": "acme"}'`}
+	maps.Copy(all, more)
+	return all
 }
 
 // filters are a list's parameters as SQL, by name.

@@ -196,6 +196,17 @@ BEGIN
     RAISE EXCEPTION 'transcode %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
 END $$;
 
+-- Name: transcodes_label(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_label() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.transcode_labels (transcode_id, tenant, key, value, created_at)
+    SELECT NEW.id, NEW.tenant, l.key, l.value, NEW.created_at FROM jsonb_each_text(NEW.labels) l;
+    RETURN NULL;
+END $$;
+
 -- Name: transcodes_tell(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.transcodes_tell() RETURNS trigger
@@ -209,6 +220,26 @@ BEGIN
                  WHEN 'queued' THEN CASE WHEN TG_OP = 'UPDATE' AND NEW.run > OLD.run THEN 'transcode.retried' ELSE 'transcode.queued' END
                  ELSE 'transcode.' || NEW.state END,
             NEW.state, NEW.run, NEW.attempt, NEW.host_id, NEW.ratio, NEW.error_code, NEW.error_stage);
+    RETURN NULL;
+END $$;
+
+-- Name: transcodes_use(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_use() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.usage AS u (tenant, day, part, succeeded, failed, cancelled, attempts, source_ms, output_ms, pixels, bytes)
+    SELECT NEW.tenant, (NEW.finished_at AT TIME ZONE 'UTC')::date, abs(hashtext(NEW.id::text) % 8),
+           (NEW.state = 'succeeded')::int, (NEW.state = 'failed')::int, (NEW.state = 'cancelled')::int,
+           (SELECT count(*) FROM weir.attempts a WHERE a.transcode_id = NEW.id AND a.created_at >= NEW.run_at),
+           COALESCE(NEW.source_duration_ms, 0), COALESCE(sum(r.duration_ms), 0),
+           COALESCE(sum(r.frames * r.planned_width * r.planned_height), 0), COALESCE(sum(r.object_bytes), 0)
+      FROM weir.renditions r WHERE r.transcode_id = NEW.id AND r.state = 'ok' AND r.stored_at >= NEW.run_at
+    ON CONFLICT (tenant, day, part) DO UPDATE SET
+           succeeded = u.succeeded + EXCLUDED.succeeded, failed = u.failed + EXCLUDED.failed, cancelled = u.cancelled + EXCLUDED.cancelled,
+           attempts = u.attempts + EXCLUDED.attempts, source_ms = u.source_ms + EXCLUDED.source_ms, output_ms = u.output_ms + EXCLUDED.output_ms,
+           pixels = u.pixels + EXCLUDED.pixels, bytes = u.bytes + EXCLUDED.bytes;
     RETURN NULL;
 END $$;
 
@@ -567,6 +598,16 @@ CREATE TABLE weir.schema_migrations (
     dirty boolean NOT NULL
 );
 
+-- Name: transcode_labels; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.transcode_labels (
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    key text NOT NULL,
+    value text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 -- Name: transcodes; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.transcodes (
@@ -608,6 +649,8 @@ CREATE TABLE weir.transcodes (
     progress jsonb,
     callback_secret_sealed bytea,
     statuses_refused_run integer DEFAULT 0 NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
@@ -616,6 +659,8 @@ CREATE TABLE weir.transcodes (
     CONSTRAINT transcodes_form_check CHECK ((form = ANY (ARRAY['v1'::text, 'file'::text]))),
     CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
     CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
+    CONSTRAINT transcodes_labels_bounded CHECK (((jsonb_typeof(labels) = 'object'::text) AND (octet_length((labels)::text) <= 16384) AND (NOT jsonb_path_exists(labels, 'strict $.*?(@.type() != "string")'::jsonpath)))),
+    CONSTRAINT transcodes_metadata_bounded CHECK (((jsonb_typeof(metadata) = 'object'::text) AND (octet_length((metadata)::text) <= 8192))),
     CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
     CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
     CONSTRAINT transcodes_run_check CHECK ((run >= 1)),
@@ -625,6 +670,24 @@ CREATE TABLE weir.transcodes (
     CONSTRAINT transcodes_warnings_check CHECK ((jsonb_typeof(warnings) = 'array'::text))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: usage; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.usage (
+    tenant text NOT NULL,
+    day date NOT NULL,
+    part smallint NOT NULL,
+    succeeded bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    source_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    pixels bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_part_check CHECK (((part >= 0) AND (part <= 7)))
+)
+WITH (fillfactor='50');
 
 -- Name: v_attempts; Type: VIEW; Schema: weir; Owner: -
 
@@ -1131,6 +1194,66 @@ COMMENT ON COLUMN weir.v_transcodes.took_seconds IS 'From the acceptance to the 
 
 COMMENT ON COLUMN weir.v_transcodes.warnings IS 'What was done otherwise than asked: a list of code, text and, where it is about one, rendition.';
 
+-- Name: v_usage; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_usage AS
+ SELECT usage.tenant,
+    usage.day,
+    (sum(usage.succeeded))::bigint AS succeeded,
+    (sum(usage.failed))::bigint AS failed,
+    (sum(usage.cancelled))::bigint AS cancelled,
+    (sum(usage.attempts))::bigint AS attempts,
+    ((sum(usage.source_ms))::double precision / (60000)::double precision) AS source_minutes,
+    ((sum(usage.output_ms))::double precision / (60000)::double precision) AS output_minutes,
+    (sum(usage.pixels))::bigint AS pixels,
+    (sum(usage.bytes))::bigint AS bytes
+   FROM weir.usage
+  GROUP BY usage.tenant, usage.day;
+
+-- Name: VIEW v_usage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_usage IS 'One row per tenant and day: what the runs that ended on it used.';
+
+-- Name: COLUMN v_usage.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_usage.day; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.day IS 'The day on which the runs ended, in UTC.';
+
+-- Name: COLUMN v_usage.succeeded; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.succeeded IS 'Runs that succeeded.';
+
+-- Name: COLUMN v_usage.failed; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.failed IS 'Runs that failed.';
+
+-- Name: COLUMN v_usage.cancelled; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.cancelled IS 'Runs that were cancelled.';
+
+-- Name: COLUMN v_usage.attempts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.attempts IS 'Attempts that these runs made, whatever came of them.';
+
+-- Name: COLUMN v_usage.source_minutes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.source_minutes IS 'Length of their sources, once a run, where it was found out.';
+
+-- Name: COLUMN v_usage.output_minutes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.output_minutes IS 'Length of the renditions that these runs stored and verified.';
+
+-- Name: COLUMN v_usage.pixels; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.pixels IS 'Pixels of those renditions: frames by width by height.';
+
+-- Name: COLUMN v_usage.bytes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.bytes IS 'Bytes of those renditions.';
+
 -- Name: river_job id; Type: DEFAULT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.river_job ALTER COLUMN id SET DEFAULT nextval('weir.river_job_id_seq'::regclass);
@@ -1244,6 +1367,11 @@ ALTER TABLE ONLY weir.schema_compat
 ALTER TABLE ONLY weir.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+-- Name: transcode_labels transcode_labels_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcode_labels
+    ADD CONSTRAINT transcode_labels_pkey PRIMARY KEY (transcode_id, key);
+
 -- Name: transcodes transcodes_external_id_once; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.transcodes
@@ -1253,6 +1381,11 @@ ALTER TABLE ONLY weir.transcodes
 
 ALTER TABLE ONLY weir.transcodes
     ADD CONSTRAINT transcodes_pkey PRIMARY KEY (id);
+
+-- Name: usage usage_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (tenant, day, part);
 
 -- Name: attempts_open; Type: INDEX; Schema: weir; Owner: -
 
@@ -1334,6 +1467,10 @@ CREATE INDEX river_notification_created_at_idx ON weir.river_notification USING 
 
 CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING btree (topic, id);
 
+-- Name: transcode_labels_by_value; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcode_labels_by_value ON weir.transcode_labels USING btree (tenant, key, value, created_at DESC, transcode_id DESC);
+
 -- Name: transcodes_by_end; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_end ON weir.transcodes USING btree (finished_at, id) WHERE (finished_at IS NOT NULL);
@@ -1370,6 +1507,10 @@ CREATE INDEX transcodes_queued ON weir.transcodes USING btree (created_at, id) W
 
 CREATE INDEX transcodes_status_due ON weir.transcodes USING btree (status_sent_at NULLS FIRST) WHERE (state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text]));
 
+-- Name: usage_by_day; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX usage_by_day ON weir.usage USING btree (day, tenant);
+
 -- Name: callbacks callbacks_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH ROW EXECUTE FUNCTION weir.callbacks_check_state();
@@ -1398,6 +1539,10 @@ CREATE CONSTRAINT TRIGGER transcodes_end_with_callback AFTER UPDATE ON weir.tran
 
 CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_renditions();
 
+-- Name: transcodes transcodes_label; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_label AFTER INSERT ON weir.transcodes FOR EACH ROW WHEN ((new.labels <> '{}'::jsonb)) EXECUTE FUNCTION weir.transcodes_label();
+
 -- Name: transcodes transcodes_succeed_whole; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_succeed_whole AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_renditions();
@@ -1409,6 +1554,10 @@ CREATE TRIGGER transcodes_tell_new AFTER INSERT ON weir.transcodes FOR EACH ROW 
 -- Name: transcodes transcodes_tell_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER transcodes_tell_state AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION weir.transcodes_tell();
+
+-- Name: transcodes transcodes_use; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_use AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))) EXECUTE FUNCTION weir.transcodes_use();
 
 -- Name: attempts attempts_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 
@@ -1439,6 +1588,11 @@ ALTER TABLE ONLY weir.missed_events
 
 ALTER TABLE ONLY weir.renditions
     ADD CONSTRAINT renditions_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: transcode_labels transcode_labels_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcode_labels
+    ADD CONSTRAINT transcode_labels_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: transcodes transcodes_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

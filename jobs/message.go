@@ -60,6 +60,9 @@ type message struct {
 	// Attempt counts the transcode's tries; 0: none has begun.
 	Attempt   int    `json:"attempt"`
 	ErrorCode string `json:"error_code,omitempty"`
+	// Metadata and Labels are the request's.
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+	Labels   json.RawMessage `json:"labels,omitempty"`
 	// Missed are events of the tenant that could not be delivered in a day.
 	Missed []uuid.UUID `json:"missed,omitempty"`
 	// Warnings are in terminal messages alone.
@@ -141,6 +144,8 @@ type subject struct {
 	RequestID string
 	// ExternalID is the caller's own id; empty: none.
 	ExternalID string
+	// Metadata and Labels are the request's, as JSON objects; nil: none.
+	Metadata, Labels json.RawMessage
 	// Run and Attempt are the newest ones; attempt 0: none has begun.
 	Run, Attempt int
 	// Ratio is the highest told so far or more; what is outside of 0 to 1 is
@@ -195,5 +200,6 @@ func (s subject) message(is status) message {
 	return message{
 		CompletionRatio: ratio, Status: is, Timestamp: s.At.Unix(),
 		RequestID: s.RequestID, ExternalID: s.ExternalID, Run: s.Run, Attempt: s.Attempt,
+		Metadata: s.Metadata, Labels: s.Labels,
 	}
 }

@@ -34,6 +34,10 @@ type Request struct {
 	Profiles []Profile
 	// Outputs are what is made of the renditions; none: their files alone, at OutputURL.
 	Outputs []Output
+	// Metadata is an object of the caller's own, and Labels are what lists can be filtered
+	// by; neither holds a secret. Nil: none.
+	Metadata json.RawMessage
+	Labels   map[string]string
 	// Shown is the body without its secrets, as JSON for people.
 	Shown json.RawMessage
 	// Body is the body's canonical JSON, secrets included: two requests are the

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -50,6 +51,12 @@ func subjectOf(t *dbsqlc.Transcode) subject {
 	s := subject{RequestID: t.ID.String(), Run: int(t.Run), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
 	if t.ExternalID != nil {
 		s.ExternalID = *t.ExternalID
+	}
+	if !bytes.Equal(t.Metadata, emptyObject) {
+		s.Metadata = t.Metadata
+	}
+	if !bytes.Equal(t.Labels, emptyObject) {
+		s.Labels = t.Labels
 	}
 	return s
 }

@@ -49,10 +49,18 @@ type Detail struct {
 	Callback *dbsqlc.Callback
 }
 
+// emptyObject is metadata, or labels, of which there are none.
+var emptyObject = json.RawMessage("{}")
+
+// Label is one of a transcode's labels.
+type Label struct{ Key, Value string }
+
 // Filter narrows a list; nil fields do not.
 type Filter struct {
 	Tenant, State, ExternalID, HostID *string
 	CreatedFrom, CreatedTo            *time.Time
+	// Labels are all to be there; a Tenant has to be named with them.
+	Labels []Label
 	// BeforeAt and BeforeID are the last line of the page before.
 	BeforeAt *time.Time
 	BeforeID *uuid.UUID
@@ -108,10 +116,17 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		AttemptsLeft: maxAttempts,
+		Metadata: req.Metadata, AttemptsLeft: maxAttempts,
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID
+	}
+	if len(req.Labels) > 0 {
+		labels, err := json.Marshal(req.Labels)
+		if err != nil {
+			return params, fmt.Errorf("write the labels: %w", err)
+		}
+		params.Labels = labels
 	}
 	if req.CallbackSecret != "" {
 		params.CallbackSecretSealed = ts.Sealer.Seal([]byte(req.CallbackSecret), SealedCallbackSecret.of(id))
@@ -166,10 +181,7 @@ func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (det
 // List reads a page, newest first, all of it as it was at one moment.
 func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err error) {
 	err = db.Snapshot(ctx, ts.DB, func(tx pgx.Tx) error {
-		list, err := dbsqlc.New().TranscodeList(ctx, db.Replanned{On: tx}, dbsqlc.TranscodeListParams{
-			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
-			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
-		})
+		list, err := f.list(ctx, db.Replanned{On: tx})
 		if err != nil {
 			return err
 		}
@@ -180,6 +192,34 @@ func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err er
 		return nil, fmt.Errorf("list transcodes: %w", err)
 	}
 	return page, nil
+}
+
+func (f *Filter) list(ctx context.Context, on dbsqlc.DBTX) ([]dbsqlc.Transcode, error) {
+	if len(f.Labels) == 0 {
+		return dbsqlc.New().TranscodeList(ctx, on, dbsqlc.TranscodeListParams{
+			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+		})
+	}
+	if f.Tenant == nil {
+		return nil, errors.New("labels are a tenant's, and none is named")
+	}
+	all := map[string]string{}
+	for _, label := range f.Labels {
+		if value, there := all[label.Key]; there && value != label.Value {
+			return nil, nil // nothing has both
+		}
+		all[label.Key] = label.Value
+	}
+	labels, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	return dbsqlc.New().TranscodeListByLabel(ctx, on, dbsqlc.TranscodeListByLabelParams{
+		Tenant: *f.Tenant, Key: f.Labels[0].Key, Value: f.Labels[0].Value, Labels: labels,
+		State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+	})
 }
 
 // details joins a page's rows with those that belong to them, in three queries

@@ -4,11 +4,11 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, callback_secret_sealed, attempts_left)
+    livepeer_sealed, callback_secret_sealed, metadata, labels, attempts_left)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @callback_secret_sealed, @attempts_left)
+    @livepeer_sealed, @callback_secret_sealed, COALESCE(sqlc.narg('metadata')::jsonb, '{}'), COALESCE(sqlc.narg('labels')::jsonb, '{}'), @attempts_left)
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 
@@ -41,6 +41,29 @@ SELECT * FROM weir.transcodes
         OR (created_at, id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
  ORDER BY created_at DESC, id DESC
  LIMIT @page_size;
+
+-- name: TranscodeListByLabel :many
+-- The same of a tenant's that have a label; those that have others too are in labels. It
+-- walks through those with the first label in their order (OFFSET 0 keeps it from reading
+-- all transcodes instead), to the end of the page.
+SELECT * FROM weir.transcodes
+ WHERE id = ANY(ARRAY(
+    SELECT l.transcode_id FROM weir.transcode_labels l
+     CROSS JOIN LATERAL (
+        SELECT FROM weir.transcodes t
+         WHERE t.id = l.transcode_id AND t.labels @> @labels::jsonb
+           AND (sqlc.narg('state')::text IS NULL OR t.state = sqlc.narg('state'))
+           AND (sqlc.narg('external_id')::text IS NULL OR t.external_id = sqlc.narg('external_id'))
+           AND (sqlc.narg('host_id')::text IS NULL OR t.host_id = sqlc.narg('host_id'))
+        OFFSET 0) t
+     WHERE l.tenant = @tenant AND l.key = @key AND l.value = @value
+       AND (sqlc.narg('created_from')::timestamptz IS NULL OR l.created_at >= sqlc.narg('created_from'))
+       AND (sqlc.narg('created_to')::timestamptz IS NULL OR l.created_at < sqlc.narg('created_to'))
+       AND (sqlc.narg('before_at')::timestamptz IS NULL
+            OR (l.created_at, l.transcode_id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
+     ORDER BY l.created_at DESC, l.transcode_id DESC
+     LIMIT @page_size))
+ ORDER BY created_at DESC, id DESC;
 
 -- name: TranscodeQueue :many
 -- What may be placed now: first what is within its tenant's share of the slots, of each

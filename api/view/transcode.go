@@ -3,6 +3,7 @@
 package view
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,25 +14,27 @@ import (
 
 // Transcode is a transcode as callers see it; no secret is in it.
 type Transcode struct {
-	ID         uuid.UUID   `json:"id" format:"uuid"`
-	ExternalID *string     `json:"external_id" doc:"The caller's own id."`
-	Tenant     string      `json:"tenant"`
-	State      string      `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
-	Stage      *string     `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
-	Ratio      float64     `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
-	Run        int32       `json:"run" doc:"1, and one more for each retry."`
-	Attempt    int32       `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
-	Host       *string     `json:"host" doc:"Host of the newest attempt."`
-	Source     Source      `json:"source"`
-	Output     Output      `json:"output"`
-	Renditions []Rendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
-	Warnings   []Warning   `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
-	Error      *Failure    `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
-	Callback   *Callback   `json:"callback" doc:"The terminal callback; null before the end."`
-	CreatedAt  time.Time   `json:"created_at" doc:"When it was accepted."`
-	PlacedAt   *time.Time  `json:"placed_at" doc:"When a host was last chosen."`
-	StartedAt  *time.Time  `json:"started_at" doc:"When its newest attempt began to run."`
-	FinishedAt *time.Time  `json:"finished_at" doc:"When it reached its end."`
+	ID         uuid.UUID                  `json:"id" format:"uuid"`
+	ExternalID *string                    `json:"external_id" doc:"The caller's own id."`
+	Tenant     string                     `json:"tenant"`
+	State      string                     `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
+	Stage      *string                    `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
+	Ratio      float64                    `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
+	Run        int32                      `json:"run" doc:"1, and one more for each retry."`
+	Attempt    int32                      `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
+	Host       *string                    `json:"host" doc:"Host of the newest attempt."`
+	Source     Source                     `json:"source"`
+	Output     Output                     `json:"output"`
+	Renditions []Rendition                `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
+	Warnings   []Warning                  `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
+	Error      *Failure                   `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
+	Callback   *Callback                  `json:"callback" doc:"The terminal callback; null before the end."`
+	Metadata   map[string]json.RawMessage `json:"metadata" nullable:"false" doc:"As the request had it."`
+	Labels     map[string]string          `json:"labels" nullable:"false" doc:"As the request had them."`
+	CreatedAt  time.Time                  `json:"created_at" doc:"When it was accepted."`
+	PlacedAt   *time.Time                 `json:"placed_at" doc:"When a host was last chosen."`
+	StartedAt  *time.Time                 `json:"started_at" doc:"When its newest attempt began to run."`
+	FinishedAt *time.Time                 `json:"finished_at" doc:"When it reached its end."`
 }
 
 // Source is what is known of the source: all but its location after the probe.
@@ -102,6 +105,10 @@ func Of(d *jobs.Detail) Transcode {
 		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
 	}
+	v.Metadata, v.Labels = map[string]json.RawMessage{}, map[string]string{}
+	// What can't be read is shown as none: the schema holds both to be objects.
+	_ = json.Unmarshal(t.Metadata, &v.Metadata)
+	_ = json.Unmarshal(t.Labels, &v.Labels)
 	for i := range d.Renditions {
 		v.Renditions = append(v.Renditions, rendition(&d.Renditions[i], t.SourceDurationMs))
 	}

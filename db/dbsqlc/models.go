@@ -240,4 +240,30 @@ type Transcode struct {
 	Progress             json.RawMessage
 	CallbackSecretSealed []byte
 	StatusesRefusedRun   int32
+	Metadata             json.RawMessage
+	Labels               json.RawMessage
+}
+
+// One row per tenant and day: what the runs that ended on it used.
+type UsageDay struct {
+	// Whose it is.
+	Tenant string
+	// The day on which the runs ended, in UTC.
+	Day time.Time
+	// Runs that succeeded.
+	Succeeded int64
+	// Runs that failed.
+	Failed int64
+	// Runs that were cancelled.
+	Cancelled int64
+	// Attempts that these runs made, whatever came of them.
+	Attempts int64
+	// Length of their sources, once a run, where it was found out.
+	SourceMinutes float64
+	// Length of the renditions that these runs stored and verified.
+	OutputMinutes float64
+	// Pixels of those renditions: frames by width by height.
+	Pixels int64
+	// Bytes of those renditions.
+	Bytes int64
 }

@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeCancelParams struct {
@@ -75,6 +75,8 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
@@ -85,7 +87,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
    AND t.statuses_refused_run < t.run
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeClaimParams struct {
@@ -138,6 +140,8 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
@@ -147,7 +151,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeFailParams struct {
@@ -206,12 +210,14 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -256,12 +262,14 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -311,12 +319,14 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -363,12 +373,14 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -415,6 +427,8 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
@@ -447,13 +461,13 @@ const transcodeInsert = `-- name: TranscodeInsert :one
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, callback_secret_sealed, attempts_left)
+    livepeer_sealed, callback_secret_sealed, metadata, labels, attempts_left)
 VALUES (
     $1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11, $12,
-    $13, $14, $15)
+    $13, $14, COALESCE($15::jsonb, '{}'), COALESCE($16::jsonb, '{}'), $17)
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeInsertParams struct {
@@ -471,6 +485,8 @@ type TranscodeInsertParams struct {
 	CallbackSealed       []byte
 	LivepeerSealed       []byte
 	CallbackSecretSealed []byte
+	Metadata             json.RawMessage
+	Labels               json.RawMessage
 	AttemptsLeft         int32
 }
 
@@ -492,6 +508,8 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		arg.CallbackSealed,
 		arg.LivepeerSealed,
 		arg.CallbackSecretSealed,
+		arg.Metadata,
+		arg.Labels,
 		arg.AttemptsLeft,
 	)
 	var i Transcode
@@ -534,12 +552,14 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3)
@@ -623,6 +643,121 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.Progress,
 			&i.CallbackSecretSealed,
 			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodeListByLabel = `-- name: TranscodeListByLabel :many
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels FROM weir.transcodes
+ WHERE id = ANY(ARRAY(
+    SELECT l.transcode_id FROM weir.transcode_labels l
+     CROSS JOIN LATERAL (
+        SELECT FROM weir.transcodes t
+         WHERE t.id = l.transcode_id AND t.labels @> $1::jsonb
+           AND ($2::text IS NULL OR t.state = $2)
+           AND ($3::text IS NULL OR t.external_id = $3)
+           AND ($4::text IS NULL OR t.host_id = $4)
+        OFFSET 0) t
+     WHERE l.tenant = $5 AND l.key = $6 AND l.value = $7
+       AND ($8::timestamptz IS NULL OR l.created_at >= $8)
+       AND ($9::timestamptz IS NULL OR l.created_at < $9)
+       AND ($10::timestamptz IS NULL
+            OR (l.created_at, l.transcode_id) < ($10, $11::uuid))
+     ORDER BY l.created_at DESC, l.transcode_id DESC
+     LIMIT $12))
+ ORDER BY created_at DESC, id DESC
+`
+
+type TranscodeListByLabelParams struct {
+	Labels      json.RawMessage
+	State       *string
+	ExternalID  *string
+	HostID      *string
+	Tenant      string
+	Key         string
+	Value       string
+	CreatedFrom *time.Time
+	CreatedTo   *time.Time
+	BeforeAt    *time.Time
+	BeforeID    *uuid.UUID
+	PageSize    int32
+}
+
+// The same of a tenant's that have a label; those that have others too are in labels. It
+// walks through those with the first label in their order (OFFSET 0 keeps it from reading
+// all transcodes instead), to the end of the page.
+func (q *Queries) TranscodeListByLabel(ctx context.Context, db DBTX, arg TranscodeListByLabelParams) ([]Transcode, error) {
+	rows, err := db.Query(ctx, transcodeListByLabel,
+		arg.Labels,
+		arg.State,
+		arg.ExternalID,
+		arg.HostID,
+		arg.Tenant,
+		arg.Key,
+		arg.Value,
+		arg.CreatedFrom,
+		arg.CreatedTo,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Transcode{}
+	for rows.Next() {
+		var i Transcode
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Form,
+			&i.Request,
+			&i.RequestDigest,
+			&i.SourceURL,
+			&i.SourceSealed,
+			&i.OutputURL,
+			&i.OutputSealed,
+			&i.CallbackURL,
+			&i.CallbackSealed,
+			&i.LivepeerSealed,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.AttemptsLeft,
+			&i.HostID,
+			&i.NotBefore,
+			&i.Source,
+			&i.SourceDurationMs,
+			&i.Ratio,
+			&i.StatusSentAt,
+			&i.ErrorCode,
+			&i.ErrorStage,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.PlacedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
+			&i.TellingUntil,
+			&i.Progress,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
 		); err != nil {
 			return nil, err
 		}
@@ -895,7 +1030,7 @@ UPDATE weir.transcodes
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeRequeueParams struct {
@@ -962,6 +1097,8 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
@@ -971,7 +1108,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeRetryParams struct {
@@ -1022,6 +1159,8 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }
@@ -1208,7 +1347,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, callback_secret_sealed, statuses_refused_run, metadata, labels
 `
 
 type TranscodeSucceedParams struct {
@@ -1258,6 +1397,8 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.Progress,
 		&i.CallbackSecretSealed,
 		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
 	)
 	return i, err
 }

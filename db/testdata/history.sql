@@ -24,6 +24,12 @@ SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'req
        at, CASE WHEN n <= 200000 THEN at + interval '1 minute' END
   FROM history;
 
+INSERT INTO weir.transcode_labels (transcode_id, tenant, key, value, created_at)
+SELECT id, tenant, 'customer', CASE WHEN substring(external_id FROM 9)::int % 5000 = 1 THEN 'rare' ELSE 'acme' END, created_at FROM weir.transcodes;
+
+INSERT INTO weir.usage (tenant, day, part, succeeded)
+SELECT 'tenant-' || t, now()::date - d, p, 1 FROM generate_series(1, 10) t, generate_series(0, 700) d, generate_series(0, 7) p;
+
 INSERT INTO weir.attempts (transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, created_at, ended_at, cleaned_at)
 SELECT id, 1, host, gen_random_uuid(), n, CASE WHEN state = 'running' THEN 'started' ELSE 'cleaned' END,
        CASE WHEN n <= 200000 THEN state END, CASE WHEN state = 'failed' THEN 'internal' END,
