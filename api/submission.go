@@ -18,6 +18,8 @@ type Submission struct {
 	CallbackURL    SecretURL         `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
 	CallbackSecret secret.Secret     `json:"callback_secret,omitempty" doc:"Signs what is posted for this transcode, in place of the tenant's secrets; it is sealed and never shown." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 	Profiles       []Profile         `json:"profiles" nullable:"false" doc:"The renditions, 1 to 10."`
+	Events         []string          `json:"events,omitempty" nullable:"false" doc:"Events to be told of, each by a message of its own, to events_url or, without it, to callback_url."`
+	EventsURL      SecretURL         `json:"events_url,omitempty" doc:"Where the events go, where that is not callback_url: http or https." example:"https://studio.example/events"`
 	Metadata       Metadata          `json:"metadata,omitzero" doc:"The caller's own, up to 4096 bytes of JSON, 4 levels and 64 keys; it comes back in the API, callbacks and events, and is no place for secrets."`
 	Labels         map[string]string `json:"labels,omitempty" doc:"Up to 16, by which lists can be filtered; keys of letters, digits, '_', '.', '/' and '-', up to 64. They come back as metadata does, and are no place for secrets."`
 	Livepeer       *Livepeer         `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
@@ -31,7 +33,17 @@ func (Submission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	s.Properties["callback_secret"].MinLength, s.Properties["callback_secret"].MaxLength = new(receivers.MinSecret), new(receivers.MaxSecret)
 	s.Properties["profiles"].MinItems, s.Properties["profiles"].MaxItems = new(1), new(maxProfiles)
 	labelsOf(s.Properties["labels"])
+	eventsOf(s.Properties["events"])
+	upTo(s.Properties["events_url"], maxURL)
 	return s
+}
+
+// eventsOf gives the schema of a list of events its words.
+func eventsOf(s *huma.Schema) {
+	for _, name := range receivers.EventTypes() {
+		s.Items.Enum = append(s.Items.Enum, name)
+	}
+	s.MaxItems = new(len(s.Items.Enum))
 }
 
 // Place is where a source or an output is.

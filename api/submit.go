@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,6 +54,7 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	}
 	errs = append(errs, checkSecret(submission.CallbackSecret, "body.callback_secret")...)
 	wanted.CallbackSecret = submission.CallbackSecret
+	errs = append(errs, wanted.subscribe(submission.Events, submission.EventsURL)...)
 	wanted.Metadata, wanted.Labels = submission.Metadata.RawMessage, submission.Labels
 	if len(errs) > 0 {
 		return nil, refuse(errs)
@@ -193,6 +195,26 @@ func parseID(text string) (uuid.UUID, error) {
 		return id, refuse([]error{refusal("path.id", "is no transcode's id, which is a UUID")})
 	}
 	return id, nil
+}
+
+// subscribe has events told, each once however often it is named.
+func (w *wanted) subscribe(events []string, url SecretURL) []error {
+	for _, name := range events {
+		if name = strings.ToLower(name); !slices.Contains(w.Events, name) { // words are taken in any case
+			w.Events = append(w.Events, name)
+		}
+	}
+	if url == "" {
+		return nil
+	}
+	if len(events) == 0 {
+		return []error{refusal("body.events_url", "is for events, and none are named in events")}
+	}
+	if errs := checkWeb(url, "body.events_url"); len(errs) > 0 {
+		return errs
+	}
+	w.EventsURL, w.EventsShown = string(url), url.String()
+	return nil
 }
 
 // checkSecret refuses what can't sign.

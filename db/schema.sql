@@ -49,6 +49,30 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: event_deliveries_missed(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.event_deliveries_missed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.missed_events (event_id, transcode_id, tenant)
+    SELECT NEW.id, t.id, t.tenant FROM weir.transcodes t WHERE t.id = NEW.transcode_id
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+-- Name: events_deliver(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.events_deliver() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.event_deliveries (event_id, transcode_id, tenant, receiver)
+    SELECT NEW.id, t.id, t.tenant, COALESCE(lower(substring(COALESCE(t.events_url, t.callback_url) FROM '://([^/?#]+)')), '')
+      FROM weir.transcodes t WHERE t.id = NEW.transcode_id AND NEW.type = ANY(t.events);
+    RETURN NULL;
+END $$;
+
 -- Name: events_hold(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.events_hold() RETURNS void
@@ -330,6 +354,38 @@ CREATE TABLE weir.callbacks (
     CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text, 'superseded'::text])))
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: event_deliveries; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.event_deliveries (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    event_id bigint NOT NULL,
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    receiver text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_status integer,
+    last_error text DEFAULT ''::text NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone,
+    CONSTRAINT event_deliveries_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
+    CONSTRAINT event_deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text])))
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+-- Name: event_delivery_attempts; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.event_delivery_attempts (
+    delivery_id uuid NOT NULL,
+    number integer NOT NULL,
+    status integer,
+    latency_ms integer NOT NULL,
+    error text DEFAULT ''::text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    sent_at timestamp with time zone DEFAULT now() NOT NULL
+);
 
 -- Name: events; Type: TABLE; Schema: weir; Owner: -
 
@@ -651,8 +707,13 @@ CREATE TABLE weir.transcodes (
     statuses_refused_run integer DEFAULT 0 NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+    events text[] DEFAULT '{}'::text[] NOT NULL,
+    events_url text,
+    events_sealed bytea,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT transcodes_events_check CHECK ((cardinality(events) <= 16)),
+    CONSTRAINT transcodes_events_sealed CHECK (((events_url IS NULL) = (events_sealed IS NULL))),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
     CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
     CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
@@ -1292,6 +1353,21 @@ ALTER TABLE ONLY weir.callbacks
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_pkey PRIMARY KEY (id);
 
+-- Name: event_deliveries event_deliveries_event_id_key; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_deliveries
+    ADD CONSTRAINT event_deliveries_event_id_key UNIQUE (event_id);
+
+-- Name: event_deliveries event_deliveries_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_deliveries
+    ADD CONSTRAINT event_deliveries_pkey PRIMARY KEY (id);
+
+-- Name: event_delivery_attempts event_delivery_attempts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_delivery_attempts
+    ADD CONSTRAINT event_delivery_attempts_pkey PRIMARY KEY (delivery_id, number);
+
 -- Name: events events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.events
@@ -1402,6 +1478,14 @@ CREATE INDEX callbacks_by_state ON weir.callbacks USING btree (state, created_at
 -- Name: callbacks_by_time; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, id DESC);
+
+-- Name: event_deliveries_by_transcode; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX event_deliveries_by_transcode ON weir.event_deliveries USING btree (transcode_id, event_id);
+
+-- Name: event_deliveries_pending; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX event_deliveries_pending ON weir.event_deliveries USING btree (tenant, receiver, next_attempt_at, id) WHERE (state = 'pending'::text);
 
 -- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
 
@@ -1519,6 +1603,14 @@ CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH RO
 
 CREATE TRIGGER callbacks_missed AFTER UPDATE OF state ON weir.callbacks FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['expired'::text, 'delivered'::text])))) EXECUTE FUNCTION weir.callbacks_missed();
 
+-- Name: event_deliveries event_deliveries_missed; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER event_deliveries_missed AFTER UPDATE OF state ON weir.event_deliveries FOR EACH ROW WHEN (((old.state <> 'expired'::text) AND (new.state = 'expired'::text))) EXECUTE FUNCTION weir.event_deliveries_missed();
+
+-- Name: events events_deliver; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER events_deliver AFTER INSERT ON weir.events FOR EACH ROW EXECUTE FUNCTION weir.events_deliver();
+
 -- Name: renditions renditions_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH ROW EXECUTE FUNCTION weir.renditions_check_state();
@@ -1578,6 +1670,16 @@ ALTER TABLE ONLY weir.callback_attempts
 
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: event_deliveries event_deliveries_event_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_deliveries
+    ADD CONSTRAINT event_deliveries_event_id_fkey FOREIGN KEY (event_id) REFERENCES weir.events(id) ON DELETE CASCADE;
+
+-- Name: event_delivery_attempts event_delivery_attempts_delivery_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_delivery_attempts
+    ADD CONSTRAINT event_delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES weir.event_deliveries(id) ON DELETE CASCADE;
 
 -- Name: missed_events missed_events_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

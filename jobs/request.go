@@ -34,6 +34,11 @@ type Request struct {
 	Profiles []Profile
 	// Outputs are what is made of the renditions; none: their files alone, at OutputURL.
 	Outputs []Output
+	// Events are the types that it subscribes to, each told by a message of its own, to
+	// EventsURL; that is empty for where the callback goes, and may hold credentials.
+	// EventsShown is the same for people.
+	Events                 []string
+	EventsURL, EventsShown string
 	// Metadata is an object of the caller's own, and Labels are what lists can be filtered
 	// by; neither holds a secret. Nil: none.
 	Metadata json.RawMessage

@@ -18,6 +18,8 @@ const (
 	SealedOutput   Sealed = "output"
 	SealedCallback Sealed = "callback"
 	SealedLivepeer Sealed = "livepeer"
+	// SealedEvents is where events go that it subscribed to, where that is a place of their own.
+	SealedEvents Sealed = "events"
 	// SealedCallbackSecret signs what is told of it, where the request brings one.
 	SealedCallbackSecret Sealed = "callback_secret"
 )

@@ -116,7 +116,7 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		Metadata: req.Metadata, AttemptsLeft: maxAttempts,
+		Metadata: req.Metadata, Events: req.Events, AttemptsLeft: maxAttempts,
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID
@@ -127,6 +127,9 @@ func (ts *Transcodes) insertParams(id uuid.UUID, req *Request) (dbsqlc.Transcode
 			return params, fmt.Errorf("write the labels: %w", err)
 		}
 		params.Labels = labels
+	}
+	if req.EventsURL != "" {
+		params.EventsURL, params.EventsSealed = &req.EventsShown, ts.Sealer.Seal([]byte(req.EventsURL), SealedEvents.of(id))
 	}
 	if req.CallbackSecret != "" {
 		params.CallbackSecretSealed = ts.Sealer.Seal([]byte(req.CallbackSecret), SealedCallbackSecret.of(id))

@@ -4,11 +4,13 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, callback_secret_sealed, metadata, labels, attempts_left)
+    livepeer_sealed, callback_secret_sealed, metadata, labels,
+    events, events_url, events_sealed, attempts_left)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @callback_secret_sealed, COALESCE(sqlc.narg('metadata')::jsonb, '{}'), COALESCE(sqlc.narg('labels')::jsonb, '{}'), @attempts_left)
+    @livepeer_sealed, @callback_secret_sealed, COALESCE(sqlc.narg('metadata')::jsonb, '{}'), COALESCE(sqlc.narg('labels')::jsonb, '{}'),
+    COALESCE(sqlc.narg('events')::text[], '{}'), @events_url, @events_sealed, @attempts_left)
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 

@@ -129,6 +129,21 @@ type Event struct {
 	CreatedAt   time.Time
 }
 
+type EventDelivery struct {
+	ID            uuid.UUID
+	EventID       int64
+	TranscodeID   uuid.UUID
+	Tenant        string
+	Receiver      string
+	State         string
+	Attempts      int32
+	LastStatus    *int32
+	LastError     string
+	NextAttemptAt time.Time
+	CreatedAt     time.Time
+	DeliveredAt   *time.Time
+}
+
 type Host struct {
 	ID             string
 	BootID         uuid.UUID
@@ -242,6 +257,9 @@ type Transcode struct {
 	StatusesRefusedRun   int32
 	Metadata             json.RawMessage
 	Labels               json.RawMessage
+	Events               []string
+	EventsURL            *string
+	EventsSealed         []byte
 }
 
 // One row per tenant and day: what the runs that ended on it used.

@@ -64,6 +64,12 @@ SELECT n, host, CASE WHEN n % 3 = 0 THEN 'PUSH_END' ELSE 'RECORDING_END' END, 's
 INSERT INTO weir.events (transcode_id, tenant, type, state, run, attempt, ratio, created_at)
 SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'transcode.queued', 'queued', 1, 0, 0, at FROM history;
 
+INSERT INTO weir.event_deliveries (event_id, transcode_id, tenant, receiver, state, delivered_at, created_at)
+SELECT e.id, e.transcode_id, e.tenant, 'h-' || e.id % 20, CASE WHEN e.id % 100 = 1 THEN 'pending' ELSE 'delivered' END,
+       CASE WHEN e.id % 100 <> 1 THEN now() END, e.created_at FROM weir.events e;
+
+INSERT INTO weir.event_delivery_attempts (delivery_id, number, status, latency_ms) SELECT id, 1, 200, 5 FROM weir.event_deliveries;
+
 INSERT INTO weir.river_job (id, state, kind, queue, args, attempted_by, attempted_at, finalized_at, scheduled_at)
 SELECT n, CASE WHEN n <= 199990 THEN 'completed' WHEN n <= 200000 THEN 'available' WHEN state = 'queued' THEN 'scheduled' ELSE 'running'
      END::weir.river_job_state,
