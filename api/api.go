@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -28,6 +29,8 @@ type Config struct {
 	// has to end with its context.
 	Ready  func(ctx context.Context) map[string]error
 	Logger *slog.Logger
+	// Preview makes dry runs; nil: there are none.
+	Preview Previewer
 	// AllowHTTPSource also takes sources over http://, without TLS.
 	AllowHTTPSource bool
 }
@@ -70,12 +73,13 @@ func (s *server) routes() {
 		OperationID: "submit-transcode", Method: http.MethodPost, Path: "/v1/transcodes", Tags: []string{"transcodes"},
 		Summary: "Ask for a transcode",
 		Description: "202: it is committed and will reach an end. 200: this tenant has sent the same body under the same " +
-			"external_id before; the answer is the first one as it stands now. Without an external_id every post is a new transcode.",
+			"external_id before; the answer is the first one as it stands now. Without an external_id every post is a new transcode. " +
+			"With dry_run nothing is kept: 200 with what would become of it.",
 		DefaultStatus: http.StatusAccepted, Security: tenant,
-		Responses: s.answers(http.StatusOK, "The first one under this external_id"),
+		Responses: s.submitted(),
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
-	}, func(ctx context.Context, in *submitInput) (*submitOutput, error) {
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, func(ctx context.Context, in *v1Input) (*submitOutput, error) {
 		return s.submit(ctx, submission, in)
 	})
 	huma.Register(s.huma, huma.Operation{
@@ -148,11 +152,18 @@ func (s *server) routes() {
 	}, s.ready)
 }
 
-// answers describes a second success of an operation whose body is a Transcode.
-func (s *server) answers(status int, text string) map[string]*huma.Response {
-	return map[string]*huma.Response{fmt.Sprint(status): {Description: text, Content: map[string]*huma.MediaType{
-		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(transcodeType, true, "")},
-	}}}
+// submitted describes what a post answers: a Transcode, and of a dry run a DryRun.
+func (s *server) submitted() map[string]*huma.Response {
+	schemas := s.huma.OpenAPI().Components.Schemas
+	transcode := schemas.Schema(transcodeType, true, "")
+	dryRun := schemas.Schema(reflect.TypeFor[DryRun](), true, "")
+	answer := func(text string, schema *huma.Schema) *huma.Response {
+		return &huma.Response{Description: text, Content: map[string]*huma.MediaType{jsonType: {Schema: schema}}}
+	}
+	return map[string]*huma.Response{
+		"200": answer("The first one under this external_id; or what a dry run found", &huma.Schema{OneOf: []*huma.Schema{transcode, dryRun}}),
+		"202": answer("Accepted", transcode),
+	}
 }
 
 func description() *huma.OpenAPI {

@@ -21,14 +21,20 @@ import (
 
 type submitInput struct{ request }
 
+type v1Input struct {
+	request
+
+	DryRun bool `query:"dry_run" doc:"Look at the source and the output, and say what would be made; nothing is kept."`
+}
+
 type submitOutput struct {
 	Status   int
-	Location string `header:"Location" doc:"Path of the transcode."`
-	Body     view.Transcode
+	Location string `header:"Location" doc:"Path of the transcode; not of a dry run."`
+	Body     any    // a view.Transcode, or a DryRun
 }
 
 // submit commits a request, or finds the one that it repeats.
-func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *submitInput) (*submitOutput, error) {
+func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *v1Input) (*submitOutput, error) {
 	tenant, err := submitter(ctx)
 	if err != nil {
 		return nil, err
@@ -60,6 +66,9 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 		return nil, refuse(errs)
 	}
 	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormV1, canonical
+	if in.DryRun {
+		return s.dryRun(ctx, &wanted.Request)
+	}
 	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)

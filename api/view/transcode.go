@@ -191,6 +191,15 @@ func warnings(t *dbsqlc.Transcode) []Warning {
 	return list
 }
 
+// FailureOf shows a failure; nil: there is none.
+func FailureOf(f *jobs.Failure) *Failure {
+	if f == nil {
+		return nil
+	}
+	stage := string(f.Stage)
+	return failure(&f.Code, &stage, &f.Text)
+}
+
 func failure(code, stage, message *string) *Failure {
 	if code == nil {
 		return nil

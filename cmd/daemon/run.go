@@ -26,6 +26,7 @@ import (
 	"weir/jobs/host"
 	"weir/media"
 	"weir/mist"
+	"weir/preview"
 	"weir/secret"
 	"weir/storage"
 	"weir/studio"
@@ -35,6 +36,9 @@ import (
 const (
 	// waitEvery is between two looks for a dependency that is not up yet.
 	waitEvery = 2 * time.Second
+	// previewStall and previewAttempts leave a second try within a dry run's time.
+	previewStall    = 5 * time.Second
+	previewAttempts = 2
 	// stopTimeout is above River's soft stop of 10 s, which cuts what is left.
 	stopTimeout = 25 * time.Second
 	// triggerPath, with the host's id behind it, is this daemon's alone in Mist's
@@ -227,10 +231,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	if err := mist.CheckProgram(d.cfg.MistBinDir); err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_BIN_DIR: %w", err)
 	}
-	objects, err := storage.New(&storage.Config{
-		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: d.cfg.S3SecretKey,
-		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,
-	})
+	objects, err := storage.New(d.storage())
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_S3 settings: %w", err)
 	}
@@ -251,6 +252,28 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	}, nil
 }
 
+func (d *daemon) storage() *storage.Config {
+	return &storage.Config{
+		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: d.cfg.S3SecretKey,
+		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,
+	}
+}
+
+// preview makes dry runs: a request waits for them, so they try less than a transcode.
+func (d *daemon) preview() (*preview.Previewer, error) {
+	cfg := d.storage()
+	cfg.StallTimeout, cfg.MaxAttempts = previewStall, previewAttempts
+	objects, err := storage.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("WEIR_S3 settings: %w", err)
+	}
+	tools := &media.Tools{FFmpeg: d.cfg.FFmpeg, FFprobe: d.cfg.FFprobe}
+	if tools.Check() != nil { // a daemon that only leads may have none
+		tools = nil
+	}
+	return preview.New(&preview.Config{Storage: objects, Media: tools, Plan: (*mist.Engine)(nil).PlanSize}), nil
+}
+
 func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on net.Listener) error {
 	listener, err := triggers.New(&triggers.Config{
 		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
@@ -263,9 +286,13 @@ func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on ne
 }
 
 func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
+	looks, err := d.preview()
+	if err != nil {
+		return err
+	}
 	handler, err := api.New(&api.Config{
 		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
-		Tokens:     d.tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+		Tokens:     d.tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP, Preview: looks,
 	})
 	if err != nil {
 		return err

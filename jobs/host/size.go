@@ -95,6 +95,11 @@ func warningsOfMedia(prepared *media.Prepared) []jobs.Warning {
 
 // sizeDiffers tells why a rendition is not of the size that was asked for; no code: it is.
 func sizeDiffers(r *dbsqlc.Rendition, plan *engine.SizePlan) (code, text string) {
+	return SizeWarning(engine.Size{Width: int(r.Width), Height: int(r.Height)}, plan)
+}
+
+// SizeWarning tells why a size that was asked for is planned otherwise; no code: it is not.
+func SizeWarning(asked engine.Size, plan *engine.SizePlan) (code, text string) {
 	var reasons []string
 	for _, reason := range []struct {
 		is         bool
@@ -113,7 +118,7 @@ func sizeDiffers(r *dbsqlc.Rendition, plan *engine.SizePlan) (code, text string)
 		}
 		reasons = append(reasons, reason.text)
 	}
-	return code, fmt.Sprintf("asked for %dx%d, it is %dx%d: %s", r.Width, r.Height, plan.Got.Width, plan.Got.Height, strings.Join(reasons, ", "))
+	return code, fmt.Sprintf("asked for %dx%d, it is %dx%d: %s", asked.Width, asked.Height, plan.Got.Width, plan.Got.Height, strings.Join(reasons, ", "))
 }
 
 // gopVoid says whether the keyframes that were asked for can't be had. A Broadcaster
