@@ -29,10 +29,10 @@ RUN install -d -o weir -g weir /run/mist
 COPY --from=build /out/standins/ /usr/local/bin/
 USER weir
 
-# Go, PostgreSQL and ffmpeg: where `make demo` and `make test` run on a machine that has only Docker.
+# Go, PostgreSQL, ffmpeg and Chromium: where `make demo` and `make test` run on a machine that has only Docker.
 FROM golang:1.26.8-bookworm AS workshop
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY tools/setup.sh tools/
-RUN tools/setup.sh race && rm -rf /var/lib/apt/lists/*
+RUN tools/setup.sh race browser && rm -rf /var/lib/apt/lists/*
 COPY . .

@@ -24,22 +24,22 @@ help: ## list the targets
 	@echo "  RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)
-.PHONY: setup build demo test test-mist lint generate verify media bench chaos soak fuzz ci
+.PHONY: setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz ci
 ifeq ($(shell command -v docker),)
-setup build demo test test-mist lint generate verify media bench chaos soak fuzz ci:
+setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
 else
 # No Go, but Docker: the same target runs in a container that has Go.
 demo test:
 	docker compose run --rm --build workshop make $@
-setup build test-mist lint generate verify media bench chaos soak fuzz ci:
+setup build test-mist lint generate verify vulncheck media bench chaos soak fuzz ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod); with Docker alone there are: make demo, make test" >&2; exit 1
 endif
 else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -51,6 +51,8 @@ build: $(BIN)/versitygw ## build everything into build/bin
 demo: setup build ## run the whole system on this machine and one request through it
 	@$(BIN)/demo
 
+# The tests of whole systems play what comes out in a browser.
+test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)
@@ -85,6 +87,7 @@ verify: setup build $(BIN)/sqlc ## check generated code, schema dump, migrations
 	@cd sql && ../$(BIN)/sqlc diff && ../$(BIN)/sqlc vet
 	@$(DEVSTACK) tools/schema.sh | diff -u db/schema.sql - || { echo "db/schema.sql is stale: make generate" >&2; exit 1; }
 	@cd tools && go vet ./... && go test -count=1 ./...
+	@cd tools/vuln && go vet ./... && go test -count=1 ./...
 
 # CASES is a folder of media files, with a cases.tsv or without; ONLY is a regular expression of names.
 .PHONY: media
@@ -114,18 +117,28 @@ chaos-programs: ## build the chaos suite and the daemon that it strikes at
 	@test/chaos/daemon.sh $(BIN)/weir-daemon-chaos
 	@go build -o $(BIN)/ ./test/chaos
 
+# The advisories are those of a version of golang.org/x/vulndb: VULNDB=latest asks for the newest.
+VULNDB ?= v0.0.0-20261105234957-e22db6528018
+.PHONY: vulncheck
+vulncheck: $(BIN)/govulncheck ## look for known faults in what is called of other modules (once a VULNDB it needs the network)
+	@osv=$$(go mod download -json golang.org/x/vulndb@$(VULNDB) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p') && \
+		rm -rf build/vulndb && go -C tools/vuln run . index "$$osv/data/osv" "$(CURDIR)/build/vulndb"
+	@$(BIN)/govulncheck -format json -db "file://$(CURDIR)/build/vulndb" ./... | go -C tools/vuln run . judge
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 .PHONY: ci
-ci: ## all that CI checks: lint, verify, tests with -race, a short chaos run, the demo
+ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
 	@tools/ci.sh
 
 # Pinned programs, each built from a module of its own so that the product's go.mod stays clean.
 $(BIN)/versitygw $(BIN)/sqlc: tools/go.mod tools/go.sum
 	@cd tools && go build -o ../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../$@
+$(BIN)/govulncheck: tools/vuln/go.mod tools/vuln/go.sum
+	@cd tools/vuln && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@cd tools/lint && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 

@@ -12,6 +12,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"weir/api/view"
+	"weir/events"
 	"weir/jobs"
 )
 
@@ -21,10 +23,12 @@ const version = "1"
 // bearer is the security scheme's name in the OpenAPI document.
 const bearer = "bearer"
 
-// Config is what New needs; all but AllowHTTPSource must be set.
+// Config is what New needs: Transcodes, Tokens, Ready and Logger must be set.
 type Config struct {
 	Transcodes *jobs.Transcodes
 	Tokens     *Tokens
+	// Events is run by the caller.
+	Events *events.Hub
 	// Ready asks every dependency, each named, how it is: nil for a good one. It
 	// has to end with its context.
 	Ready  func(ctx context.Context) map[string]error
@@ -33,21 +37,27 @@ type Config struct {
 	Preview Previewer
 	// AllowHTTPSource also takes sources over http://, without TLS.
 	AllowHTTPSource bool
+	// Rate is how many requests a second a token may send to this daemon, with bursts of
+	// twice as many; FailedAuth is how many a minute without a known token one address
+	// may. 0: any number.
+	Rate, FailedAuth int
 }
 
 type server struct {
 	cfg  Config
 	mux  *http.ServeMux
 	huma huma.API
+	// rates bound what callers ask.
+	rates *rates
 }
 
 // New returns the API as a handler. It is safe for concurrent use; Serve gives it
 // the limits of a public server.
 func New(cfg *Config) (http.Handler, error) {
-	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Ready == nil || cfg.Logger == nil {
-		return nil, errors.New("api: Transcodes, Tokens, Ready and Logger must be set")
+	if cfg.Transcodes == nil || cfg.Tokens == nil || cfg.Events == nil || cfg.Ready == nil || cfg.Logger == nil {
+		return nil, errors.New("api: Transcodes, Tokens, Events, Ready and Logger must be set")
 	}
-	s := &server{cfg: *cfg, mux: http.NewServeMux()}
+	s := &server{cfg: *cfg, mux: http.NewServeMux(), rates: newRates(len(cfg.Tokens.list), cfg.Rate, cfg.FailedAuth)}
 	s.huma = humago.New(s.mux, huma.Config{
 		OpenAPI:       description(),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
@@ -56,6 +66,7 @@ func New(cfg *Config) (http.Handler, error) {
 	})
 	s.huma.UseMiddleware(s.authorize, s.legible)
 	s.routes()
+	describeRates(s.huma.OpenAPI())
 	nullable(s.huma.OpenAPI())
 	if err := s.document(); err != nil {
 		return nil, err
@@ -138,6 +149,24 @@ func (s *server) routes() {
 		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 	}, s.usage)
 
+	stream := s.streamed()
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "transcode-events", Method: http.MethodGet, Path: "/v1/transcodes/{id}/events", Tags: []string{"events"},
+		Summary: "Follow a transcode",
+		Description: "Server-Sent Events: all that has become of it, then what becomes of it, to its end, which the event `end` tells. " +
+			"The data of each but `end` and `bye` is an Event.",
+		Security: tenant, RejectUnknownQueryParameters: true, Responses: stream,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, s.transcodeEvents)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "events", Method: http.MethodGet, Path: "/v1/events", Tags: []string{"events"},
+		Summary: "Follow all transcodes",
+		Description: "Server-Sent Events of the tenant's transcodes, with an operator's token of everybody's, from now on, or behind " +
+			"Last-Event-ID. The data of each but `bye` is an Event.",
+		Security: tenant, RejectUnknownQueryParameters: true, Responses: s.streamed(),
+		Errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, s.tenantEvents)
+
 	// Load balancers
 	huma.Register(s.huma, huma.Operation{
 		OperationID: "health", Method: http.MethodGet, Path: "/healthz", Tags: []string{"probes"},
@@ -164,6 +193,13 @@ func (s *server) submitted() map[string]*huma.Response {
 		"200": answer("The first one under this external_id; or what a dry run found", &huma.Schema{OneOf: []*huma.Schema{transcode, dryRun}}),
 		"202": answer("Accepted", transcode),
 	}
+}
+
+// streamed describes an answer that is a stream of Events.
+func (s *server) streamed() map[string]*huma.Response {
+	return map[string]*huma.Response{fmt.Sprint(http.StatusOK): {Description: "A stream of Events, each as event, id and data", Content: map[string]*huma.MediaType{
+		streamType: {Schema: s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[view.Event](), true, "")},
+	}}}
 }
 
 func description() *huma.OpenAPI {

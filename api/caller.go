@@ -4,8 +4,10 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // caller is who sent a request: the tenant's name, anyTenant for an operator, ""
@@ -27,19 +29,41 @@ func (c caller) scope() string {
 	return string(c)
 }
 
-// identify reads the bearer token of a request.
-func (s *server) identify(r *http.Request) caller {
-	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !found || !strings.EqualFold(scheme, bearer) {
-		return ""
+type tokenKey struct{}
+
+// tokenOf is the place of the caller's token among Tokens, -1 for nobody known.
+func tokenOf(ctx context.Context) int {
+	if place, ok := ctx.Value(tokenKey{}).(int); ok {
+		return place
 	}
-	tenant, _ := s.cfg.Tokens.tenant(strings.TrimSpace(token))
-	return caller(tenant)
+	return -1
 }
 
-// authorize refuses unknown callers before anything of their request is read.
+// identify reads the bearer token of a request, and says which one of Tokens it is; -1
+// for none.
+func (s *server) identify(r *http.Request) (who caller, token int) {
+	scheme, text, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || !strings.EqualFold(scheme, bearer) {
+		return "", -1
+	}
+	tenant, token := s.cfg.Tokens.tenant(strings.TrimSpace(text))
+	return caller(tenant), token
+}
+
+// authorize refuses unknown callers, and those that ask too much, before anything of
+// their request is read.
 func (s *server) authorize(ctx huma.Context, next func(huma.Context)) {
-	if len(ctx.Operation().Security) > 0 && callerOf(ctx.Context()) == "" {
+	if len(ctx.Operation().Security) == 0 {
+		next(ctx)
+		return
+	}
+	r, _ := humago.Unwrap(ctx)
+	token := tokenOf(ctx.Context())
+	if wait := s.rates.wait(addressOf(r), token, time.Now()); wait > 0 {
+		s.tooMany(ctx, wait)
+		return
+	}
+	if token < 0 {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="weir"`)
 		_ = huma.WriteErr(s.huma, ctx, http.StatusUnauthorized, "send a known token as Authorization: Bearer TOKEN")
 		return

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
+	"weir/events"
 	"weir/jobs"
 )
 
@@ -28,6 +29,7 @@ func fuzzTarget(f *testing.F) http.Handler {
 	require.NoError(f, err)
 	handler, err := api.New(&api.Config{
 		Transcodes: &jobs.Transcodes{DB: pool, River: inserter, Sealer: sealer(f)}, Tokens: tokens,
+		Events: events.New(pool, slog.New(slog.DiscardHandler)),
 		Logger: slog.New(slog.DiscardHandler), Ready: nothing,
 	})
 	require.NoError(f, err)

@@ -10,14 +10,18 @@ import (
 // line, and leaves the rest to the routes.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	who := s.identify(r)
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), callerKey{}, who), requestTimeout)
+	who, token := s.identify(r)
+	life := context.WithValue(context.WithValue(r.Context(), callerKey{}, who), tokenKey{}, token)
+	ctx, cancel := context.WithTimeout(context.WithValue(life, lifeKey{}, life), requestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	answer := &recorder{ResponseWriter: w}
+	// What an answer holds is a tenant's, and is what it says it is.
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	// The route and never the path, its query or a body: these are the caller's.
 	defer func() {
-		s.cfg.Logger.Info("request", "method", known(r.Method), "route", r.Pattern, "status", answer.status,
+		s.cfg.Logger.Info("request", "method", knownMethod(r.Method), "route", r.Pattern, "status", answer.status,
 			"duration", time.Since(began).Round(time.Microsecond), "tenant", string(who))
 	}()
 	defer s.caught(answer, r)
@@ -27,6 +31,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mux.ServeHTTP(answer, r)
+}
+
+type lifeKey struct{}
+
+// lifeOf is a request's context without the limit that one has for its work: a stream lives
+// as long as its connection.
+func lifeOf(ctx context.Context) context.Context {
+	life, ok := ctx.Value(lifeKey{}).(context.Context)
+	if !ok {
+		return ctx
+	}
+	return life
 }
 
 // caught answers for a handler that panicked, which is our own fault always.
@@ -44,8 +60,8 @@ func (s *server) caught(w *recorder, r *http.Request) {
 	}
 }
 
-// known keeps made-up methods out of the log.
-func known(method string) string {
+// knownMethod keeps made-up methods out of the log.
+func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method

@@ -142,3 +142,33 @@ func TestTooLargeAtOnce(t *testing.T) {
 	stop()
 	require.NoError(t, await(t, ended))
 }
+
+func TestAnswersAreNotKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, path := range []string{"/v1/transcodes", "/v1/transcodes/x", "/nothing", "/docs", "/healthz"} {
+		for _, token := range []string{studio, "wrong"} {
+			a := b.do(t, token, http.MethodGet, path, nil)
+			require.Equal(t, "no-store", a.header.Get("Cache-Control"), path)
+			require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"), path)
+		}
+	}
+}
+
+// Headers beyond their limit are refused before anything is done with them.
+func TestHeadersAreBounded(t *testing.T) {
+	t.Parallel()
+	url, stop, ended := serve(t, http.NotFoundHandler())
+	defer func() {
+		stop()
+		require.NoError(t, await(t, ended))
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/healthz", nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", strings.Repeat("x", 64<<10))
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, resp.StatusCode)
+}

@@ -19,6 +19,7 @@ import (
 	"weir/api"
 	"weir/api/view"
 	"weir/db/dbtest"
+	"weir/events"
 	"weir/jobs"
 	"weir/secret"
 )
@@ -39,6 +40,8 @@ type bundle struct {
 	client  *http.Client
 	handler http.Handler
 	log     *buffer
+	// stopEvents stops what a daemon's stop stops of them.
+	stopEvents func()
 	// ready is what the dependencies say.
 	ready map[string]error
 }
@@ -51,8 +54,14 @@ func setup(t *testing.T, change ...func(*api.Config)) *bundle {
 	b.jobs = &jobs.Transcodes{DB: b.pool, River: inserter, Sealer: sealer(t)}
 	tokens, err := api.ParseTokens("studio=" + studio + ",other=" + other + ",*=" + operator)
 	require.NoError(t, err)
+	hub := events.New(b.pool, slog.New(slog.DiscardHandler))
+	running, stop := context.WithCancel(t.Context())
+	b.stopEvents = stop
+	ended := make(chan error, 1)
+	go func() { ended <- hub.Run(running) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
 	cfg := &api.Config{
-		Transcodes: b.jobs, Tokens: tokens, Logger: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Transcodes: b.jobs, Tokens: tokens, Events: hub, Logger: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Ready: func(context.Context) map[string]error { return b.ready },
 	}
 	for _, f := range change {

@@ -80,13 +80,14 @@ func parseToken(entry string) (token, error) {
 	return token{tenant: tenant, hash: [sha256.Size]byte(raw)}, nil
 }
 
-// tenant returns whose token it is. It takes as long for a wrong one.
-func (t Tokens) tenant(secret string) (name string, ok bool) {
-	hash := sha256.Sum256([]byte(secret))
-	for _, each := range t.list {
+// tenant returns whose token it is, and which: -1 for none. It takes as long for a wrong
+// one.
+func (t Tokens) tenant(secret string) (name string, place int) {
+	hash, place := sha256.Sum256([]byte(secret)), -1
+	for i, each := range t.list {
 		if subtle.ConstantTimeCompare(hash[:], each.hash[:]) == 1 {
-			name, ok = each.tenant, true
+			name, place = each.tenant, i
 		}
 	}
-	return name, ok
+	return name, place
 }

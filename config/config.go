@@ -26,7 +26,7 @@ import (
 type Config struct {
 	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it. Settings of Postgres may stand in its query, as ?statement_timeout=5min."`
 	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
-	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas."`
+	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas; weir-admin seal rotate makes them needless."`
 
 	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
 	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
@@ -34,8 +34,12 @@ type Config struct {
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
 	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
+	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
+	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
+
 	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
 	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
+	KeepEvents           int `env:"WEIR_KEEP_EVENTS_DAYS" envDefault:"7" desc:"For how many days events are kept, for streams that go on behind one: no longer than transcodes; 0 keeps them for ever."`
 	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
 
 	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
@@ -52,14 +56,17 @@ type Config struct {
 	ShmDir        string        `env:"WEIR_SHM_DIR" envDefault:"/dev/shm" desc:"Where MistServer keeps its shared memory; what killed inputs leave there is removed."`
 	Broadcasters  []string      `env:"WEIR_BROADCASTERS" envSeparator:"," desc:"Livepeer Broadcasters as URLs, separated by commas. Or give WEIR_LIVEPEER_TOKEN."`
 	LivepeerAPI   string        `env:"WEIR_LIVEPEER_API" envDefault:"https://livepeer.live/api" desc:"Livepeer's API, asked for Broadcasters where WEIR_LIVEPEER_TOKEN is used."`
+	LivepeerAPIs  []string      `env:"WEIR_LIVEPEER_APIS" envSeparator:"," envDefault:"https://livepeer.studio/api,https://livepeer.com/api,https://livepeer.live/api,https://livepeer.monster/api" desc:"Livepeer APIs that requests may name, beside WEIR_LIVEPEER_API and those at literal addresses of WEIR_ALLOWED_NETWORKS, separated by commas. They are trusted with this host's network, see docs/security.md."`
 	LivepeerToken secret.Secret `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
-	S3Endpoint     string        `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
-	S3Region       string        `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
-	S3AccessKey    string        `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
-	S3SecretKey    secret.Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
-	S3PathStyle    bool          `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
-	SourceHTTP     bool          `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	S3Endpoint      string        `env:"WEIR_S3_ENDPOINT" desc:"S3 server for s3:// locations; empty is AWS."`
+	S3Region        string        `env:"WEIR_S3_REGION" desc:"Its region, and that of others that tell none. Empty finds it out: from ?region= in the location, from the host's name, from the server's refusal; the first try is us-east-1."`
+	S3AccessKey     string        `env:"WEIR_S3_ACCESS_KEY" desc:"Access key for s3:// locations that bring none."`
+	S3SecretKey     secret.Secret `env:"WEIR_S3_SECRET_KEY" desc:"Its secret key."`
+	S3PathStyle     bool          `env:"WEIR_S3_PATH_STYLE" envDefault:"true" desc:"Bucket in the path, not in the host name."`
+	SourceHTTP      bool          `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	AllowedNetworks []string      `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
+
 	CallbackSecret secret.Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
 
 	CallbackToken secret.Secret `env:"WEIR_CALLBACK_TOKEN" desc:"Sent as Authorization: Bearer with callbacks to the hosts of WEIR_CALLBACK_TOKEN_HOSTS: Studio's task runner asks for one."`
@@ -211,6 +218,8 @@ func (c *Config) problems() []error {
 	check(err == nil, "%w", err)
 	if c.Control {
 		check(validAddress(c.APIListen), "WEIR_API_LISTEN is %q: give HOST:PORT", c.APIListen)
+		check(c.APIRate >= 0, "WEIR_API_RATE is %d: give requests a second, or 0 for any number", c.APIRate)
+		check(c.APIFailedAuth >= 0, "WEIR_API_FAILED_AUTH is %d: give requests a minute, or 0 for any number", c.APIFailedAuth)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
 		problems = append(problems, c.keepProblems()...)
 	}
@@ -230,6 +239,10 @@ func (c *Config) keepProblems() []error {
 	valid := func(days int) bool { return days >= 0 && days <= maxKeep }
 	check(valid(c.KeepTranscodes), "WEIR_KEEP_TRANSCODES_DAYS is %d: give 0 to %d", c.KeepTranscodes, maxKeep)
 	check(valid(c.KeepTriggers), "WEIR_KEEP_TRIGGERS_DAYS is %d: give 0 to %d", c.KeepTriggers, maxKeep)
+	check(valid(c.KeepEvents), "WEIR_KEEP_EVENTS_DAYS is %d: give 0 to %d", c.KeepEvents, maxKeep)
+	check(c.KeepTranscodes == 0 || c.KeepEvents > 0 && c.KeepEvents <= c.KeepTranscodes,
+		"WEIR_KEEP_EVENTS_DAYS is %d: give 1 to %d, as events are of no use without their transcodes (WEIR_KEEP_TRANSCODES_DAYS)",
+		c.KeepEvents, c.KeepTranscodes)
 	check(valid(c.KeepCallbackAttempts), "WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS is %d: give 0 to %d", c.KeepCallbackAttempts, maxKeep)
 	// Callback attempts go with their transcode, triggers by themselves.
 	check(c.KeepTranscodes == 0 || c.KeepTriggers > 0 && c.KeepTriggers <= c.KeepTranscodes,
@@ -258,6 +271,9 @@ func (c *Config) workerProblems() []error {
 	check(loopback(c.TriggerListen), "WEIR_TRIGGER_LISTEN is %q: give a loopback address with its port, as 127.0.0.1:8938", c.TriggerListen)
 	check(validURL(c.MistAPI), "WEIR_MIST_API is %q: give a URL as http://127.0.0.1:4242/api2", c.MistAPI)
 	check(len(c.Broadcasters) > 0 || c.LivepeerToken != "", "neither WEIR_BROADCASTERS nor WEIR_LIVEPEER_TOKEN is set: %s", describe("WEIR_BROADCASTERS"))
+	for i, api := range c.LivepeerAPIs {
+		check(validURL(api), "WEIR_LIVEPEER_APIS: number %d is no http or https URL", i+1)
+	}
 	for i, broadcaster := range c.Broadcasters {
 		check(validURL(broadcaster), "WEIR_BROADCASTERS: number %d is no http or https URL", i+1)
 	}

@@ -66,6 +66,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"level", map[string]string{"WEIR_LOG_LEVEL": "loud"}, []string{"WEIR_LOG_LEVEL", "loud"}},
 		{"keeping too long", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3651"}, []string{"WEIR_KEEP_TRANSCODES_DAYS is 3651", "0 to 3650"}},
 		{"keeping a negative time", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "-1"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is -1"}},
+		{"events of nothing", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3", "WEIR_KEEP_TRIGGERS_DAYS": "3"}, []string{"WEIR_KEEP_EVENTS_DAYS is 7: give 1 to 3"}},
 		{"triggers of nothing", map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "3"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 7: give 1 to 3"}},
 		{"triggers for ever", map[string]string{"WEIR_KEEP_TRIGGERS_DAYS": "0"}, []string{"WEIR_KEEP_TRIGGERS_DAYS is 0: give 1 to 90"}},
 		{"several at once", map[string]string{"WEIR_LOG_LEVEL": "loud", "WEIR_LOG_FORMAT": "xml"}, []string{"WEIR_LOG_LEVEL", "WEIR_LOG_FORMAT"}},

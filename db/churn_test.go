@@ -35,7 +35,7 @@ func TestProgressIsWrittenInPlace(t *testing.T) {
 	for second := range int64(seconds) {
 		for _, id := range ids {
 			require.NoError(t, dbsqlc.New().TranscodeTell(t.Context(), conn, dbsqlc.TranscodeTellParams{
-				Transcodes: []uuid.UUID{id}, Attempts: []int32{1}, Ratios: []float64{0.2 * float64(second+1)},
+				Transcodes: []uuid.UUID{id}, Attempts: []int32{1}, Ratios: []float64{0.2 * float64(second+1)}, Progresses: []string{`{}`},
 				Of: []uuid.UUID{id}, OfAttempts: []int32{1}, Names: []string{"r1"}, Pushed: []int64{1000 * (second + 1)},
 			}))
 		}

@@ -158,6 +158,34 @@ CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_jo
     END = 1;
 $$;
 
+-- Name: sealed_page(text, text, text[], bytea, bigint, bigint); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.sealed_page(relation text, sealed text, keys text[], newest bytea, first_page bigint, pages bigint) RETURNS TABLE(place text, key text[], value bytea)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT ctid::text, ARRAY[%s], %I FROM weir.%I WHERE ctid >= $2 AND ctid < $3
+            AND substring(%I FROM 1 FOR length($1)) <> $1',
+        (SELECT string_agg(format('%I::text', k), ', ' ORDER BY n) FROM unnest(keys) WITH ORDINALITY AS u(k, n)),
+        sealed, relation, sealed)
+    USING newest, format('(%s,0)', first_page)::tid, format('(%s,0)', first_page + pages)::tid;
+END $_$;
+
+-- Name: sealed_replace(text, text, text, bytea, bytea); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.sealed_replace(relation text, sealed text, place text, former bytea, value bytea) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    changed bigint;
+BEGIN
+    EXECUTE format('UPDATE weir.%I SET %I = $3 WHERE ctid = $1 AND %I = $2', relation, sealed, sealed)
+      USING place::tid, former, value;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed = 1;
+END $_$;
+
 -- Name: transcodes_check_callback(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.transcodes_check_callback() RETURNS trigger

@@ -65,6 +65,7 @@ const (
 	CodePushFailed       = "push_failed"
 	CodeMistUnavailable  = "mist_unavailable"
 	CodeSecretUnreadable = "secret_unreadable"
+	CodeLivepeerRefused  = "livepeer_refused"
 	CodeSpoolReserve     = "spool_reserve"
 	CodeHostLost         = "host_lost"
 	CodeNotTakenUp       = "not_taken_up"
@@ -131,6 +132,7 @@ var kinds = func() []Kind {
 		kind("prepare_failed", BlameInput, final, prepare, "The source could not be made ready for transcoding."),
 		kind("push_empty", BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),
 		kind("finish_failed", BlameInput, final, store, "A rendition's video and the source's audio could not be put together."),
+		kind("package_failed", BlameWeir, counted, store, "A rendition could not be packaged for players."),
 		kind("spool_unreadable", BlameHost, free, tools, "A file on the host's spool was not there."),
 		kind("tool_missing", BlameHost, free, tools, "A program that the host needs is not installed on it."),
 		kind("tool_killed", BlameHost, free, tools, "A program was killed on the host, most likely for want of memory."),
@@ -151,12 +153,12 @@ var kinds = func() []Kind {
 		kind("s3_credentials_refused", BlameStorage, final, s3, "The storage refused the credentials: check key, secret and their rights."),
 		kind("s3_bucket_missing", BlameStorage, final, s3, "The bucket does not exist."),
 		kind("object_missing", BlameInput, final, s3, "The source object does not exist, or was removed."),
-		kind("s3_unavailable", BlameNetwork, counted, s3, "The storage did not answer, or not in time."),
+		kind("s3_unavailable", BlameNetwork, counted, s3, "The storage did not answer, or not in time, or is none that requests may reach."),
 		kind("s3_refused", BlameStorage, final, s3, "The storage refused the request: check region and endpoint, and that it is an S3 server."),
 		kind("source_too_large", BlameInput, final, fetch, "The source is larger than allowed."),
 		kind("source_changed", BlameInput, counted, fetch, "The source changed while it was read."),
 		kind("source_too_slow", BlameInput, counted, fetch, "The source's server sends less than 256 kbit/s."),
-		kind("source_unreachable", BlameNetwork, counted, fetch, "The source's server did not answer, or not in time."),
+		kind("source_unreachable", BlameNetwork, counted, fetch, "The source's server did not answer, or not in time, or is none that requests may reach."),
 		kind("source_refused", BlameInput, final, fetch, "The source's server refused: check the URL and whether it has expired."),
 		kind("spool_full", BlameHost, free, disk, "The host's spool disk is full."),
 		kind("spool_readonly", BlameHost, free, disk, "The host's spool can't be written."),
@@ -178,6 +180,7 @@ var kinds = func() []Kind {
 		kind(CodePushFailed, BlameHost, free, push, "The host could not write the rendition to its spool."),
 		kind(CodeMistUnavailable, BlameHost, free, held, "The media server on the host did not answer."),
 		kind(CodeSecretUnreadable, BlameWeir, final, []Stage{StageFetch, StageStore}, "The stored credentials can't be opened: the daemons have another key than they were sealed with."),
+		kind(CodeLivepeerRefused, BlameInput, final, fetch, "The Livepeer API that the request names is none that requests may use here."),
 		kind(CodeSpoolReserve, BlameHost, free, fetch, "The host's spool has no room for this source."),
 		kind(CodeSpoolShare, BlameStorage, free, fetch, "Renditions that wait for their storage hold all the room that one tenant may have on the host."),
 		kind(CodeFetchSlow, BlameNetwork, counted, fetch, "The source came too slowly."),

@@ -65,6 +65,12 @@ type message struct {
 	Labels   json.RawMessage `json:"labels,omitempty"`
 	// Missed are events of the tenant that could not be delivered in a day.
 	Missed []uuid.UUID `json:"missed,omitempty"`
+	// Stage, Speed and ETASeconds are in statuses alone: what is being done, in media
+	// seconds a second, and how long all will take still; the latter two where they are
+	// known.
+	Stage      Stage    `json:"stage,omitempty"`
+	Speed      *float64 `json:"speed,omitempty"`
+	ETASeconds *float64 `json:"eta_seconds,omitempty"`
 	// Warnings are in terminal messages alone.
 	Warnings []Warning `json:"warnings,omitempty"`
 

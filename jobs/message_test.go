@@ -48,11 +48,13 @@ func golden() map[string]message {
 	success := subjectAt(0.9).success(testEvent, spec, outputs)
 	success.Warnings = []Warning{{Code: "size_step", Text: "asked for 642x362, it is 640x360: its longer side has to be a multiple of 16", Rendition: "360p"}}
 	success.Metadata, success.Labels = json.RawMessage(`{"asset":"a-17","sizes":[1280,640]}`), json.RawMessage(`{"customer":"acme"}`)
-	transcoding := subjectAt(0.625).message(statusTranscoding)
+	preparing, prepared, transcoding := queued.message(statusPreparing), subjectAt(0.05).message(statusPreparingComplete), subjectAt(0.625).message(statusTranscoding)
+	preparing.Stage, prepared.Stage, transcoding.Stage = StageQueue, StageTranscode, StageTranscode
+	transcoding.Speed, transcoding.ETASeconds = new(3.25), new(41.5)
 	transcoding.Missed = []uuid.UUID{uuid.MustParse(testEvent)}
 	return map[string]message{
-		"preparing":           queued.message(statusPreparing),
-		"preparing-completed": subjectAt(0.05).message(statusPreparingComplete),
+		"preparing":           preparing,
+		"preparing-completed": prepared,
 		"transcoding":         transcoding,
 		"success":             success,
 		"error-retriable":     subjectAt(0.625).failure(testEvent, "broadcaster_unavailable", "no Broadcaster took the video", true),

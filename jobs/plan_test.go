@@ -208,9 +208,9 @@ func TestRatioOf(t *testing.T) {
 	duration := int64(20_000)
 	transcode := dbsqlc.Transcode{SourceDurationMs: &duration}
 	half := []dbsqlc.Rendition{{State: RenditionPushing, PushedMs: 10_000}, {State: RenditionPushing, PushedMs: 10_000}}
-	require.Zero(t, RatioOf(&transcode, AttemptPlaced, half))
-	require.InDelta(t, SharePrepared, RatioOf(&transcode, AttemptPrepared, []dbsqlc.Rendition{{State: RenditionExpected}}), 1e-9)
-	require.InDelta(t, SharePrepared+sharePushed/2, RatioOf(&transcode, AttemptStarted, half), 1e-9)
-	require.InDelta(t, 1-shareStored, RatioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionPushed}}), 1e-9)
-	require.InDelta(t, 1, RatioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionOK}}), 1e-9)
+	require.Zero(t, RatioOf(&transcode, AttemptPlaced, half, nil))
+	require.InDelta(t, SharePrepared, RatioOf(&transcode, AttemptPrepared, []dbsqlc.Rendition{{State: RenditionExpected}}, nil), 1e-9)
+	require.InDelta(t, SharePrepared+sharePushed/2, RatioOf(&transcode, AttemptStarted, half, nil), 1e-9)
+	require.InDelta(t, 1-shareStored, RatioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionPushed}}, nil), 1e-9)
+	require.InDelta(t, 1, RatioOf(&transcode, AttemptStarted, []dbsqlc.Rendition{{State: RenditionOK}}, nil), 1e-9)
 }

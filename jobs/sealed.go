@@ -24,9 +24,10 @@ const (
 	SealedCallbackSecret Sealed = "callback_secret"
 )
 
-func (s Sealed) of(transcode uuid.UUID) string {
-	return "transcode/" + transcode.String() + "/" + string(s)
-}
+func (s Sealed) of(transcode uuid.UUID) string { return s.Context(transcode.String()) }
+
+// Context is what the column's value is sealed for, by the transcode's id.
+func (s Sealed) Context(transcode string) string { return "transcode/" + transcode + "/" + string(s) }
 
 // Open opens a column's value. Where it can't, a [Failure] is in the error.
 func (s Sealed) Open(sealer *secret.Sealer, transcode uuid.UUID, value []byte) (string, error) {

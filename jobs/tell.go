@@ -128,9 +128,13 @@ func Missed(ctx context.Context, on dbsqlc.DBTX, tenant string) ([]uuid.UUID, er
 // ProgressBody is the body of a status: how far a transcode is that has not ended, and
 // whose newest attempt has done this step last. missed are told along with it.
 func ProgressBody(t *dbsqlc.Transcode, done string, missed []uuid.UUID) ([]byte, error) {
-	m := subjectOf(t).message(statusOf(t, done))
-	m.Missed = missed
-	return m.body()
+	told := subjectOf(t).message(statusOf(t, done))
+	told.Stage = StageAt(t, done)
+	if p := ProgressOf(t); p != nil {
+		told.Speed, told.ETASeconds = p.Speed, p.ETA(time.Now())
+	}
+	told.Missed = missed
+	return told.body()
 }
 
 // statusOf is the word for a transcode that has not ended.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +49,8 @@ type Detail struct {
 	Renditions []dbsqlc.Rendition
 	// Callback is that of the run; nil before its end.
 	Callback *dbsqlc.Callback
+	// Position is where it stands in the queue; nil: it stands in none.
+	Position *Position
 }
 
 // emptyObject is metadata, or labels, of which there are none.
@@ -54,6 +58,15 @@ var emptyObject = json.RawMessage("{}")
 
 // Label is one of a transcode's labels.
 type Label struct{ Key, Value string }
+
+// positionsMost is how far a queue is counted: nobody waits for a place so far behind.
+const positionsMost = 1000
+
+// Position is a place in the queue; 0: farther behind than is counted.
+type Position struct{ Own, Everybodys int64 }
+
+// Counted is how far a queue is counted.
+func (p *Position) Counted() int64 { return positionsMost }
 
 // Filter narrows a list; nil fields do not.
 type Filter struct {
@@ -225,8 +238,8 @@ func (f *Filter) list(ctx context.Context, on dbsqlc.DBTX) ([]dbsqlc.Transcode, 
 	})
 }
 
-// details joins a page's rows with those that belong to them, in three queries
-// however long the page.
+// details joins a page's rows with those that belong to them, in a few queries however
+// long the page.
 func details(ctx context.Context, tx pgx.Tx, list []dbsqlc.Transcode) ([]Detail, error) {
 	q := dbsqlc.New()
 	ids := make([]uuid.UUID, len(list))
@@ -257,7 +270,30 @@ func details(ctx context.Context, tx pgx.Tx, list []dbsqlc.Transcode) ([]Detail,
 	for _, c := range callbacks {
 		details[place[c.TranscodeID]].Callback = &c
 	}
-	return details, nil
+	return details, stand(ctx, tx, details)
+}
+
+// stand adds where those that are queued stand, in one query more if any is.
+func stand(ctx context.Context, tx pgx.Tx, details []Detail) error {
+	queued := map[uuid.UUID]*Detail{}
+	for i := range details {
+		if t := &details[i].Transcode; t.State == StateQueued {
+			queued[t.ID] = &details[i]
+		}
+	}
+	if len(queued) == 0 {
+		return nil
+	}
+	positions, err := dbsqlc.New().TranscodePositions(ctx, tx, dbsqlc.TranscodePositionsParams{
+		Ids: slices.Collect(maps.Keys(queued)), PageSize: positionsMost,
+	})
+	if err != nil {
+		return fmt.Errorf("find the places in the queue: %w", err)
+	}
+	for _, p := range positions {
+		queued[p.ID].Position = &Position{Own: p.Own, Everybodys: p.Everybodys}
+	}
+	return nil
 }
 
 // Cancel ends a transcode now: its state, its callback and the stop of its jobs in

@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"os"
+
+	"weir/media/mpegts"
 )
 
 // A Decoded is the evidence that a run of coded pictures decodes, each of them to a frame. It is no
@@ -34,7 +36,7 @@ func newCodedSum() *codedSum {
 // add takes the next picture. What is no slice or parameter set, a decoder can do without.
 func (c *codedSum) add(p picture) error {
 	c.pictures++
-	for unit := range units(p.data) {
+	for unit := range mpegts.Units(p.data) {
 		unit = bytes.TrimRight(unit, "\x00") // of the next start code
 		if len(unit) == 0 {
 			continue
@@ -83,7 +85,7 @@ func (d *Decoded) holdsOf(ctx context.Context, path string) (bool, error) {
 	demux := &demuxer{each: sum.add}
 	_, err = io.CopyBuffer(struct{ io.Writer }{demux}, &until{ctx, file}, make([]byte, writeBuffer))
 	switch {
-	case errors.Is(err, errNotTS), errors.Is(err, errHugePicture):
+	case errors.Is(err, mpegts.ErrNotTS), errors.Is(err, errHugePicture):
 		return false, nil
 	case err != nil:
 		return false, err

@@ -3,6 +3,8 @@ package media
 import (
 	"io"
 	"os"
+
+	"weir/media/mpegts"
 )
 
 const (
@@ -41,11 +43,8 @@ func lastDTS(path string) int64 {
 		}
 		last := int64(-1)
 		for ; len(data) >= tsPacket && data[0] == tsSync; data = data[tsPacket:] {
-			if pes := videoPES(data[:tsPacket]); pes != nil {
-				last = timestamp(pes[9:])
-				if pes[7]&0x40 != 0 {
-					last = timestamp(pes[14:])
-				}
+			if pes := mpegts.VideoPES(data[:tsPacket]); pes != nil {
+				_, last = mpegts.Times(pes)
 			}
 		}
 		if last >= 0 || from == 0 || window >= mostLastBytes {

@@ -27,6 +27,8 @@ const (
 	CodePushEmpty     Code = "push_empty"     // the pushed file holds no source frame
 	CodeFinishFailed  Code = "finish_failed"  // video and audio could not be put together
 
+	CodePackageFailed Code = "package_failed" // no HLS, MP4 or thumbnails could be made of a rendition
+
 	CodeSpoolFull       Code = "spool_full"       // ENOSPC or EDQUOT while writing
 	CodeSpoolUnreadable Code = "spool_unreadable" // a file that should be there is not, or cannot be opened
 	CodeToolMissing     Code = "tool_missing"     // ffmpeg or ffprobe cannot be started
@@ -37,7 +39,7 @@ const (
 // ended first (then errors.Is finds the context's error). Find it with errors.As.
 type Error struct {
 	Code Code
-	Op   string // probe, prepare, finish, judge
+	Op   string // probe, prepare, finish, judge, package
 	Path string // the local file it was about
 	Text string // one or two sentences for people, free of paths
 	Err  error  // the cause, with the end of ffmpeg's own words; may be nil
@@ -65,7 +67,7 @@ func Codes() []Code {
 		CodeSourceUnreadable, CodeSourceNoVideo, CodeSourceUnsupportedCodec, CodeSourceZeroDuration,
 		CodeSourceTruncated, CodeSourceEncrypted, CodeSourceUndecodable, CodeSourceTooLong, CodeSourceBomb,
 		CodeSourcePictureTooLarge, CodePicturesDamaged, CodePrepareFailed,
-		CodePushEmpty, CodeFinishFailed, CodeSpoolFull, CodeSpoolUnreadable, CodeToolMissing, CodeToolKilled,
+		CodePushEmpty, CodeFinishFailed, CodePackageFailed, CodeSpoolFull, CodeSpoolUnreadable, CodeToolMissing, CodeToolKilled,
 	}
 }
 

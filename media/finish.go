@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"weir/media/mpegts"
 )
 
 // sameRate is how near two frame rates are when they are one: nobody sees the frame that 30 has
@@ -69,7 +71,7 @@ func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) error {
 	}
 	defer file.Close()
 	times, err := retime(file, c, pushed.own())
-	if errors.Is(err, errNotTS) {
+	if errors.Is(err, mpegts.ErrNotTS) {
 		empty.Err = err
 		return empty
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sync/errgroup"
+
+	"weir/media/mpegts"
 )
 
 const (
@@ -168,7 +170,7 @@ func (l *listing) only(path string) (Source, error) {
 // fault keeps what a tool says of the file apart from what befell the tool.
 func fault(err error, file *error) error {
 	var ran *failure
-	if errors.As(err, &ran) || errors.Is(err, errNotTS) {
+	if errors.As(err, &ran) || errors.Is(err, mpegts.ErrNotTS) {
 		*file = err
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"weir/media/mpegts"
 )
 
 const (
@@ -19,12 +21,6 @@ const (
 
 	// mendedStart is where a mended file begins: sound may start before the first picture.
 	mendedStart = 10 * tsClock
-
-	// packetsALook are read between two looks whether to go on: a quarter megabyte.
-	packetsALook = 1 << 10
-
-	// tsProbe is how many packets in a row have to begin with their sync byte.
-	tsProbe = 5
 )
 
 // mendedPath is the copy of a file without its jumps.
@@ -121,19 +117,19 @@ func mend(ctx context.Context, path string) (bool, error) {
 // no transport stream.
 func findPieces(ctx context.Context, file io.Reader) ([]piece, error) {
 	tracks := map[uint16]*follower{}
-	err := eachPacket(ctx, file, func(n int64, p []byte) error {
-		if pes := videoPES(p); pes != nil {
-			f := tracks[pid(p)]
+	err := mpegts.Each(ctx, file, func(n int64, p []byte) error {
+		if pes := mpegts.VideoPES(p); pes != nil {
+			f := tracks[mpegts.PID(p)]
 			if f == nil {
 				f = &follower{}
-				tracks[pid(p)] = f
+				tracks[mpegts.PID(p)] = f
 			}
-			pts, dts := pesTime(pes)
+			pts, dts := mpegts.Times(pes)
 			f.follow(n, pts, dts)
 		}
 		return nil
 	})
-	if errors.Is(err, errNotTS) {
+	if errors.Is(err, mpegts.ErrNotTS) {
 		return nil, nil
 	}
 	var best *follower
@@ -146,15 +142,6 @@ func findPieces(ctx context.Context, file io.Reader) ([]piece, error) {
 		return nil, err
 	}
 	return best.pieces, nil
-}
-
-// pesTime is PTS and DTS of a PES packet that has them.
-func pesTime(pes []byte) (pts, dts int64) {
-	pts = timestamp(pes[9:])
-	if pes[7]&0x40 != 0 {
-		return pts, timestamp(pes[14:])
-	}
-	return pts, pts
 }
 
 // runOn copies a transport stream and moves every time by its part's.
@@ -171,18 +158,15 @@ func runOn(ctx context.Context, file io.Reader, w io.Writer, pieces []piece) err
 		}
 		return best
 	}
-	return eachPacket(ctx, file, func(n int64, p []byte) error {
+	return mpegts.Each(ctx, file, func(n int64, p []byte) error {
 		for at+1 < len(pieces) && n >= pieces[at+1].packet {
 			at++
 		}
-		if p[3]&0x20 != 0 && p[4] >= 7 && p[5]&0x10 != 0 { // the program clock: 33 bits of ticks, and an extension that stays
-			clock := int64(p[6])<<25 | int64(p[7])<<17 | int64(p[8])<<9 | int64(p[9])<<1 | int64(p[10]>>7)
-			clock = (clock + fit(clock) + tsWrap) % tsWrap
-			p[6], p[7], p[8], p[9] = byte(clock>>25), byte(clock>>17), byte(clock>>9), byte(clock>>1)
-			p[10] = p[10]&0x7f | byte(clock&1)<<7
+		if clock, ok := mpegts.ProgramClock(p); ok {
+			mpegts.SetProgramClock(p, clock+fit(clock))
 		}
-		if pes := timedPES(p); pes != nil {
-			pts, dts := pesTime(pes)
+		if pes := mpegts.TimedPES(p); pes != nil {
+			pts, dts := mpegts.Times(pes)
 			later := fit(dts)
 			if n == pieces[at].packet {
 				later = pieces[at].later
@@ -190,10 +174,7 @@ func runOn(ctx context.Context, file io.Reader, w io.Writer, pieces []piece) err
 			if pes[3]&0xf0 == videoID {
 				now = dts + later
 			}
-			setTimestamp(pes[9:], (pts+later+tsWrap)%tsWrap)
-			if pes[7]&0x40 != 0 {
-				setTimestamp(pes[14:], (dts+later+tsWrap)%tsWrap)
-			}
+			mpegts.SetTimes(pes, pts+later, dts+later)
 		}
 		if _, err := w.Write(p); err != nil {
 			return fmt.Errorf("write the mended file: %w", err)
@@ -203,39 +184,3 @@ func runOn(ctx context.Context, file io.Reader, w io.Writer, pieces []piece) err
 }
 
 func abs(n int64) int64 { return max(n, -n) }
-
-// eachPacket calls f with every whole packet of a transport stream. What begins otherwise is
-// errNotTS; packets that lost their sync byte later are passed over.
-func eachPacket(ctx context.Context, file io.Reader, f func(n int64, p []byte) error) error {
-	r := bufio.NewReaderSize(file, writeBuffer)
-	head, err := r.Peek(tsProbe * tsPacket)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	for i := 0; i < len(head); i += tsPacket {
-		if head[i] != tsSync {
-			return errNotTS
-		}
-	}
-	if len(head) < tsPacket {
-		return errNotTS
-	}
-	packet := make([]byte, tsPacket)
-	for n := int64(0); ; n++ {
-		if n%packetsALook == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if _, err := io.ReadFull(r, packet); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return nil
-			}
-			return err
-		}
-		if packet[0] != tsSync {
-			continue
-		}
-		if err := f(n, packet); err != nil {
-			return err
-		}
-	}
-}

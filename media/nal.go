@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+
+	"weir/media/mpegts"
 )
 
 // A look is what one coded picture says of itself, without being decoded.
@@ -39,7 +41,7 @@ const (
 func lookAt(codec string, data []byte) look {
 	l := look{broken: true}
 	first := true // of the slices
-	for unit := range units(data) {
+	for unit := range mpegts.Units(data) {
 		if len(unit) < 2 || unit[0]&0x80 != 0 { // the bit that must be 0
 			continue
 		}
@@ -75,25 +77,6 @@ func (l *look) parameters(unit []byte) {
 	l.mixed = l.mixed || l.params != nil && !bytes.Equal(l.params, unit)
 	if l.params == nil {
 		l.params = bytes.Clone(unit)
-	}
-}
-
-// units gives what lies between start codes.
-func units(data []byte) func(yield func([]byte) bool) {
-	start := []byte{0, 0, 1}
-	return func(yield func([]byte) bool) {
-		i := bytes.Index(data, start)
-		for i >= 0 {
-			data = data[i+len(start):]
-			i = bytes.Index(data, start)
-			unit := data
-			if i >= 0 {
-				unit = data[:i]
-			}
-			if !yield(unit) {
-				return
-			}
-		}
 	}
 }
 

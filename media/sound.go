@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"weir/media/mpegts"
 )
 
 const (
@@ -127,11 +128,11 @@ func openSound(path string) (*soundTrack, error) {
 			}
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		if pid(s.head[:]) == pmtPID {
-			s.entry = bytes.Clone(entryOf(payload(s.head[:])))
+		if mpegts.PID(s.head[:]) == pmtPID {
+			s.entry = bytes.Clone(mpegts.Entries(mpegts.Payload(s.head[:])))
 		}
 	}
-	s.at = timestamp(timedPES(s.head[:])[9:])
+	s.at = mpegts.Timestamp(mpegts.TimedPES(s.head[:])[9:])
 	return s, nil
 }
 
@@ -141,32 +142,14 @@ func (s *soundTrack) read() error {
 		return err
 	}
 	if s.head[0] != tsSync {
-		return errNotTS
+		return mpegts.ErrNotTS
 	}
 	return nil
 }
 
 // begins says whether the packet at hand begins a PES packet of the sound.
 func (s *soundTrack) begins() bool {
-	return pid(s.head[:]) == soundPID && timedPES(s.head[:]) != nil
-}
-
-// entryOf is the entry of a program's only track in a PMT that fits in one packet.
-func entryOf(section []byte) []byte {
-	const before, crc = 12, 4 // up to the program's own descriptors
-	if len(section) < 1 {
-		return nil
-	}
-	section = section[min(len(section), 1+int(section[0])):]
-	if len(section) < before {
-		return nil
-	}
-	end := 3 + int(binary.BigEndian.Uint16(section[1:])&0xfff) - crc
-	start := before + int(binary.BigEndian.Uint16(section[10:])&0xfff)
-	if start >= end || end > len(section) {
-		return nil
-	}
-	return section[start:end]
+	return mpegts.PID(s.head[:]) == soundPID && mpegts.TimedPES(s.head[:]) != nil
 }
 
 // writeUntil writes what is to be played up to a time.
@@ -181,11 +164,9 @@ func (s *soundTrack) writeUntil(m *muxer, ticks int64) error {
 
 // one writes the PES packet at hand, and finds the next.
 func (s *soundTrack) one(m *muxer) error {
-	pes := timedPES(s.head[:])
-	setTimestamp(pes[9:], wrapped(timestamp(pes[9:])+s.shift))
-	if pes[7]&0x40 != 0 {
-		setTimestamp(pes[14:], wrapped(timestamp(pes[14:])+s.shift))
-	}
+	pes := mpegts.TimedPES(s.head[:])
+	pts, dts := mpegts.Times(pes)
+	mpegts.SetTimes(pes, pts+s.shift, dts+s.shift)
 	for {
 		if err := m.pass(s.head[:]); err != nil {
 			return err
@@ -199,20 +180,17 @@ func (s *soundTrack) one(m *muxer) error {
 			if err != nil {
 				return fmt.Errorf("read the sound: %w", err)
 			}
-			if pid(s.head[:]) == soundPID {
+			if mpegts.PID(s.head[:]) == soundPID {
 				break
 			}
 		}
 		if s.begins() {
-			if on := wrapped(timestamp(timedPES(s.head[:])[9:]) - s.at); on < tsWrap/2 {
+			if on := mpegts.Wrapped(mpegts.Timestamp(mpegts.TimedPES(s.head[:])[9:]) - s.at); on < tsWrap/2 {
 				s.at += on
 			}
 			return nil
 		}
 	}
 }
-
-// wrapped brings a time into the 33 bits that MPEG-TS has for it.
-func wrapped(ticks int64) int64 { return (ticks%tsWrap + tsWrap) % tsWrap }
 
 func (s *soundTrack) close() { _ = s.file.Close() } // only read

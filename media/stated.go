@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"sync"
+
+	"weir/media/mpegts"
 )
 
 // tickRate is the bitstream filter that makes an H264 track state a rate. Mist reads a track's rate
@@ -68,7 +70,7 @@ func (s *sets) add(data []byte) error {
 // setsOf gives a picture's sequence parameter sets.
 func setsOf(data []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
-		for unit := range units(data) {
+		for unit := range mpegts.Units(data) {
 			if len(unit) > 0 && unit[0]&0x1f == h264SPS && !yield(bytes.TrimRight(unit, "\x00")) {
 				return
 			}
@@ -140,7 +142,7 @@ var delimiter = []byte{0, 0, 0, 1, h264AUD, 0xf0}
 func stated(data []byte, sets map[string][]byte) []byte {
 	var with []byte
 	same, first := true, true
-	for unit := range units(data) {
+	for unit := range mpegts.Units(data) {
 		if first && (len(unit) == 0 || unit[0]&0x1f != h264AUD) {
 			with, same = append(with, delimiter...), false
 		}

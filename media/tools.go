@@ -89,6 +89,15 @@ func inputAhead(path string, us int64) ([]string, error) {
 	}, nil
 }
 
+// Input is the arguments that open one local file for Run, and nothing but it.
+func Input(path string) ([]string, error) { return input(path) }
+
+// Run runs ffmpeg to its end for the packages below this one. Its error has the last words of
+// ffmpeg, or is an *Error where the machine is to blame, or the context's.
+func (t *Tools) Run(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
+	return run(ctx, t.ffmpeg(), stdin, stdout, args...)
+}
+
 // A failure is a tool that ran and ended with an exit code of its own. Whose fault it is, its
 // caller knows.
 type failure struct {

@@ -2,35 +2,29 @@ package media
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
+
+	"weir/media/mpegts"
 )
 
 const (
-	tsPacket = 188  // bytes of an MPEG-TS packet
-	tsSync   = 0x47 // its first byte
+	tsPacket = mpegts.PacketBytes
+	tsSync   = mpegts.Sync
 
 	// tsClock is the unit of MPEG-TS timestamps; ticksPerMS of them are a millisecond, which is how
 	// Mist counts.
-	tsClock    = 1000 * ticksPerMS
-	ticksPerMS = 90
+	tsClock    = mpegts.Clock
+	ticksPerMS = tsClock / 1000
 
 	// tsWrap is where timestamps start again from 0.
-	tsWrap = 1 << 33
-
-	// pesTimes is how much of a PES packet is needed: start code, length and flags (9),
-	// PTS (5), DTS (5).
-	pesTimes = 19
+	tsWrap = mpegts.Wrap
 
 	// maxPicture bounds one coded picture. H264's largest level allows some 30 MB of raw macroblocks.
 	maxPicture = 64 << 20
 )
 
-var (
-	errNotTS       = errors.New("not MPEG-TS: a packet without its sync byte")
-	errHugePicture = fmt.Errorf("a picture of more than %d bytes", maxPicture)
-)
+var errHugePicture = fmt.Errorf("a picture of more than %d bytes", maxPicture)
 
 // A picture is one PES packet of the video track: one coded picture.
 type picture struct {
@@ -86,76 +80,26 @@ func (d *demuxer) end() error {
 
 func (d *demuxer) packet(p []byte) error {
 	if p[0] != tsSync {
-		return fmt.Errorf("%w at byte %d", errNotTS, d.pos)
+		return fmt.Errorf("%w at byte %d", mpegts.ErrNotTS, d.pos)
 	}
 	d.pos += tsPacket
-	if pes := videoPES(p); pes != nil {
+	if pes := mpegts.VideoPES(p); pes != nil {
 		if err := d.end(); err != nil {
 			return err
 		}
-		d.open, d.pid = true, pid(p)
-		d.now.pts = timestamp(pes[9:])
-		d.now.dts = d.now.pts
-		if pes[7]&0x40 != 0 {
-			d.now.dts = timestamp(pes[14:])
-		}
-		d.now.data = append(d.now.data[:0], pes[min(len(pes), 9+int(pes[8])):]...)
+		d.open, d.pid = true, mpegts.PID(p)
+		d.now.pts, d.now.dts = mpegts.Times(pes)
+		d.now.data = append(d.now.data[:0], mpegts.Held(pes)...)
 		return nil
 	}
-	if !d.open || pid(p) != d.pid || p[1]&0x40 != 0 {
+	if !d.open || mpegts.PID(p) != d.pid || mpegts.Starts(p) {
 		return nil
 	}
 	if len(d.now.data) > maxPicture {
 		return errHugePicture
 	}
-	d.now.data = append(d.now.data, payload(p)...)
+	d.now.data = append(d.now.data, mpegts.Payload(p)...)
 	return nil
-}
-
-// payload is what follows a packet's header and adaptation field, empty when nothing does.
-func payload(p []byte) []byte {
-	start := 4
-	if p[3]&0x20 != 0 {
-		start += 1 + int(p[4])
-	}
-	if p[3]&0x10 == 0 || start >= len(p) {
-		return nil
-	}
-	return p[start:]
-}
-
-// videoPES is the payload of a packet that starts a video picture with a timestamp, else nil.
-func videoPES(p []byte) []byte {
-	pes := timedPES(p)
-	if pes == nil || pes[3]&0xf0 != 0xe0 {
-		return nil
-	}
-	return pes
-}
-
-// timedPES is the payload of a packet that starts a PES packet with a timestamp, else nil.
-func timedPES(p []byte) []byte {
-	if p[1]&0x40 == 0 {
-		return nil
-	}
-	pes := payload(p)
-	if len(pes) < pesTimes || pes[0] != 0 || pes[1] != 0 || pes[2] != 1 || pes[6]&0xc0 != 0x80 || pes[7]&0x80 == 0 {
-		return nil
-	}
-	return pes
-}
-
-func pid(p []byte) uint16 { return binary.BigEndian.Uint16(p[1:]) & 0x1fff }
-
-// timestamp reads the 33 bits of a PTS or DTS from its five bytes.
-func timestamp(b []byte) int64 {
-	return int64(b[0]>>1&7)<<30 | int64(binary.BigEndian.Uint16(b[1:])>>1)<<15 | int64(binary.BigEndian.Uint16(b[3:])>>1)
-}
-
-func setTimestamp(b []byte, t int64) {
-	b[0] = b[0]&0xf0 | byte(t>>30&7)<<1 | 1
-	binary.BigEndian.PutUint16(b[1:], uint16(t>>15&0x7fff)<<1|1)
-	binary.BigEndian.PutUint16(b[3:], uint16(t&0x7fff)<<1|1)
 }
 
 // The tables of a muxer's file.
@@ -200,8 +144,8 @@ func (m *muxer) write(p picture, key bool) error {
 	var header [pesHeader]byte
 	copy(header[:], []byte{0, 0, 1, videoID, 0, 0, 0x80, 0xc0, pesHeader - 9})
 	header[9], header[14] = 0x30, 0x10
-	setTimestamp(header[9:], p.pts%tsWrap)
-	setTimestamp(header[14:], p.dts%tsWrap)
+	mpegts.SetTimestamp(header[9:], p.pts%tsWrap)
+	mpegts.SetTimestamp(header[14:], p.dts%tsWrap)
 	data := p.data
 	for first := true; first || len(data) > 0; first = false {
 		head := header[:0]
@@ -297,31 +241,9 @@ func (m *muxer) pass(packet []byte) error {
 	return m.flush()
 }
 
-// table writes a section: its length and check sum are filled in.
+// table writes a section.
 func (m *muxer) table(pid uint16, section []byte) error {
-	const crc = 4
-	section[2] = byte(len(section) - 3 + crc)
-	section = binary.BigEndian.AppendUint32(section, crc32MPEG(section))
-	m.header(pid, true)
-	b := m.packet[4:]
-	b[0] = 0 // the section starts at once
-	n := 1 + copy(b[1:], section)
-	for i := range b[n:] {
-		b[n+i] = 0xff
-	}
+	mpegts.Section(m.packet[:], pid, m.counters[pid], section)
+	m.counters[pid] = (m.counters[pid] + 1) & 0x0f
 	return m.flush()
-}
-
-// crc32MPEG is the check sum of MPEG-TS sections: CRC-32 without reflection, which hash/crc32 has not.
-func crc32MPEG(data []byte) uint32 {
-	const polynomial = 0x04c11db7
-	crc := ^uint32(0)
-	for _, b := range data {
-		crc ^= uint32(b) << 24
-		for range 8 {
-			top := crc >> 31
-			crc = crc<<1 ^ polynomial*top
-		}
-	}
-	return crc
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"weir/media/mpegts"
 )
 
 // What the muxer writes, the demuxer reads back, and ffprobe finds nothing wrong with it.
@@ -38,7 +40,7 @@ func TestMuxer(t *testing.T) {
 	require.Equal(t, want, got)
 
 	_, err := demux.Write(make([]byte, tsPacket))
-	require.ErrorIs(t, err, errNotTS)
+	require.ErrorIs(t, err, mpegts.ErrNotTS)
 }
 
 func TestMuxerSatisfiesFFprobe(t *testing.T) {
@@ -55,8 +57,8 @@ func TestTimestamps(t *testing.T) {
 	t.Parallel()
 	var b [5]byte
 	for _, at := range []int64{0, 1, 90, 1<<15 - 1, 1 << 15, 1<<30 - 1, 1 << 30, tsWrap - 1} {
-		setTimestamp(b[:], at)
-		require.Equal(t, at, timestamp(b[:]))
+		mpegts.SetTimestamp(b[:], at)
+		require.Equal(t, at, mpegts.Timestamp(b[:]))
 		require.Equal(t, byte(1), b[0]&b[2]&b[4]&1, "the marker bits")
 	}
 }

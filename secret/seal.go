@@ -136,10 +136,11 @@ func derive(key Key) (*sealKey, error) {
 // "transcode/42/source", returns it, so that a value copied to another row is
 // of no use. Two calls give two different values.
 func (s *Sealer) Seal(plaintext []byte, context string) []byte {
-	key := s.keys[0]
-	sealed := append([]byte{sealVersion}, key.id[:]...)
-	return key.aead.Seal(sealed, nil, plaintext, []byte(context))
+	return s.keys[0].aead.Seal(s.Newest(), nil, plaintext, []byte(context))
 }
+
+// Newest is how every value begins that Seal makes, and none that another key has made.
+func (s *Sealer) Newest() []byte { return append([]byte{sealVersion}, s.keys[0].id[:]...) }
 
 // Open returns what Seal was given with the same context. Its errors are
 // ErrKeyUnknown and ErrNotSealed (errors.Is).

@@ -96,3 +96,16 @@ SELECT DISTINCT broadcaster::text FROM weir.attempts
 -- name: AttemptFailedBy :one
 -- Whether an attempt of a transcode ended with a code.
 SELECT EXISTS (SELECT FROM weir.attempts WHERE transcode_id = @transcode_id AND error_code = @error_code::text);
+
+-- name: AttemptPace :one
+-- How long a host's last transcodes took from the end of a stage to their own: in seconds,
+-- for each byte of the source behind the fetch, for each second of media behind the others.
+-- 0: nobody knows.
+SELECT COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.fetched_at) / NULLIF(l.source_bytes, 0)), 0)::float8 AS byte_fetched,
+       COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.prepared_at) * 1000 / l.source_duration_ms), 0)::float8 AS second_prepared,
+       COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.pushed_at) * 1000 / l.source_duration_ms), 0)::float8 AS second_pushed
+  FROM (SELECT a.fetched_at, a.prepared_at, a.ended_at, a.source_bytes, t.source_duration_ms,
+               (SELECT max(r.pushed_at) FROM weir.renditions r WHERE r.transcode_id = t.id) AS pushed_at
+          FROM (SELECT o.* FROM weir.transcodes o WHERE o.host_id = @host_id::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
+          JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt AND a.outcome = 'succeeded'
+         WHERE t.attempt = 1) l;

@@ -20,3 +20,11 @@ DELETE FROM weir.events
  WHERE id = ANY(ARRAY(
     SELECT e.id FROM (SELECT o.id, o.created_at FROM weir.events o ORDER BY o.id LIMIT @page_size) e
      WHERE e.created_at < now() - make_interval(days => @days::int)));
+
+-- name: EventWaits :one
+-- Whether a transcode has events behind one, settled or not.
+SELECT EXISTS (SELECT FROM weir.events WHERE transcode_id = @transcode_id AND id > @after)::boolean AS waits;
+
+-- name: EventOldest :one
+-- The first event that is kept; 0: there is none.
+SELECT COALESCE(min(id), 0)::bigint AS oldest FROM weir.events;

@@ -84,6 +84,32 @@ SELECT w.id, w.attempt, w.host_id FROM waiting w
  ORDER BY COALESCE(held.slots, 0) + w.place > @share::bigint, w.created_at, w.id
  LIMIT @page_size;
 
+-- name: TranscodePositions :many
+-- Where these stand in the order that they are placed in, in their tenant's queue and in
+-- everybody's: the first stands at 1. No more than the first page of each is counted, and
+-- what stands behind it has 0.
+WITH asked AS (
+    SELECT t.id, t.tenant, t.external_id, t.run, t.attempt, t.ratio FROM weir.transcodes t
+     WHERE t.id = ANY(@ids::uuid[]) AND t.state = 'queued'
+), all_first AS (
+    SELECT f.id, row_number() OVER (ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT t.id, t.created_at FROM weir.transcodes t
+             WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
+), own_first AS (
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT DISTINCT tenant FROM asked) o
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT @page_size) f
+)
+SELECT asked.*, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
+  FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id;
+
+-- name: TranscodeListOnHosts :many
+-- How far all are that some host has: what listeners are told between events.
+SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress, t.source_duration_ms, a.stage
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+ WHERE t.host_id IS NOT NULL AND t.state IN ('placed', 'running', 'storing');
+
 -- name: TranscodeWaits :one
 -- Whether any waits for a host.
 SELECT EXISTS (SELECT FROM weir.transcodes WHERE state = 'queued')::boolean AS waits;
@@ -132,12 +158,13 @@ UPDATE weir.transcodes SET ratio = @ratio
 -- How far transcodes of a host and their renditions are, those whose lock is free: the
 -- rest is told next time. The transcode's lock comes before its renditions', as everywhere.
 WITH told AS (
-  SELECT unnest(@transcodes::uuid[]) AS id, unnest(@attempts::int[]) AS attempt, unnest(@ratios::float8[]) AS ratio),
+  SELECT unnest(@transcodes::uuid[]) AS id, unnest(@attempts::int[]) AS attempt, unnest(@ratios::float8[]) AS ratio,
+         unnest(@progresses::text[]) AS progress),
 mine AS MATERIALIZED (
-  SELECT t.id, told.attempt, told.ratio FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
+  SELECT t.id, told.attempt, told.ratio, told.progress FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
    WHERE t.state IN ('placed', 'running', 'storing') ORDER BY t.id FOR UPDATE OF t SKIP LOCKED),
 ratios AS (
-  UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
+  UPDATE weir.transcodes t SET ratio = mine.ratio, progress = mine.progress::jsonb FROM mine WHERE t.id = mine.id)
 UPDATE weir.renditions r SET pushed_ms = p.ms
   FROM mine JOIN (SELECT unnest(@of::uuid[]) AS id, unnest(@of_attempts::int[]) AS attempt,
                           unnest(@names::text[]) AS name, unnest(@pushed::bigint[]) AS ms) p

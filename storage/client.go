@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"weir/dial"
 	"weir/secret"
 )
 
@@ -43,6 +44,9 @@ type Config struct {
 	// PathStyle puts the bucket into the path for s3://; for s3+http(s) that
 	// is always so. Most servers other than AWS need it.
 	PathStyle bool
+	// Guard says which addresses the locations of requests may reach: all but Endpoint's.
+	// nil is the public internet.
+	Guard *dial.Guard
 	// AllowHTTP permits http:// sources; https:// is always permitted.
 	AllowHTTP bool
 	// StallTimeout ends a request that moved no byte for so long; 0 is 60 s.
@@ -62,6 +66,7 @@ type Client struct {
 	config  *Config
 	keys    *hidden // the credentials of config, which has them no more
 	lessons *lessons
+	own     *http.Client // to Endpoint
 	s3HTTP  *http.Client
 	web     *http.Client
 }
@@ -95,22 +100,24 @@ func New(cfg *Config) (*Client, error) {
 		keys.user = url.UserPassword(config.AccessKey, string(config.SecretKey))
 		config.AccessKey, config.SecretKey = "", ""
 	}
-	transport := newTransport(config.StallTimeout)
+	guarded, trusted := guarded(config.Guard, config.StallTimeout), trusted(config.StallTimeout)
+	// What is signed for one host is not for another.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
 		config:  &config,
 		keys:    keys,
 		lessons: newLessons(),
-		s3HTTP: &http.Client{
-			Transport: brief{transport},
-			// What is signed for one host is not for another.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		web: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
+		own:     &http.Client{Transport: brief{trusted}, CheckRedirect: stay},
+		s3HTTP:  &http.Client{Transport: brief{guarded}, CheckRedirect: stay},
+		web:     &http.Client{Transport: guarded, CheckRedirect: checkRedirect},
 	}, nil
 }
 
 // Close closes idle connections. The Client stays usable.
-func (c *Client) Close() { c.s3HTTP.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.own.CloseIdleConnections()
+	c.s3HTTP.CloseIdleConnections()
+}
 
 // CheckSource reports whether loc can be a source: an object with a key, or an
 // URL of a scheme that is allowed. It opens no connection. The error is an

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/aws/smithy-go"
+
+	"weir/dial"
 )
 
 // Code names what went wrong, for the failure table and for Studio. The values
@@ -244,13 +246,26 @@ func classify(loc Location, err error) (Code, error) {
 	return code, fmt.Errorf("status %d %s", status, word)
 }
 
+// ErrHostUnknown is within an *Error (errors.Is) where trying again at once helps nothing:
+// the name of the host is not known, or Config.Guard refuses its addresses.
+var ErrHostUnknown = errors.New("the host name is not known")
+
+func hostUnknown(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}
+
 // network tells in our own words how a connection failed.
 func network(err error) error {
+	if hostUnknown(err) {
+		// A refused address is one to all but operators.
+		if refused, ok := errors.AsType[*dial.Refusal](err); ok {
+			return fmt.Errorf("connection: %w: %w", ErrHostUnknown, refused)
+		}
+		return fmt.Errorf("connection: %w", ErrHostUnknown)
+	}
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return fmt.Errorf("connection: %w", errno)
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return errors.New("connection: the host name is not known")
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return errors.New("connection: the server's certificate is not valid")

@@ -62,9 +62,9 @@ func (c *Client) serve(loc Location, do func(*server) error) error {
 // server returns the server of loc, spoken to in region and form, or in those that are
 // known to suit it better.
 func (c *Client) server(loc Location, region string, form form) *server {
-	keys, endpoint, pathStyle := loc.hidden, loc.endpoint(), true
+	keys, endpoint, pathStyle, http := loc.hidden, loc.endpoint(), true, c.s3HTTP
 	if endpoint == "" {
-		keys, endpoint, pathStyle = c.keys, c.config.Endpoint, c.config.PathStyle
+		keys, endpoint, pathStyle, http = c.keys, c.config.Endpoint, c.config.PathStyle, c.own
 	}
 	s := &server{endpoint: endpoint, bucket: loc.Bucket(), heard: &atomic.Pointer[string]{}}
 	s.form = max(form, c.lessons.form(endpoint))
@@ -73,11 +73,12 @@ func (c *Client) server(loc Location, region string, form form) *server {
 		Region:       s.region,
 		Credentials:  aws.AnonymousCredentials{},
 		UsePathStyle: pathStyle,
-		HTTPClient:   &listener{c.s3HTTP, s.heard},
+		HTTPClient:   &listener{http, s.heard},
 		HTTPSignerV4: newSigner(),
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = c.config.MaxAttempts
 			o.MaxBackoff = c.config.MaxBackoff
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverUnknown)}, o.Retryables...)
 		}),
 		// What is read is summed up here, and B2 refuses the header that asks for a checksum.
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
@@ -93,6 +94,14 @@ func (c *Client) server(loc Location, region string, form form) *server {
 	}
 	s.Client = s3.New(options)
 	return s
+}
+
+// neverUnknown keeps the SDK from asking again for a host that is not known.
+func neverUnknown(err error) aws.Ternary {
+	if hostUnknown(err) {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // regionFor is the region of loc before its server said anything. For s3:// the setting

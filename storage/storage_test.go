@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/dial/dialtest"
 	"weir/secret"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -85,6 +87,7 @@ func (b *bundle) newClient(t *testing.T, config *Config) *Client {
 		config.AccessKey, config.SecretKey = b.access, secret.Secret(b.secret)
 	}
 	config.PathStyle = true
+	config.Guard = cmp.Or(config.Guard, dialtest.Loopback())
 	config.MaxBackoff = testBackoff
 	client, err := New(config)
 	require.NoError(t, err)
@@ -184,7 +187,7 @@ func (b *bundle) frontTLS(t *testing.T, config *Config, handler func(w http.Resp
 	t.Cleanup(server.Close)
 	config.Endpoint = server.URL
 	client := b.newClient(t, config)
-	transport, ok := client.s3HTTP.Transport.(brief)
+	transport, ok := client.own.Transport.(brief)
 	require.True(t, ok)
 	trusting, ok := server.Client().Transport.(*http.Transport)
 	require.True(t, ok)

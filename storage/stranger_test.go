@@ -211,7 +211,7 @@ func (f *forgetful) Write(b []byte) (int, error) {
 // ordinary is the SDK as it comes, on the same way as client.
 func (b *bundle) ordinary(client *Client) *s3.Client {
 	return s3.New(s3.Options{
-		Region: awsRegion, BaseEndpoint: &client.config.Endpoint, UsePathStyle: true, HTTPClient: client.s3HTTP,
+		Region: awsRegion, BaseEndpoint: &client.config.Endpoint, UsePathStyle: true, HTTPClient: client.own,
 		Credentials: credentials.NewStaticCredentialsProvider(b.access, b.secret, ""), RetryMaxAttempts: 1,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, // config.LoadDefaultConfig's
 	})

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"weir/dial"
 )
 
 // How long to wait for a server, and how many connections to keep.
@@ -24,12 +26,23 @@ const (
 	writePiece = 64 << 10
 )
 
+// guarded is the transport to what a request names. It uses no proxy: through one it
+// could not be seen which address is reached.
+func guarded(guard *dial.Guard, stall time.Duration) *http.Transport {
+	return newTransport(guard.Dialer(connectTimeout, keepAlive), stall)
+}
+
+// trusted is the transport to what an operator has set.
+func trusted(stall time.Duration) *http.Transport {
+	transport := newTransport(&net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive}, stall)
+	transport.Proxy = http.ProxyFromEnvironment
+	return transport
+}
+
 // newTransport returns a transport on which a request may take as long as it
 // moves bytes: there is no timeout over all, but one over each silence.
-func newTransport(stall time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive}
+func newTransport(dialer *net.Dialer, stall time.Duration) *http.Transport {
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err != nil {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
+
+	"weir/dial/dialtest"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -76,7 +78,7 @@ func TestRoundTrip(t *testing.T) {
 func TestCredentialsInLocation(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	client, err := New(&Config{})
+	client, err := New(&Config{Guard: dialtest.Loopback()})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	raw := strings.Replace(b.endpoint, "http://", "s3+http://"+b.access+":"+b.secret+"@", 1)

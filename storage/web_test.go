@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
+
+	"weir/dial/dialtest"
 )
 
 const plantedQuery = "sig=planted-signature"
@@ -28,6 +31,7 @@ func source(t *testing.T, config *Config, handler http.HandlerFunc) (Location, *
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	config.AllowHTTP = true
+	config.Guard = cmp.Or(config.Guard, dialtest.Loopback())
 	config.MaxBackoff = testBackoff
 	client, err := New(config)
 	require.NoError(t, err)
@@ -230,7 +234,7 @@ func TestFetchWebRefusals(t *testing.T) {
 
 func TestFetchWebUnreachable(t *testing.T) {
 	t.Parallel()
-	client, err := New(&Config{AllowHTTP: true, MaxAttempts: 2, MaxBackoff: testBackoff})
+	client, err := New(&Config{AllowHTTP: true, MaxAttempts: 2, MaxBackoff: testBackoff, Guard: dialtest.Loopback()})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	for _, raw := range []string{"http://127.0.0.1:1/a?", "https://weir.invalid/a?", "http://user:planted-signature@127.0.0.1:1/a?"} {

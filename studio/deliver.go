@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"weir/dial"
 	"weir/secret"
 )
 
@@ -45,6 +46,8 @@ const (
 	// defaultTimeout bounds a delivery from the first byte to the last: a receiver
 	// that writes one row needs less, and a hanging one holds a worker.
 	defaultTimeout = 10 * time.Second
+	// connectTimeout is net/http's usual one for TLS, keepAlive net's.
+	connectTimeout, keepAlive = 10 * time.Second, 15 * time.Second
 	// answerKept of an answer is shown to people.
 	answerKept = 512
 	// answerRead is more, so that a secret can be recognized that answerKept cuts.
@@ -74,6 +77,8 @@ type Config struct {
 	Version string
 	// Timeout of a delivery; 0: 10 s.
 	Timeout time.Duration
+	// Guard says which addresses callbacks may reach; nil: the public internet.
+	Guard *dial.Guard
 }
 
 // Client delivers callbacks. It may be used by many at once.
@@ -95,7 +100,9 @@ func New(cfg *Config) *Client {
 	c.userAgent = "weir/" + c.cfg.Version
 	c.http = &http.Client{
 		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
+			// No proxy: through one it could not be seen which address is reached.
+			DialContext:            cfg.Guard.Dialer(connectTimeout, keepAlive).DialContext,
+			TLSHandshakeTimeout:    connectTimeout,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true, // an answer's first bytes are read as they come
 			MaxIdleConns:           idleConns,

@@ -1,6 +1,7 @@
 package studio
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"weir/dial/dialtest"
 	"weir/secret"
 )
 
@@ -55,6 +57,7 @@ func setup(t *testing.T, cfg Config, handler http.HandlerFunc) *testBundle {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = patience
 	}
+	cfg.Guard = cmp.Or(cfg.Guard, dialtest.Loopback())
 	b.client = New(&cfg)
 	t.Cleanup(b.client.Close)
 	return b

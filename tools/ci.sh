@@ -20,6 +20,7 @@ step setup make -s setup RACE=1
 step build make -s build
 step lint make -s lint
 step verify make -s verify
+step vulncheck make -s vulncheck
 step test make -s test RACE=1
 step chaos make -s chaos CHAOS=-short
 step demo make -s demo

@@ -140,7 +140,7 @@ var postgresSays = []string{
 }
 
 // aCommand is one of weir-admin, which docs/admin.md is compared with.
-var aCommand = regexp.MustCompile(`^(hosts|callbacks|transcodes|triggers|db) [a-z]`)
+var aCommand = regexp.MustCompile(`^(hosts|callbacks|transcodes|triggers|seal|db) [a-z]`)
 
 // What a fault looks like, by docs/operations.md, is said somewhere.
 func TestOperationsQuoteWhatIsSaid(t *testing.T) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Finds, or on Debian and Ubuntu installs, what Weir needs on this machine and Go does not bring:
-# PostgreSQL's server programs, ffmpeg, and with `race` a C compiler (for the race detector).
-#   usage: tools/setup.sh [race]
+# PostgreSQL's server programs, ffmpeg, with `race` a C compiler (for the race detector), and with
+# `browser` Chromium (for the tests that play what comes out).
+#   usage: tools/setup.sh [race] [browser]
 set -euo pipefail
 
 oldest_postgres=15 # what Weir supports; db/ and docs say the same
@@ -18,12 +19,15 @@ newest_postgres() {
 have_postgres() { [ "$(newest_postgres || true)" ] && [ "$(newest_postgres)" -ge "$oldest_postgres" ]; }
 have_ffmpeg() { command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; }
 have_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null; }
+asked() { [[ " ${wishes[*]} " == *" $1 "* ]]; }
 
+wishes=("$@")
 need=()
 # Someone else's server will do in place of programs of our own.
 have_postgres || [ -n "${WEIR_DATABASE_URL:-}" ] || need+=(postgresql)
 have_ffmpeg || need+=(ffmpeg)
-[ "${1:-}" != race ] || have_compiler || need+=(gcc libc6-dev)
+! asked race || have_compiler || need+=(gcc libc6-dev)
+! asked browser || command -v chromium >/dev/null || need+=(chromium)
 [ "${#need[@]}" -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null ||
@@ -56,3 +60,4 @@ fi
 apt install --no-install-recommends "${need[@]}" || fail "apt-get could not install ${need[*]}"
 [ -n "${WEIR_DATABASE_URL:-}" ] || have_postgres || fail "no PostgreSQL $oldest_postgres or newer, though it was installed; please look at /usr/lib/postgresql"
 have_ffmpeg || fail "no ffmpeg and ffprobe in PATH, though installed"
+! asked browser || command -v chromium >/dev/null || fail "no chromium in PATH, though installed"

@@ -20,6 +20,8 @@ type Transcode struct {
 	State      string                     `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
 	Stage      *string                    `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store; null at the end."`
 	Ratio      float64                    `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
+	Progress   *Progress                  `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
+	Queue      *Queue                     `json:"queue" doc:"Where it waits; null unless it is queued."`
 	Run        int32                      `json:"run" doc:"1, and one more for each retry."`
 	Attempt    int32                      `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
 	Host       *string                    `json:"host" doc:"Host of the newest attempt."`
@@ -35,6 +37,26 @@ type Transcode struct {
 	PlacedAt   *time.Time                 `json:"placed_at" doc:"When a host was last chosen."`
 	StartedAt  *time.Time                 `json:"started_at" doc:"When its newest attempt began to run."`
 	FinishedAt *time.Time                 `json:"finished_at" doc:"When it reached its end."`
+}
+
+// Progress is how far a transcode is in what is done to it now.
+type Progress struct {
+	Stage      string    `json:"stage" doc:"As the transcode's."`
+	Ratio      float64   `json:"ratio" doc:"Of the whole, as the transcode's."`
+	StageRatio *float64  `json:"stage_ratio" doc:"Of the stage, 0 to 1; null where a stage can't be measured."`
+	Done       *int64    `json:"done" doc:"How many units of the stage are done."`
+	Of         *int64    `json:"of" doc:"How many there are."`
+	Unit       *string   `json:"unit" enum:"ms,bytes" doc:"ms: milliseconds of media."`
+	Speed      *float64  `json:"speed" doc:"Media seconds a second; null where the stage does not go by media time, or nobody can say yet."`
+	ETASeconds *float64  `json:"eta_seconds" doc:"How long it will take to its end if it goes on as it goes; null: nobody can say yet."`
+	At         time.Time `json:"at" doc:"When the host told it; it does every five seconds."`
+}
+
+// Queue is where a transcode waits.
+type Queue struct {
+	Position int64 `json:"position" doc:"Its place in its tenant's queue; the first is 1. Counted up to 1000: capped says that it may be farther."`
+	Ahead    int64 `json:"ahead" doc:"How many of all tenants' stand before it, counted likewise."`
+	Capped   bool  `json:"capped" doc:"The queue is longer than it is counted."`
 }
 
 // Source is what is known of the source: all but its location after the probe.
@@ -101,7 +123,7 @@ func Of(d *jobs.Detail) Transcode {
 	t := &d.Transcode
 	v := Transcode{
 		ID: t.ID, ExternalID: t.ExternalID, Tenant: t.Tenant, State: t.State, Stage: stage(d), Ratio: t.Ratio,
-		Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
+		Progress: progress(d, time.Now()), Queue: queue(d.Position), Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
 		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
 	}
@@ -146,7 +168,45 @@ func stage(d *jobs.Detail) *string {
 	default:
 		return nil
 	}
+	if told := jobs.ProgressOf(&d.Transcode); doing == jobs.StageProbe && told != nil && told.Stage == jobs.StagePrepare {
+		doing = told.Stage // rows tell of the probe when both are done
+	}
 	return new(string(doing))
+}
+
+func progress(d *jobs.Detail, now time.Time) *Progress {
+	told, doing := jobs.ProgressOf(&d.Transcode), stage(d)
+	if told == nil || doing == nil {
+		return nil
+	}
+	v := &Progress{Stage: *doing, Ratio: d.Transcode.Ratio, ETASeconds: told.ETA(now), At: told.At}
+	if string(told.Stage) == *doing { // else it is through with that
+		v.add(told)
+	}
+	return v
+}
+
+// add adds what is measured of a stage.
+func (v *Progress) add(told *jobs.Progress) {
+	v.Speed = told.Speed
+	if told.Of > 0 {
+		v.Done, v.Of, v.Unit = &told.Done, &told.Of, &told.Unit
+		v.StageRatio = new(min(float64(told.Done)/float64(told.Of), 1))
+	}
+}
+
+func queue(p *jobs.Position) *Queue {
+	if p == nil {
+		return nil
+	}
+	v := &Queue{Position: p.Own, Ahead: p.Everybodys - 1}
+	if p.Own == 0 {
+		v.Position, v.Capped = p.Counted(), true
+	}
+	if p.Everybodys == 0 {
+		v.Ahead, v.Capped = p.Counted(), true
+	}
+	return v
 }
 
 func source(t *dbsqlc.Transcode) Source {

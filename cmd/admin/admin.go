@@ -42,7 +42,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 func (a *admin) root() *cobra.Command {
 	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.callbacks(), a.triggers(), a.hosts(),
-		group("tenants", "Whose requests they are", a.tenantSecrets()), a.db())
+		group("tenants", "Whose requests they are", a.tenantSecrets()), a.seal(), a.db())
 	root.Long = root.Short + ".\n\nIt speaks to the database alone and works while no daemon is up."
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -229,7 +229,7 @@ func TestDB(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, says string }{
-		{"", "needs one of: transcodes, callbacks, triggers, hosts, tenants, db"},
+		{"", "needs one of: transcodes, callbacks, triggers, hosts, tenants, seal, db"},
 		{"bogus", "bogus"},
 		{"transcodes", "weir-admin transcodes needs one of: list, show, retry, cancel"},
 		{"transcodes bogus", "needs one of"},

@@ -20,7 +20,9 @@ import (
 	"weir/api"
 	"weir/config"
 	"weir/db"
+	"weir/dial"
 	"weir/engine"
+	"weir/events"
 	"weir/jobs"
 	"weir/jobs/control"
 	"weir/jobs/host"
@@ -102,6 +104,7 @@ type daemon struct {
 	sealer *secret.Sealer
 	boot   uuid.UUID
 	tokens *api.Tokens
+	guard  *dial.Guard
 	leads  *control.Control
 	host   *host.Host // nil: it works for no Mist
 	client *river.Client[pgx.Tx]
@@ -119,10 +122,15 @@ func (d *daemon) run(ctx context.Context) error {
 			return err
 		}
 	}
+	allowed, err := dial.ParseNetworks(d.cfg.AllowedNetworks)
+	if err != nil {
+		return fmt.Errorf("WEIR_ALLOWED_NETWORKS: %w", err)
+	}
 	triggersOn, apiOn, err := d.listen(ctx)
 	if err != nil {
 		return err
 	}
+	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
 	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Log: d.log}
 	hosts := host.NoRoom
 	if d.cfg.Worker {
@@ -134,7 +142,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.cfg.Control {
 		d.leads.Studio = studio.New(&studio.Config{
 			Secret: d.cfg.CallbackSecret, Bearer: d.cfg.CallbackToken,
-			BearerHosts: d.cfg.CallbackHosts, Version: version(),
+			BearerHosts: d.cfg.CallbackHosts, Version: version(), Guard: d.guard,
 		})
 		defer d.leads.Studio.Close()
 	}
@@ -248,6 +256,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
+		LivepeerAPIs: d.cfg.LivepeerAPIs, Guard: d.guard,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }
@@ -255,7 +264,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 func (d *daemon) storage() *storage.Config {
 	return &storage.Config{
 		Endpoint: d.cfg.S3Endpoint, Region: d.cfg.S3Region, AccessKey: d.cfg.S3AccessKey, SecretKey: d.cfg.S3SecretKey,
-		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP,
+		PathStyle: d.cfg.S3PathStyle, AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard,
 	}
 }
 
@@ -290,9 +299,12 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 	if err != nil {
 		return err
 	}
+	hub := events.New(d.pool, d.log)
+	group.Go(func() error { return hub.Run(ctx) })
 	handler, err := api.New(&api.Config{
 		Transcodes: &jobs.Transcodes{DB: d.pool, River: d.client, Sealer: d.sealer},
-		Tokens:     d.tokens, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP, Preview: looks,
+		Tokens:     d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP, Preview: looks,
+		Rate: d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
 	})
 	if err != nil {
 		return err
@@ -314,7 +326,7 @@ func (d *daemon) ready(ctx context.Context) map[string]error {
 }
 
 func (d *daemon) keep() control.Keep {
-	return control.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, CallbackAttempts: d.cfg.KeepCallbackAttempts}
+	return control.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, Events: d.cfg.KeepEvents, CallbackAttempts: d.cfg.KeepCallbackAttempts}
 }
 
 func logger(cfg *config.Config, w io.Writer) *slog.Logger {

@@ -288,6 +288,33 @@ func (q *Queries) AttemptOwn(ctx context.Context, db DBTX, arg AttemptOwnParams)
 	return number, err
 }
 
+const attemptPace = `-- name: AttemptPace :one
+SELECT COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.fetched_at) / NULLIF(l.source_bytes, 0)), 0)::float8 AS byte_fetched,
+       COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.prepared_at) * 1000 / l.source_duration_ms), 0)::float8 AS second_prepared,
+       COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.pushed_at) * 1000 / l.source_duration_ms), 0)::float8 AS second_pushed
+  FROM (SELECT a.fetched_at, a.prepared_at, a.ended_at, a.source_bytes, t.source_duration_ms,
+               (SELECT max(r.pushed_at) FROM weir.renditions r WHERE r.transcode_id = t.id) AS pushed_at
+          FROM (SELECT o.id, o.tenant, o.external_id, o.form, o.request, o.request_digest, o.source_url, o.source_sealed, o.output_url, o.output_sealed, o.callback_url, o.callback_sealed, o.livepeer_sealed, o.state, o.run, o.attempt, o.attempts_left, o.host_id, o.not_before, o.source, o.source_duration_ms, o.ratio, o.status_sent_at, o.error_code, o.error_stage, o.error_message, o.created_at, o.placed_at, o.started_at, o.finished_at, o.updated_at, o.warnings, o.run_at, o.free_tries, o.telling_until, o.progress, o.callback_secret_sealed, o.statuses_refused_run, o.metadata, o.labels, o.events, o.events_url, o.events_sealed FROM weir.transcodes o WHERE o.host_id = $1::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
+          JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt AND a.outcome = 'succeeded'
+         WHERE t.attempt = 1) l
+`
+
+type AttemptPaceRow struct {
+	ByteFetched    float64
+	SecondPrepared float64
+	SecondPushed   float64
+}
+
+// How long a host's last transcodes took from the end of a stage to their own: in seconds,
+// for each byte of the source behind the fetch, for each second of media behind the others.
+// 0: nobody knows.
+func (q *Queries) AttemptPace(ctx context.Context, db DBTX, hostID string) (AttemptPaceRow, error) {
+	row := db.QueryRow(ctx, attemptPace, hostID)
+	var i AttemptPaceRow
+	err := row.Scan(&i.ByteFetched, &i.SecondPrepared, &i.SecondPushed)
+	return i, err
+}
+
 const attemptSetBroadcaster = `-- name: AttemptSetBroadcaster :exec
 UPDATE weir.attempts SET broadcaster = $1
  WHERE transcode_id = $2 AND number = $3 AND boot_id = $4

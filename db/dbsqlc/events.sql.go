@@ -162,6 +162,18 @@ func (q *Queries) EventListOfTranscode(ctx context.Context, db DBTX, arg EventLi
 	return items, nil
 }
 
+const eventOldest = `-- name: EventOldest :one
+SELECT COALESCE(min(id), 0)::bigint AS oldest FROM weir.events
+`
+
+// The first event that is kept; 0: there is none.
+func (q *Queries) EventOldest(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, eventOldest)
+	var oldest int64
+	err := row.Scan(&oldest)
+	return oldest, err
+}
+
 const eventPrune = `-- name: EventPrune :execrows
 DELETE FROM weir.events
  WHERE id = ANY(ARRAY(
@@ -195,4 +207,21 @@ func (q *Queries) EventSettled(ctx context.Context, db DBTX) (int64, error) {
 	var settled int64
 	err := row.Scan(&settled)
 	return settled, err
+}
+
+const eventWaits = `-- name: EventWaits :one
+SELECT EXISTS (SELECT FROM weir.events WHERE transcode_id = $1 AND id > $2)::boolean AS waits
+`
+
+type EventWaitsParams struct {
+	TranscodeID uuid.UUID
+	After       int64
+}
+
+// Whether a transcode has events behind one, settled or not.
+func (q *Queries) EventWaits(ctx context.Context, db DBTX, arg EventWaitsParams) (bool, error) {
+	row := db.QueryRow(ctx, eventWaits, arg.TranscodeID, arg.After)
+	var waits bool
+	err := row.Scan(&waits)
+	return waits, err
 }

@@ -880,6 +880,59 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 	return items, nil
 }
 
+const transcodeListOnHosts = `-- name: TranscodeListOnHosts :many
+SELECT t.id, t.tenant, t.external_id, t.state, t.run, t.attempt, t.host_id, t.ratio, t.progress, t.source_duration_ms, a.stage
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+ WHERE t.host_id IS NOT NULL AND t.state IN ('placed', 'running', 'storing')
+`
+
+type TranscodeListOnHostsRow struct {
+	ID               uuid.UUID
+	Tenant           string
+	ExternalID       *string
+	State            string
+	Run              int32
+	Attempt          int32
+	HostID           *string
+	Ratio            float64
+	Progress         json.RawMessage
+	SourceDurationMs *int64
+	Stage            string
+}
+
+// How far all are that some host has: what listeners are told between events.
+func (q *Queries) TranscodeListOnHosts(ctx context.Context, db DBTX) ([]TranscodeListOnHostsRow, error) {
+	rows, err := db.Query(ctx, transcodeListOnHosts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeListOnHostsRow{}
+	for rows.Next() {
+		var i TranscodeListOnHostsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.HostID,
+			&i.Ratio,
+			&i.Progress,
+			&i.SourceDurationMs,
+			&i.Stage,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodeListStoring = `-- name: TranscodeListStoring :many
 SELECT id, attempt FROM weir.transcodes
  WHERE host_id = $1 AND state = 'storing' AND tenant = $2 AND id <> $3
@@ -948,6 +1001,72 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 	for rows.Next() {
 		var i TranscodePlaceRow
 		if err := rows.Scan(&i.ID, &i.Attempt, &i.HostID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodePositions = `-- name: TranscodePositions :many
+WITH asked AS (
+    SELECT t.id, t.tenant, t.external_id, t.run, t.attempt, t.ratio FROM weir.transcodes t
+     WHERE t.id = ANY($1::uuid[]) AND t.state = 'queued'
+), all_first AS (
+    SELECT f.id, row_number() OVER (ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT t.id, t.created_at FROM weir.transcodes t
+             WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+), own_first AS (
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT DISTINCT tenant FROM asked) o
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, t.created_at FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+)
+SELECT asked.id, asked.tenant, asked.external_id, asked.run, asked.attempt, asked.ratio, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
+  FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id
+`
+
+type TranscodePositionsParams struct {
+	Ids      []uuid.UUID
+	PageSize int32
+}
+
+type TranscodePositionsRow struct {
+	ID         uuid.UUID
+	Tenant     string
+	ExternalID *string
+	Run        int32
+	Attempt    int32
+	Ratio      float64
+	Own        int64
+	Everybodys int64
+}
+
+// Where these stand in the order that they are placed in, in their tenant's queue and in
+// everybody's: the first stands at 1. No more than the first page of each is counted, and
+// what stands behind it has 0.
+func (q *Queries) TranscodePositions(ctx context.Context, db DBTX, arg TranscodePositionsParams) ([]TranscodePositionsRow, error) {
+	rows, err := db.Query(ctx, transcodePositions, arg.Ids, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodePositionsRow{}
+	for rows.Next() {
+		var i TranscodePositionsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Run,
+			&i.Attempt,
+			&i.Ratio,
+			&i.Own,
+			&i.Everybodys,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -1452,12 +1571,13 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 
 const transcodeTell = `-- name: TranscodeTell :exec
 WITH told AS (
-  SELECT unnest($5::uuid[]) AS id, unnest($6::int[]) AS attempt, unnest($7::float8[]) AS ratio),
+  SELECT unnest($5::uuid[]) AS id, unnest($6::int[]) AS attempt, unnest($7::float8[]) AS ratio,
+         unnest($8::text[]) AS progress),
 mine AS MATERIALIZED (
-  SELECT t.id, told.attempt, told.ratio FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
+  SELECT t.id, told.attempt, told.ratio, told.progress FROM weir.transcodes t JOIN told ON told.id = t.id AND told.attempt = t.attempt
    WHERE t.state IN ('placed', 'running', 'storing') ORDER BY t.id FOR UPDATE OF t SKIP LOCKED),
 ratios AS (
-  UPDATE weir.transcodes t SET ratio = mine.ratio FROM mine WHERE t.id = mine.id AND t.ratio < mine.ratio)
+  UPDATE weir.transcodes t SET ratio = mine.ratio, progress = mine.progress::jsonb FROM mine WHERE t.id = mine.id)
 UPDATE weir.renditions r SET pushed_ms = p.ms
   FROM mine JOIN (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS attempt,
                           unnest($3::text[]) AS name, unnest($4::bigint[]) AS ms) p
@@ -1473,6 +1593,7 @@ type TranscodeTellParams struct {
 	Transcodes []uuid.UUID
 	Attempts   []int32
 	Ratios     []float64
+	Progresses []string
 }
 
 // How far transcodes of a host and their renditions are, those whose lock is free: the
@@ -1486,6 +1607,7 @@ func (q *Queries) TranscodeTell(ctx context.Context, db DBTX, arg TranscodeTellP
 		arg.Transcodes,
 		arg.Attempts,
 		arg.Ratios,
+		arg.Progresses,
 	)
 	return err
 }

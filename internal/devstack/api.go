@@ -1,12 +1,15 @@
 package devstack
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"weir/secret"
@@ -202,4 +205,57 @@ func (a *API) Do(ctx context.Context, method, path string, body any) ([]byte, er
 		return nil, &StatusError{Op: method + " " + path, Status: resp.StatusCode, Body: string(bytes.TrimSpace(answer))}
 	}
 	return answer, nil
+}
+
+// Event is an event of a stream as the daemon tells it.
+type Event struct {
+	// ID is empty where a stream can't be resumed behind it.
+	ID   string
+	Type string
+	Data []byte
+}
+
+// Follow listens to a stream at path, behind the event with the id last if that is not
+// empty, until each says that it is enough, the stream ends, or ctx does.
+func (a *API) Follow(ctx context.Context, path, last string, each func(Event) (more bool)) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL+path, nil)
+	if err != nil {
+		return fmt.Errorf("follow %s: %w", path, err)
+	}
+	req.Close = true
+	req.Header.Set("Authorization", "Bearer "+string(a.Token))
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("follow %s: %w", path, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		return errors.Join(err, &StatusError{Op: "follow " + path, Status: resp.StatusCode, Body: string(bytes.TrimSpace(answer))})
+	}
+	var e Event
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "id":
+			e.ID = value
+		case "event":
+			e.Type = value
+		case "data":
+			e.Data = []byte(value)
+		case "":
+			if e.Type != "" && !each(e) {
+				return nil
+			}
+			e = Event{}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("follow %s: %w", path, err)
+	}
+	return nil
 }

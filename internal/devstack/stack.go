@@ -328,8 +328,10 @@ func (s *Stack) startDaemons(ctx context.Context) error {
 		"WEIR_BROADCASTERS": strings.Join(s.cfg.Broadcasters, ","),
 		"WEIR_S3_ENDPOINT":  s.S3.Endpoint, "WEIR_S3_REGION": s.S3.Region, "WEIR_S3_PATH_STYLE": "true",
 		"WEIR_S3_ACCESS_KEY": s.S3.AccessKey, "WEIR_S3_SECRET_KEY": string(s.S3.SecretKey),
-		"WEIR_SPOOL_RESERVE": strconv.Itoa(spoolReserve),
-		"WEIR_LOG_LEVEL":     "debug", "WEIR_LOG_FORMAT": "text",
+		// All of a stack is on the loopback, Studio and the sources too.
+		"WEIR_ALLOWED_NETWORKS": "127.0.0.0/8,::1",
+		"WEIR_SPOOL_RESERVE":    strconv.Itoa(spoolReserve),
+		"WEIR_LOG_LEVEL":        "debug", "WEIR_LOG_FORMAT": "text",
 	}
 	maps.Copy(s.settings, s.cfg.Settings)
 	for i, host := range s.Hosts {

@@ -18,8 +18,9 @@ import (
 const (
 	// placeWorkers: rounds exclude each other anyway.
 	placeWorkers = 1
-	// callbackPoll is how late a delivery goes on that had to wait for its receiver.
-	callbackPoll = 3 * time.Second
+	// callbackPoll is how late a delivery goes on that had to wait for its receiver. Every
+	// daemon that leads asks so often, and an idle one asks for little else.
+	callbackPoll = 5 * time.Second
 	// placePoll: whoever queues work, or frees room for it, tells of it.
 	placePoll = 10 * time.Second
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds

@@ -28,6 +28,8 @@ type Keep struct {
 	Transcodes int
 	// Triggers counts from when they came.
 	Triggers int
+	// Events counts from when they happened.
+	Events int
 	// CallbackAttempts counts from when they were made.
 	CallbackAttempts int
 }
@@ -42,7 +44,7 @@ type Retention struct {
 
 // pruned is what a round came to.
 type pruned struct {
-	triggers, callbackAttempts, transcodes int64
+	triggers, events, callbackAttempts, transcodes int64
 	// held are transcodes that are old enough and stay: something is still to be done.
 	held int64
 }
@@ -54,7 +56,7 @@ func (r *Retention) Run(ctx context.Context) error {
 	for {
 		done, err := r.round(ctx)
 		if done != (pruned{}) {
-			r.Log.InfoContext(ctx, "history removed", "triggers", done.triggers, "callback attempts", done.callbackAttempts,
+			r.Log.InfoContext(ctx, "history removed", "triggers", done.triggers, "events", done.events, "callback attempts", done.callbackAttempts,
 				"transcodes", done.transcodes, "transcodes held", done.held)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -78,6 +80,14 @@ func (r *Retention) round(ctx context.Context) (done pruned, err error) {
 		})
 		if err != nil {
 			return done, fmt.Errorf("remove triggers: %w", err)
+		}
+	}
+	if days := r.Keep.Events; days > 0 {
+		done.events, err = batches(ctx, func(ctx context.Context) (int64, error) {
+			return q.EventPrune(ctx, r.DB, dbsqlc.EventPruneParams{Days: int32(days), PageSize: retentionBatch})
+		})
+		if err != nil {
+			return done, fmt.Errorf("remove events: %w", err)
 		}
 	}
 	if days := r.Keep.CallbackAttempts; days > 0 {

@@ -220,3 +220,23 @@ func TestBatchesPause(t *testing.T) {
 		require.Equal(t, 5*time.Second, time.Since(began))
 	})
 }
+
+// The oldest events go, and no other: an id that a stream goes on behind stays good.
+func TestRetentionOfEvents(t *testing.T) {
+	t.Parallel()
+	b := history{jobstest.New(t)}
+	b.Exec(t, `INSERT INTO weir.events (transcode_id, tenant, type, state, run, attempt, ratio, created_at)
+		SELECT gen_random_uuid(), 't', 'transcode.queued', 'queued', 1, 0, 0, now() - make_interval(days => CASE WHEN n <= $1 THEN $2 ELSE $2 - 2 END)
+		  FROM generate_series(1, $1 + 3) n`, 2*retentionBatch+1, keepDays+1)
+	r := b.retention()
+	r.Keep = Keep{Events: keepDays}
+	done, err := r.round(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 2*retentionBatch+1, done.events)
+	require.Equal(t, 3, b.Count(t, "SELECT count(*) FROM weir.events"))
+	r.Keep = Keep{}
+	b.Exec(t, "UPDATE weir.events SET created_at = now() - interval '1000 days'")
+	done, err = r.round(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, done.events)
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
+	"weir/dial/dialtest"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 	"weir/studio"
@@ -54,7 +55,7 @@ func takes(string) int { return http.StatusOK }
 // studioOf delivers, and waits for an answer for longer than any test lasts.
 func studioOf(t *testing.T) *studio.Client {
 	t.Helper()
-	client := studio.New(&studio.Config{Timeout: 2 * aWhile})
+	client := studio.New(&studio.Config{Timeout: 2 * aWhile, Guard: dialtest.Loopback()})
 	t.Cleanup(client.Close)
 	return client
 }

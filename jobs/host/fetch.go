@@ -36,6 +36,10 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
+	// Here, so that nothing is fetched in vain.
+	if _, err := h.livepeerOf(&rows.Transcode); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Join(h.folder(s.name), inFolder), spoolMode); err != nil {
 		return jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageFetch, err.Error())
 	}
@@ -70,11 +74,13 @@ func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {
 	sized := false
 	fetched, err := h.Storage.Fetch(limited, location, h.sourcePath(s.name), storage.FetchOptions{
 		MaxBytes: h.SourceMax,
-		OnProgress: func(_, total int64) {
+		OnProgress: func(done, total int64) {
 			if !sized {
 				late.Reset(fetchLimit(total))
 			}
 			sized = true
+			part := float64(done) / float64(max(total, done, 1))
+			h.progress.note(s.name, part*jobs.ShareFetched, noted{jobs.StageFetch, done, total, jobs.UnitBytes}, 0, h.clock.now())
 		},
 	})
 	if refused := <-tried; refused != nil && ctx.Err() == nil {
@@ -159,7 +165,8 @@ func (s *supervisor) tryOutput(ctx context.Context, rows *jobs.Rows) error {
 		return nil
 	}
 	failure := jobs.FailureOf(err, jobs.StageStore)
-	if failure.Retriable() {
+	// Nor is waiting for a host that is not known: it is most likely misspelt, or inside.
+	if failure.Retriable() && !errors.Is(err, storage.ErrHostUnknown) {
 		s.log.WarnContext(ctx, "output not tried", "code", failure.Code, "error", err)
 		return nil
 	}

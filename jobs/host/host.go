@@ -19,6 +19,7 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/dial"
 	"weir/engine"
 	"weir/jobs"
 	"weir/media"
@@ -77,6 +78,10 @@ type Host struct {
 	Broadcasters  []string
 	LivepeerToken secret.Secret
 	LivepeerAPI   string
+	// LivepeerAPIs are further ones that a request may name, Guard has the networks where
+	// it may name any.
+	LivepeerAPIs []string
+	Guard        *dial.Guard
 	// TriggerURL is where the Engine posts its triggers.
 	TriggerURL string
 

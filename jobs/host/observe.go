@@ -213,9 +213,12 @@ func (s *supervisor) noteProgress(rows *jobs.Rows, pushedMS map[string]int64) er
 			continue
 		}
 		r.PushedMs = pushed
-		s.host.progress.push(s.name, r.Name, pushed)
+		s.host.progress.push(s.name, r.Name, pushed, s.host.clock.now())
 	}
-	// With each: what is told of a rendition is told with its transcode's.
-	s.host.progress.ratio(s.name, jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions))
+	if rows.Transcode.SourceDurationMs == nil {
+		return nil
+	}
+	is := transcoded(*rows.Transcode.SourceDurationMs, rows.Renditions)
+	s.host.progress.note(s.name, jobs.RatioOf(&rows.Transcode, rows.Attempt.Stage, rows.Renditions, nil), is, mediaOf(&rows.Transcode), s.host.clock.now())
 	return nil
 }

@@ -90,7 +90,8 @@ func (s *supervisor) probe(ctx context.Context, path string, bytes int64) (media
 // prepareSource makes the prepared file, in a time that grows with the media's, and
 // shows how far it is.
 func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source media.Source, path string) (media.Prepared, error) {
-	limited, cancel := context.WithTimeout(ctx, prepareLimit(time.Duration(source.DurationUS)*time.Microsecond))
+	whole := time.Duration(source.DurationUS) * time.Microsecond
+	limited, cancel := context.WithTimeout(ctx, prepareLimit(whole))
 	defer cancel()
 	damaged, err := dbsqlc.New().AttemptFailedBy(ctx, s.host.DB, dbsqlc.AttemptFailedByParams{
 		TranscodeID: s.name.Transcode, ErrorCode: string(media.CodePicturesDamaged),
@@ -102,7 +103,8 @@ func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source 
 		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
 		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
 		Progress: func(part float64) {
-			s.host.progress.ratio(s.name, jobs.ShareFetched+part*(jobs.SharePrepared-jobs.ShareFetched))
+			s.host.progress.note(s.name, jobs.ShareFetched+part*(jobs.SharePrepared-jobs.ShareFetched),
+				noted{jobs.StagePrepare, int64(part * float64(whole.Milliseconds())), whole.Milliseconds(), jobs.UnitMS}, whole, s.host.clock.now())
 		},
 	})
 	if err != nil {

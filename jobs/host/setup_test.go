@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"weir/dial/dialtest"
 	"weir/engine"
 	"weir/internal/devstack"
 	"weir/jobs"
@@ -54,7 +55,7 @@ func (b testBucket) put(t *testing.T, key, content string) {
 // newHost is the test's host as its newest boot has it, with a spool of its own.
 func newHost(t *testing.T, b *jobstest.Bundle, config *storage.Config) *Host {
 	t.Helper()
-	config.PathStyle, config.AllowHTTP = true, true
+	config.PathStyle, config.AllowHTTP, config.Guard = true, true, dialtest.Loopback()
 	client, err := storage.New(config)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)

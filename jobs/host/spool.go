@@ -116,6 +116,7 @@ func (h *Host) removeFolder(ctx context.Context, name engine.Name) error {
 	if needs.Folder {
 		return h.removeInputs(name, &needs)
 	}
+	h.progress.forget(name)
 	return h.dropFolder(name)
 }
 

@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"weir/db/dbsqlc"
 	"weir/engine"
@@ -96,15 +100,11 @@ func (s *supervisor) task(ctx context.Context, rows *jobs.Rows) (*engine.Task, e
 		Name: s.name, Folder: h.folder(s.name),
 		Broadcasters: broadcasters, AccessToken: h.LivepeerToken, CustomURL: h.LivepeerAPI,
 	}
-	if rows.Transcode.LivepeerSealed != nil {
-		text, err := h.open(&rows.Transcode, jobs.SealedLivepeer, rows.Transcode.LivepeerSealed)
-		if err != nil {
-			return nil, err
-		}
-		var own jobs.Livepeer
-		if err := json.Unmarshal([]byte(text), &own); err != nil {
-			return nil, fmt.Errorf("read the sealed Livepeer access: %w", err)
-		}
+	own, err := h.livepeerOf(&rows.Transcode)
+	if err != nil {
+		return nil, err
+	}
+	if own != nil {
 		task.Broadcasters, task.AccessToken = nil, secret.Secret(own.AccessToken)
 		if own.APIURL != "" {
 			task.CustomURL = own.APIURL
@@ -143,4 +143,69 @@ const (
 // true time: a transcoder counts seconds of the clock.
 func clockBitrate(bitrate int64, prepared *media.Prepared) int {
 	return int(min(max(float64(bitrate)*prepared.RateScale, leastBitrate), mostBitrate))
+}
+
+// livepeerOf is the request's own way to Livepeer; nil: it has none. The error is a
+// *jobs.Failure where it may not be used.
+//
+// It is MistProcLivepeer that speaks to a Livepeer API and to the Broadcasters that one
+// names. It follows redirects and compares no certificate, so that whoever answers there
+// can send it anywhere on this host's network: to look at an address before would hold
+// nothing. So a request may name only what an operator trusts.
+func (h *Host) livepeerOf(t *dbsqlc.Transcode) (*jobs.Livepeer, error) {
+	if t.LivepeerSealed == nil {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	text, err := h.open(t, jobs.SealedLivepeer, t.LivepeerSealed)
+	if err != nil {
+		return nil, err
+	}
+	own := &jobs.Livepeer{}
+	if err := json.Unmarshal([]byte(text), own); err != nil {
+		return nil, fmt.Errorf("read the sealed Livepeer access: %w", err)
+	}
+	if own.APIURL != "" && !h.trusts(own.APIURL) {
+		return nil, jobs.Failed(jobs.CodeLivepeerRefused, jobs.StageFetch,
+			"it is none of WEIR_LIVEPEER_APIS, and no literal address of WEIR_ALLOWED_NETWORKS")
+	}
+	return own, nil
+}
+
+// trusts reports whether a request may name this Livepeer API: one of the settings, or
+// one at a literal address of an allowed network. A name may resolve to something else
+// when MistProcLivepeer looks.
+func (h *Host) trusts(api string) bool {
+	u, err := url.Parse(api)
+	if err != nil {
+		return false
+	}
+	wanted := sameAPI(u)
+	for _, known := range append(slices.Clone(h.LivepeerAPIs), h.LivepeerAPI) {
+		if k, err := url.Parse(known); err == nil && k.Host != "" && sameAPI(k) == wanted {
+			return true
+		}
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return false
+	}
+	port := uint64(80)
+	if u.Scheme == "https" {
+		port = 443
+	}
+	if u.Port() != "" {
+		if port, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
+			return false
+		}
+	}
+	return h.Guard.Trusts(netip.AddrPortFrom(addr, uint16(port)))
+}
+
+// sameAPI is what is compared of a Livepeer API's URL: all of it but a slash at its end.
+func sameAPI(u *url.URL) string {
+	same := *u
+	same.Scheme, same.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	same.Path = strings.TrimRight(u.Path, "/")
+	same.RawPath = strings.TrimRight(u.RawPath, "/")
+	return same.String()
 }

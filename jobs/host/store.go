@@ -240,7 +240,14 @@ func (s *store) run(ctx context.Context) (stored, error) {
 		}
 	}
 	began := time.Now()
-	object, err := h.Storage.Upload(ctx, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{ContentType: engine.ContentType})
+	sending, err := s.sending(ctx)
+	if err != nil {
+		return stored{}, err
+	}
+	object, err := h.Storage.Upload(ctx, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{
+		ContentType: engine.ContentType,
+		OnProgress:  func(done, _ int64) { h.progress.send(s.name, sending, s.rendition.Name, done, h.clock.now()) },
+	})
 	if err != nil {
 		err = &uploadError{err}
 		if trouble := troubleOf(err); trouble.Code == string(storage.CodeS3Unavailable) {
@@ -377,7 +384,7 @@ func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
 		return err
 	}
 	return q.TranscodeSetRatio(ctx, tx, dbsqlc.TranscodeSetRatioParams{
-		ID: t.ID, Attempt: t.Attempt, Ratio: jobs.RatioOf(t, jobs.AttemptTranscoded, renditions),
+		ID: t.ID, Attempt: t.Attempt, Ratio: jobs.RatioOf(t, jobs.AttemptTranscoded, renditions, nil),
 	})
 }
 

@@ -43,11 +43,16 @@ const (
 	goalWrites   = 40  // transactions of one transcode
 	goalIdle     = 3   // statements a second
 	goalFiles    = 25  // of code, in a package
+	goalListened = 20  // of a core, in hundredths
+	goalEnd      = 10  // hundredths of the whole that an end is told wrong by
 )
 
 var (
 	speedOnly = flag.Bool("speed", false, "measure only what is added to a minute of 720p30")
 	costOnly  = flag.Bool("cost", false, "measure only what Postgres is asked")
+	// eventsOnly may be at once with a curve to be kept.
+	eventsOnly = flag.Bool("events", false, "measure only what a thousand listeners cost, and how well ends are told")
+	curve      = flag.String("curve", "", "with -events: write how the transcode went to this `file`")
 )
 
 func main() {
@@ -82,6 +87,8 @@ func begin(ctx context.Context) (err error) {
 		measure = b.measureSpeed
 	case *costOnly:
 		measure = b.measureCost
+	case *eventsOnly:
+		measure = b.measureEvents
 	}
 	if err := measure(ctx); err != nil {
 		return err
@@ -151,6 +158,9 @@ func (b *bench) measure(ctx context.Context) error {
 		return err
 	}
 	if err := b.speed(ctx, dir); err != nil {
+		return err
+	}
+	if err := b.events(ctx, dir); err != nil {
 		return err
 	}
 	tps, err := pgbench(ctx, string(b.stack.Database))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -23,7 +22,7 @@ const (
 // clockFaults set clocks wrong. Only daemons' are: Postgres, Mist and S3 keep theirs.
 func clockFaults() []*fault {
 	return []*fault{{
-		name: "clocks of two hosts jump by " + skew.String() + ", and by twice that", slow: true, within: anew, repeats: oneMore,
+		name: "clocks of two hosts jump by " + skew.String() + ", and by twice that", slow: true, within: anew, repeats: slotsMore,
 		// While transcodes run, and once more while one of them waits for its retry: that
 		// shows whose clock a wait is by.
 		strike: func(ctx context.Context, r *round) error {
@@ -33,11 +32,12 @@ func clockFaults() []*fault {
 			if err := r.setClocks(skew, -skew); err != nil {
 				return err
 			}
-			_, pid, err := r.running(ctx)
+			// A process that dies would be started again within its attempt.
+			host, _, err := r.pushing(ctx)
 			if err != nil {
 				return err
 			}
-			return errors.Join(kill(pid, syscall.SIGKILL), r.failing(ctx, 1), r.setClocks(-skew, skew))
+			return errors.Join(r.loseStreams(ctx, host), r.failing(ctx, 1), r.setClocks(-skew, skew))
 		},
 		after: func(_ context.Context, r *round) error { return r.setClocks(0, 0) },
 	}}

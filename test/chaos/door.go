@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type door struct {
 	mode    doorMode
 	healed  chan struct{}  // closed when the mode ends
 	uploads map[string]int // by key: how often it was uploaded
+	held    map[string]int // by key: what waits for the mode's end
 }
 
 // doorMode is how it misbehaves.
@@ -39,6 +41,9 @@ const (
 	doorFails doorMode = "fail"
 	// doorStalls takes half of what is uploaded and then nothing more.
 	doorStalls doorMode = "stall"
+	// doorLags takes what is uploaded, and stores it when the mode ends: also where the
+	// sender has hung up meanwhile.
+	doorLags doorMode = "lag"
 )
 
 // doorAnswers are those of the modes that answer in place of S3.
@@ -63,7 +68,7 @@ func newDoor(ctx context.Context, endpoint string) (*door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("door to S3: %w", err)
 	}
-	d := &door{address: listener.Addr().String(), served: make(chan error, 1), uploads: map[string]int{}, healed: make(chan struct{})}
+	d := &door{address: listener.Addr().String(), served: make(chan error, 1), uploads: map[string]int{}, held: map[string]int{}, healed: make(chan struct{})}
 	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // broken connections are what it is for
 	// Signatures are over what was sent, the Host header too: all passes as it is.
 	proxy := &httputil.ReverseProxy{
@@ -92,8 +97,27 @@ func (d *door) misbehave(next http.Handler) http.Handler {
 		if mode == doorStalls && r.Method == http.MethodPut {
 			r.Body = &stallingBody{ReadCloser: r.Body, left: r.ContentLength / 2, healed: healed, gone: r.Context().Done()}
 		}
+		if mode == doorLags && r.Method == http.MethodPut && !strings.Contains(r.URL.Path, tryName) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			d.hold(r.URL.Path)
+			<-healed
+			// One that can't be cancelled at all, the proxy would end when its sender hangs up.
+			ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+			defer cancel()
+			r = r.WithContext(ctx)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (d *door) hold(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held[key]++
 }
 
 // stallingBody gives the first half of an upload and then stands still.
@@ -139,10 +163,15 @@ func (d *door) count(resp *http.Response) error {
 }
 
 // uploadsOf counts the uploads of keys that hold the text.
-func (d *door) uploadsOf(text string) (n int) {
+func (d *door) uploadsOf(text string) int { return d.sum(d.uploads, text) }
+
+// heldOf counts those that ever waited in it.
+func (d *door) heldOf(text string) int { return d.sum(d.held, text) }
+
+func (d *door) sum(counts map[string]int, text string) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for key, times := range d.uploads {
+	for key, times := range counts {
 		if strings.Contains(key, text) {
 			n += times
 		}

@@ -137,13 +137,18 @@ func (r *round) play(ctx context.Context) error {
 
 // submit asks as Studio does: with an id of its own, until somebody has taken it.
 func (r *round) submit(ctx context.Context, i int) (string, error) {
+	return r.ask(ctx, i, r.key+"-"+strconv.Itoa(i))
+}
+
+// ask asks a host's daemon first, and then the others.
+func (r *round) ask(ctx context.Context, first int, externalID string) (string, error) {
 	req := &devstack.Request{
-		ExternalID: r.key + "-" + strconv.Itoa(i),
+		ExternalID: externalID,
 		Source:     devstack.Location{URL: r.sourceURL}, Output: devstack.Location{URL: r.outputURL + "/" + r.key},
 		CallbackURL: strings.Replace(r.studio.URL, strings.TrimPrefix(r.studio.URL, "http://")[:len(r.toStudio.target)], r.toStudio.address, 1) + r.key,
 		Profiles:    profiles(),
 	}
-	for ask := i; ; ask++ {
+	for ask := first; ; ask++ {
 		t, err := r.api(ask%hosts).Submit(ctx, req)
 		if err == nil {
 			return t.ID, nil

@@ -1,0 +1,26 @@
+package reseal
+
+import "weir/jobs"
+
+// Column is a column of schema weir that holds sealed values.
+type Column struct {
+	Table, Name string
+	// Key are the columns that name a row, and Context is what its value is sealed for,
+	// by their values as text.
+	Key     []string
+	Context func(key []string) string
+}
+
+// Columns are all that hold sealed values.
+func Columns() []Column {
+	return []Column{
+		{"transcodes", "source_sealed", []string{"id"}, transcodes(jobs.SealedSource)},
+		{"transcodes", "output_sealed", []string{"id"}, transcodes(jobs.SealedOutput)},
+		{"transcodes", "callback_sealed", []string{"id"}, transcodes(jobs.SealedCallback)},
+		{"transcodes", "livepeer_sealed", []string{"id"}, transcodes(jobs.SealedLivepeer)},
+	}
+}
+
+func transcodes(column jobs.Sealed) func([]string) string {
+	return func(key []string) string { return column.Context(key[0]) }
+}
