@@ -37,3 +37,8 @@ func (s Sealed) Open(sealer *secret.Sealer, transcode uuid.UUID, value []byte) (
 	}
 	return string(text), nil
 }
+
+// TenantSecretContext is what a tenant's secret to sign with is sealed for.
+func TenantSecretContext(tenant, id string) string {
+	return "tenant/" + tenant + "/callback_secret/" + id
+}

@@ -18,6 +18,9 @@ func Columns() []Column {
 		{"transcodes", "output_sealed", []string{"id"}, transcodes(jobs.SealedOutput)},
 		{"transcodes", "callback_sealed", []string{"id"}, transcodes(jobs.SealedCallback)},
 		{"transcodes", "livepeer_sealed", []string{"id"}, transcodes(jobs.SealedLivepeer)},
+		{"transcodes", "callback_secret_sealed", []string{"id"}, transcodes(jobs.SealedCallbackSecret)},
+		{"transcodes", "events_sealed", []string{"id"}, transcodes(jobs.SealedEvents)},
+		{"callback_secrets", "sealed", []string{"tenant", "id"}, func(key []string) string { return jobs.TenantSecretContext(key[0], key[1]) }},
 	}
 }
 

@@ -33,7 +33,7 @@ func TestEventsOfTheDocs(t *testing.T) {
 	failed.Event.ID, failed.Event.Type, failed.Event.State, failed.Event.Attempt = 1043, "transcode.failed", "failed", 3
 	failed.Event.ExternalID, failed.Event.Rendition, failed.Event.ErrorCode, failed.Event.ErrorStage = nil, nil, new("source_no_video"), new("probe")
 	for name, row := range map[string]dbsqlc.EventDeliveryContentRow{"rendition.ready": row, "transcode.failed": failed} {
-		_, want, found := strings.Cut(string(guide), "```json "+name+".json\n")
+		_, want, found := strings.Cut(string(guide), "```json event "+name+".json\n")
 		require.True(t, found, name)
 		want, _, _ = strings.Cut(want, "```")
 		body, err := receivers.EventBody(uuid.MustParse("019ab3c4-9f00-7a01-8b02-3c4d5e6f7081"), &row)

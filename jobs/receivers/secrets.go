@@ -85,7 +85,7 @@ func (s *Secrets) Add(ctx context.Context, tenant string, text secret.Secret) (S
 		return Shown{}, fmt.Errorf("make an id: %w", err)
 	}
 	row, err := dbsqlc.New().CallbackSecretInsert(ctx, s.DB, dbsqlc.CallbackSecretInsertParams{
-		ID: id, Tenant: tenant, Sealed: s.Sealer.Seal([]byte(text), sealedOf(tenant, id)),
+		ID: id, Tenant: tenant, Sealed: s.Sealer.Seal([]byte(text), jobs.TenantSecretContext(tenant, id.String())),
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrSecretsFull
@@ -134,7 +134,7 @@ func (s *Secrets) Of(ctx context.Context, transcode uuid.UUID, tenant string, ow
 	}
 	secrets := make([]secret.Secret, len(rows))
 	for i, row := range rows {
-		text, err := s.Sealer.Open(row.Sealed, sealedOf(tenant, row.ID))
+		text, err := s.Sealer.Open(row.Sealed, jobs.TenantSecretContext(tenant, row.ID.String()))
 		if err != nil {
 			return nil, fmt.Errorf("open secret %s of tenant %s: %w", row.ID, tenant,
 				errors.Join(jobs.Failed(jobs.CodeSecretUnreadable, jobs.StageQueue, err.Error()), err))
@@ -142,11 +142,6 @@ func (s *Secrets) Of(ctx context.Context, transcode uuid.UUID, tenant string, ow
 		secrets[i] = secret.Secret(text)
 	}
 	return secrets, nil
-}
-
-// sealedOf is the context that a tenant's secret is sealed for.
-func sealedOf(tenant string, id uuid.UUID) string {
-	return "tenant/" + tenant + "/callback_secret/" + id.String()
 }
 
 func shown(row *dbsqlc.CallbackSecret) Shown {
