@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
+	"weir/dial/dialtest"
 	"weir/internal/devstack"
 	"weir/media"
 	"weir/mist"
@@ -24,7 +25,7 @@ import (
 // A dry run says what would be made, and keeps nothing.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
-	objects, err := storage.New(&storage.Config{AllowHTTP: true, MaxAttempts: 1})
+	objects, err := storage.New(&storage.Config{Guard: dialtest.Loopback(), AllowHTTP: true, MaxAttempts: 1})
 	require.NoError(t, err)
 	t.Cleanup(objects.Close)
 	b := setup(t, func(cfg *api.Config) {

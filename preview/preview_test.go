@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"weir/dial/dialtest"
 	"weir/engine"
 	"weir/internal/devstack"
 	"weir/jobs"
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // previewer looks as a daemon does.
 func previewer(t *testing.T, tools *media.Tools) *preview.Previewer {
 	t.Helper()
-	objects, err := storage.New(&storage.Config{AllowHTTP: true, MaxAttempts: 1, StallTimeout: 5 * time.Second})
+	objects, err := storage.New(&storage.Config{Guard: dialtest.Loopback(), AllowHTTP: true, MaxAttempts: 1, StallTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	t.Cleanup(objects.Close)
 	dir := t.TempDir()

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"weir/dial/dialtest"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 	"weir/jobs/receivers"
@@ -127,7 +128,7 @@ func TestOutboxRetries(t *testing.T) {
 	// One that is gone: what it claimed is due again when its claim has run out.
 	ctx, cancel := context.WithCancel(t.Context())
 	due()
-	killed := studio.New(&studio.Config{})
+	killed := studio.New(&studio.Config{Guard: dialtest.Loopback()})
 	t.Cleanup(killed.Close)
 	dying := outboxOf(t, b, killed)
 	status = http.StatusOK

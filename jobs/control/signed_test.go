@@ -10,6 +10,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
+	"weir/dial/dialtest"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 	"weir/jobs/receivers"
@@ -45,7 +46,7 @@ func TestSignedBy(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	daemons := receivers.NewSecret()
-	client := studio.New(&studio.Config{Secret: daemons})
+	client := studio.New(&studio.Config{Secret: daemons, Guard: dialtest.Loopback()})
 	t.Cleanup(client.Close)
 	tell := &teller{control: &Control{DB: b.Pool, Sealer: b.Sealer, Studio: client, Log: jobstest.Silent()}, busy: map[string]bool{}}
 	secrets := &receivers.Secrets{DB: b.Pool, Sealer: b.Sealer}
