@@ -38,6 +38,8 @@ type Config struct {
 	// has to end with its context.
 	Ready  func(ctx context.Context) map[string]error
 	Logger *slog.Logger
+	// Preview makes dry runs; nil: there are none.
+	Preview Previewer
 	// AllowHTTPSource also takes sources over http://, without TLS.
 	AllowHTTPSource bool
 	// Rate is how many requests a second a token may send to this daemon, with bursts of
@@ -98,12 +100,13 @@ func (s *server) routes() {
 		OperationID: "submit-transcode", Method: http.MethodPost, Path: "/v1/transcodes", Tags: []string{"transcodes"},
 		Summary: "Ask for a transcode",
 		Description: "202: it is committed and will reach an end. 200: this tenant has sent the same body under the same " +
-			"external_id before; the answer is the first one as it stands now. Without an external_id every post is a new transcode.",
+			"external_id before; the answer is the first one as it stands now. Without an external_id every post is a new transcode. " +
+			"With dry_run nothing is kept: 200 with what would become of it.",
 		DefaultStatus: http.StatusAccepted, Security: tenant,
-		Responses: s.answers(http.StatusOK, "The first one under this external_id"),
+		Responses: s.submitted(),
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict,
 			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},
-	}, func(ctx context.Context, in *submitInput) (*submitOutput, error) {
+	}, func(ctx context.Context, in *v1Input) (*submitOutput, error) {
 		return s.submit(ctx, submission, in)
 	})
 	huma.Register(s.huma, huma.Operation{
@@ -146,6 +149,29 @@ func (s *server) routes() {
 		Security: tenant, RejectUnknownQueryParameters: true,
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 	}, s.cancel)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "retry-transcode", Method: http.MethodPost, Path: "/v1/transcodes/{id}/retry", Tags: []string{"transcodes"},
+		Summary: "Retry a failed transcode",
+		Description: "A new run begins: new attempts for the renditions that are not ok, and at its end a callback of its own; one of the run " +
+			"before that is not delivered goes out no more. With run, asking again is safe. 409: it has not failed.",
+		Security: tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.retry)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "redeliver-callback", Method: http.MethodPost, Path: "/v1/transcodes/{id}/callback/redeliver", Tags: []string{"transcodes"},
+		Summary: "Send the terminal callback again",
+		Description: "Byte for byte and under its event id, at once, in whatever state it is; nothing else changes. Asking again before it " +
+			"was sent changes nothing. 409: the transcode has not ended.",
+		DefaultStatus: http.StatusAccepted, Security: tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.redeliver)
+	huma.Register(s.huma, huma.Operation{
+		OperationID: "list-usage", Method: http.MethodGet, Path: "/v1/usage", Tags: []string{"usage"},
+		Summary:     "What was used, by day",
+		Description: "Of each day in UTC, the newest first: the runs that ended on it, and what they made. Days without any are left out. It outlives the transcodes' own rows.",
+		Security:    tenant, RejectUnknownQueryParameters: true,
+		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}, s.usage)
 
 	stream := s.streamed()
 	huma.Register(s.huma, huma.Operation{
@@ -191,11 +217,18 @@ func (s *server) vodRefusals() map[string]*huma.Response {
 	return answers
 }
 
-// answers describes a second success of an operation whose body is a Transcode.
-func (s *server) answers(status int, text string) map[string]*huma.Response {
-	return map[string]*huma.Response{fmt.Sprint(status): {Description: text, Content: map[string]*huma.MediaType{
-		"application/json": {Schema: s.huma.OpenAPI().Components.Schemas.Schema(transcodeType, true, "")},
-	}}}
+// submitted describes what a post answers: a Transcode, and of a dry run a DryRun.
+func (s *server) submitted() map[string]*huma.Response {
+	schemas := s.huma.OpenAPI().Components.Schemas
+	transcode := schemas.Schema(transcodeType, true, "")
+	dryRun := schemas.Schema(reflect.TypeFor[DryRun](), true, "")
+	answer := func(text string, schema *huma.Schema) *huma.Response {
+		return &huma.Response{Description: text, Content: map[string]*huma.MediaType{jsonType: {Schema: schema}}}
+	}
+	return map[string]*huma.Response{
+		"200": answer("The first one under this external_id; or what a dry run found", &huma.Schema{OneOf: []*huma.Schema{transcode, dryRun}}),
+		"202": answer("Accepted", transcode),
+	}
 }
 
 // streamed describes an answer that is a stream of Events.

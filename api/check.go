@@ -73,6 +73,10 @@ func (c *checker) check(s *huma.Schema, value any, at string) {
 }
 
 func (c *checker) object(s *huma.Schema, fields map[string]any, at string) {
+	if isFree(s) {
+		c.free(s, fields, at)
+		return
+	}
 	for _, name := range s.Required {
 		if fields[name] == nil {
 			c.refuse(at+"."+name, "is missing")

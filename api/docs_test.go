@@ -78,7 +78,7 @@ func TestGuide(t *testing.T) {
 			require.Contains(t, doc.Paths["/"+path], strings.ToLower(method), "docs/api.md has a route that is none")
 		}
 	}
-	for _, name := range []string{"Submission", "Profile", "Livepeer", "Transcode", "Rendition", "Failure", "Callback", "Source", "WantedOutput", "MadeOutput", "StoredObject"} {
+	for _, name := range []string{"Submission", "Profile", "Livepeer", "Transcode", "Rendition", "Failure", "Callback", "Source", "WantedOutput", "MadeOutput", "StoredObject", "Usage", "UsedOnDay"} {
 		for field := range doc.Components.Schemas[name].Properties {
 			require.Contains(t, string(guide), field, "a field of %s", name)
 		}

@@ -12,8 +12,10 @@ import (
 // form is a schema as the database checks requests by it (weir.form_faults): whole, and
 // without what is for people.
 type form struct {
-	Type               string              `json:"type,omitempty"`
-	Properties         map[string]*form    `json:"properties,omitempty"`
+	Type       string           `json:"type,omitempty"`
+	Properties map[string]*form `json:"properties,omitempty"`
+	// Free: its fields are the caller's own, and checked by the daemon alone.
+	Free               bool                `json:"free,omitempty"`
 	Required           []string            `json:"required,omitempty"`
 	DependentRequired  map[string][]string `json:"dependentRequired,omitempty"`
 	Items              *form               `json:"items,omitempty"`
@@ -59,8 +61,8 @@ func formOf(registry huma.Registry, s *huma.Schema) (*form, error) {
 		return nil, err
 	}
 	f := &form{
-		DependentRequired: s.DependentRequired,
-		Type:              s.Type, Required: s.Required, MinItems: s.MinItems, MaxItems: s.MaxItems, MinLength: s.MinLength, MaxLength: s.MaxLength,
+		DependentRequired: s.DependentRequired, Free: isFree(s),
+		Type: s.Type, Required: s.Required, MinItems: s.MinItems, MaxItems: s.MaxItems, MinLength: s.MinLength, MaxLength: s.MaxLength,
 		Pattern: pattern, PatternDescription: s.PatternDescription, Enum: s.Enum, Minimum: exactly(s.Minimum), Maximum: exactly(s.Maximum),
 	}
 	if s.Items != nil {
@@ -97,4 +99,10 @@ func postgresPattern(pattern string) (string, error) {
 		}
 	}
 	return pattern, nil
+}
+
+// isFree says whether the fields of an object are the caller's own.
+func isFree(s *huma.Schema) bool {
+	open, said := s.AdditionalProperties.(bool)
+	return s.AdditionalProperties != nil && (!said || open)
 }

@@ -45,6 +45,11 @@ func (s *server) problem(ctx context.Context, operation string, err error) error
 			refusal("body.external_id", "use a new one, or send the same body again"))
 	case errors.Is(err, jobs.ErrFinished):
 		return huma.Error409Conflict("the transcode has ended before", refusal("path.id", "only a transcode that has not ended can be cancelled"))
+	case errors.Is(err, jobs.ErrNotFailed):
+		return huma.Error409Conflict("only a failed transcode can be retried",
+			refusal("path.id", "it has not failed; send run to ask again safely for the retry of a run"))
+	case errors.Is(err, jobs.ErrNotEnded):
+		return huma.Error409Conflict("the transcode has not ended", refusal("path.id", "its callback comes with its end: cancel it, or wait"))
 	}
 	if full, ok := errors.AsType[*jobs.QueueFull](err); ok {
 		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(fmt.Sprintf("%d transcodes of this tenant wait, which is its limit; try again later, with the same body", full.Most)),

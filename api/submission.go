@@ -6,20 +6,26 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"weir/jobs"
+	"weir/jobs/receivers"
 	"weir/secret"
 	"weir/storage"
 )
 
 // Submission is the body of POST /v1/transcodes.
 type Submission struct {
-	ExternalID  string         `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
-	Source      Place          `json:"source" doc:"The video: s3://bucket/key in a store of the tenant, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
-	Output      Place          `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
-	CallbackURL SecretURL      `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
-	Profiles    []Profile      `json:"profiles,omitempty" doc:"The renditions, at most 10; none, or an empty list: the default ladder."`
-	Outputs     []WantedOutput `json:"outputs,omitempty" nullable:"false" doc:"What is made of the renditions, up to 16; without it, their files alone (ts)."`
-	Priority    *int           `json:"priority,omitempty" doc:"0, the most urgent, to 9, what may wait longest; 5 where it is left out. It orders the tenant's own queue."`
-	Livepeer    *Livepeer      `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
+	ExternalID     string            `json:"external_id,omitempty" doc:"The caller's own id, unique within the tenant: makes a post safe to repeat." example:"task-4711"`
+	Source         Place             `json:"source" doc:"The video: s3://bucket/key in a store of the tenant, s3+https://KEY:SECRET@host/bucket/key, s3+http://..., https://host/path."`
+	Output         Place             `json:"output" doc:"The folder for renditions: s3://bucket/prefix, s3+https://KEY:SECRET@host/bucket/prefix, s3+http://..."`
+	CallbackURL    SecretURL         `json:"callback_url" doc:"Where status and outcome are posted: http or https." example:"https://studio.example/hooks/4711"`
+	CallbackSecret secret.Secret     `json:"callback_secret,omitempty" doc:"Signs what is posted for this transcode, in place of the tenant's secrets; it is sealed and never shown." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
+	Profiles       []Profile         `json:"profiles,omitempty" doc:"The renditions, at most 10; none, or an empty list: the default ladder."`
+	Outputs        []WantedOutput    `json:"outputs,omitempty" nullable:"false" doc:"What is made of the renditions, up to 16; without it, their files alone (ts)."`
+	Priority       *int              `json:"priority,omitempty" doc:"0, the most urgent, to 9, what may wait longest; 5 where it is left out. It orders the tenant's own queue."`
+	Events         []string          `json:"events,omitempty" nullable:"false" doc:"Events to be told of, each by a message of its own, to events_url or, without it, to callback_url."`
+	EventsURL      SecretURL         `json:"events_url,omitempty" doc:"Where the events go, where that is not callback_url: http or https." example:"https://studio.example/events"`
+	Metadata       Metadata          `json:"metadata,omitzero" doc:"The caller's own, up to 4096 bytes of JSON, 4 levels and 64 keys; it comes back in the API, callbacks and events, and is no place for secrets."`
+	Labels         map[string]string `json:"labels,omitempty" doc:"Up to 16, by which lists can be filtered; keys of letters, digits, '_', '.', '/' and '-', up to 64. They come back as metadata does, and are no place for secrets."`
+	Livepeer       *Livepeer         `json:"livepeer,omitempty" doc:"Another way to Livepeer than the daemon's own."`
 }
 
 // TransformSchema implements huma.SchemaTransformer: the limits, by their names.
@@ -30,7 +36,19 @@ func (Submission) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	s.Properties["outputs"].MinItems, s.Properties["outputs"].MaxItems = new(1), new(maxOutputs)
 	between(s.Properties["priority"], jobs.MostUrgent, jobs.LeastUrgent)
 	s.Properties["profiles"].MaxItems = new(maxProfiles)
+	s.Properties["callback_secret"].MinLength, s.Properties["callback_secret"].MaxLength = new(receivers.MinSecret), new(receivers.MaxSecret)
+	labelsOf(s.Properties["labels"])
+	eventsOf(s.Properties["events"])
+	upTo(s.Properties["events_url"], maxURL)
 	return s
+}
+
+// eventsOf gives the schema of a list of events its words.
+func eventsOf(s *huma.Schema) {
+	for _, name := range receivers.EventTypes() {
+		s.Items.Enum = append(s.Items.Enum, name)
+	}
+	s.MaxItems = new(len(s.Items.Enum))
 }
 
 // Place is where a source or an output is.

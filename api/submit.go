@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,20 +16,28 @@ import (
 
 	"weir/api/view"
 	"weir/jobs"
+	"weir/jobs/receivers"
+	"weir/secret"
 	"weir/storage"
 	"weir/tenants"
 )
 
 type submitInput struct{ request }
 
+type v1Input struct {
+	request
+
+	DryRun bool `query:"dry_run" doc:"Look at the source and the output, and say what would be made; nothing is kept."`
+}
+
 type submitOutput struct {
 	Status   int
-	Location string `header:"Location" doc:"Path of the transcode."`
-	Body     view.Transcode
+	Location string `header:"Location" doc:"Path of the transcode; not of a dry run."`
+	Body     any    // a view.Transcode, or a DryRun
 }
 
 // submit commits a request, or finds the one that it repeats.
-func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *submitInput) (*submitOutput, error) {
+func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *v1Input) (*submitOutput, error) {
 	tenant, err := submitter(ctx)
 	if err != nil {
 		return nil, err
@@ -46,6 +55,9 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *subm
 	}
 	if len(errs) > 0 {
 		return nil, refuse(errs)
+	}
+	if in.DryRun {
+		return s.dryRun(ctx, &wanted.Request)
 	}
 	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
@@ -80,6 +92,10 @@ func (s *server) wanted(submission *Submission) (*wanted, []error) {
 	}
 	wanted.Form = jobs.FormV1
 	wanted.Priority = submission.Priority
+	errs = append(errs, checkSecret(submission.CallbackSecret, "body.callback_secret")...)
+	wanted.CallbackSecret = submission.CallbackSecret
+	errs = append(errs, wanted.subscribe(submission.Events, submission.EventsURL)...)
+	wanted.Metadata, wanted.Labels = submission.Metadata.RawMessage, submission.Labels
 	return wanted, errs
 }
 
@@ -252,4 +268,35 @@ func parseID(text string) (uuid.UUID, error) {
 		return id, refuse([]error{refusal("path.id", "is no transcode's id, which is a UUID")})
 	}
 	return id, nil
+}
+
+// subscribe has events told, each once however often it is named.
+func (w *wanted) subscribe(events []string, url SecretURL) []error {
+	for _, name := range events {
+		if name = strings.ToLower(name); !slices.Contains(w.Events, name) { // words are taken in any case
+			w.Events = append(w.Events, name)
+		}
+	}
+	if url == "" {
+		return nil
+	}
+	if len(events) == 0 {
+		return []error{refusal("body.events_url", "is for events, and none are named in events")}
+	}
+	if errs := checkWeb(url, "body.events_url"); len(errs) > 0 {
+		return errs
+	}
+	w.EventsURL, w.EventsShown = string(url), url.String()
+	return nil
+}
+
+// checkSecret refuses what can't sign.
+func checkSecret(text secret.Secret, at string) []error {
+	if text == "" {
+		return nil
+	}
+	if err := receivers.CheckSecret(text); err != nil {
+		return []error{refusal(at, err.Error())}
+	}
+	return nil
 }

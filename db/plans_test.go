@@ -34,6 +34,12 @@ func lists() map[string][]filters {
 			{"created_from": "now() - interval '1 hour'"}, {"created_to": "now() - interval '20 days'"},
 			{"before_at": "now() - interval '20 days'", "before_id": id}, {"tenant": "'small'", "before_at": "now() - interval '20 days'", "before_id": id},
 		},
+		"TranscodeListByLabel": {
+			byLabel(nil), byLabel(filters{"state": "'failed'"}), byLabel(filters{"host_id": "'mist-1'"}), byLabel(filters{"created_from": "now() - interval '1 hour'"}),
+			byLabel(filters{"before_at": "now() - interval '20 days'", "before_id": id}), byLabel(filters{"value": "'rare'"}), byLabel(filters{"tenant": "'small'", "value": "'none'"}),
+		},
+		"UsageList":      {{"tenant": "'tenant-1'", "from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
+		"UsageListOfAll": {{"from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
 		"CallbackViewList": {
 			{}, {"state": "'pending'"}, {"state": "'delivered'"}, {"state": "'refused'"}, {"state": "'expired'"},
 			{"transcode_id": id}, {"tenant": "'tenant-1'"}, {"tenant": "'small'"}, {"tenant": "'tenant-1'", "state": "'refused'"},
@@ -60,19 +66,26 @@ func bySQL() []string {
 	}
 }
 
+// byLabel are filters beside those that a list by label always has.
+func byLabel(more filters) filters {
+	all := filters{"tenant": "'tenant-1'", "key": "'customer'", "value": "'acme'", "labels": `'{"customer": "acme"}'`}
+	maps.Copy(all, more)
+	return all
+}
+
 // filters are a list's parameters as SQL, by name.
 type filters map[string]string
 
 // bounded are the tables that do not grow with what was ever done.
 func bounded() []string {
 	return []string{"hosts", "leads", "tenants", "placement", "turns", "stores", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity",
-		"inbox", "speakers"}
+		"inbox", "speakers", "callback_secrets"}
 }
 
 // ofTheOpen are indexes that hold only what is open: reading one to its end is reading
 // what is to be done.
 func ofTheOpen() []string {
-	return []string{"attempts_open", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_queued_by_tenant", "transcodes_queued_urgent", "transcodes_status_due"}
+	return []string{"attempts_open", "event_deliveries_pending", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_queued_by_tenant", "transcodes_queued_urgent", "transcodes_status_due"}
 }
 
 // TestPlans: no statement's cost grows with history. Of each one in sql/ the plan for any

@@ -58,6 +58,22 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- Name: callbacks_missed(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.callbacks_missed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.state = 'expired' THEN
+        INSERT INTO weir.missed_events (event_id, transcode_id, tenant)
+        SELECT NEW.id, t.id, t.tenant FROM weir.transcodes t WHERE t.id = NEW.transcode_id
+        ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM weir.missed_events WHERE event_id = ANY(NEW.missed || NEW.id);
+    END IF;
+    RETURN NULL;
+END $$;
+
 -- Name: enqueue_transcode(jsonb); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.enqueue_transcode(request jsonb) RETURNS uuid
@@ -126,6 +142,30 @@ BEGIN
     RETURN known;
 END $$;
 
+-- Name: event_deliveries_missed(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.event_deliveries_missed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.missed_events (event_id, transcode_id, tenant)
+    SELECT NEW.id, t.id, t.tenant FROM weir.transcodes t WHERE t.id = NEW.transcode_id
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+-- Name: events_deliver(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.events_deliver() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.event_deliveries (event_id, transcode_id, tenant, receiver)
+    SELECT NEW.id, t.id, t.tenant, COALESCE(lower(substring(COALESCE(t.events_url, t.callback_url) FROM '://([^/?#]+)')), '')
+      FROM weir.transcodes t WHERE t.id = NEW.transcode_id AND NEW.type = ANY(t.events);
+    RETURN NULL;
+END $$;
+
 -- Name: events_hold(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.events_hold() RETURNS void
@@ -172,6 +212,9 @@ BEGIN
     IF kind = 'object' THEN
         IF got <> 'object' THEN
             RETURN QUERY SELECT at, 'must be an object';
+            RETURN;
+        END IF;
+        IF form ? 'free' THEN -- its fields are the caller's own: the daemon looks at them
             RETURN;
         END IF;
         RETURN QUERY SELECT at || '.' || r, 'is missing' FROM jsonb_array_elements_text(form->'required') WITH ORDINALITY AS of (r, n)
@@ -506,7 +549,38 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
     AS $_$ SELECT $form${
   "type": "object",
   "properties": {
+    "callback_secret": {
+      "type": "string",
+      "minLength": 16,
+      "maxLength": 256
+    },
     "callback_url": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 8192
+    },
+    "events": {
+      "type": "array",
+      "items": {
+        "type": "string",
+        "enum": [
+          "transcode.queued",
+          "transcode.placed",
+          "transcode.started",
+          "transcode.storing",
+          "transcode.succeeded",
+          "transcode.failed",
+          "transcode.cancelled",
+          "transcode.retried",
+          "rendition.pushed",
+          "rendition.ready",
+          "rendition.failed",
+          "output.ready"
+        ]
+      },
+      "maxItems": 12
+    },
+    "events_url": {
       "type": "string",
       "minLength": 1,
       "maxLength": 8192
@@ -517,6 +591,10 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
       "maxLength": 200,
       "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
       "patternDescription": "without control characters"
+    },
+    "labels": {
+      "type": "object",
+      "free": true
     },
     "livepeer": {
       "type": "object",
@@ -537,6 +615,10 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
       "required": [
         "access_token"
       ]
+    },
+    "metadata": {
+      "type": "object",
+      "free": true
     },
     "output": {
       "type": "object",
@@ -789,6 +871,17 @@ BEGIN
     RAISE EXCEPTION 'transcode %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
 END $$;
 
+-- Name: transcodes_label(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_label() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.transcode_labels (transcode_id, tenant, key, value, created_at)
+    SELECT NEW.id, NEW.tenant, l.key, l.value, NEW.created_at FROM jsonb_each_text(NEW.labels) l;
+    RETURN NULL;
+END $$;
+
 -- Name: transcodes_tell(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.transcodes_tell() RETURNS trigger
@@ -802,6 +895,26 @@ BEGIN
                  WHEN 'queued' THEN CASE WHEN TG_OP = 'UPDATE' AND NEW.run > OLD.run THEN 'transcode.retried' ELSE 'transcode.queued' END
                  ELSE 'transcode.' || NEW.state END,
             NEW.state, NEW.run, NEW.attempt, NEW.host_id, NEW.ratio, NEW.error_code, NEW.error_stage);
+    RETURN NULL;
+END $$;
+
+-- Name: transcodes_use(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_use() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.usage AS u (tenant, day, part, succeeded, failed, cancelled, attempts, source_ms, output_ms, pixels, bytes)
+    SELECT NEW.tenant, (NEW.finished_at AT TIME ZONE 'UTC')::date, abs(hashtext(NEW.id::text) % 8),
+           (NEW.state = 'succeeded')::int, (NEW.state = 'failed')::int, (NEW.state = 'cancelled')::int,
+           (SELECT count(*) FROM weir.attempts a WHERE a.transcode_id = NEW.id AND a.created_at >= NEW.run_at),
+           COALESCE(NEW.source_duration_ms, 0), COALESCE(sum(r.duration_ms), 0),
+           COALESCE(sum(r.frames * r.planned_width * r.planned_height), 0), COALESCE(sum(r.object_bytes), 0)
+      FROM weir.renditions r WHERE r.transcode_id = NEW.id AND r.state = 'ok' AND r.stored_at >= NEW.run_at
+    ON CONFLICT (tenant, day, part) DO UPDATE SET
+           succeeded = u.succeeded + EXCLUDED.succeeded, failed = u.failed + EXCLUDED.failed, cancelled = u.cancelled + EXCLUDED.cancelled,
+           attempts = u.attempts + EXCLUDED.attempts, source_ms = u.source_ms + EXCLUDED.source_ms, output_ms = u.output_ms + EXCLUDED.output_ms,
+           pixels = u.pixels + EXCLUDED.pixels, bytes = u.bytes + EXCLUDED.bytes;
     RETURN NULL;
 END $$;
 
@@ -868,6 +981,18 @@ CREATE TABLE weir.callback_attempts (
 )
 WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
 
+-- Name: callback_secrets; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.callback_secrets (
+    id uuid NOT NULL,
+    tenant text NOT NULL,
+    place smallint NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT callback_secrets_place_check CHECK ((place = ANY (ARRAY[1, 2]))),
+    CONSTRAINT callback_secrets_tenant_check CHECK ((tenant <> ''::text))
+);
+
 -- Name: callbacks; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.callbacks (
@@ -884,6 +1009,7 @@ CREATE TABLE weir.callbacks (
     job_id bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
+    missed uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT callbacks_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
     CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text, 'superseded'::text])))
 )
@@ -897,6 +1023,38 @@ CREATE TABLE weir.enqueued (
     digest bytea NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.05', autovacuum_vacuum_threshold='1000');
+
+-- Name: event_deliveries; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.event_deliveries (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    event_id bigint NOT NULL,
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    receiver text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_status integer,
+    last_error text DEFAULT ''::text NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone,
+    CONSTRAINT event_deliveries_delivered_has_time CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
+    CONSTRAINT event_deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text])))
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+-- Name: event_delivery_attempts; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.event_delivery_attempts (
+    delivery_id uuid NOT NULL,
+    number integer NOT NULL,
+    status integer,
+    latency_ms integer NOT NULL,
+    error text DEFAULT ''::text NOT NULL,
+    answer text DEFAULT ''::text NOT NULL,
+    sent_at timestamp with time zone DEFAULT now() NOT NULL
+);
 
 -- Name: events; Type: TABLE; Schema: weir; Owner: -
 
@@ -987,6 +1145,15 @@ CREATE TABLE weir.leads (
     CONSTRAINT leads_client_id_check CHECK ((client_id <> ''::text))
 );
 
+-- Name: missed_events; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.missed_events (
+    event_id uuid NOT NULL,
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    missed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 -- Name: mist_events; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.mist_events (
@@ -1063,8 +1230,17 @@ CREATE TABLE weir.transcodes (
     former_external_id text,
     ladder boolean DEFAULT false NOT NULL,
     packages boolean DEFAULT false NOT NULL,
+    callback_secret_sealed bytea,
+    statuses_refused_run integer DEFAULT 0 NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+    events text[] DEFAULT '{}'::text[] NOT NULL,
+    events_url text,
+    events_sealed bytea,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT transcodes_events_check CHECK ((cardinality(events) <= 16)),
+    CONSTRAINT transcodes_events_sealed CHECK (((events_url IS NULL) = (events_sealed IS NULL))),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),
     CONSTRAINT transcodes_failed_has_code CHECK (((state <> 'failed'::text) OR ((error_code IS NOT NULL) AND (error_stage IS NOT NULL) AND (error_message IS NOT NULL)))),
     CONSTRAINT transcodes_finished_when_terminal CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
@@ -1072,6 +1248,8 @@ CREATE TABLE weir.transcodes (
     CONSTRAINT transcodes_former_external_id_check CHECK ((former_external_id <> ''::text)),
     CONSTRAINT transcodes_free_tries_check CHECK ((free_tries >= 0)),
     CONSTRAINT transcodes_held_by_host CHECK (((state <> ALL (ARRAY['placed'::text, 'running'::text, 'storing'::text])) OR ((host_id IS NOT NULL) AND (attempt > 0)))),
+    CONSTRAINT transcodes_labels_bounded CHECK (((jsonb_typeof(labels) = 'object'::text) AND (octet_length((labels)::text) <= 16384) AND (NOT jsonb_path_exists(labels, 'strict $.*?(@.type() != "string")'::jsonpath)))),
+    CONSTRAINT transcodes_metadata_bounded CHECK (((jsonb_typeof(metadata) = 'object'::text) AND (octet_length((metadata)::text) <= 8192))),
     CONSTRAINT transcodes_priority_check CHECK (((priority >= 0) AND (priority <= 9))),
     CONSTRAINT transcodes_ratio_check CHECK (((ratio >= (0)::double precision) AND (ratio <= (1)::double precision))),
     CONSTRAINT transcodes_ratio_whole_on_success CHECK (((state <> 'succeeded'::text) OR (ratio = (1)::double precision))),
@@ -1603,12 +1781,40 @@ CREATE TABLE weir.tenants (
     CONSTRAINT tenants_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
 );
 
+-- Name: transcode_labels; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.transcode_labels (
+    transcode_id uuid NOT NULL,
+    tenant text NOT NULL,
+    key text NOT NULL,
+    value text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 -- Name: turns; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.turns (
     tenant text NOT NULL,
     turn double precision NOT NULL,
     CONSTRAINT turns_tenant_check CHECK ((tenant <> ''::text))
+)
+WITH (fillfactor='50');
+
+-- Name: usage; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.usage (
+    tenant text NOT NULL,
+    day date NOT NULL,
+    part smallint NOT NULL,
+    succeeded bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    source_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    pixels bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_part_check CHECK (((part >= 0) AND (part <= 7)))
 )
 WITH (fillfactor='50');
 
@@ -2117,6 +2323,66 @@ COMMENT ON COLUMN weir.v_transcodes.took_seconds IS 'From the acceptance to the 
 
 COMMENT ON COLUMN weir.v_transcodes.warnings IS 'What was done otherwise than asked: a list of code, text and, where it is about one, rendition.';
 
+-- Name: v_usage; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_usage AS
+ SELECT usage.tenant,
+    usage.day,
+    (sum(usage.succeeded))::bigint AS succeeded,
+    (sum(usage.failed))::bigint AS failed,
+    (sum(usage.cancelled))::bigint AS cancelled,
+    (sum(usage.attempts))::bigint AS attempts,
+    ((sum(usage.source_ms))::double precision / (60000)::double precision) AS source_minutes,
+    ((sum(usage.output_ms))::double precision / (60000)::double precision) AS output_minutes,
+    (sum(usage.pixels))::bigint AS pixels,
+    (sum(usage.bytes))::bigint AS bytes
+   FROM weir.usage
+  GROUP BY usage.tenant, usage.day;
+
+-- Name: VIEW v_usage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_usage IS 'One row per tenant and day: what the runs that ended on it used.';
+
+-- Name: COLUMN v_usage.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_usage.day; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.day IS 'The day on which the runs ended, in UTC.';
+
+-- Name: COLUMN v_usage.succeeded; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.succeeded IS 'Runs that succeeded.';
+
+-- Name: COLUMN v_usage.failed; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.failed IS 'Runs that failed.';
+
+-- Name: COLUMN v_usage.cancelled; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.cancelled IS 'Runs that were cancelled.';
+
+-- Name: COLUMN v_usage.attempts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.attempts IS 'Attempts that these runs made, whatever came of them.';
+
+-- Name: COLUMN v_usage.source_minutes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.source_minutes IS 'Length of their sources, once a run, where it was found out.';
+
+-- Name: COLUMN v_usage.output_minutes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.output_minutes IS 'Length of the renditions that these runs stored and verified.';
+
+-- Name: COLUMN v_usage.pixels; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.pixels IS 'Pixels of those renditions: frames by width by height.';
+
+-- Name: COLUMN v_usage.bytes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_usage.bytes IS 'Bytes of those renditions.';
+
 -- Name: river_job id; Type: DEFAULT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.river_job ALTER COLUMN id SET DEFAULT nextval('weir.river_job_id_seq'::regclass);
@@ -2135,6 +2401,16 @@ ALTER TABLE ONLY weir.attempts
 ALTER TABLE ONLY weir.callback_attempts
     ADD CONSTRAINT callback_attempts_pkey PRIMARY KEY (callback_id, number);
 
+-- Name: callback_secrets callback_secrets_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callback_secrets
+    ADD CONSTRAINT callback_secrets_pkey PRIMARY KEY (id);
+
+-- Name: callback_secrets callback_secrets_two; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.callback_secrets
+    ADD CONSTRAINT callback_secrets_two UNIQUE (tenant, place);
+
 -- Name: callbacks callbacks_one_terminal; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.callbacks
@@ -2149,6 +2425,21 @@ ALTER TABLE ONLY weir.callbacks
 
 ALTER TABLE ONLY weir.enqueued
     ADD CONSTRAINT enqueued_pkey PRIMARY KEY (id);
+
+-- Name: event_deliveries event_deliveries_event_id_key; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_deliveries
+    ADD CONSTRAINT event_deliveries_event_id_key UNIQUE (event_id);
+
+-- Name: event_deliveries event_deliveries_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_deliveries
+    ADD CONSTRAINT event_deliveries_pkey PRIMARY KEY (id);
+
+-- Name: event_delivery_attempts event_delivery_attempts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_delivery_attempts
+    ADD CONSTRAINT event_delivery_attempts_pkey PRIMARY KEY (delivery_id, number);
 
 -- Name: events events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -2174,6 +2465,11 @@ ALTER TABLE ONLY weir.inbox
 
 ALTER TABLE ONLY weir.leads
     ADD CONSTRAINT leads_pkey PRIMARY KEY (client_id);
+
+-- Name: missed_events missed_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.missed_events
+    ADD CONSTRAINT missed_events_pkey PRIMARY KEY (event_id);
 
 -- Name: mist_events mist_events_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -2255,6 +2551,11 @@ ALTER TABLE ONLY weir.stores
 ALTER TABLE ONLY weir.tenants
     ADD CONSTRAINT tenants_pkey PRIMARY KEY (name);
 
+-- Name: transcode_labels transcode_labels_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcode_labels
+    ADD CONSTRAINT transcode_labels_pkey PRIMARY KEY (transcode_id, key);
+
 -- Name: transcodes transcodes_external_id_once; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.transcodes
@@ -2269,6 +2570,11 @@ ALTER TABLE ONLY weir.transcodes
 
 ALTER TABLE ONLY weir.turns
     ADD CONSTRAINT turns_pkey PRIMARY KEY (tenant);
+
+-- Name: usage usage_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (tenant, day, part);
 
 -- Name: attempts_open; Type: INDEX; Schema: weir; Owner: -
 
@@ -2290,6 +2596,14 @@ CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, i
 
 CREATE INDEX enqueued_of ON weir.enqueued USING btree (transcode_id);
 
+-- Name: event_deliveries_by_transcode; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX event_deliveries_by_transcode ON weir.event_deliveries USING btree (transcode_id, event_id);
+
+-- Name: event_deliveries_pending; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX event_deliveries_pending ON weir.event_deliveries USING btree (tenant, receiver, next_attempt_at, id) WHERE (state = 'pending'::text);
+
 -- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
@@ -2305,6 +2619,14 @@ CREATE UNIQUE INDEX inbox_external_id ON weir.inbox USING btree (tenant, externa
 -- Name: inbox_newest; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX inbox_newest ON weir.inbox USING btree (created_at DESC, id DESC);
+
+-- Name: missed_events_by_tenant; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX missed_events_by_tenant ON weir.missed_events USING btree (tenant, missed_at, event_id);
+
+-- Name: missed_events_by_transcode; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX missed_events_by_transcode ON weir.missed_events USING btree (transcode_id);
 
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 
@@ -2354,6 +2676,10 @@ CREATE INDEX river_notification_created_at_idx ON weir.river_notification USING 
 
 CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING btree (topic, id);
 
+-- Name: transcode_labels_by_value; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcode_labels_by_value ON weir.transcode_labels USING btree (tenant, key, value, created_at DESC, transcode_id DESC);
+
 -- Name: transcodes_by_end; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_end ON weir.transcodes USING btree (finished_at, id) WHERE (finished_at IS NOT NULL);
@@ -2402,9 +2728,25 @@ CREATE INDEX transcodes_queued_urgent ON weir.transcodes USING btree (tenant, we
 
 CREATE INDEX transcodes_status_due ON weir.transcodes USING btree (status_sent_at NULLS FIRST) WHERE (state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text]));
 
+-- Name: usage_by_day; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX usage_by_day ON weir.usage USING btree (day, tenant);
+
 -- Name: callbacks callbacks_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER callbacks_check_state BEFORE UPDATE ON weir.callbacks FOR EACH ROW EXECUTE FUNCTION weir.callbacks_check_state();
+
+-- Name: callbacks callbacks_missed; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER callbacks_missed AFTER UPDATE OF state ON weir.callbacks FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['expired'::text, 'delivered'::text])))) EXECUTE FUNCTION weir.callbacks_missed();
+
+-- Name: event_deliveries event_deliveries_missed; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER event_deliveries_missed AFTER UPDATE OF state ON weir.event_deliveries FOR EACH ROW WHEN (((old.state <> 'expired'::text) AND (new.state = 'expired'::text))) EXECUTE FUNCTION weir.event_deliveries_missed();
+
+-- Name: events events_deliver; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER events_deliver AFTER INSERT ON weir.events FOR EACH ROW EXECUTE FUNCTION weir.events_deliver();
 
 -- Name: outputs outputs_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
@@ -2434,6 +2776,10 @@ CREATE CONSTRAINT TRIGGER transcodes_have_outputs AFTER INSERT ON weir.transcode
 
 CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_renditions();
 
+-- Name: transcodes transcodes_label; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_label AFTER INSERT ON weir.transcodes FOR EACH ROW WHEN ((new.labels <> '{}'::jsonb)) EXECUTE FUNCTION weir.transcodes_label();
+
 -- Name: transcodes transcodes_succeed_whole; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_succeed_whole AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = 'succeeded'::text) AND (old.state <> 'succeeded'::text))) EXECUTE FUNCTION weir.transcodes_check_renditions();
@@ -2449,6 +2795,10 @@ CREATE TRIGGER transcodes_tell_new AFTER INSERT ON weir.transcodes FOR EACH ROW 
 -- Name: transcodes transcodes_tell_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER transcodes_tell_state AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION weir.transcodes_tell();
+
+-- Name: transcodes transcodes_use; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_use AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))) EXECUTE FUNCTION weir.transcodes_use();
 
 -- Name: attempts attempts_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 
@@ -2475,6 +2825,21 @@ ALTER TABLE ONLY weir.callbacks
 ALTER TABLE ONLY weir.enqueued
     ADD CONSTRAINT enqueued_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
+-- Name: event_deliveries event_deliveries_event_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_deliveries
+    ADD CONSTRAINT event_deliveries_event_id_fkey FOREIGN KEY (event_id) REFERENCES weir.events(id) ON DELETE CASCADE;
+
+-- Name: event_delivery_attempts event_delivery_attempts_delivery_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.event_delivery_attempts
+    ADD CONSTRAINT event_delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES weir.event_deliveries(id) ON DELETE CASCADE;
+
+-- Name: missed_events missed_events_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.missed_events
+    ADD CONSTRAINT missed_events_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
 -- Name: outputs outputs_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.outputs
@@ -2484,6 +2849,11 @@ ALTER TABLE ONLY weir.outputs
 
 ALTER TABLE ONLY weir.renditions
     ADD CONSTRAINT renditions_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: transcode_labels transcode_labels_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.transcode_labels
+    ADD CONSTRAINT transcode_labels_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: transcodes transcodes_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -17,6 +18,8 @@ import (
 // What the operations on callbacks answer with; test by errors.Is.
 var (
 	ErrNoCallback = errors.New("no such callback")
+	// ErrNotEnded: its callback comes with its end.
+	ErrNotEnded = errors.New("the transcode has not ended, so that there is no callback of it yet")
 	// ErrSuperseded: Studio is told of the newer run alone.
 	ErrSuperseded = errors.New("the transcode was retried since: only its newest run's callback can be sent")
 )
@@ -63,8 +66,55 @@ func (cs *Callbacks) Redeliver(ctx context.Context, id uuid.UUID) error {
 	if !due {
 		return fmt.Errorf("redeliver %s: %w", id, ErrSuperseded)
 	}
-	if _, err := cs.River.Insert(ctx, CallbackArgs{CallbackID: id, Redelivery: true}, nil); err != nil {
+	if err := db.InTx(ctx, cs.DB, func(tx pgx.Tx) error { return cs.sendNow(ctx, tx, id) }); err != nil {
 		return fmt.Errorf("redeliver %s: %w", id, err)
 	}
 	return nil
+}
+
+// RedeliverOf has the callback of a transcode's run sent again, to its tenant's wish;
+// tenant "" is any. Asked twice it is sent once, until it was. ErrNotEnded: there is none
+// yet.
+func (cs *Callbacks) RedeliverOf(ctx context.Context, tenant string, transcode uuid.UUID) error {
+	err := db.InTx(ctx, cs.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		t, err := q.TranscodeGetForUpdate(ctx, tx, transcode)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
+			return ErrNotFound
+		case err != nil:
+			return err
+		}
+		callbacks, err := q.CallbackListOf(ctx, tx, []uuid.UUID{transcode})
+		if err != nil {
+			return err
+		}
+		if len(callbacks) == 0 {
+			return fmt.Errorf("%w: it is %s", ErrNotEnded, t.State)
+		}
+		return cs.sendNow(ctx, tx, callbacks[0].ID)
+	})
+	if err != nil {
+		return fmt.Errorf("redeliver the callback of %s: %w", transcode, err)
+	}
+	return nil
+}
+
+// sendNow has a callback sent at once: by the job that is to do it later anyway, where
+// there is one, so that asking often leaves one job.
+func (cs *Callbacks) sendNow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	args, err := json.Marshal(CallbackArgs{CallbackID: id})
+	if err != nil {
+		return err
+	}
+	open, err := dbsqlc.New().RiverJobOpenOfCallback(ctx, tx, args)
+	switch {
+	case err != nil:
+		return err
+	case len(open) == 0:
+		_, err = cs.River.InsertTx(ctx, tx, CallbackArgs{CallbackID: id, Redelivery: true}, nil)
+	case !open[0].Running:
+		_, err = cs.River.JobRetryTx(ctx, tx, open[0].ID)
+	}
+	return err
 }

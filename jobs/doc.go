@@ -15,7 +15,7 @@
 //	                          +------------------+-------------------------+--> failed
 //	                          any open state: cancel -------------------------> cancelled
 //
-// Only an operator's retry leaves an end: failed -> queued, as a new run with a
+// Only a retry leaves an end: failed -> queued, as a new run with a
 // callback of its own. The schema refuses every other way.
 //
 // A rendition: expected -> pushing -> pushed -> ok | failed, and back to expected

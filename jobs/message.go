@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // status is where a transcode is, in the words that Studio's task runner knows;
@@ -56,9 +58,17 @@ type message struct {
 	// EventID is in terminal messages alone, the same in every delivery.
 	EventID    string `json:"event_id,omitempty"`
 	ExternalID string `json:"external_id,omitempty"`
+	// Run counts from 1, one more for each retry: a terminal message ends its run, and none
+	// of a run comes behind one of the next.
+	Run int `json:"run"`
 	// Attempt counts the transcode's tries; 0: none has begun.
 	Attempt   int    `json:"attempt"`
 	ErrorCode string `json:"error_code,omitempty"`
+	// Metadata and Labels are the request's.
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+	Labels   json.RawMessage `json:"labels,omitempty"`
+	// Missed are events of the tenant that could not be delivered in a day.
+	Missed []uuid.UUID `json:"missed,omitempty"`
 	// Stage, Speed and ETASeconds are in statuses alone: what is being done, in media
 	// seconds a second, and how long all will take still; the latter two where they are
 	// known.
@@ -149,8 +159,10 @@ type subject struct {
 	RequestID string
 	// ExternalID is the caller's own id; empty: none.
 	ExternalID string
-	// Attempt is the newest one; 0: none has begun.
-	Attempt int
+	// Metadata and Labels are the request's, as JSON objects; nil: none.
+	Metadata, Labels json.RawMessage
+	// Run and Attempt are the newest ones; attempt 0: none has begun.
+	Run, Attempt int
 	// Ratio is the highest told so far or more; what is outside of 0 to 1 is
 	// moved to the nearer end.
 	Ratio float64
@@ -202,6 +214,7 @@ func (s subject) message(is status) message {
 	}
 	return message{
 		CompletionRatio: ratio, Status: is, Timestamp: s.At.Unix(),
-		RequestID: s.RequestID, ExternalID: s.ExternalID, Attempt: s.Attempt,
+		RequestID: s.RequestID, ExternalID: s.ExternalID, Run: s.Run, Attempt: s.Attempt,
+		Metadata: s.Metadata, Labels: s.Labels,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
@@ -23,7 +24,7 @@ const (
 
 func subjectAt(ratio float64) subject {
 	return subject{
-		RequestID: testRequest, ExternalID: "task-4711", Attempt: 1, Ratio: ratio,
+		RequestID: testRequest, ExternalID: "task-4711", Run: 1, Attempt: 1, Ratio: ratio,
 		At: time.Unix(1795356725, 0),
 	}
 }
@@ -48,10 +49,12 @@ func golden() map[string]message {
 	}}}
 	success := subjectAt(0.9).success(testEvent, spec, outputs)
 	success.Warnings = []Warning{{Code: "size_step", Text: "asked for 642x362, it is 640x360: its longer side has to be a multiple of 16", Rendition: "360p"}}
+	success.Metadata, success.Labels = json.RawMessage(`{"asset":"a-17","sizes":[1280,640]}`), json.RawMessage(`{"customer":"acme"}`)
 	preparing, prepared, transcoding := queued.message(statusPreparing), subjectAt(0.05).message(statusPreparingComplete), subjectAt(0.625).message(statusTranscoding)
 	preparing.Stage, prepared.Stage, transcoding.Stage = StageQueue, StageTranscode, StageTranscode
 	transcoding.Speed, transcoding.ETASeconds = new(3.25), new(41.5)
 	packaged := subjectAt(0.99).success(testEvent, spec, []output{packagedOutput()})
+	transcoding.Missed = []uuid.UUID{uuid.MustParse(testEvent)}
 	return map[string]message{
 		"success-outputs":     packaged,
 		"preparing":           preparing,

@@ -3,6 +3,8 @@ package jobs
 import (
 	"encoding/json"
 	"time"
+
+	"weir/secret"
 )
 
 // The forms of the API that a request comes by.
@@ -27,6 +29,8 @@ type Request struct {
 	SourceURL, OutputURL, CallbackURL string
 	// The same for people, without secrets.
 	SourceShown, OutputShown, CallbackShown string
+	// CallbackSecret signs what is told of it; empty: the tenant's secrets do, or the daemon's.
+	CallbackSecret secret.Secret
 	// Livepeer overrides the daemon's way to Livepeer; nil: none.
 	Livepeer *Livepeer
 	// Profiles are at most 10, their names unique; none: the default ladder, made from the
@@ -36,6 +40,15 @@ type Request struct {
 	Outputs []Output
 	// Priority is MostUrgent to LeastUrgent; nil: DefaultPriority.
 	Priority *int
+	// Events are the types that it subscribes to, each told by a message of its own, to
+	// EventsURL; that is empty for where the callback goes, and may hold credentials.
+	// EventsShown is the same for people.
+	Events                 []string
+	EventsURL, EventsShown string
+	// Metadata is an object of the caller's own, and Labels are what lists can be filtered
+	// by; neither holds a secret. Nil: none.
+	Metadata json.RawMessage
+	Labels   map[string]string
 	// Shown is the body without its secrets, as JSON for people.
 	Shown json.RawMessage
 	// Body is the body's canonical JSON, secrets included: two requests are the

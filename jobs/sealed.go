@@ -19,6 +19,10 @@ const (
 	SealedOutput   Sealed = "output"
 	SealedCallback Sealed = "callback"
 	SealedLivepeer Sealed = "livepeer"
+	// SealedEvents is where events go that it subscribed to, where that is a place of their own.
+	SealedEvents Sealed = "events"
+	// SealedCallbackSecret signs what is told of it, where the request brings one.
+	SealedCallbackSecret Sealed = "callback_secret"
 )
 
 func (s Sealed) of(transcode uuid.UUID) string { return s.Context(transcode.String()) }
@@ -38,4 +42,9 @@ func (s Sealed) Open(sealer *secret.Sealer, transcode uuid.UUID, value []byte) (
 		return "", fmt.Errorf("open the %s of %s: %w", s, transcode, Failed(CodeSecretUnreadable, StageFetch, err.Error()))
 	}
 	return string(text), nil
+}
+
+// TenantSecretContext is what a tenant's secret to sign with is sealed for.
+func TenantSecretContext(tenant, id string) string {
+	return "tenant/" + tenant + "/callback_secret/" + id
 }

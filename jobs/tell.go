@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -34,12 +35,15 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 		return err
 	}
 	told.Warnings = warnings
+	if told.Missed, err = Missed(ctx, d.Tx, t.Tenant); err != nil {
+		return err
+	}
 	body, err := told.body()
 	if err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
 	if _, err := dbsqlc.New().CallbackInsert(ctx, d.Tx, dbsqlc.CallbackInsertParams{
-		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body),
+		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body), Missed: told.Missed,
 	}); err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
@@ -50,9 +54,15 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 }
 
 func subjectOf(t *dbsqlc.Transcode) subject {
-	s := subject{RequestID: t.ID.String(), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
+	s := subject{RequestID: t.ID.String(), Run: int(t.Run), Attempt: int(t.Attempt), Ratio: t.Ratio, At: time.Now()}
 	if named := TaskOf(t); named != nil {
 		s.ExternalID = *named
+	}
+	if !bytes.Equal(t.Metadata, emptyObject) {
+		s.Metadata = t.Metadata
+	}
+	if !bytes.Equal(t.Labels, emptyObject) {
+		s.Labels = t.Labels
 	}
 	return s
 }
@@ -175,9 +185,23 @@ func specOf(source SourceFacts) videoSpec {
 	return spec
 }
 
+// missedMost bounds a message: what it does not hold is told by the next one.
+const missedMost = 50
+
+// Missed are the events of a tenant that were not delivered in a day and that no message
+// has told yet, the oldest first. They are told once a message that names them is
+// delivered, so that two may name the same.
+func Missed(ctx context.Context, on dbsqlc.DBTX, tenant string) ([]uuid.UUID, error) {
+	missed, err := dbsqlc.New().MissedEventList(ctx, on, dbsqlc.MissedEventListParams{Tenant: tenant, PageSize: missedMost})
+	if err != nil {
+		return nil, fmt.Errorf("read what %s missed: %w", tenant, err)
+	}
+	return missed, nil
+}
+
 // ProgressBody is the body of a status: how far a transcode is that has not ended, and
-// whose newest attempt has done this step last.
-func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
+// whose newest attempt has done this step last. missed are told along with it.
+func ProgressBody(t *dbsqlc.Transcode, done string, missed []uuid.UUID) ([]byte, error) {
 	told := subjectOf(t).message(statusOf(t, done))
 	told.Stage = StageAt(t, done)
 	if p := ProgressOf(t); p != nil && p.Stage == StagePackage {
@@ -186,6 +210,7 @@ func ProgressBody(t *dbsqlc.Transcode, done string) ([]byte, error) {
 	if p := ProgressOf(t); p != nil {
 		told.Speed, told.ETASeconds = p.Speed, p.ETA(time.Now())
 	}
+	told.Missed = missed
 	return told.body()
 }
 

@@ -97,6 +97,12 @@ type Detail struct {
 	Position *Position
 }
 
+// emptyObject is metadata, or labels, of which there are none.
+var emptyObject = json.RawMessage("{}")
+
+// Label is one of a transcode's labels.
+type Label struct{ Key, Value string }
+
 // positionsMost is how far a queue is counted: nobody waits for a place so far behind.
 const positionsMost = 1000
 
@@ -110,6 +116,8 @@ func (p *Position) Counted() int64 { return positionsMost }
 type Filter struct {
 	Tenant, State, ExternalID, HostID *string
 	CreatedFrom, CreatedTo            *time.Time
+	// Labels are all to be there; a Tenant has to be named with them.
+	Labels []Label
 	// BeforeAt and BeforeID are the last line of the page before.
 	BeforeAt *time.Time
 	BeforeID *uuid.UUID
@@ -327,13 +335,26 @@ func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.Transcode
 		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		Packages: req.Packages(), AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
+		Packages: req.Packages(), Metadata: req.Metadata, Events: req.Events, AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
 	}
 	if req.Priority != nil {
 		params.Priority = int16(*req.Priority)
 	}
 	if req.ExternalID != "" {
 		params.ExternalID = &req.ExternalID
+	}
+	if len(req.Labels) > 0 {
+		labels, err := json.Marshal(req.Labels)
+		if err != nil {
+			return params, fmt.Errorf("write the labels: %w", err)
+		}
+		params.Labels = labels
+	}
+	if req.EventsURL != "" {
+		params.EventsURL, params.EventsSealed = &req.EventsShown, ts.Sealer.Seal([]byte(req.EventsURL), SealedEvents.of(id))
+	}
+	if req.CallbackSecret != "" {
+		params.CallbackSecretSealed = ts.Sealer.Seal([]byte(req.CallbackSecret), SealedCallbackSecret.of(id))
 	}
 	if req.Livepeer != nil {
 		text, err := json.Marshal(req.Livepeer)
@@ -414,10 +435,7 @@ func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (det
 // List reads a page, newest first, all of it as it was at one moment.
 func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err error) {
 	err = db.Snapshot(ctx, ts.DB, func(tx pgx.Tx) error {
-		list, err := dbsqlc.New().TranscodeList(ctx, db.Replanned{On: tx}, dbsqlc.TranscodeListParams{
-			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
-			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
-		})
+		list, err := f.list(ctx, db.Replanned{On: tx})
 		if err != nil {
 			return err
 		}
@@ -443,6 +461,34 @@ func newest(page []Detail, limit int) []Detail {
 		return cmp.Or(b.Transcode.CreatedAt.Compare(a.Transcode.CreatedAt), bytes.Compare(b.Transcode.ID[:], a.Transcode.ID[:]))
 	})
 	return page[:min(len(page), limit)]
+}
+
+func (f *Filter) list(ctx context.Context, on dbsqlc.DBTX) ([]dbsqlc.Transcode, error) {
+	if len(f.Labels) == 0 {
+		return dbsqlc.New().TranscodeList(ctx, on, dbsqlc.TranscodeListParams{
+			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+		})
+	}
+	if f.Tenant == nil {
+		return nil, errors.New("labels are a tenant's, and none is named")
+	}
+	all := map[string]string{}
+	for _, label := range f.Labels {
+		if value, there := all[label.Key]; there && value != label.Value {
+			return nil, nil // nothing has both
+		}
+		all[label.Key] = label.Value
+	}
+	labels, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	return dbsqlc.New().TranscodeListByLabel(ctx, on, dbsqlc.TranscodeListByLabelParams{
+		Tenant: *f.Tenant, Key: f.Labels[0].Key, Value: f.Labels[0].Value, Labels: labels,
+		State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+	})
 }
 
 // details joins a page's rows with those that belong to them, in a few queries however
@@ -567,14 +613,24 @@ func (ts *Transcodes) arrive(ctx context.Context, tx pgx.Tx, tenant string, id *
 // that are not ok, and at its end a callback of its own. One of the runs before that is
 // not delivered yet goes out no more.
 func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
+	return ts.RetryRun(ctx, "", id, 0)
+}
+
+// RetryRun is Retry by a tenant; "" is any. Where run is above 0 it is the one that
+// failed: what was retried since is left as it is, so that asking again is safe.
+func (ts *Transcodes) RetryRun(ctx context.Context, tenant string, id uuid.UUID, run int32) (Detail, error) {
 	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		t, err := q.TranscodeGetForUpdate(ctx, tx, id)
 		switch {
-		case errors.Is(err, pgx.ErrNoRows):
+		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
 			return ErrNotFound
 		case err != nil:
 			return err
+		case run > 0 && t.Run > run:
+			return nil
+		case run > t.Run:
+			return fmt.Errorf("%w: its newest run is %d", ErrNotFailed, t.Run)
 		case t.State != StateFailed:
 			return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
 		case t.FormerExternalID != nil:
@@ -585,7 +641,7 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 	if err != nil {
 		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)
 	}
-	return ts.Get(ctx, "", id)
+	return ts.Get(ctx, tenant, id)
 }
 
 // Bump changes the priority of a transcode that has not ended: of one that waits its place

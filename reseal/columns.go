@@ -25,6 +25,9 @@ func Columns() []Column {
 		{"outputs", "sealed", []string{"transcode_id", "ordinal"}, func(key []string) string {
 			return (jobs.SealedOutput + "/" + jobs.Sealed(key[1])).Context(key[0])
 		}},
+		{"transcodes", "callback_secret_sealed", []string{"id"}, transcodes(jobs.SealedCallbackSecret)},
+		{"transcodes", "events_sealed", []string{"id"}, transcodes(jobs.SealedEvents)},
+		{"callback_secrets", "sealed", []string{"tenant", "id"}, func(key []string) string { return jobs.TenantSecretContext(key[0], key[1]) }},
 	}
 }
 

@@ -1,6 +1,6 @@
 -- name: CallbackInsert :one
-INSERT INTO weir.callbacks (id, transcode_id, run, url, body)
-VALUES (@id, @transcode_id, @run, @url, @body)
+INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed)
+VALUES (@id, @transcode_id, @run, @url, @body, @missed)
 RETURNING *;
 
 -- name: CallbackSetJob :exec
@@ -26,7 +26,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell
   FROM weir.callbacks c
  WHERE c.id = @id AND t.id = c.transcode_id AND t.run = c.run AND (c.state = 'pending' OR @redelivery::boolean)
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING t.id, t.callback_sealed, t.telling_until::timestamptz AS telling_until;
+RETURNING t.id, t.tenant, t.callback_sealed, t.callback_secret_sealed, t.telling_until::timestamptz AS telling_until;
 
 -- name: CallbackIsDue :one
 -- Whether it is to be sent at all.

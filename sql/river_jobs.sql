@@ -53,6 +53,14 @@ SELECT i.id FROM weir.inbox i
  ORDER BY i.id
  LIMIT @page_size;
 
+-- name: RiverJobOpenOfCallback :many
+-- The jobs that are to deliver a callback, as its arguments say ({"callback_id": ID}); the
+-- next one to be worked comes first.
+SELECT j.id, (j.state = 'running')::boolean AS running FROM weir.river_job j
+ WHERE j.args @> @args::jsonb AND j.kind = 'callback'
+   AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+ ORDER BY j.state = 'running' DESC, j.scheduled_at, j.id;
+
 -- name: RiverJobPlaceWaits :one
 -- Whether a placement round is about to be fetched.
 SELECT EXISTS (SELECT FROM weir.river_job

@@ -4,11 +4,14 @@
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, packages, attempts_left, priority, ladder, created_at)
+    livepeer_sealed, callback_secret_sealed, metadata, labels, events, events_url, events_sealed,
+    packages, attempts_left, priority, ladder, created_at)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @packages, @attempts_left, @priority, @ladder, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
+    @livepeer_sealed, @callback_secret_sealed, COALESCE(sqlc.narg('metadata')::jsonb, '{}'), COALESCE(sqlc.narg('labels')::jsonb, '{}'),
+    COALESCE(sqlc.narg('events')::text[], '{}'), @events_url, @events_sealed,
+    @packages, @attempts_left, @priority, @ladder, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 
@@ -54,6 +57,29 @@ SELECT * FROM weir.transcodes
         OR (created_at, id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
  ORDER BY created_at DESC, id DESC
  LIMIT @page_size;
+
+-- name: TranscodeListByLabel :many
+-- The same of a tenant's that have a label; those that have others too are in labels. It
+-- walks through those with the first label in their order (OFFSET 0 keeps it from reading
+-- all transcodes instead), to the end of the page.
+SELECT * FROM weir.transcodes
+ WHERE id = ANY(ARRAY(
+    SELECT l.transcode_id FROM weir.transcode_labels l
+     CROSS JOIN LATERAL (
+        SELECT FROM weir.transcodes t
+         WHERE t.id = l.transcode_id AND t.labels @> @labels::jsonb
+           AND (sqlc.narg('state')::text IS NULL OR t.state = sqlc.narg('state'))
+           AND (sqlc.narg('external_id')::text IS NULL OR t.external_id = sqlc.narg('external_id'))
+           AND (sqlc.narg('host_id')::text IS NULL OR t.host_id = sqlc.narg('host_id'))
+        OFFSET 0) t
+     WHERE l.tenant = @tenant AND l.key = @key AND l.value = @value
+       AND (sqlc.narg('created_from')::timestamptz IS NULL OR l.created_at >= sqlc.narg('created_from'))
+       AND (sqlc.narg('created_to')::timestamptz IS NULL OR l.created_at < sqlc.narg('created_to'))
+       AND (sqlc.narg('before_at')::timestamptz IS NULL
+            OR (l.created_at, l.transcode_id) < (sqlc.narg('before_at'), sqlc.narg('before_id')::uuid))
+     ORDER BY l.created_at DESC, l.transcode_id DESC
+     LIMIT @page_size))
+ ORDER BY created_at DESC, id DESC;
 
 -- name: TranscodeQueue :many
 -- What may be placed now: of each tenant that waits and is not paused the first of its
@@ -245,7 +271,7 @@ UPDATE weir.transcodes
 RETURNING *;
 
 -- name: TranscodeRetry :one
--- An operator's retry: the one way out of a terminal state, as a new run.
+-- A retry: the one way out of a terminal state, as a new run.
 UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = @attempts_left, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
@@ -265,6 +291,7 @@ WITH due AS (
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
        AND (t.telling_until IS NULL OR t.telling_until < now())
+       AND t.statuses_refused_run < t.run
 ), ranked AS (
     SELECT due.id, due.receiver, row_number() OVER (PARTITION BY due.receiver ORDER BY due.status_sent_at NULLS FIRST, due.id) AS place
       FROM due WHERE due.receiver <> ALL (@busy::text[])
@@ -278,12 +305,14 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell
  WHERE t.id = @id AND t.state IN ('queued', 'placed', 'running', 'storing')
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
+   AND t.statuses_refused_run < t.run
 RETURNING *;
 
 -- name: TranscodeRelease :exec
 -- Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
+-- refused_run: it wants no more statuses of this run; 0: it does.
 UPDATE weir.transcodes
-   SET telling_until = NULL, status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
+   SET telling_until = NULL, statuses_refused_run = GREATEST(statuses_refused_run, @refused_run::int), status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
  WHERE id = @id AND telling_until = @telling_until::timestamptz;
 
 -- name: TranscodeHeldBy :many

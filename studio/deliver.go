@@ -2,6 +2,7 @@ package studio
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"weir/dial"
 	"weir/secret"
@@ -62,7 +65,8 @@ const (
 
 // Config is what all deliveries share. Zero fields are the documented default.
 type Config struct {
-	// Secret signs; empty: deliveries are not signed.
+	// Secret signs deliveries that bring no secrets of their own; empty: those are not
+	// signed.
 	Secret secret.Secret
 	// Bearer is sent as Authorization to BearerHosts (host or host:port) and to
 	// nobody else: Studio's task runner asks for one. A URL with user and password
@@ -122,6 +126,9 @@ type Delivery struct {
 	Body []byte
 	// EventID is empty for a status, which is not an event to be kept.
 	EventID string
+	// Secrets sign it, each of them, so that the receiver may change over from one to the
+	// other; none: Config.Secret.
+	Secrets []secret.Secret
 	// Attempt counts the deliveries of this callback from 1; 0 is not sent.
 	Attempt int
 }
@@ -161,7 +168,7 @@ func (c *Client) deliver(ctx context.Context, d Delivery) Result {
 	if err != nil {
 		return Result{Fate: Refused, Err: "the callback can't be sent as a request to " + u.Host + ": correct its URL"}
 	}
-	hide := c.hider(u, d.URL, req)
+	hide := c.hider(u, d, req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return Result{Fate: Retry, Err: hide.Replace(c.reason(ctx, u, err))}
@@ -202,9 +209,7 @@ func (c *Client) request(ctx context.Context, u *url.URL, d Delivery) (*http.Req
 	if d.Attempt > 0 {
 		req.Header.Set(AttemptHeader, strconv.Itoa(d.Attempt))
 	}
-	if c.cfg.Secret != "" {
-		req.Header.Set(SignatureHeader, Sign(c.cfg.Secret, time.Now(), d.Body))
-	}
+	sign(req.Header, cmp.Or(d.EventID, uuid.NewString()), time.Now(), d.Body, c.secrets(d))
 	if u.User != nil {
 		password, _ := u.User.Password()
 		req.SetBasicAuth(u.User.Username(), password)
@@ -212,6 +217,14 @@ func (c *Client) request(ctx context.Context, u *url.URL, d Delivery) (*http.Req
 		req.Header.Set("Authorization", "Bearer "+string(c.cfg.Bearer))
 	}
 	return req, nil
+}
+
+// secrets are those that sign a delivery.
+func (c *Client) secrets(d Delivery) []secret.Secret {
+	if len(d.Secrets) == 0 && c.cfg.Secret != "" {
+		return []secret.Secret{c.cfg.Secret}
+	}
+	return d.Secrets
 }
 
 // reason is why no answer came, without the URL that net/http puts before it.
@@ -230,8 +243,11 @@ func (c *Client) reason(ctx context.Context, u *url.URL, err error) string {
 
 // hider replaces what is secret in texts that the receiver wrote: it may send
 // back what it got.
-func (c *Client) hider(u *url.URL, whole secret.Secret, req *http.Request) *strings.Replacer {
-	secrets := []string{string(whole), string(c.cfg.Secret), string(c.cfg.Bearer)}
+func (c *Client) hider(u *url.URL, d Delivery, req *http.Request) *strings.Replacer {
+	secrets := []string{string(d.URL), string(c.cfg.Secret), string(c.cfg.Bearer)}
+	for _, key := range d.Secrets {
+		secrets = append(secrets, string(key))
+	}
 	if u.User != nil {
 		password, _ := u.User.Password()
 		user := u.User.Username()

@@ -99,9 +99,10 @@ func TestDeliverUnsignedStatus(t *testing.T) {
 	b := setup(t, Config{}, answer(http.StatusOK, "true"))
 	require.Equal(t, Delivered, b.client.Deliver(t.Context(), Delivery{URL: secret.Secret(b.url), Body: []byte("{}")}).Fate)
 	r := <-b.arrived
-	for _, name := range []string{"Weir-Signature", "Weir-Event-Id", "Weir-Attempt", "Authorization"} {
+	for _, name := range []string{"Weir-Signature", "Webhook-Signature", "Weir-Event-Id", "Weir-Attempt", "Authorization"} {
 		require.NotContains(t, r.Header, name)
 	}
+	require.NotEmpty(t, r.Header.Get("Webhook-Id"), "a status has one of its own")
 	require.Equal(t, "weir/dev", r.Header.Get("User-Agent"))
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // SignatureHeader carries the signature: t=<Unix seconds>,v1=<hex of
-// HMAC-SHA256(secret, t + "." + body)>.
+// HMAC-SHA256(secret, t + "." + body)>, with one v1 for each secret.
 const SignatureHeader = "Weir-Signature"
 
 // DefaultTolerance is how far a signature's time may be from the receiver's
@@ -28,10 +28,14 @@ var (
 	ErrSignatureWrong     = errors.New("the signature does not fit the body with any of the secrets")
 )
 
-// Sign returns the header's value for body sent at t.
-func Sign(key secret.Secret, t time.Time, body []byte) string {
+// Sign returns the header's value for body sent at t, by each of the secrets.
+func Sign(t time.Time, body []byte, secrets ...secret.Secret) string {
 	stamp := strconv.FormatInt(t.Unix(), 10)
-	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac(key, stamp, body))
+	fields := []string{"t=" + stamp}
+	for _, key := range secrets {
+		fields = append(fields, "v1="+hex.EncodeToString(mac(key, stamp, body)))
+	}
+	return strings.Join(fields, ",")
 }
 
 // Verify checks the header of a delivery that arrived at now, as a receiver does:

@@ -18,20 +18,21 @@ const doc = "../docs/callback.md"
 type vector struct {
 	Secret secret.Secret `json:"-"`
 	Key    string        `json:"secret"`
+	ID     string        `json:"id"`
 	Time   int64         `json:"time"`
 	Body   string        `json:"body"`
 	Header string        `json:"header"`
 }
 
-func vectors(t *testing.T) []vector {
+func vectors(t *testing.T, block string) []vector {
 	t.Helper()
 	text, err := os.ReadFile(doc)
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(string(text), "```json vectors\n")
-	require.True(t, found, "no test vectors in %s", doc)
-	block, _, _ := strings.Cut(rest, "```")
+	_, rest, found := strings.Cut(string(text), "```json "+block+"\n")
+	require.True(t, found, "no %s in %s", block, doc)
+	listed, _, _ := strings.Cut(rest, "```")
 	var all []vector
-	require.NoError(t, json.Unmarshal([]byte(block), &all))
+	require.NoError(t, json.Unmarshal([]byte(listed), &all))
 	require.NotEmpty(t, all)
 	for i := range all {
 		all[i].Secret = secret.Secret(all[i].Key)
@@ -41,9 +42,9 @@ func vectors(t *testing.T) []vector {
 
 func TestSignatureVectorsOfTheDocs(t *testing.T) {
 	t.Parallel()
-	for _, v := range vectors(t) {
+	for _, v := range vectors(t, "vectors") {
 		at := time.Unix(v.Time, 0)
-		require.Equal(t, v.Header, Sign(v.Secret, at, []byte(v.Body)))
+		require.Equal(t, v.Header, Sign(at, []byte(v.Body), v.Secret))
 		require.NoError(t, Verify(v.Header, []byte(v.Body), at, 0, "other", v.Secret))
 	}
 }
@@ -52,9 +53,9 @@ func TestVerify(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1795356725, 0)
 	body := []byte(`{"status":"success"}`)
-	good := Sign("new", now, body)
+	good := Sign(now, body, "new")
 	sum := strings.TrimPrefix(good, "t=1795356725,")
-	old := strings.TrimPrefix(Sign("old", now, body), "t=1795356725,")
+	old := strings.TrimPrefix(Sign(now, body, "old"), "t=1795356725,")
 	for name, test := range map[string]struct {
 		header  string
 		body    []byte
@@ -64,6 +65,7 @@ func TestVerify(t *testing.T) {
 	}{
 		"good":                 {good, body, now, []secret.Secret{"new"}, nil},
 		"good while rotating":  {good, body, now, []secret.Secret{"old", "new"}, nil},
+		"signed by two":        {Sign(now, body, "old", "new"), body, now, []secret.Secret{"new"}, nil},
 		"two sums":             {"t=1795356725," + old + "," + sum, body, now, []secret.Secret{"new"}, nil},
 		"spaces and unknown":   {"t=1795356725, v2=zz, " + sum, body, now, []secret.Secret{"new"}, nil},
 		"at the edge":          {good, body, now.Add(DefaultTolerance), []secret.Secret{"new"}, nil},
@@ -72,7 +74,7 @@ func TestVerify(t *testing.T) {
 		"other body":           {good, []byte(`{"status":"error"}`), now, []secret.Secret{"new"}, ErrSignatureWrong},
 		"other secret":         {good, body, now, []secret.Secret{"old"}, ErrSignatureWrong},
 		"no secret":            {good, body, now, nil, ErrSignatureWrong},
-		"empty secret":         {Sign("", now, body), body, now, []secret.Secret{""}, ErrSignatureWrong},
+		"empty secret":         {Sign(now, body, ""), body, now, []secret.Secret{""}, ErrSignatureWrong},
 		"other time":           {"t=1795356726," + sum, body, now, []secret.Secret{"new"}, ErrSignatureWrong},
 		"empty":                {"", body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
 		"no time":              {sum, body, now, []secret.Secret{"new"}, ErrSignatureMalformed},
@@ -89,12 +91,12 @@ func TestVerify(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	now := time.Unix(1795356725, 0)
-	f.Add(Sign("s", now, []byte("b")), []byte("b"))
+	f.Add(Sign(now, []byte("b"), "s"), []byte("b"))
 	f.Add("t=9223372036854775807,v1=", []byte{})
 	f.Add("t=,v1=,,=", []byte{0})
 	f.Fuzz(func(t *testing.T, header string, body []byte) {
 		if Verify(header, body, now, 0, "s") == nil {
-			require.Contains(t, header, strings.TrimPrefix(Sign("s", time.Unix(stampOf(t, header), 0), body), "t="))
+			require.Contains(t, header, strings.TrimPrefix(Sign(time.Unix(stampOf(t, header), 0), body, "s"), "t="))
 		}
 	})
 }

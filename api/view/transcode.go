@@ -3,6 +3,7 @@
 package view
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,29 +14,31 @@ import (
 
 // Transcode is a transcode as callers see it; no secret is in it.
 type Transcode struct {
-	ID         uuid.UUID    `json:"id" format:"uuid"`
-	ExternalID *string      `json:"external_id" doc:"The caller's own id."`
-	Tenant     string       `json:"tenant"`
-	State      string       `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
-	Stage      *string      `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store, package; null at the end."`
-	Priority   int16        `json:"priority" doc:"0, the most urgent, to 9: its place in the tenant's queue."`
-	Ratio      float64      `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
-	Progress   *Progress    `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
-	Queue      *Queue       `json:"queue" doc:"Where it waits; null unless it is queued."`
-	Run        int32        `json:"run" doc:"1, and one more for each retry by an operator."`
-	Attempt    int32        `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
-	Host       *string      `json:"host" doc:"Host of the newest attempt."`
-	Source     Source       `json:"source"`
-	Output     Output       `json:"output"`
-	Renditions []Rendition  `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
-	Outputs    []MadeOutput `json:"outputs,omitempty" nullable:"false" doc:"What was asked to be made of the renditions, in the request's order; not there: their files alone."`
-	Warnings   []Warning    `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
-	Error      *Failure     `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
-	Callback   *Callback    `json:"callback" doc:"The terminal callback; null before the end."`
-	CreatedAt  time.Time    `json:"created_at" doc:"When it was accepted."`
-	PlacedAt   *time.Time   `json:"placed_at" doc:"When a host was last chosen."`
-	StartedAt  *time.Time   `json:"started_at" doc:"When its newest attempt began to run."`
-	FinishedAt *time.Time   `json:"finished_at" doc:"When it reached its end."`
+	ID         uuid.UUID                  `json:"id" format:"uuid"`
+	ExternalID *string                    `json:"external_id" doc:"The caller's own id."`
+	Tenant     string                     `json:"tenant"`
+	State      string                     `json:"state" enum:"queued,placed,running,storing,succeeded,failed,cancelled" doc:"The last three are final."`
+	Stage      *string                    `json:"stage" doc:"What is being done: queue, fetch, probe, prepare, transcode, store, package; null at the end."`
+	Priority   int16                      `json:"priority" doc:"0, the most urgent, to 9: its place in the tenant's queue."`
+	Ratio      float64                    `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
+	Progress   *Progress                  `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
+	Queue      *Queue                     `json:"queue" doc:"Where it waits; null unless it is queued."`
+	Run        int32                      `json:"run" doc:"1, and one more for each retry."`
+	Attempt    int32                      `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
+	Host       *string                    `json:"host" doc:"Host of the newest attempt."`
+	Source     Source                     `json:"source"`
+	Output     Output                     `json:"output"`
+	Renditions []Rendition                `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
+	Outputs    []MadeOutput               `json:"outputs,omitempty" nullable:"false" doc:"What was asked to be made of the renditions, in the request's order; not there: their files alone."`
+	Warnings   []Warning                  `json:"warnings" nullable:"false" doc:"What was done otherwise than asked; known once the source is prepared."`
+	Error      *Failure                   `json:"error" doc:"Why it failed; before the end, why its last attempt did, or what is in the way of its stores."`
+	Callback   *Callback                  `json:"callback" doc:"The terminal callback; null before the end."`
+	Metadata   map[string]json.RawMessage `json:"metadata" nullable:"false" doc:"As the request had it."`
+	Labels     map[string]string          `json:"labels" nullable:"false" doc:"As the request had them."`
+	CreatedAt  time.Time                  `json:"created_at" doc:"When it was accepted."`
+	PlacedAt   *time.Time                 `json:"placed_at" doc:"When a host was last chosen."`
+	StartedAt  *time.Time                 `json:"started_at" doc:"When its newest attempt began to run."`
+	FinishedAt *time.Time                 `json:"finished_at" doc:"When it reached its end."`
 }
 
 // Progress is how far a transcode is in what is done to it now.
@@ -148,6 +151,10 @@ func Of(d *jobs.Detail) Transcode {
 		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
 	}
+	v.Metadata, v.Labels = map[string]json.RawMessage{}, map[string]string{}
+	// What can't be read is shown as none: the schema holds both to be objects.
+	_ = json.Unmarshal(t.Metadata, &v.Metadata)
+	_ = json.Unmarshal(t.Labels, &v.Labels)
 	for i := range d.Renditions {
 		v.Renditions = append(v.Renditions, rendition(&d.Renditions[i], t.SourceDurationMs))
 	}
@@ -294,6 +301,15 @@ func warnings(t *dbsqlc.Transcode) []Warning {
 		list = append(list, Warning(w))
 	}
 	return list
+}
+
+// FailureOf shows a failure; nil: there is none.
+func FailureOf(f *jobs.Failure) *Failure {
+	if f == nil {
+		return nil
+	}
+	stage := string(f.Stage)
+	return failure(&f.Code, &stage, &f.Text)
 }
 
 func failure(code, stage, message *string) *Failure {

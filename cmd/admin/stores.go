@@ -144,7 +144,7 @@ func (a *admin) setStore(ctx context.Context, store *tenants.Store, keyFile stri
 func (a *admin) sealer() (*secret.Sealer, error) {
 	text := a.variable(keysEnv)
 	if text == "" {
-		return nil, errors.New(keysEnv + " is not set: give it the daemons' own, with which they open the store's keys")
+		return nil, errors.New(keysEnv + " is not set: give it the daemons' own, with which they open what is sealed here")
 	}
 	keys, err := secret.ParseKeys(text)
 	if err != nil {

@@ -59,7 +59,7 @@ func (p *pause) String() string {
 
 func (a *admin) tenants() *cobra.Command {
 	return group("tenants", "What each tenant may have of the fleet",
-		a.tenantsList(), a.tenantsShow(), a.tenantsSet(), a.tenantsPause(), a.tenantsResume(), a.stores())
+		a.tenantsList(), a.tenantsShow(), a.tenantsSet(), a.tenantsPause(), a.tenantsResume(), a.stores(), a.tenantSecrets())
 }
 
 func (a *admin) openTenants(ctx context.Context) (*tenants.Tenants, error) {

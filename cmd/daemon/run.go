@@ -29,15 +29,20 @@ import (
 	"weir/jobs/inbox"
 	"weir/media"
 	"weir/mist"
+	"weir/preview"
 	"weir/secret"
 	"weir/storage"
 	"weir/studio"
+	"weir/tenants"
 	"weir/triggers"
 )
 
 const (
 	// waitEvery is between two looks for a dependency that is not up yet.
 	waitEvery = 2 * time.Second
+	// previewStall and previewAttempts leave a second try within a dry run's time.
+	previewStall    = 5 * time.Second
+	previewAttempts = 2
 	// stopTimeout is above River's soft stop of 10 s, which cuts what is left.
 	stopTimeout = 25 * time.Second
 	// triggerPath, with the host's id behind it, is this daemon's alone in Mist's
@@ -242,7 +247,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	if err := mist.CheckProgram(d.cfg.MistBinDir); err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_BIN_DIR: %w", err)
 	}
-	objects, err := storage.New(&storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard})
+	objects, err := storage.New(d.storage())
 	if err != nil {
 		return nil, err
 	}
@@ -264,6 +269,28 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	}, nil
 }
 
+func (d *daemon) storage() *storage.Config {
+	return &storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard}
+}
+
+// preview makes dry runs: a request waits for them, so they try less than a transcode.
+func (d *daemon) preview() (*preview.Previewer, error) {
+	cfg := d.storage()
+	cfg.StallTimeout, cfg.MaxAttempts = previewStall, previewAttempts
+	objects, err := storage.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	tools := &media.Tools{FFmpeg: d.cfg.FFmpeg, FFprobe: d.cfg.FFprobe}
+	if tools.Check() != nil { // a daemon that only leads may have none
+		tools = nil
+	}
+	return preview.New(&preview.Config{
+		Storage: objects, Stores: &tenants.Stores{DB: d.pool, Sealer: d.sealer}, Media: tools,
+		Plan: (*mist.Engine)(nil).PlanSize,
+	}), nil
+}
+
 func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on net.Listener) error {
 	listener, err := triggers.New(&triggers.Config{
 		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
@@ -276,9 +303,15 @@ func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on ne
 }
 
 func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
+	looks, err := d.preview()
+	if err != nil {
+		return err
+	}
 	hub := events.New(d.pool, d.log)
 	group.Go(func() error { return hub.Run(ctx) })
-	handler, err := api.New(d.api(hub))
+	config := d.api(hub)
+	config.Preview = looks
+	handler, err := api.New(config)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
   FROM weir.callbacks c
  WHERE c.id = $2 AND t.id = c.transcode_id AND t.run = c.run AND (c.state = 'pending' OR $3::boolean)
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING t.id, t.callback_sealed, t.telling_until::timestamptz AS telling_until
+RETURNING t.id, t.tenant, t.callback_sealed, t.callback_secret_sealed, t.telling_until::timestamptz AS telling_until
 `
 
 type CallbackClaimParams struct {
@@ -113,9 +113,11 @@ type CallbackClaimParams struct {
 }
 
 type CallbackClaimRow struct {
-	ID             uuid.UUID
-	CallbackSealed []byte
-	TellingUntil   time.Time
+	ID                   uuid.UUID
+	Tenant               string
+	CallbackSealed       []byte
+	CallbackSecretSealed []byte
+	TellingUntil         time.Time
 }
 
 // The last look before it is sent, and the claim to be the only one who tells of the
@@ -124,12 +126,18 @@ type CallbackClaimRow struct {
 func (q *Queries) CallbackClaim(ctx context.Context, db DBTX, arg CallbackClaimParams) (CallbackClaimRow, error) {
 	row := db.QueryRow(ctx, callbackClaim, arg.TellSeconds, arg.ID, arg.Redelivery)
 	var i CallbackClaimRow
-	err := row.Scan(&i.ID, &i.CallbackSealed, &i.TellingUntil)
+	err := row.Scan(
+		&i.ID,
+		&i.Tenant,
+		&i.CallbackSealed,
+		&i.CallbackSecretSealed,
+		&i.TellingUntil,
+	)
 	return i, err
 }
 
 const callbackGet = `-- name: CallbackGet :one
-SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at FROM weir.callbacks WHERE id = $1
+SELECT id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed FROM weir.callbacks WHERE id = $1
 `
 
 func (q *Queries) CallbackGet(ctx context.Context, db DBTX, id uuid.UUID) (Callback, error) {
@@ -149,14 +157,15 @@ func (q *Queries) CallbackGet(ctx context.Context, db DBTX, id uuid.UUID) (Callb
 		&i.JobID,
 		&i.CreatedAt,
 		&i.DeliveredAt,
+		&i.Missed,
 	)
 	return i, err
 }
 
 const callbackInsert = `-- name: CallbackInsert :one
-INSERT INTO weir.callbacks (id, transcode_id, run, url, body)
-VALUES ($1, $2, $3, $4, $5)
-RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at
+INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed
 `
 
 type CallbackInsertParams struct {
@@ -165,6 +174,7 @@ type CallbackInsertParams struct {
 	Run         int32
 	URL         string
 	Body        string
+	Missed      []uuid.UUID
 }
 
 func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInsertParams) (Callback, error) {
@@ -174,6 +184,7 @@ func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInser
 		arg.Run,
 		arg.URL,
 		arg.Body,
+		arg.Missed,
 	)
 	var i Callback
 	err := row.Scan(
@@ -190,6 +201,7 @@ func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInser
 		&i.JobID,
 		&i.CreatedAt,
 		&i.DeliveredAt,
+		&i.Missed,
 	)
 	return i, err
 }
@@ -213,7 +225,7 @@ func (q *Queries) CallbackIsDue(ctx context.Context, db DBTX, arg CallbackIsDueP
 }
 
 const callbackListOf = `-- name: CallbackListOf :many
-SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at FROM weir.callbacks c
+SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at, c.missed FROM weir.callbacks c
   JOIN weir.transcodes t ON t.id = c.transcode_id AND t.run = c.run
  WHERE c.transcode_id = ANY($1::uuid[])
 `
@@ -241,6 +253,7 @@ func (q *Queries) CallbackListOf(ctx context.Context, db DBTX, transcodeIds []uu
 			&i.JobID,
 			&i.CreatedAt,
 			&i.DeliveredAt,
+			&i.Missed,
 		); err != nil {
 			return nil, err
 		}
@@ -259,7 +272,7 @@ UPDATE weir.callbacks
        state = CASE WHEN state IN ('delivered', 'superseded') THEN state ELSE $4::text END,
        delivered_at = CASE WHEN state IN ('delivered', 'superseded') THEN delivered_at WHEN $4::text = 'delivered' THEN now() END
  WHERE id = $5
-RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at
+RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed
 `
 
 type CallbackRecordParams struct {
@@ -295,6 +308,7 @@ func (q *Queries) CallbackRecord(ctx context.Context, db DBTX, arg CallbackRecor
 		&i.JobID,
 		&i.CreatedAt,
 		&i.DeliveredAt,
+		&i.Missed,
 	)
 	return i, err
 }
@@ -325,7 +339,7 @@ func (q *Queries) CallbackSupersede(ctx context.Context, db DBTX, transcodeID uu
 }
 
 const callbackToDeliver = `-- name: CallbackToDeliver :one
-SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at, t.tenant FROM weir.callbacks c JOIN weir.transcodes t ON t.id = c.transcode_id WHERE c.id = $1
+SELECT c.id, c.transcode_id, c.run, c.state, c.url, c.body, c.attempts, c.last_status, c.last_error, c.next_attempt_at, c.job_id, c.created_at, c.delivered_at, c.missed, t.tenant FROM weir.callbacks c JOIN weir.transcodes t ON t.id = c.transcode_id WHERE c.id = $1
 `
 
 type CallbackToDeliverRow struct {
@@ -351,6 +365,7 @@ func (q *Queries) CallbackToDeliver(ctx context.Context, db DBTX, id uuid.UUID) 
 		&i.Callback.JobID,
 		&i.Callback.CreatedAt,
 		&i.Callback.DeliveredAt,
+		&i.Callback.Missed,
 		&i.Tenant,
 	)
 	return i, err

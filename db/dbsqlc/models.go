@@ -58,6 +58,7 @@ type Callback struct {
 	JobID         *int64
 	CreatedAt     time.Time
 	DeliveredAt   *time.Time
+	Missed        []uuid.UUID
 }
 
 type CallbackAttempt struct {
@@ -69,6 +70,14 @@ type CallbackAttempt struct {
 	Answer     string
 	Redelivery bool
 	SentAt     time.Time
+}
+
+type CallbackSecret struct {
+	ID        uuid.UUID
+	Tenant    string
+	Place     int16
+	Sealed    []byte
+	CreatedAt time.Time
 }
 
 // One row per terminal callback and the state of its delivery.
@@ -121,6 +130,21 @@ type Event struct {
 	ErrorCode   *string
 	ErrorStage  *string
 	CreatedAt   time.Time
+}
+
+type EventDelivery struct {
+	ID            uuid.UUID
+	EventID       int64
+	TranscodeID   uuid.UUID
+	Tenant        string
+	Receiver      string
+	State         string
+	Attempts      int32
+	LastStatus    *int32
+	LastError     string
+	NextAttemptAt time.Time
+	CreatedAt     time.Time
+	DeliveredAt   *time.Time
 }
 
 type Host struct {
@@ -267,44 +291,75 @@ type Tenant struct {
 }
 
 type Transcode struct {
-	ID               uuid.UUID
-	Tenant           string
-	ExternalID       *string
-	Form             string
-	Request          json.RawMessage
-	RequestDigest    []byte
-	SourceURL        string
-	SourceSealed     []byte
-	OutputURL        string
-	OutputSealed     []byte
-	CallbackURL      string
-	CallbackSealed   []byte
-	LivepeerSealed   []byte
-	State            string
-	Run              int32
-	Attempt          int32
-	AttemptsLeft     int32
-	HostID           *string
-	NotBefore        time.Time
-	Source           json.RawMessage
-	SourceDurationMs *int64
-	Ratio            float64
-	StatusSentAt     *time.Time
-	ErrorCode        *string
-	ErrorStage       *string
-	ErrorMessage     *string
-	CreatedAt        time.Time
-	PlacedAt         *time.Time
-	StartedAt        *time.Time
-	FinishedAt       *time.Time
-	UpdatedAt        time.Time
-	Warnings         json.RawMessage
-	RunAt            time.Time
-	FreeTries        int32
-	TellingUntil     *time.Time
-	Progress         json.RawMessage
-	Priority         int16
-	FormerExternalID *string
-	Ladder           bool
-	Packages         bool
+	ID                   uuid.UUID
+	Tenant               string
+	ExternalID           *string
+	Form                 string
+	Request              json.RawMessage
+	RequestDigest        []byte
+	SourceURL            string
+	SourceSealed         []byte
+	OutputURL            string
+	OutputSealed         []byte
+	CallbackURL          string
+	CallbackSealed       []byte
+	LivepeerSealed       []byte
+	State                string
+	Run                  int32
+	Attempt              int32
+	AttemptsLeft         int32
+	HostID               *string
+	NotBefore            time.Time
+	Source               json.RawMessage
+	SourceDurationMs     *int64
+	Ratio                float64
+	StatusSentAt         *time.Time
+	ErrorCode            *string
+	ErrorStage           *string
+	ErrorMessage         *string
+	CreatedAt            time.Time
+	PlacedAt             *time.Time
+	StartedAt            *time.Time
+	FinishedAt           *time.Time
+	UpdatedAt            time.Time
+	Warnings             json.RawMessage
+	RunAt                time.Time
+	FreeTries            int32
+	TellingUntil         *time.Time
+	Progress             json.RawMessage
+	Priority             int16
+	FormerExternalID     *string
+	Ladder               bool
+	Packages             bool
+	CallbackSecretSealed []byte
+	StatusesRefusedRun   int32
+	Metadata             json.RawMessage
+	Labels               json.RawMessage
+	Events               []string
+	EventsURL            *string
+	EventsSealed         []byte
+}
+
+// One row per tenant and day: what the runs that ended on it used.
+type UsageDay struct {
+	// Whose it is.
+	Tenant string
+	// The day on which the runs ended, in UTC.
+	Day time.Time
+	// Runs that succeeded.
+	Succeeded int64
+	// Runs that failed.
+	Failed int64
+	// Runs that were cancelled.
+	Cancelled int64
+	// Attempts that these runs made, whatever came of them.
+	Attempts int64
+	// Length of their sources, once a run, where it was found out.
+	SourceMinutes float64
+	// Length of the renditions that these runs stored and verified.
+	OutputMinutes float64
+	// Pixels of those renditions: frames by width by height.
+	Pixels int64
+	// Bytes of those renditions.
+	Bytes int64
 }

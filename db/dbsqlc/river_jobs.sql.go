@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -160,6 +161,40 @@ func (q *Queries) RiverJobLostCallbacks(ctx context.Context, db DBTX, deliverySe
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const riverJobOpenOfCallback = `-- name: RiverJobOpenOfCallback :many
+SELECT j.id, (j.state = 'running')::boolean AS running FROM weir.river_job j
+ WHERE j.args @> $1::jsonb AND j.kind = 'callback'
+   AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+ ORDER BY j.state = 'running' DESC, j.scheduled_at, j.id
+`
+
+type RiverJobOpenOfCallbackRow struct {
+	ID      int64
+	Running bool
+}
+
+// The jobs that are to deliver a callback, as its arguments say ({"callback_id": ID}); the
+// next one to be worked comes first.
+func (q *Queries) RiverJobOpenOfCallback(ctx context.Context, db DBTX, args json.RawMessage) ([]RiverJobOpenOfCallbackRow, error) {
+	rows, err := db.Query(ctx, riverJobOpenOfCallback, args)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiverJobOpenOfCallbackRow{}
+	for rows.Next() {
+		var i RiverJobOpenOfCallbackRow
+		if err := rows.Scan(&i.ID, &i.Running); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeCancelParams struct {
@@ -77,6 +77,13 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
@@ -86,7 +93,8 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
  WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+   AND t.statuses_refused_run < t.run
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeClaimParams struct {
@@ -141,6 +149,13 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
@@ -168,7 +183,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeFailParams struct {
@@ -229,12 +244,19 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -281,12 +303,19 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -338,12 +367,19 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -392,12 +428,19 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -446,6 +489,13 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
@@ -478,34 +528,43 @@ const transcodeInsert = `-- name: TranscodeInsert :one
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, packages, attempts_left, priority, ladder, created_at)
+    livepeer_sealed, callback_secret_sealed, metadata, labels, events, events_url, events_sealed,
+    packages, attempts_left, priority, ladder, created_at)
 VALUES (
     $1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11, $12,
-    $13, $14, $15, $16, $17, COALESCE($18::timestamptz, now()))
+    $13, $14, COALESCE($15::jsonb, '{}'), COALESCE($16::jsonb, '{}'),
+    COALESCE($17::text[], '{}'), $18, $19,
+    $20, $21, $22, $23, COALESCE($24::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeInsertParams struct {
-	ID             uuid.UUID
-	Tenant         string
-	ExternalID     *string
-	Form           string
-	Request        json.RawMessage
-	RequestDigest  []byte
-	SourceURL      string
-	SourceSealed   []byte
-	OutputURL      string
-	OutputSealed   []byte
-	CallbackURL    string
-	CallbackSealed []byte
-	LivepeerSealed []byte
-	Packages       bool
-	AttemptsLeft   int32
-	Priority       int16
-	Ladder         bool
-	CreatedAt      *time.Time
+	ID                   uuid.UUID
+	Tenant               string
+	ExternalID           *string
+	Form                 string
+	Request              json.RawMessage
+	RequestDigest        []byte
+	SourceURL            string
+	SourceSealed         []byte
+	OutputURL            string
+	OutputSealed         []byte
+	CallbackURL          string
+	CallbackSealed       []byte
+	LivepeerSealed       []byte
+	CallbackSecretSealed []byte
+	Metadata             json.RawMessage
+	Labels               json.RawMessage
+	Events               []string
+	EventsURL            *string
+	EventsSealed         []byte
+	Packages             bool
+	AttemptsLeft         int32
+	Priority             int16
+	Ladder               bool
+	CreatedAt            *time.Time
 }
 
 // No row when the tenant has this external_id already: read that one with
@@ -525,6 +584,12 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		arg.CallbackURL,
 		arg.CallbackSealed,
 		arg.LivepeerSealed,
+		arg.CallbackSecretSealed,
+		arg.Metadata,
+		arg.Labels,
+		arg.Events,
+		arg.EventsURL,
+		arg.EventsSealed,
 		arg.Packages,
 		arg.AttemptsLeft,
 		arg.Priority,
@@ -573,12 +638,19 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3 OR former_external_id = $3)
@@ -664,6 +736,133 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.FormerExternalID,
 			&i.Ladder,
 			&i.Packages,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+			&i.Events,
+			&i.EventsURL,
+			&i.EventsSealed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodeListByLabel = `-- name: TranscodeListByLabel :many
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
+ WHERE id = ANY(ARRAY(
+    SELECT l.transcode_id FROM weir.transcode_labels l
+     CROSS JOIN LATERAL (
+        SELECT FROM weir.transcodes t
+         WHERE t.id = l.transcode_id AND t.labels @> $1::jsonb
+           AND ($2::text IS NULL OR t.state = $2)
+           AND ($3::text IS NULL OR t.external_id = $3)
+           AND ($4::text IS NULL OR t.host_id = $4)
+        OFFSET 0) t
+     WHERE l.tenant = $5 AND l.key = $6 AND l.value = $7
+       AND ($8::timestamptz IS NULL OR l.created_at >= $8)
+       AND ($9::timestamptz IS NULL OR l.created_at < $9)
+       AND ($10::timestamptz IS NULL
+            OR (l.created_at, l.transcode_id) < ($10, $11::uuid))
+     ORDER BY l.created_at DESC, l.transcode_id DESC
+     LIMIT $12))
+ ORDER BY created_at DESC, id DESC
+`
+
+type TranscodeListByLabelParams struct {
+	Labels      json.RawMessage
+	State       *string
+	ExternalID  *string
+	HostID      *string
+	Tenant      string
+	Key         string
+	Value       string
+	CreatedFrom *time.Time
+	CreatedTo   *time.Time
+	BeforeAt    *time.Time
+	BeforeID    *uuid.UUID
+	PageSize    int32
+}
+
+// The same of a tenant's that have a label; those that have others too are in labels. It
+// walks through those with the first label in their order (OFFSET 0 keeps it from reading
+// all transcodes instead), to the end of the page.
+func (q *Queries) TranscodeListByLabel(ctx context.Context, db DBTX, arg TranscodeListByLabelParams) ([]Transcode, error) {
+	rows, err := db.Query(ctx, transcodeListByLabel,
+		arg.Labels,
+		arg.State,
+		arg.ExternalID,
+		arg.HostID,
+		arg.Tenant,
+		arg.Key,
+		arg.Value,
+		arg.CreatedFrom,
+		arg.CreatedTo,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Transcode{}
+	for rows.Next() {
+		var i Transcode
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Form,
+			&i.Request,
+			&i.RequestDigest,
+			&i.SourceURL,
+			&i.SourceSealed,
+			&i.OutputURL,
+			&i.OutputSealed,
+			&i.CallbackURL,
+			&i.CallbackSealed,
+			&i.LivepeerSealed,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.AttemptsLeft,
+			&i.HostID,
+			&i.NotBefore,
+			&i.Source,
+			&i.SourceDurationMs,
+			&i.Ratio,
+			&i.StatusSentAt,
+			&i.ErrorCode,
+			&i.ErrorStage,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.PlacedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
+			&i.TellingUntil,
+			&i.Progress,
+			&i.Priority,
+			&i.FormerExternalID,
+			&i.Ladder,
+			&i.Packages,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+			&i.Events,
+			&i.EventsURL,
+			&i.EventsSealed,
 		); err != nil {
 			return nil, err
 		}
@@ -749,7 +948,7 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 }
 
 const transcodeListOfTask = `-- name: TranscodeListOfTask :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
  WHERE tenant = $1 AND (external_id = $2::text OR former_external_id = $2::text)
  ORDER BY created_at DESC, id DESC
  LIMIT $3
@@ -813,6 +1012,13 @@ func (q *Queries) TranscodeListOfTask(ctx context.Context, db DBTX, arg Transcod
 			&i.FormerExternalID,
 			&i.Ladder,
 			&i.Packages,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+			&i.Events,
+			&i.EventsURL,
+			&i.EventsSealed,
 		); err != nil {
 			return nil, err
 		}
@@ -1154,19 +1360,26 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueu
 
 const transcodeRelease = `-- name: TranscodeRelease :exec
 UPDATE weir.transcodes
-   SET telling_until = NULL, status_sent_at = CASE WHEN $1::boolean THEN now() ELSE status_sent_at END
- WHERE id = $2 AND telling_until = $3::timestamptz
+   SET telling_until = NULL, statuses_refused_run = GREATEST(statuses_refused_run, $1::int), status_sent_at = CASE WHEN $2::boolean THEN now() ELSE status_sent_at END
+ WHERE id = $3 AND telling_until = $4::timestamptz
 `
 
 type TranscodeReleaseParams struct {
+	RefusedRun   int32
 	Heard        bool
 	ID           uuid.UUID
 	TellingUntil time.Time
 }
 
 // Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
+// refused_run: it wants no more statuses of this run; 0: it does.
 func (q *Queries) TranscodeRelease(ctx context.Context, db DBTX, arg TranscodeReleaseParams) error {
-	_, err := db.Exec(ctx, transcodeRelease, arg.Heard, arg.ID, arg.TellingUntil)
+	_, err := db.Exec(ctx, transcodeRelease,
+		arg.RefusedRun,
+		arg.Heard,
+		arg.ID,
+		arg.TellingUntil,
+	)
 	return err
 }
 
@@ -1187,7 +1400,7 @@ UPDATE weir.transcodes
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeRequeueParams struct {
@@ -1256,6 +1469,13 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
@@ -1265,7 +1485,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeRetryParams struct {
@@ -1273,7 +1493,7 @@ type TranscodeRetryParams struct {
 	ID           uuid.UUID
 }
 
-// An operator's retry: the one way out of a terminal state, as a new run.
+// A retry: the one way out of a terminal state, as a new run.
 func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetryParams) (Transcode, error) {
 	row := db.QueryRow(ctx, transcodeRetry, arg.AttemptsLeft, arg.ID)
 	var i Transcode
@@ -1318,6 +1538,13 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }
@@ -1478,6 +1705,7 @@ WITH due AS (
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $2::float8))
        AND (t.telling_until IS NULL OR t.telling_until < now())
+       AND t.statuses_refused_run < t.run
 ), ranked AS (
     SELECT due.id, due.receiver, row_number() OVER (PARTITION BY due.receiver ORDER BY due.status_sent_at NULLS FIRST, due.id) AS place
       FROM due WHERE due.receiver <> ALL ($3::text[])
@@ -1522,7 +1750,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
 `
 
 type TranscodeSucceedParams struct {
@@ -1574,6 +1802,13 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.FormerExternalID,
 		&i.Ladder,
 		&i.Packages,
+		&i.CallbackSecretSealed,
+		&i.StatusesRefusedRun,
+		&i.Metadata,
+		&i.Labels,
+		&i.Events,
+		&i.EventsURL,
+		&i.EventsSealed,
 	)
 	return i, err
 }

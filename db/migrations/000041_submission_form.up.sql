@@ -4,7 +4,38 @@ CREATE OR REPLACE FUNCTION weir.submission_form() RETURNS jsonb
     AS $function$ SELECT $form${
   "type": "object",
   "properties": {
+    "callback_secret": {
+      "type": "string",
+      "minLength": 16,
+      "maxLength": 256
+    },
     "callback_url": {
+      "type": "string",
+      "minLength": 1,
+      "maxLength": 8192
+    },
+    "events": {
+      "type": "array",
+      "items": {
+        "type": "string",
+        "enum": [
+          "transcode.queued",
+          "transcode.placed",
+          "transcode.started",
+          "transcode.storing",
+          "transcode.succeeded",
+          "transcode.failed",
+          "transcode.cancelled",
+          "transcode.retried",
+          "rendition.pushed",
+          "rendition.ready",
+          "rendition.failed",
+          "output.ready"
+        ]
+      },
+      "maxItems": 12
+    },
+    "events_url": {
       "type": "string",
       "minLength": 1,
       "maxLength": 8192
@@ -15,6 +46,10 @@ CREATE OR REPLACE FUNCTION weir.submission_form() RETURNS jsonb
       "maxLength": 200,
       "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
       "patternDescription": "without control characters"
+    },
+    "labels": {
+      "type": "object",
+      "free": true
     },
     "livepeer": {
       "type": "object",
@@ -35,6 +70,10 @@ CREATE OR REPLACE FUNCTION weir.submission_form() RETURNS jsonb
       "required": [
         "access_token"
       ]
+    },
+    "metadata": {
+      "type": "object",
+      "free": true
     },
     "output": {
       "type": "object",

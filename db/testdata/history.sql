@@ -24,6 +24,12 @@ SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'req
        at, CASE WHEN n <= 200000 THEN at + interval '1 minute' END
   FROM history;
 
+INSERT INTO weir.transcode_labels (transcode_id, tenant, key, value, created_at)
+SELECT id, tenant, 'customer', CASE WHEN substring(external_id FROM 9)::int % 5000 = 1 THEN 'rare' ELSE 'acme' END, created_at FROM weir.transcodes;
+
+INSERT INTO weir.usage (tenant, day, part, succeeded)
+SELECT 'tenant-' || t, now()::date - d, p, 1 FROM generate_series(1, 10) t, generate_series(0, 700) d, generate_series(0, 7) p;
+
 INSERT INTO weir.enqueued (id, transcode_id, digest)
 SELECT id, id, '' FROM history WHERE n % 2 = 0;
 
@@ -52,6 +58,9 @@ SELECT id, id, 1, CASE WHEN n % 2000 = 7 THEN 'refused' WHEN n > 199990 THEN 'pe
        CASE WHEN n % 2000 <> 7 AND n <= 199990 THEN at END
   FROM history WHERE n <= 200000;
 
+INSERT INTO weir.missed_events (event_id, transcode_id, tenant, missed_at)
+SELECT id, id, 'tenant-' || n % 8, at FROM history WHERE n % 10 = 7;
+
 INSERT INTO weir.callback_attempts (callback_id, number, status, latency_ms, sent_at)
 SELECT id, 1, 200, 5, at FROM history WHERE n <= 200000;
 
@@ -62,6 +71,12 @@ SELECT n, host, CASE WHEN n % 3 = 0 THEN 'PUSH_END' ELSE 'RECORDING_END' END, 's
 
 INSERT INTO weir.events (transcode_id, tenant, type, state, run, attempt, ratio, created_at)
 SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'transcode.queued', 'queued', 1, 0, 0, at FROM history;
+
+INSERT INTO weir.event_deliveries (event_id, transcode_id, tenant, receiver, state, delivered_at, created_at)
+SELECT e.id, e.transcode_id, e.tenant, 'h-' || e.id % 20, CASE WHEN e.id % 100 = 1 THEN 'pending' ELSE 'delivered' END,
+       CASE WHEN e.id % 100 <> 1 THEN now() END, e.created_at FROM weir.events e;
+
+INSERT INTO weir.event_delivery_attempts (delivery_id, number, status, latency_ms) SELECT id, 1, 200, 5 FROM weir.event_deliveries;
 
 INSERT INTO weir.river_job (id, state, kind, queue, args, attempted_by, attempted_at, finalized_at, scheduled_at)
 SELECT n, CASE WHEN n <= 199990 THEN 'completed' WHEN n <= 200000 THEN 'available' WHEN state = 'queued' THEN 'scheduled' ELSE 'running'

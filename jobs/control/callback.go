@@ -18,6 +18,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/receivers"
 	"weir/secret"
 	"weir/studio"
 )
@@ -129,8 +130,14 @@ func (w *callbackWorker) deliver(ctx context.Context, claim *dbsqlc.CallbackClai
 		// Mended by the right key, which a person has to give.
 		return studio.Result{Fate: studio.Retry, Err: jobs.FailureOf(err, jobs.StageQueue).Text}, nothing
 	}
+	secrets := receivers.Secrets{DB: w.db, Sealer: w.sealer}
+	signedBy, err := secrets.Of(ctx, claim.ID, claim.Tenant, claim.CallbackSecretSealed)
+	if err != nil { // unsigned it would be refused
+		return studio.Result{Fate: studio.Retry, Err: jobs.FailureOf(err, jobs.StageQueue).Text}, nothing
+	}
 	result := w.studio.Deliver(ctx, studio.Delivery{
 		URL: secret.Secret(location), Body: []byte(callback.Body), EventID: callback.ID.String(), Attempt: int(callback.Attempts) + 1,
+		Secrets: signedBy,
 	})
 	return result, heardOf(result)
 }

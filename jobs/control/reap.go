@@ -47,6 +47,7 @@ const leadKept = 24 * time.Hour
 func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	var running sync.WaitGroup
 	running.Go(func() { c.tellStatuses(ctx) })
+	running.Go(func() { c.tellEvents(ctx) })
 	running.Go(func() {
 		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error { return c.renew(ctx, client) })
 	})

@@ -15,6 +15,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/receivers"
 	"weir/secret"
 	"weir/studio"
 )
@@ -179,10 +180,14 @@ func (t *teller) send(ctx context.Context, id uuid.UUID) (answered bool, err err
 	if err != nil {
 		return false, fmt.Errorf("status of %s: %w", id, err)
 	}
-	delivery, err := t.delivery(ctx, &transcode)
+	missed, err := jobs.Missed(ctx, c.DB, transcode.Tenant)
+	if err != nil {
+		return false, fmt.Errorf("status of %s: %w", id, err)
+	}
+	delivery, err := t.delivery(ctx, &transcode, missed)
 	if err != nil {
 		c.Log.WarnContext(ctx, "status not sent", "transcode", id, "error", err)
-		return true, t.end(ctx, &transcode, false)
+		return true, t.end(ctx, &transcode, false, 0)
 	}
 	result := c.Studio.Deliver(ctx, delivery)
 	if ctx.Err() != nil { // it may be on its way: the claim runs out by itself
@@ -191,20 +196,31 @@ func (t *teller) send(ctx context.Context, id uuid.UUID) (answered bool, err err
 	if result.Fate != studio.Delivered {
 		c.Log.DebugContext(ctx, "status not taken", "transcode", id, "fate", result.Fate, "why", result.Err)
 	}
+	if len(missed) > 0 && result.Fate == studio.Delivered {
+		if err := q.MissedEventTold(ctx, c.DB, missed); err != nil {
+			return false, fmt.Errorf("status of %s: keep what it told: %w", id, err)
+		}
+	}
+	refused := int32(0)
+	if result.Fate == studio.Refused { // it said so for good: no more of this run
+		refused = transcode.Run
+	}
 	answered = heardOf(result) == answer
-	return answered, t.end(ctx, &transcode, answered)
+	return answered, t.end(ctx, &transcode, answered, refused)
 }
 
-func (t *teller) end(ctx context.Context, transcode *dbsqlc.Transcode, heard bool) error {
+// end ends the claim on a transcode. refused is the run of which no more statuses are
+// wanted; 0: none.
+func (t *teller) end(ctx context.Context, transcode *dbsqlc.Transcode, heard bool, refused int32) error {
 	if err := dbsqlc.New().TranscodeRelease(ctx, t.control.DB, dbsqlc.TranscodeReleaseParams{
-		ID: transcode.ID, TellingUntil: *transcode.TellingUntil, Heard: heard,
+		ID: transcode.ID, TellingUntil: *transcode.TellingUntil, Heard: heard, RefusedRun: refused,
 	}); err != nil {
 		return fmt.Errorf("status of %s: %w", transcode.ID, err)
 	}
 	return nil
 }
 
-func (t *teller) delivery(ctx context.Context, transcode *dbsqlc.Transcode) (studio.Delivery, error) {
+func (t *teller) delivery(ctx context.Context, transcode *dbsqlc.Transcode, missed []uuid.UUID) (studio.Delivery, error) {
 	stage := ""
 	if transcode.Attempt > 0 {
 		a, err := dbsqlc.New().AttemptGet(ctx, t.control.DB, dbsqlc.AttemptGetParams{TranscodeID: transcode.ID, Number: transcode.Attempt})
@@ -217,9 +233,14 @@ func (t *teller) delivery(ctx context.Context, transcode *dbsqlc.Transcode) (stu
 	if err != nil {
 		return studio.Delivery{}, err
 	}
-	body, err := jobs.ProgressBody(transcode, stage)
+	secrets := receivers.Secrets{DB: t.control.DB, Sealer: t.control.Sealer}
+	signedBy, err := secrets.Of(ctx, transcode.ID, transcode.Tenant, transcode.CallbackSecretSealed)
 	if err != nil {
 		return studio.Delivery{}, err
 	}
-	return studio.Delivery{URL: secret.Secret(url), Body: body}, nil
+	body, err := jobs.ProgressBody(transcode, stage, missed)
+	if err != nil {
+		return studio.Delivery{}, err
+	}
+	return studio.Delivery{URL: secret.Secret(url), Body: body, Secrets: signedBy}, nil
 }

@@ -89,13 +89,18 @@ func succeeded(t *testing.T, b *jobstest.Bundle, url string) dbsqlc.Transcode {
 // workCallback works a transcode's newest callback job, as River would.
 func workCallback(t *testing.T, b *jobstest.Bundle, id uuid.UUID) error {
 	t.Helper()
+	return workCallbackBy(t, b, id, studioOf(t))
+}
+
+func workCallbackBy(t *testing.T, b *jobstest.Bundle, id uuid.UUID, client *studio.Client) error {
+	t.Helper()
 	job := &river.Job[jobs.CallbackArgs]{JobRow: &rivertype.JobRow{State: rivertype.JobStateRunning, CreatedAt: time.Now()}}
 	var args []byte
 	require.NoError(t, b.Pool.QueryRow(t.Context(), `UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now()
 		WHERE id = (SELECT max(j.id) FROM weir.river_job j JOIN weir.callbacks c ON c.id::text = j.args->>'callback_id'
 		             WHERE j.kind = 'callback' AND c.transcode_id = $1) RETURNING id, args`, id).Scan(&job.ID, &args))
 	require.NoError(t, json.Unmarshal(args, &job.Args))
-	worker := &callbackWorker{db: b.Pool, sealer: b.Sealer, studio: studioOf(t), log: jobstest.Silent()}
+	worker := &callbackWorker{db: b.Pool, sealer: b.Sealer, studio: client, log: jobstest.Silent()}
 	return worker.Work(rivertest.WorkContext(t.Context(), b.River), job)
 }
 

@@ -324,11 +324,19 @@ func (h *Host) locate(ctx context.Context, t *dbsqlc.Transcode, column jobs.Seal
 		return storage.Location{}, err
 	}
 	location, err := storage.ParseLocation(url)
-	if err != nil || !location.NeedsServer() {
+	if err != nil {
 		return location, err
 	}
-	stores := tenants.Stores{DB: h.DB, Sealer: h.Sealer}
-	store, err := stores.Open(ctx, t.Tenant, location.Store(), location.Bucket(), location.Key(), use)
+	return Lead(ctx, &tenants.Stores{DB: h.DB, Sealer: h.Sealer}, t.Tenant, location, use)
+}
+
+// Lead returns an s3:// location of a tenant on the server that its stores say, and any
+// other as it is. The error is a [jobs.Failure] where there is no store for it.
+func Lead(ctx context.Context, stores *tenants.Stores, tenant string, location storage.Location, use tenants.Use) (storage.Location, error) {
+	if !location.NeedsServer() {
+		return location, nil
+	}
+	store, err := stores.Open(ctx, tenant, location.Store(), location.Bucket(), location.Key(), use)
 	switch {
 	case errors.Is(err, tenants.ErrNoStore), errors.Is(err, tenants.ErrKeys):
 		return storage.Location{}, jobs.Failed(jobs.CodeStoreUnknown, stageOf(use), err.Error())

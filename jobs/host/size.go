@@ -93,7 +93,7 @@ func (h *Host) warningsOf(renditions []dbsqlc.Rendition, prepared *media.Prepare
 	for i := range renditions {
 		r := &renditions[i]
 		plan := h.sizePlan(r, prepared)
-		if code, text := sizeDiffers(askedSize(r, prepared), &plan); code != "" {
+		if code, text := SizeWarning(askedSize(r, prepared), &plan); code != "" {
 			warnings = append(warnings, jobs.Warning{Code: code, Text: text, Rendition: r.Name})
 		}
 		if r.Quality > 0 {
@@ -115,8 +115,8 @@ func warningsOfMedia(prepared *media.Prepared) []jobs.Warning {
 	return warnings
 }
 
-// sizeDiffers tells why a rendition is not of the size that was asked for; no code: it is.
-func sizeDiffers(asked engine.Size, plan *engine.SizePlan) (code, text string) {
+// SizeWarning tells why a size that was asked for is planned otherwise; no code: it is not.
+func SizeWarning(asked engine.Size, plan *engine.SizePlan) (code, text string) {
 	var reasons []string
 	for _, reason := range []struct {
 		is         bool

@@ -1,0 +1,77 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"weir/api"
+	"weir/dial/dialtest"
+	"weir/internal/devstack"
+	"weir/media"
+	"weir/mist"
+	"weir/preview"
+	"weir/storage"
+)
+
+// A dry run says what would be made, and keeps nothing.
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	objects, err := storage.New(&storage.Config{Guard: dialtest.Loopback(), AllowHTTP: true, MaxAttempts: 1})
+	require.NoError(t, err)
+	t.Cleanup(objects.Close)
+	b := setup(t, func(cfg *api.Config) {
+		cfg.AllowHTTPSource = true
+		cfg.Preview = preview.New(&preview.Config{Storage: objects, Media: &media.Tools{}, Plan: (*mist.Engine)(nil).PlanSize, Dir: t.TempDir()})
+	})
+	dir := t.TempDir()
+	require.NoError(t, devstack.MakeClip(t.Context(), filepath.Join(dir, "clip.mp4"), devstack.Clip{Duration: time.Second}))
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(server.Close)
+	endpoint := strings.TrimPrefix(os.Getenv("WEIR_TEST_S3_ENDPOINT"), "http://")
+	output := "s3+http://" + os.Getenv("WEIR_TEST_S3_ACCESS_KEY") + ":" + os.Getenv("WEIR_TEST_S3_SECRET_KEY") + "@" + endpoint + "/weir-none-" + uuid.NewString() + "/out"
+
+	body := submission()
+	body["source"], body["output"] = object{"url": server.URL + "/clip.mp4?token=PLANTED"}, object{"url": output}
+	body["profiles"] = []any{profile("360p", 642, 362)}
+	a := b.do(t, studio, http.MethodPost, "/v1/transcodes?dry_run=true", body)
+	require.Equal(t, http.StatusOK, a.status, a.text)
+	require.Empty(t, a.header.Get("Location"))
+	require.NotContains(t, a.text, planted)
+	require.NotContains(t, a.text, os.Getenv("WEIR_TEST_S3_SECRET_KEY"))
+	var got api.DryRun
+	a.decode(t, &got)
+	require.False(t, got.OK, "the bucket is not there")
+	require.Equal(t, "s3_bucket_missing", got.Output.Error.Code)
+	require.Nil(t, got.Source.Error)
+	require.True(t, got.Source.Probed)
+	require.Equal(t, []any{int64(1000), 1280, 720, "h264", "aac"}, []any{*got.Source.DurationMS, *got.Source.Width, *got.Source.Height, *got.Source.VideoCodec, *got.Source.AudioCodec})
+
+	// The example of the guide says of renditions what was said of this one.
+	guide, err := os.ReadFile(guidePath)
+	require.NoError(t, err)
+	_, example, _ := strings.Cut(string(guide), "### Dry runs\n")
+	_, example, _ = strings.Cut(example, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	var want api.DryRun
+	require.NoError(t, json.Unmarshal([]byte(example), &want))
+	require.Equal(t, want.Renditions, got.Renditions)
+	require.Equal(t, want.Warnings, got.Warnings)
+
+	for _, refused := range []func(o object){func(o object) { delete(o, "callback_url") }, func(o object) { o["profiles"] = []any{} }} {
+		wrong := submission()
+		refused(wrong)
+		b.do(t, studio, http.MethodPost, "/v1/transcodes?dry_run=true", wrong).problem(t, http.StatusUnprocessableEntity)
+	}
+	b.do(t, operator, http.MethodPost, "/v1/transcodes?dry_run=true", body).problem(t, http.StatusForbidden)
+	require.Zero(t, b.count(t, "transcodes"))
+	require.NotContains(t, b.log.String(), planted)
+}

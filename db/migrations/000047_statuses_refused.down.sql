@@ -1,0 +1,1 @@
+ALTER TABLE weir.transcodes DROP COLUMN statuses_refused_run;

@@ -1,0 +1,206 @@
+// Package preview looks at what a request names, and says what would be made of it,
+// without a row: it is what stands behind a dry run. It tells a caller no more of a place
+// than a transcode would.
+package preview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"weir/engine"
+	"weir/jobs"
+	"weir/jobs/host"
+	"weir/media"
+	"weir/storage"
+	"weir/tenants"
+)
+
+const (
+	// part of a source is read at each of its ends: an index of three hours is smaller.
+	part = 8 << 20
+	// lookFor bounds one look, below the time that a request has.
+	lookFor = 15 * time.Second
+	// mostAtOnce, and of one tenant, bound what looks hold of the disk and of the network.
+	mostAtOnce, mostOfTenant = 8, 2
+)
+
+// ErrBusy: there are too many looks at once.
+var ErrBusy = errors.New("too many dry runs at once")
+
+// Config is what New needs.
+type Config struct {
+	Storage *storage.Client
+	// Stores are where s3:// leads.
+	Stores *tenants.Stores
+	// Media reads sources' headers; nil: nothing is said of what is in them.
+	Media *media.Tools
+	// Plan is the sizes' formula.
+	Plan func(source, box engine.Size) engine.SizePlan
+	// Dir is for parts of sources, of which no look leaves any.
+	Dir string
+}
+
+// Previewer looks. It may be used by many at once.
+type Previewer struct {
+	cfg  Config
+	mu   sync.Mutex
+	busy map[string]int
+	all  int
+}
+
+// New returns one.
+func New(cfg *Config) *Previewer { return &Previewer{cfg: *cfg, busy: map[string]int{}} }
+
+// Found is what a look found out.
+type Found struct {
+	// Bytes of the source; nil: not told, or not reached.
+	Bytes *int64
+	// Glimpse is what its header says; nil: nobody could look.
+	Glimpse *media.Glimpse
+	// Source, Header and Output are what is in the way, in the words of a transcode that
+	// fails so; nil: nothing is. A Header that can't be read from the source's two ends may
+	// be readable from the whole.
+	Source, Header, Output *jobs.Failure
+	// Sizes are the planned ones, in the order of the profiles; none where the source's is
+	// not known.
+	Sizes    []engine.Size
+	Warnings []jobs.Warning
+}
+
+// Look looks at a checked request. ErrBusy: not now.
+func (p *Previewer) Look(ctx context.Context, req *jobs.Request) (*Found, error) {
+	if !p.enter(req.Tenant) {
+		return nil, ErrBusy
+	}
+	defer p.leave(req.Tenant)
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	found := &Found{Warnings: []jobs.Warning{}}
+	var group errgroup.Group
+	group.Go(func() error { return p.source(ctx, req, found) })
+	group.Go(func() error {
+		found.Output = p.output(ctx, req)
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	p.plan(req, found)
+	return found, nil
+}
+
+func (p *Previewer) source(ctx context.Context, req *jobs.Request, found *Found) error {
+	location, err := p.locate(ctx, req, req.SourceURL, tenants.Read)
+	if failure, is := errors.AsType[*jobs.Failure](err); is {
+		found.Source = failure
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("preview: %w", err)
+	}
+	dir, err := os.MkdirTemp(p.cfg.Dir, "weir-preview-")
+	if err != nil {
+		return fmt.Errorf("preview: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "source")
+	size, err := p.cfg.Storage.Peek(ctx, location, path, part)
+	if err != nil {
+		found.Source = failureOf(ctx, err, jobs.StageFetch, storage.CodeSourceUnreachable)
+		return nil
+	}
+	if size >= 0 {
+		found.Bytes = &size
+	}
+	if p.cfg.Media == nil {
+		return nil
+	}
+	glimpse, err := p.cfg.Media.Glance(ctx, path)
+	if err != nil {
+		found.Header = failureOf(ctx, err, jobs.StageProbe, storage.CodeSourceUnreachable)
+		return nil
+	}
+	found.Glimpse = &glimpse
+	return nil
+}
+
+// locate is where a location leads, which was checked before.
+func (p *Previewer) locate(ctx context.Context, req *jobs.Request, url string, use tenants.Use) (storage.Location, error) {
+	location, err := storage.ParseLocation(url)
+	if err != nil {
+		return location, err
+	}
+	return host.Lead(ctx, p.cfg.Stores, req.Tenant, location, use)
+}
+
+func (p *Previewer) output(ctx context.Context, req *jobs.Request) *jobs.Failure {
+	folder, err := p.locate(ctx, req, req.OutputURL, tenants.Write)
+	if err == nil {
+		objects := make([]storage.Location, len(req.Profiles))
+		for i, profile := range req.Profiles {
+			// Its attempt is in its key.
+			objects[i] = folder.Join(uuid.Nil.String(), "1", profile.Name+".ts")
+		}
+		err = p.cfg.Storage.TryWrite(ctx, folder, objects...)
+	}
+	if err != nil {
+		return failureOf(ctx, err, jobs.StageStore, storage.CodeS3Unavailable)
+	}
+	return nil
+}
+
+// plan says what would be made, where the source's size is known.
+func (p *Previewer) plan(req *jobs.Request, found *Found) {
+	if found.Glimpse == nil {
+		return
+	}
+	source := engine.Size{Width: found.Glimpse.Width, Height: found.Glimpse.Height}
+	for _, profile := range req.Profiles {
+		box := engine.Size{Width: profile.Width, Height: profile.Height}
+		if profile.Width == 0 && profile.Height == 0 { // the source's own
+			box = source
+		}
+		plan := p.cfg.Plan(source, box)
+		found.Sizes = append(found.Sizes, plan.Got)
+		if code, text := host.SizeWarning(box, &plan); code != "" {
+			found.Warnings = append(found.Warnings, jobs.Warning{Code: code, Text: text, Rendition: profile.Name})
+		}
+	}
+}
+
+// failureOf is an error in the words of a transcode's. What took too long is told as what
+// can't be reached: how long, tells of the network.
+func failureOf(ctx context.Context, err error, stage jobs.Stage, late storage.Code) *jobs.Failure {
+	if ctx.Err() != nil {
+		return jobs.Failed(string(late), stage, "").Telling("it was not answered within the time of a dry run")
+	}
+	return jobs.FailureOf(err, stage)
+}
+
+func (p *Previewer) enter(tenant string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all >= mostAtOnce || p.busy[tenant] >= mostOfTenant {
+		return false
+	}
+	p.all++
+	p.busy[tenant]++
+	return true
+}
+
+func (p *Previewer) leave(tenant string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all--
+	if p.busy[tenant]--; p.busy[tenant] == 0 {
+		delete(p.busy, tenant)
+	}
+}

@@ -1,0 +1,45 @@
+-- name: EventDeliveryLanes :many
+-- Whom something is to be told now: each tenant's receivers, found one after the other in
+-- the index, whatever waits for each.
+WITH RECURSIVE lanes AS (
+    (SELECT d.tenant, d.receiver FROM weir.event_deliveries d WHERE d.state = 'pending' ORDER BY d.tenant, d.receiver LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.receiver FROM lanes l CROSS JOIN LATERAL (
+        SELECT d.tenant, d.receiver FROM weir.event_deliveries d
+         WHERE d.state = 'pending' AND (d.tenant, d.receiver) > (l.tenant, l.receiver)
+         ORDER BY d.tenant, d.receiver LIMIT 1) n
+)
+SELECT l.tenant::text AS tenant, l.receiver::text AS receiver FROM lanes l
+ WHERE EXISTS (SELECT FROM weir.event_deliveries d
+                WHERE d.state = 'pending' AND d.tenant = l.tenant AND d.receiver = l.receiver AND d.next_attempt_at <= now());
+
+-- name: EventDeliveryClaim :many
+-- The oldest of those that are due to a receiver, for one that sends them now. One that
+-- dies at it leaves them due again a moment later.
+UPDATE weir.event_deliveries SET next_attempt_at = now() + make_interval(secs => @tell_seconds::float8)
+ WHERE id = ANY(ARRAY(
+    SELECT d.id FROM weir.event_deliveries d
+     WHERE d.state = 'pending' AND d.tenant = @tenant AND d.receiver = @receiver AND d.next_attempt_at <= now()
+     ORDER BY d.next_attempt_at, d.id LIMIT @page_size
+     FOR UPDATE SKIP LOCKED))
+   AND state = 'pending' AND next_attempt_at <= now()
+RETURNING *;
+
+-- name: EventDeliveryContent :one
+-- What is told, and by what it is sent.
+SELECT sqlc.embed(e), t.callback_sealed, t.events_sealed, t.callback_secret_sealed, t.metadata, t.labels
+  FROM weir.events e JOIN weir.transcodes t ON t.id = e.transcode_id
+ WHERE e.id = @event_id;
+
+-- name: EventDeliveryRecord :one
+-- What an attempt came to; no row when it has come to its end already.
+UPDATE weir.event_deliveries
+   SET attempts = attempts + 1, state = @state::text, last_status = @last_status, last_error = @last_error,
+       next_attempt_at = now() + make_interval(secs => @wait_seconds::float8),
+       delivered_at = CASE WHEN @state::text = 'delivered' THEN now() END
+ WHERE id = @id AND state = 'pending'
+RETURNING attempts;
+
+-- name: EventDeliveryAttemptInsert :exec
+INSERT INTO weir.event_delivery_attempts (delivery_id, number, status, latency_ms, error, answer)
+VALUES (@delivery_id, @number, @status, @latency_ms, @error, @answer);
