@@ -366,6 +366,19 @@ BEGIN
         USING ERRCODE = 'check_violation';
 END $$;
 
+-- Name: outputs_tell(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.outputs_tell() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM weir.events_hold();
+    INSERT INTO weir.events (transcode_id, tenant, external_id, type, state, run, attempt, host_id, ratio, output)
+    SELECT t.id, t.tenant, t.external_id, 'output.ready', t.state, t.run, t.attempt, t.host_id, t.ratio, NEW.type
+      FROM weir.transcodes t WHERE t.id = NEW.transcode_id;
+    RETURN NULL;
+END $$;
+
 -- Name: renditions_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.renditions_check_state() RETURNS trigger
@@ -1842,7 +1855,9 @@ CREATE VIEW weir.v_attempts AS
     a.process_started_at,
     a.transcoded_at,
     a.ended_at,
-    a.cleaned_at
+    a.cleaned_at,
+    a.package_from,
+    a.publish_from
    FROM (weir.attempts a
      JOIN weir.transcodes t ON ((t.id = a.transcode_id)));
 
@@ -1938,6 +1953,14 @@ COMMENT ON COLUMN weir.v_attempts.ended_at IS 'When its outcome was decided.';
 
 COMMENT ON COLUMN weir.v_attempts.cleaned_at IS 'When nothing of it was left in Mist.';
 
+-- Name: COLUMN v_attempts.package_from; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.package_from IS 'Since when what is made of its renditions is being made.';
+
+-- Name: COLUMN v_attempts.publish_from; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.publish_from IS 'Since when players may find what it packaged.';
+
 -- Name: v_callbacks; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_callbacks AS
@@ -2022,6 +2045,106 @@ COMMENT ON COLUMN weir.v_callbacks.delivered_at IS 'When it was first taken.';
 -- Name: COLUMN v_callbacks.lag_seconds; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_callbacks.lag_seconds IS 'From the decision to the delivery, or until now.';
+
+-- Name: v_outputs; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_outputs AS
+ SELECT o.transcode_id,
+    t.tenant,
+    o.ordinal,
+    o.type,
+    o.url,
+    o.segment_ms,
+    o.only_short,
+    o.state,
+    o.attempt,
+    o.manifest_url,
+    o.bytes,
+    o.objects,
+    o.stored_at,
+    o.skipped_reason,
+    o.error_code,
+    o.error_stage,
+    o.error_message,
+    o.error_detail
+   FROM (weir.outputs o
+     JOIN weir.transcodes t ON ((t.id = o.transcode_id)));
+
+-- Name: VIEW v_outputs; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_outputs IS 'One row per output that a request asked for, with the evidence of what was written.';
+
+-- Name: COLUMN v_outputs.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.transcode_id IS 'The transcode it belongs to.';
+
+-- Name: COLUMN v_outputs.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_outputs.ordinal; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.ordinal IS 'Its place in the request.';
+
+-- Name: COLUMN v_outputs.type; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.type IS 'ts, hls, mp4, fmp4, source or thumbnails.';
+
+-- Name: COLUMN v_outputs.url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.url IS 'Its folder, of a source copy the object; without secrets.';
+
+-- Name: COLUMN v_outputs.segment_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.segment_ms IS 'How long segments shall be, in milliseconds; 0: the default.';
+
+-- Name: COLUMN v_outputs.only_short; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.only_short IS 'Whether it is only made of sources of up to two minutes.';
+
+-- Name: COLUMN v_outputs.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.state IS 'expected, ok, failed or skipped; ok only when all its objects are verified.';
+
+-- Name: COLUMN v_outputs.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.attempt IS 'The attempt that the row speaks of.';
+
+-- Name: COLUMN v_outputs.manifest_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.manifest_url IS 'Where a player begins, without secrets.';
+
+-- Name: COLUMN v_outputs.bytes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.bytes IS 'All its objects together.';
+
+-- Name: COLUMN v_outputs.objects; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.objects IS 'What was written: each kind with its location, bytes and checksum.';
+
+-- Name: COLUMN v_outputs.stored_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.stored_at IS 'When it was whole.';
+
+-- Name: COLUMN v_outputs.skipped_reason; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.skipped_reason IS 'Why there is none.';
+
+-- Name: COLUMN v_outputs.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.error_code IS 'Why it failed: a code of the failure table.';
+
+-- Name: COLUMN v_outputs.error_stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.error_stage IS 'Where it failed.';
+
+-- Name: COLUMN v_outputs.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.error_message IS 'Why it failed, as the tenant is told.';
+
+-- Name: COLUMN v_outputs.error_detail; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_outputs.error_detail IS 'Why it failed, with what is for operators alone.';
 
 -- Name: v_renditions; Type: VIEW; Schema: weir; Owner: -
 
@@ -2210,7 +2333,18 @@ CREATE VIEW weir.v_transcodes AS
     t.finished_at,
     (EXTRACT(epoch FROM (COALESCE(t.placed_at, now()) - t.created_at)))::double precision AS waited_seconds,
     (EXTRACT(epoch FROM (COALESCE(t.finished_at, now()) - t.created_at)))::double precision AS took_seconds,
-    t.warnings
+    t.warnings,
+    t.priority,
+    t.progress,
+    t.form,
+    t.ladder,
+    t.packages,
+    t.metadata,
+    t.labels,
+    t.events,
+    t.events_url,
+    t.statuses_refused_run,
+    t.former_external_id
    FROM ((weir.transcodes t
      LEFT JOIN weir.attempts a ON (((a.transcode_id = t.id) AND (a.number = t.attempt))))
      LEFT JOIN weir.callbacks c ON (((c.transcode_id = t.id) AND (c.run = t.run))));
@@ -2322,6 +2456,50 @@ COMMENT ON COLUMN weir.v_transcodes.took_seconds IS 'From the acceptance to the 
 -- Name: COLUMN v_transcodes.warnings; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_transcodes.warnings IS 'What was done otherwise than asked: a list of code, text and, where it is about one, rendition.';
+
+-- Name: COLUMN v_transcodes.priority; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.priority IS '0, the most urgent, to 9: its place in the tenant''s queue.';
+
+-- Name: COLUMN v_transcodes.progress; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.progress IS 'How far its newest attempt is in what it does, as its host told it last.';
+
+-- Name: COLUMN v_transcodes.form; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.form IS 'How it was asked for: v1, vod or file.';
+
+-- Name: COLUMN v_transcodes.ladder; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.ladder IS 'Whether its renditions are the default ladder, made from the source.';
+
+-- Name: COLUMN v_transcodes.packages; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.packages IS 'Whether more is made of its renditions than their files.';
+
+-- Name: COLUMN v_transcodes.metadata; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.metadata IS 'The caller''s own, as the request had it.';
+
+-- Name: COLUMN v_transcodes.labels; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.labels IS 'What lists are filtered by, as the request had them.';
+
+-- Name: COLUMN v_transcodes.events; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.events IS 'The types of events that it subscribes to.';
+
+-- Name: COLUMN v_transcodes.events_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.events_url IS 'Where these go, where that is not where the callback goes; without secrets.';
+
+-- Name: COLUMN v_transcodes.statuses_refused_run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.statuses_refused_run IS 'The run whose statuses the receiver refused for good; null: none.';
+
+-- Name: COLUMN v_transcodes.former_external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.former_external_id IS 'The caller''s own id, which a newer transcode has taken over; null: none has.';
 
 -- Name: v_usage; Type: VIEW; Schema: weir; Owner: -
 
@@ -2751,6 +2929,10 @@ CREATE TRIGGER events_deliver AFTER INSERT ON weir.events FOR EACH ROW EXECUTE F
 -- Name: outputs outputs_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER outputs_check_state BEFORE UPDATE ON weir.outputs FOR EACH ROW EXECUTE FUNCTION weir.outputs_check_state();
+
+-- Name: outputs outputs_tell_state; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER outputs_tell_state AFTER UPDATE OF state ON weir.outputs FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = 'ok'::text) AND (new.type <> 'ts'::text))) EXECUTE FUNCTION weir.outputs_tell();
 
 -- Name: renditions renditions_check_state; Type: TRIGGER; Schema: weir; Owner: -
 
