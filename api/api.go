@@ -13,11 +13,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"weir/api/events"
 	"weir/api/view"
 	"weir/db/dbsqlc"
-	"weir/events"
 	"weir/jobs"
-	"weir/tenants"
+	"weir/jobs/tenants"
 )
 
 // version of the API's description; a number of its own, apart from Weir's.

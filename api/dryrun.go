@@ -11,7 +11,7 @@ import (
 
 	"weir/api/view"
 	"weir/jobs"
-	"weir/preview"
+	"weir/jobs/host/preview"
 )
 
 // Previewer looks at what a request names, for a dry run. preview.ErrBusy: not now.

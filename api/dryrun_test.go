@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
-	"weir/dial/dialtest"
 	"weir/internal/devstack"
+	"weir/jobs/host/preview"
+	"weir/jobs/tenants"
 	"weir/media"
 	"weir/mist"
-	"weir/preview"
 	"weir/storage"
+	"weir/storage/dial/dialtest"
 )
 
 // A dry run says what would be made, and keeps nothing.
@@ -30,7 +31,7 @@ func TestDryRun(t *testing.T) {
 	t.Cleanup(objects.Close)
 	b := setup(t, func(cfg *api.Config) {
 		cfg.AllowHTTPSource = true
-		cfg.Preview = preview.New(&preview.Config{Storage: objects, Media: &media.Tools{}, Plan: (*mist.Engine)(nil).PlanSize, Dir: t.TempDir()})
+		cfg.Preview = preview.New(&preview.Config{Storage: objects, Stores: &tenants.Stores{DB: cfg.Transcodes.DB, Sealer: cfg.Transcodes.Sealer}, Media: &media.Tools{}, Plan: (*mist.Engine)(nil).PlanSize, Dir: t.TempDir()})
 	})
 	dir := t.TempDir()
 	require.NoError(t, devstack.MakeClip(t.Context(), filepath.Join(dir, "clip.mp4"), devstack.Clip{Duration: time.Second}))

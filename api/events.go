@@ -10,9 +10,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"weir/api/events"
 	"weir/api/view"
 	"weir/db/dbsqlc"
-	"weir/events"
 	"weir/jobs"
 )
 

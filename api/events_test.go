@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
+	"weir/api/events"
 	"weir/api/view"
 	"weir/db/dbsqlc"
-	"weir/events"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 )
@@ -372,7 +372,7 @@ func TestEventsPastASlowListener(t *testing.T) {
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4096))
 	_, err = fmt.Fprintf(conn, "GET /v1/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n", studio)
 	require.NoError(t, err)
-	quick := b.listen(t, studio, "/v1/events", "")
+	quick := b.listen(t, studio, "/v1/events", "0") // from the first, however late it is
 	// Until more has come than a socket's buffers and the listener's own hold.
 	let := func() bool { return strings.Contains(b.log.String(), `"route":"GET /v1/events"`) }
 	for began := time.Now(); !let(); {

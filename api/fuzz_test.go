@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
-	"weir/events"
+	"weir/api/events"
 	"weir/jobs"
 )
 

@@ -10,8 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"weir/jobs"
+	"weir/jobs/tenants"
 	"weir/storage"
-	"weir/tenants"
 )
 
 // Reader reads the bodies of POST /v1/transcodes that came another way.

@@ -71,7 +71,7 @@ func refusals() []refusalCase {
 		{"events URL in S3", func(o object) { o["events"], o["events_url"] = []any{"rendition.ready"}, "s3://media/x" }, "body.events_url", "http", later},
 		{"labels no object", func(o object) { o["labels"] = "x" }, "body.labels", "object", atOnce},
 		{"label with credentials", func(o object) { o["labels"] = object{"from": "https://u:p@h/x"} }, "body.labels.from", "credentials", later},
-		{"metadata too deep", func(o object) { o["metadata"] = object{"a": object{"b": object{"c": object{"d": 1}}}} }, "body.metadata", "deeper", later},
+		{"metadata too deep", func(o object) { o["metadata"] = object{"a": object{"b": object{"c": object{"d": object{"e": 1}}}}} }, "body.metadata", "deeper", later},
 		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array", atOnce},
 		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10", atOnce},
 		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object", atOnce},

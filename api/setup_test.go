@@ -17,9 +17,9 @@ import (
 	"go.uber.org/goleak"
 
 	"weir/api"
+	"weir/api/events"
 	"weir/api/view"
 	"weir/db/dbtest"
-	"weir/events"
 	"weir/jobs"
 	"weir/secret"
 )

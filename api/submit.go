@@ -17,9 +17,9 @@ import (
 	"weir/api/view"
 	"weir/jobs"
 	"weir/jobs/receivers"
+	"weir/jobs/tenants"
 	"weir/secret"
 	"weir/storage"
-	"weir/tenants"
 )
 
 type submitInput struct{ request }

@@ -18,8 +18,8 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/jobs/tenants"
 	"weir/secret"
-	"weir/tenants"
 )
 
 // What the operations on transcodes answer with; test by errors.Is.

@@ -7,8 +7,8 @@ import (
 	"net/url"
 	"time"
 
-	"weir/dial"
 	"weir/secret"
+	"weir/storage/dial"
 )
 
 // The defaults of Config.

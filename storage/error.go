@@ -14,7 +14,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"weir/dial"
+	"weir/storage/dial"
 )
 
 // Code names what went wrong, for the failure table and for Studio. The values

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/dial"
-	"weir/dial/dialtest"
+	"weir/storage/dial"
+	"weir/storage/dial/dialtest"
 )
 
 // inside is a server that nothing may reach.

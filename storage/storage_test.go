@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"weir/dial/dialtest"
 	"weir/secret"
+	"weir/storage/dial/dialtest"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"weir/dial"
+	"weir/storage/dial"
 )
 
 // How long to wait for a server, and how many connections to keep.

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
-	"weir/dial/dialtest"
+	"weir/storage/dial/dialtest"
 )
 
 func TestRoundTrip(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"weir/dial"
 	"weir/secret"
+	"weir/storage/dial"
 )
 
 // Fate is what becomes of a delivery, by its answer.

@@ -17,8 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/dial/dialtest"
 	"weir/secret"
+	"weir/storage/dial/dialtest"
 )
 
 const (

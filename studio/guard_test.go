@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/dial"
-	"weir/dial/dialtest"
 	"weir/secret"
+	"weir/storage/dial"
+	"weir/storage/dial/dialtest"
 )
 
 // A callback reaches nothing inside the network, and where it may, none of our own

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/tenants"
+	"weir/jobs/tenants"
 )
 
 // queueStatus is the JSON of the commands of queue.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/reseal"
+	"weir/jobs/reseal"
 	"weir/secret"
 )
 

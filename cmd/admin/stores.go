@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/db/dbsqlc"
+	"weir/jobs/tenants"
 	"weir/secret"
-	"weir/tenants"
 )
 
 // maxKeyBytes is far above any secret key.

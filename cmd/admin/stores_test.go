@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"weir/jobs/tenants"
 	"weir/secret"
-	"weir/tenants"
 )
 
 func TestStores(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
-	"weir/tenants"
+	"weir/jobs/tenants"
 )
 
 // tenantList is the JSON of tenants list.

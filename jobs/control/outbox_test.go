@@ -12,11 +12,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"weir/dial/dialtest"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 	"weir/jobs/receivers"
 	"weir/secret"
+	"weir/storage/dial/dialtest"
 	"weir/studio"
 )
 

@@ -10,11 +10,11 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
-	"weir/dial/dialtest"
 	"weir/jobs"
 	"weir/jobs/jobstest"
 	"weir/jobs/receivers"
 	"weir/secret"
+	"weir/storage/dial/dialtest"
 	"weir/studio"
 )
 

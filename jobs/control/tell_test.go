@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
-	"weir/dial/dialtest"
 	"weir/jobs"
 	"weir/jobs/jobstest"
+	"weir/storage/dial/dialtest"
 	"weir/studio"
 )
 

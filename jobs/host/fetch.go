@@ -16,8 +16,8 @@ import (
 	"weir/jobs"
 	"weir/jobs/host/outputs"
 	"weir/jobs/ladder"
+	"weir/jobs/tenants"
 	"weir/storage"
-	"weir/tenants"
 )
 
 // outputLimit is how long an output may take to show that it works; one that takes

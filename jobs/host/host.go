@@ -19,14 +19,14 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
-	"weir/dial"
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/host/outputs"
+	"weir/jobs/tenants"
 	"weir/media"
 	"weir/secret"
 	"weir/storage"
-	"weir/tenants"
+	"weir/storage/dial"
 )
 
 const (

@@ -21,10 +21,10 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/host/outputs"
+	"weir/jobs/tenants"
 	"weir/media"
 	"weir/media/pack"
 	"weir/storage"
-	"weir/tenants"
 )
 
 // packFolder is the place within an attempt's folder for what is packaged.

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"weir/dial/dialtest"
 	"weir/engine"
 	"weir/internal/devstack"
 	"weir/jobs"
@@ -17,6 +16,7 @@ import (
 	"weir/media"
 	"weir/secret"
 	"weir/storage"
+	"weir/storage/dial/dialtest"
 )
 
 // testBucket is one of its own in the real S3 server that the tests share.

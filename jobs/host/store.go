@@ -20,9 +20,9 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
+	"weir/jobs/tenants"
 	"weir/media"
 	"weir/storage"
-	"weir/tenants"
 )
 
 const (

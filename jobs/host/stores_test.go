@@ -8,9 +8,9 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/jobstest"
+	"weir/jobs/tenants"
 	"weir/secret"
 	"weir/storage"
-	"weir/tenants"
 )
 
 // s3:// leads to the tenant's store as it is when it is used: to its new keys, nowhere

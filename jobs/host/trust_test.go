@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"weir/dial"
+	"weir/storage/dial"
 )
 
 func TestTrustedLivepeer(t *testing.T) {

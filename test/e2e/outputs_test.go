@@ -42,6 +42,27 @@ func (b *testBundle) plays(t *testing.T, player *devstack.Player, location strin
 	require.Equal(t, source.Audio, facts.Audio, "sound of %s", location)
 }
 
+// packaged waits for the success of a request for HLS, and plays what the callback names.
+func (b *testBundle) packaged(t *testing.T, id string, source devstack.Facts) *devstack.Transcode {
+	t.Helper()
+	transcode := b.ends(t, id)
+	require.Equal(t, "succeeded", transcode.State, "%+v", transcode.Error)
+	callback := b.callback(t, transcode)
+	require.Equal(t, "success", callback.Status)
+	require.Len(t, callback.Outputs, 1, "whatever is asked for")
+	told := callback.Outputs[0]
+	require.Equal(t, path.Join(b.prefix, "out", "index.m3u8"), b.key(t, told.Manifest))
+	require.InDelta(t, source.Duration.Seconds(), callback.VideoSpec.Duration, durationSlack.Seconds()+frame(source).Seconds())
+	player := b.player(t)
+	b.plays(t, player, told.Manifest, source)
+	require.Len(t, told.Videos, len(transcode.Renditions))
+	for _, video := range told.Videos {
+		b.plays(t, player, video.Location, source)
+	}
+	b.nothingLeft(t, id)
+	return transcode
+}
+
 // lineOf are the lines of an object that end so.
 func (b *testBundle) lineOf(t *testing.T, key, end string) (lines []string) {
 	t.Helper()

@@ -62,7 +62,7 @@ func TestPlaylists(t *testing.T) {
 			if test.change != nil {
 				test.change(t, dir)
 			}
-			transcode := b.succeeds(t, b.post(t, b.vod(t, b.uploadAll(t, dir, "index.m3u8"), "0")), facts)
+			transcode := b.packaged(t, b.post(t, b.vod(t, b.uploadAll(t, dir, "index.m3u8"), "0")), facts)
 			require.Equal(t, []string{"low-bitrate", "180p0"}, names(transcode))
 		})
 	}
@@ -83,7 +83,7 @@ func TestPlaylistOfTwo(t *testing.T) {
 	t.Cleanup(server.Close)
 	facts.Frames *= 2
 	facts.Duration *= 2
-	transcode := b.succeeds(t, b.post(t, b.vod(t, secret.Secret(server.URL+"/index.m3u8?signature=0"), "0")), facts)
+	transcode := b.packaged(t, b.post(t, b.vod(t, secret.Secret(server.URL+"/index.m3u8?signature=0"), "0")), facts)
 	require.Equal(t, server.URL+"/index.m3u8", transcode.Source.Location)
 }
 

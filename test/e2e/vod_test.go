@@ -65,7 +65,7 @@ func TestVOD(t *testing.T) {
 			source, facts := b.source(t, test.source)
 			id := b.post(t, b.vod(t, source, "0"))
 			require.Equal(t, id, b.post(t, b.vod(t, source, "0")), "the same body is the first one")
-			transcode := b.succeeds(t, id, facts)
+			transcode := b.packaged(t, id, facts)
 			require.Equal(t, test.ladder, names(transcode))
 			last := transcode.Renditions[len(transcode.Renditions)-1]
 			require.InDelta(t, facts.Width, last.Width, 15, "of the source's own size, but for its step")
@@ -90,7 +90,7 @@ func TestVODAttempts(t *testing.T) {
 	first := b.post(t, b.vod(t, source, "0"))
 	second := b.post(t, b.vod(t, source, "1"))
 	require.NotEqual(t, first, second)
-	b.succeeds(t, second, facts)
+	b.packaged(t, second, facts)
 	replaced, err := b.API.Transcode(b.ctx, first)
 	require.NoError(t, err)
 	if replaced.State == "cancelled" { // it may have been through before
@@ -109,7 +109,7 @@ func TestBitrateAlone(t *testing.T) {
 	source, facts := b.source(t, plain())
 	body := b.vod(t, source, "0")
 	body["profiles"] = []any{map[string]any{"name": "own", "bitrate": 300_000}}
-	transcode := b.succeeds(t, b.post(t, body), facts)
+	transcode := b.packaged(t, b.post(t, body), facts)
 	require.Equal(t, []string{"own"}, names(transcode))
 	require.Equal(t, [2]int{320, 180}, [2]int{transcode.Renditions[0].Width, transcode.Renditions[0].Height})
 }

@@ -2,7 +2,7 @@ package reseal
 
 import (
 	"weir/jobs"
-	"weir/tenants"
+	"weir/jobs/tenants"
 )
 
 // Column is a column of schema weir that holds sealed values.

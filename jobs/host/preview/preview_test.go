@@ -15,14 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"weir/dial/dialtest"
 	"weir/engine"
 	"weir/internal/devstack"
 	"weir/jobs"
+	"weir/jobs/host/preview"
 	"weir/media"
 	"weir/mist"
-	"weir/preview"
 	"weir/storage"
+	"weir/storage/dial/dialtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

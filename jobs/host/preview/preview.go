@@ -18,9 +18,9 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/host"
+	"weir/jobs/tenants"
 	"weir/media"
 	"weir/storage"
-	"weir/tenants"
 )
 
 const (

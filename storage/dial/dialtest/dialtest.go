@@ -1,7 +1,7 @@
 // Package dialtest is for tests, whose servers are on this machine.
 package dialtest
 
-import "weir/dial"
+import "weir/storage/dial"
 
 // Loopback returns a guard that allows this machine's loopback.
 func Loopback() *dial.Guard {
