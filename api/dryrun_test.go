@@ -67,7 +67,7 @@ func TestDryRun(t *testing.T) {
 	require.Equal(t, want.Renditions, got.Renditions)
 	require.Equal(t, want.Warnings, got.Warnings)
 
-	for _, refused := range []func(o object){func(o object) { delete(o, "callback_url") }, func(o object) { o["profiles"] = []any{} }} {
+	for _, refused := range []func(o object){func(o object) { delete(o, "callback_url") }, func(o object) { o["profiles"] = object{} }} {
 		wrong := submission()
 		refused(wrong)
 		b.do(t, studio, http.MethodPost, "/v1/transcodes?dry_run=true", wrong).problem(t, http.StatusUnprocessableEntity)
