@@ -26,6 +26,8 @@ const (
 	callbackPoll = 5 * time.Second
 	// placePoll: whoever queues work, or frees room for it, tells of it.
 	placePoll = 10 * time.Second
+	// acceptPoll: weir.enqueue_transcode tells of its requests.
+	acceptPoll = 30 * time.Second
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds
 	// gateFirst of them for 10 s, and then one.
 	callbackWorkers = 256
@@ -60,7 +62,7 @@ func (c *Control) Room(settings *river.Config) {
 		return
 	}
 	settings.LeaderElectionDisabled = false
-	settings.Queues[jobs.AcceptQueue] = river.QueueConfig{MaxWorkers: acceptWorkers}
+	settings.Queues[jobs.AcceptQueue] = river.QueueConfig{MaxWorkers: acceptWorkers, FetchPollInterval: acceptPoll}
 	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers, FetchPollInterval: placePoll}
 	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers, FetchPollInterval: callbackPoll}
 	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}))

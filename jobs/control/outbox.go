@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	// outboxEvery is how late an event may be told.
-	outboxEvery = time.Second
+	// outboxEvery is how late an event may be told while others are, and outboxIdle the
+	// first one behind a silence: every daemon that leads asks so often.
+	outboxEvery, outboxIdle = time.Second, 5 * time.Second
 	// outboxAtOnce are sent to one receiver of a tenant at once, once it has answered.
 	outboxAtOnce = 8
 	// outboxLanes bound how many receivers are told at once: in all, those of one tenant, so
@@ -38,6 +39,7 @@ type outbox struct {
 	lanes   errgroup.Group
 	mu      sync.Mutex
 	busy    map[way]bool
+	due     bool // whether the last round found any
 }
 
 // way is a receiver of a tenant's: nothing of it is in another's way.
@@ -53,11 +55,16 @@ func newOutbox(c *Control) *outbox {
 func (c *Control) tellEvents(ctx context.Context) {
 	o := newOutbox(c)
 	defer func() { _ = o.lanes.Wait() }() // lanes return nil
-	tick := time.NewTicker(outboxEvery)
+	tick := time.NewTimer(outboxIdle)
 	defer tick.Stop()
 	for {
 		if err := o.round(ctx); err != nil && ctx.Err() == nil {
 			c.Log.WarnContext(ctx, "events not sent", "error", err)
+		}
+		if o.due {
+			tick.Reset(outboxEvery)
+		} else {
+			tick.Reset(outboxIdle)
 		}
 		select {
 		case <-ctx.Done():
@@ -76,6 +83,7 @@ func (o *outbox) round(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the events due: %w", err)
 	}
+	o.due = len(due) > 0
 	// In another order each time: none is the last always where there are too many.
 	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
 	for _, row := range due {
