@@ -44,6 +44,9 @@ type UsedOnDay struct {
 	Bytes         int64   `json:"bytes" doc:"Of those renditions."`
 }
 
+// day is what usage is counted by, in UTC.
+const day = 24 * time.Hour
+
 func (s *server) usage(ctx context.Context, in *usageInput) (*usageOutput, error) {
 	tenant, err := tenantAsked(callerOf(ctx), in.Tenant)
 	if err != nil {
@@ -91,14 +94,14 @@ func (in *usageInput) days(now time.Time) (from, to time.Time, err error) {
 		}
 		return day
 	}
-	today := now.Truncate(24 * time.Hour)
+	today := now.Truncate(day)
 	to = read(in.To, "query.to", today.AddDate(0, 0, 1))
 	from = read(in.From, "query.from", to.AddDate(0, 0, -usageDays-1))
 	switch {
 	case len(errs) > 0:
 	case !from.Before(to):
 		errs = append(errs, refusal("query.to", "is not behind from"))
-	case to.Sub(from) > maxUsageDays*24*time.Hour:
+	case to.Sub(from) > maxUsageDays*day:
 		errs = append(errs, refusal("query.from", "is more than a year before to; ask for a year at a time"))
 	}
 	if len(errs) > 0 {
