@@ -68,6 +68,8 @@ function playHLS(video, address, report) {
   const hls = new Hls({maxBufferLength: 600, capLevelToPlayerSize: false});
   return new Promise((resolve, reject) => {
     hls.on(Hls.Events.ERROR, (_, data) => {
+      // A rung that is chosen calls off what was being loaded of the one before.
+      if (!data.fatal && data.details === Hls.ErrorDetails.INTERNAL_ABORTED) return;
       // Sound begins some milliseconds before the picture where its encoder does: hls.js steps over
       // that at the start when Chromium is not quicker.
       const start = data.details === "bufferSeekOverHole" && video.currentTime < 0.2;
