@@ -25,7 +25,7 @@ const (
 	// daemon that leads asks so often, and an idle one asks for little else.
 	callbackPoll = 5 * time.Second
 	// placePoll: whoever queues work, or frees room for it, tells of it.
-	placePoll = 10 * time.Second
+	placePoll = 30 * time.Second
 	// acceptPoll: weir.enqueue_transcode tells of its requests.
 	acceptPoll = 30 * time.Second
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds

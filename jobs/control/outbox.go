@@ -21,8 +21,9 @@ import (
 
 const (
 	// outboxEvery is how late an event may be told while others are, and outboxIdle the
-	// first one behind a silence: every daemon that leads asks so often.
-	outboxEvery, outboxIdle = time.Second, 5 * time.Second
+	// first one behind a silence: every daemon that leads asks so often, also where nobody
+	// has subscribed.
+	outboxEvery, outboxIdle = time.Second, 10 * time.Second
 	// outboxAtOnce are sent to one receiver of a tenant at once, once it has answered.
 	outboxAtOnce = 8
 	// outboxLanes bound how many receivers are told at once: in all, those of one tenant, so

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// placeEvery is the belt to the braces: a lost place job costs this long.
-	placeEvery = 30 * time.Second
+	// placeEvery is the belt to the braces: what changes who may be placed wakes a round in its
+	// own transaction, and somebody who deletes that job in River delays it by this long.
+	placeEvery = time.Minute
 	// placeTimeout is far above a round's milliseconds, and short enough that a round
 	// that hangs on a lock is tried again soon.
 	placeTimeout = 30 * time.Second

@@ -23,12 +23,14 @@ const reapEvery = 3 * time.Second
 const (
 	// repairEvery is soon beside the minute of silence that Studio takes for lost.
 	repairEvery = 10 * time.Second
+	// acceptsEvery: only somebody who deletes jobs in River leaves a request without one.
+	acceptsEvery = 30 * time.Second
 	// resumeEvery is how long a pause in River may hold up everybody's work.
 	resumeEvery = 30 * time.Second
 	// takeBackEvery is little beside the minutes that a host has.
 	takeBackEvery = 30 * time.Second
 	// dateEvery: a host whose clock is ahead is rare, and its jobs wait for no longer.
-	dateEvery = 30 * time.Second
+	dateEvery = time.Minute
 )
 
 // repairMost is what one round repairs of requests by SQL: somebody may delete the jobs of
@@ -65,7 +67,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{reapEvery, func(ctx context.Context) error { return c.reapDead(ctx, client, hosts) }},
 		{dateEvery, c.dateJobs},
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
-		{repairEvery, func(ctx context.Context) error { return c.repairAccepts(ctx, client) }},
+		{acceptsEvery, func(ctx context.Context) error { return c.repairAccepts(ctx, client) }},
 		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
 		{resumeEvery, func(ctx context.Context) error { return c.resumeQueues(ctx, client) }},
 	}

@@ -92,6 +92,7 @@ type Host struct {
 	stopping chan struct{}
 	soon     chan struct{} // wakes reconcile
 	lease    lease
+	gaveBack time.Time // what an older boot had
 	hand     hand
 	follows  follows
 	clock    clock

@@ -24,6 +24,9 @@ import (
 )
 
 const (
+	// giveBackEvery: an older boot is dead when this one begins, or finds within a renewal
+	// of its lease that it is the older one.
+	giveBackEvery = 30 * time.Second
 	// orphanGrace is what an orphan gets to go before it is killed.
 	orphanGrace = 3 * time.Second
 	// fetchedFor is how long a job may be fetched before it is in hand: River starts within
@@ -186,12 +189,16 @@ func (h *Host) reconcileJobs(ctx context.Context, client *river.Client[pgx.Tx]) 
 			errs = append(errs, err)
 		}
 	}
+	if time.Since(h.gaveBack) < giveBackEvery {
+		return errors.Join(errs...)
+	}
 	back, err := dbsqlc.New().RiverJobGiveBack(ctx, h.DB, dbsqlc.RiverJobGiveBackParams{
 		HostID: h.ID, ClientID: jobs.ClientID(h.ID, h.BootID), BootID: h.BootID,
 	})
 	if err != nil {
-		errs = append(errs, fmt.Errorf("give back what an older boot had: %w", err))
+		return errors.Join(append(errs, fmt.Errorf("give back what an older boot had: %w", err))...)
 	}
+	h.gaveBack = time.Now()
 	if back > 0 {
 		h.Log.WarnContext(ctx, "jobs of an older boot given back", "host", h.ID, "jobs", back)
 	}
