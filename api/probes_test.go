@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"weir/api"
@@ -57,7 +58,7 @@ func TestDatabaseDown(t *testing.T) {
 func TestDatabaseBusy(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *api.Config) {
-		pool, err := db.Open(t.Context(), dbtest.With(t, cfg.Transcodes.DB.Config().ConnString(), map[string]string{"lock_timeout": "100ms"}), 2)
+		pool, err := db.Open(t.Context(), dbtest.With(t, cfg.Transcodes.DB.(*pgxpool.Pool).Config().ConnString(), map[string]string{"lock_timeout": "100ms"}), 2)
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 		cfg.Transcodes = &jobs.Transcodes{DB: pool, River: cfg.Transcodes.River, Sealer: cfg.Transcodes.Sealer}

@@ -44,6 +44,9 @@ func lists() map[string][]filters {
 			{}, {"state": "'pending'"}, {"state": "'delivered'"}, {"state": "'refused'"}, {"state": "'expired'"},
 			{"transcode_id": id}, {"tenant": "'tenant-1'"}, {"tenant": "'small'"}, {"tenant": "'tenant-1'", "state": "'refused'"},
 		},
+		"AdminActionList": {
+			{}, {"target": "'host-1'"}, {"since": "now() - interval '1 hour'"}, {"before_id": "1000"},
+		},
 		"EventPrune": {{}}, // its inner page
 		"MistEventList": {
 			{}, {"transcode_id": id}, {"verdict": "'applied'"}, {"verdict": "'stale'"}, {"verdict": "'unmatched'"}, {"verdict": "'unreadable'"},

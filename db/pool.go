@@ -72,8 +72,21 @@ func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
 	return err
 }
 
+// Conn is a pool, or a transaction that all is to happen in.
+type Conn interface {
+	Beginner
+	Queryer
+}
+
 // Snapshot runs f in a transaction that only reads, and sees the rows as they were at
-// its first query: all that f reads fits together. f's error is returned as it is.
-func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) error {
+// its first query: all that f reads fits together. f's error is returned as it is. Within
+// a transaction f runs in that one, and sees what it sees.
+func Snapshot(ctx context.Context, on Beginner, f func(tx pgx.Tx) error) error {
+	pool, ok := on.(interface {
+		BeginTx(context.Context, pgx.TxOptions) (pgx.Tx, error)
+	})
+	if !ok {
+		return pgx.BeginFunc(ctx, on, f)
+	}
 	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
 }

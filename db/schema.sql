@@ -937,6 +937,36 @@ CREATE FUNCTION weir.turn_of(created_at timestamp with time zone, priority small
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (created_at + ((priority)::double precision * '00:10:00'::interval));
 
+-- Name: admin_actions; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.admin_actions (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    who text NOT NULL,
+    via text NOT NULL,
+    what text NOT NULL,
+    target text NOT NULL,
+    reason text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT admin_actions_detail_check CHECK ((jsonb_typeof(detail) = 'object'::text)),
+    CONSTRAINT admin_actions_reason_check CHECK ((char_length(reason) <= 1000)),
+    CONSTRAINT admin_actions_target_check CHECK ((char_length(target) <= 1000)),
+    CONSTRAINT admin_actions_via_check CHECK ((via = ANY (ARRAY['cli'::text, 'web'::text, 'api'::text]))),
+    CONSTRAINT admin_actions_what_check CHECK (((char_length(what) >= 1) AND (char_length(what) <= 100))),
+    CONSTRAINT admin_actions_who_check CHECK (((char_length(who) >= 1) AND (char_length(who) <= 200)))
+);
+
+-- Name: admin_actions_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
+
+ALTER TABLE weir.admin_actions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME weir.admin_actions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: attempts; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.attempts (
@@ -2569,6 +2599,11 @@ ALTER TABLE ONLY weir.river_job ALTER COLUMN id SET DEFAULT nextval('weir.river_
 
 ALTER TABLE ONLY weir.river_notification ALTER COLUMN id SET DEFAULT nextval('weir.river_notification_id_seq'::regclass);
 
+-- Name: admin_actions admin_actions_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.admin_actions
+    ADD CONSTRAINT admin_actions_pkey PRIMARY KEY (id);
+
 -- Name: attempts attempts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.attempts
@@ -2753,6 +2788,14 @@ ALTER TABLE ONLY weir.turns
 
 ALTER TABLE ONLY weir.usage
     ADD CONSTRAINT usage_pkey PRIMARY KEY (tenant, day, part);
+
+-- Name: admin_actions_by_target; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX admin_actions_by_target ON weir.admin_actions USING btree (target, id);
+
+-- Name: admin_actions_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX admin_actions_by_time ON weir.admin_actions USING btree (at);
 
 -- Name: attempts_open; Type: INDEX; Schema: weir; Owner: -
 

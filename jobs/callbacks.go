@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"weir/db"
@@ -26,7 +25,7 @@ var (
 
 // Callbacks are the operators' operations on terminal callbacks.
 type Callbacks struct {
-	DB    *pgxpool.Pool
+	DB    db.Conn
 	River *river.Client[pgx.Tx]
 }
 

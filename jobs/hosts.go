@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"weir/db"
@@ -27,7 +26,7 @@ const (
 
 // Hosts are the operators' operations on hosts.
 type Hosts struct {
-	DB    *pgxpool.Pool
+	DB    db.Conn
 	River *river.Client[pgx.Tx]
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"weir/db"
@@ -61,7 +60,7 @@ const maxAttempts = 3
 // Transcodes are the operations of Studio and of operators. They are rows alone:
 // they work while no daemon is up.
 type Transcodes struct {
-	DB     *pgxpool.Pool
+	DB     db.Conn
 	River  *river.Client[pgx.Tx]
 	Sealer *secret.Sealer
 	// Inbox are the requests that nobody has accepted yet; nil: they are left out.

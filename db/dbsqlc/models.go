@@ -11,6 +11,17 @@ import (
 	"github.com/google/uuid"
 )
 
+type AdminAction struct {
+	ID     int64
+	At     time.Time
+	Who    string
+	Via    string
+	What   string
+	Target string
+	Reason string
+	Detail json.RawMessage
+}
+
 type Attempt struct {
 	TranscodeID      uuid.UUID
 	Number           int32

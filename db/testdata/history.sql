@@ -27,6 +27,9 @@ SELECT id, CASE WHEN n % 1000 = 3 THEN 'small' ELSE 'tenant-' || n % 8 END, 'req
 INSERT INTO weir.transcode_labels (transcode_id, tenant, key, value, created_at)
 SELECT id, tenant, 'customer', CASE WHEN substring(external_id FROM 9)::int % 5000 = 1 THEN 'rare' ELSE 'acme' END, created_at FROM weir.transcodes;
 
+-- Years of it, of operators and of scripts.
+INSERT INTO weir.admin_actions (at, who, via, what, target, reason)
+SELECT now() - n * interval '10 min', 'jo', 'cli', 'transcodes retry', 'target-' || n, 'asked for' FROM generate_series(100000, 1, -1) n;
 INSERT INTO weir.usage (tenant, day, part, succeeded)
 SELECT 'tenant-' || t, now()::date - d, p, 1 FROM generate_series(1, 10) t, generate_series(0, 700) d, generate_series(0, 7) p;
 

@@ -9,8 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
+	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/secret"
 )
@@ -58,7 +57,7 @@ type Store struct {
 
 // Stores are the named stores of tenants.
 type Stores struct {
-	DB     *pgxpool.Pool
+	DB     db.Conn
 	Sealer *secret.Sealer
 }
 

@@ -7,7 +7,6 @@ import (
 	"regexp"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"weir/db"
 	"weir/db/dbsqlc"
@@ -35,7 +34,7 @@ var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
 
 // Tenants are the operators' operations on tenants, and on the queue of all.
 type Tenants struct {
-	DB *pgxpool.Pool
+	DB db.Conn
 	// Wake has a placement round come that sees what the transaction commits.
 	Wake func(context.Context, pgx.Tx) error
 }
