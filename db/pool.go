@@ -83,7 +83,7 @@ type Conn interface {
 // a transaction f runs in that one, and sees what it sees.
 func Snapshot(ctx context.Context, on Beginner, f func(tx pgx.Tx) error) error {
 	pool, ok := on.(interface {
-		BeginTx(context.Context, pgx.TxOptions) (pgx.Tx, error)
+		BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
 	})
 	if !ok {
 		return pgx.BeginFunc(ctx, on, f)
