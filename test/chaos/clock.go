@@ -32,12 +32,7 @@ func clockFaults() []*fault {
 			if err := r.setClocks(skew, -skew); err != nil {
 				return err
 			}
-			// A process that dies would be started again within its attempt.
-			host, _, err := r.pushing(ctx)
-			if err != nil {
-				return err
-			}
-			return errors.Join(r.loseStreams(ctx, host), r.failing(ctx, 1), r.setClocks(-skew, skew))
+			return errors.Join(r.breakOne(ctx), r.setClocks(-skew, skew))
 		},
 		after: func(_ context.Context, r *round) error { return r.setClocks(0, 0) },
 	}}

@@ -126,6 +126,29 @@ func (r *round) loseStreams(ctx context.Context, host int) error {
 	return err
 }
 
+// struckIn is how long a strike may take to be seen.
+const struckIn = 10 * time.Second
+
+// breakOne fails an attempt. A process that dies would be started again within it, so its
+// streams are lost; where that came too late, as all was pushed, another attempt's are.
+func (r *round) breakOne(ctx context.Context) error {
+	for {
+		host, _, err := r.pushing(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.loseStreams(ctx, host); err != nil {
+			return err
+		}
+		seen, cancel := context.WithTimeout(ctx, struckIn)
+		err = r.failing(seen, 1)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
 // noProgress is how long an attempt may stand still before it is given up.
 const noProgress = 60 * time.Second
 
