@@ -57,6 +57,11 @@ const (
 	CallbackSuperseded = "superseded"
 )
 
+// CallbackStates lists the states of a callback.
+func CallbackStates() []string {
+	return []string{CallbackPending, CallbackDelivered, CallbackRefused, CallbackExpired, CallbackSuperseded}
+}
+
 // Terminal says whether a transcode's state is an end.
 func Terminal(state string) bool {
 	return slices.Contains([]string{StateSucceeded, StateFailed, StateCancelled}, state)
