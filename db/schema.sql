@@ -1185,7 +1185,9 @@ WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='50', auto
 CREATE TABLE weir.leads (
     client_id text NOT NULL,
     lease_until timestamp with time zone NOT NULL,
-    CONSTRAINT leads_client_id_check CHECK ((client_id <> ''::text))
+    urgent_percent smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT leads_client_id_check CHECK ((client_id <> ''::text)),
+    CONSTRAINT leads_urgent_percent_check CHECK (((urgent_percent >= 0) AND (urgent_percent <= 100)))
 );
 
 -- Name: missed_events; Type: TABLE; Schema: weir; Owner: -

@@ -92,3 +92,39 @@ func progressPatience(a *dbsqlc.Attempt) time.Duration {
 	}
 	return postTries*(segment+postReserve) + progressMargin
 }
+
+// Patience is what an attempt is given at the step that it is at.
+type Patience struct {
+	// Until is when the step is given up at the latest, and Code what the attempt then fails
+	// with; nil: the step has no end of its own.
+	Until *time.Time
+	Code  string
+	// Still is how long a process may show nothing new, Silent how long Mist may answer nothing.
+	Still, Silent time.Duration
+	// HungStarts and Reruns are how often the process is started anew.
+	HungStarts, Reruns int32
+}
+
+// PatienceWith says how long an attempt is waited for, from rows alone.
+func PatienceWith(t *dbsqlc.Transcode, a *dbsqlc.Attempt) Patience {
+	p := Patience{Still: progressPatience(a), Silent: mistPatience, HungStarts: hungStartsMost, Reruns: rerunsMost}
+	until := func(from *time.Time, limit time.Duration, code string) {
+		if from != nil {
+			p.Until, p.Code = new(from.Add(limit)), code
+		}
+	}
+	switch a.Stage {
+	case AttemptPlaced:
+		until(a.StartedAt, StageCeiling, CodeFetchSlow)
+	case AttemptFetched:
+		until(a.FetchedAt, StageCeiling, CodePrepareSlow)
+	case AttemptStarted:
+		if t.SourceDurationMs != nil {
+			until(a.ProcessStartedAt, transcodeLimit(*t.SourceDurationMs), CodeDeadline)
+		}
+	}
+	return p
+}
+
+// FreeUntil is when a run ends being tried again for what eats no attempt.
+func FreeUntil(t *dbsqlc.Transcode) time.Time { return t.RunAt.Add(freeFor) }

@@ -125,3 +125,10 @@ SELECT COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.fetched_at) / NULLIF(l.sou
           FROM (SELECT o.* FROM weir.transcodes o WHERE o.host_id = @host_id::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
           JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt AND a.outcome = 'succeeded'
          WHERE t.attempt = 1) l;
+
+-- name: AttemptHoldSeconds :one
+-- How long those of the last day's ends that succeeded held their slot, on average; none: 0.
+SELECT count(*) AS ended, COALESCE(avg(EXTRACT(epoch FROM COALESCE(a.transcoded_at, a.ended_at) - a.created_at)), 0)::float8 AS seconds
+  FROM (SELECT t.id, t.attempt FROM weir.transcodes t
+         WHERE t.finished_at > now() - interval '1 day' ORDER BY t.finished_at DESC, t.id DESC LIMIT @page_size) l
+  JOIN weir.attempts a ON a.transcode_id = l.id AND a.number = l.attempt AND a.outcome = 'succeeded';

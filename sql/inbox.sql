@@ -35,3 +35,6 @@ INSERT INTO weir.enqueued (id, transcode_id, digest) VALUES (@id, @transcode_id,
 -- name: EnqueuedGet :one
 -- The transcode that an id stands for.
 SELECT transcode_id FROM weir.enqueued WHERE id = @id;
+
+-- name: InboxLook :one
+SELECT id, tenant, external_id, created_at, job_id FROM weir.inbox WHERE id = @id;

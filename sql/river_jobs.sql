@@ -73,3 +73,11 @@ SELECT EXISTS (SELECT FROM weir.river_job
 
 -- name: RiverQueuePaused :many
 SELECT name FROM weir.river_queue WHERE paused_at IS NOT NULL ORDER BY name;
+
+-- name: RiverJobLook :many
+-- How the jobs are that rows name.
+SELECT j.id, j.kind, j.state::text AS state, j.queue, j.attempt::int AS attempt, j.max_attempts::int AS max_attempts,
+       j.scheduled_at::timestamptz AS scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')::text AS owner,
+       COALESCE(j.errors[array_upper(j.errors, 1)]->>'error', '')::text AS last_error
+  FROM weir.river_job j WHERE j.id = ANY(@ids::bigint[]) ORDER BY j.id;

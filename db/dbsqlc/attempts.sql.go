@@ -111,6 +111,26 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 	return i, err
 }
 
+const attemptHoldSeconds = `-- name: AttemptHoldSeconds :one
+SELECT count(*) AS ended, COALESCE(avg(EXTRACT(epoch FROM COALESCE(a.transcoded_at, a.ended_at) - a.created_at)), 0)::float8 AS seconds
+  FROM (SELECT t.id, t.attempt FROM weir.transcodes t
+         WHERE t.finished_at > now() - interval '1 day' ORDER BY t.finished_at DESC, t.id DESC LIMIT $1) l
+  JOIN weir.attempts a ON a.transcode_id = l.id AND a.number = l.attempt AND a.outcome = 'succeeded'
+`
+
+type AttemptHoldSecondsRow struct {
+	Ended   int64
+	Seconds float64
+}
+
+// How long those of the last day's ends that succeeded held their slot, on average; none: 0.
+func (q *Queries) AttemptHoldSeconds(ctx context.Context, db DBTX, pageSize int32) (AttemptHoldSecondsRow, error) {
+	row := db.QueryRow(ctx, attemptHoldSeconds, pageSize)
+	var i AttemptHoldSecondsRow
+	err := row.Scan(&i.Ended, &i.Seconds)
+	return i, err
+}
+
 const attemptInsert = `-- name: AttemptInsert :exec
 INSERT INTO weir.attempts (transcode_id, number, host_id, job_id)
 SELECT unnest($1::uuid[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::bigint[])

@@ -171,6 +171,31 @@ func (q *Queries) InboxList(ctx context.Context, db DBTX, arg InboxListParams) (
 	return items, nil
 }
 
+const inboxLook = `-- name: InboxLook :one
+SELECT id, tenant, external_id, created_at, job_id FROM weir.inbox WHERE id = $1
+`
+
+type InboxLookRow struct {
+	ID         uuid.UUID
+	Tenant     string
+	ExternalID *string
+	CreatedAt  time.Time
+	JobID      int64
+}
+
+func (q *Queries) InboxLook(ctx context.Context, db DBTX, id uuid.UUID) (InboxLookRow, error) {
+	row := db.QueryRow(ctx, inboxLook, id)
+	var i InboxLookRow
+	err := row.Scan(
+		&i.ID,
+		&i.Tenant,
+		&i.ExternalID,
+		&i.CreatedAt,
+		&i.JobID,
+	)
+	return i, err
+}
+
 const inboxSetJob = `-- name: InboxSetJob :execrows
 UPDATE weir.inbox SET job_id = $1 WHERE id = $2
 `

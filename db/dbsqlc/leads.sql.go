@@ -7,25 +7,52 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 )
+
+const leadLook = `-- name: LeadLook :one
+SELECT now()::timestamptz AS now, count(*) FILTER (WHERE lease_until > now()) AS alive,
+       COALESCE(max(urgent_percent) FILTER (WHERE lease_until > now()), 0)::int AS urgent_percent
+  FROM weir.leads
+`
+
+type LeadLookRow struct {
+	Now           time.Time
+	Alive         int64
+	UrgentPercent int32
+}
+
+// How many daemons lead, what of all slots they keep for the urgent, and what time it is.
+func (q *Queries) LeadLook(ctx context.Context, db DBTX) (LeadLookRow, error) {
+	row := db.QueryRow(ctx, leadLook)
+	var i LeadLookRow
+	err := row.Scan(&i.Now, &i.Alive, &i.UrgentPercent)
+	return i, err
+}
 
 const leadRenew = `-- name: LeadRenew :exec
 WITH gone AS (
-    DELETE FROM weir.leads WHERE client_id <> $1 AND lease_until < now() - make_interval(secs => $3::float8)
+    DELETE FROM weir.leads WHERE client_id <> $1 AND lease_until < now() - make_interval(secs => $4::float8)
 )
-INSERT INTO weir.leads (client_id, lease_until)
-VALUES ($1, now() + make_interval(secs => $2::float8))
-ON CONFLICT (client_id) DO UPDATE SET lease_until = excluded.lease_until
+INSERT INTO weir.leads (client_id, lease_until, urgent_percent)
+VALUES ($1, now() + make_interval(secs => $2::float8), $3)
+ON CONFLICT (client_id) DO UPDATE SET lease_until = excluded.lease_until, urgent_percent = excluded.urgent_percent
 `
 
 type LeadRenewParams struct {
-	ClientID     string
-	LeaseSeconds float64
-	KeptSeconds  float64
+	ClientID      string
+	LeaseSeconds  float64
+	UrgentPercent int16
+	KeptSeconds   float64
 }
 
 // Keeps a daemon that leads alive in the rows, and drops those that are long gone.
 func (q *Queries) LeadRenew(ctx context.Context, db DBTX, arg LeadRenewParams) error {
-	_, err := db.Exec(ctx, leadRenew, arg.ClientID, arg.LeaseSeconds, arg.KeptSeconds)
+	_, err := db.Exec(ctx, leadRenew,
+		arg.ClientID,
+		arg.LeaseSeconds,
+		arg.UrgentPercent,
+		arg.KeptSeconds,
+	)
 	return err
 }

@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 )
 
 const placementGet = `-- name: PlacementGet :one
@@ -22,6 +23,71 @@ func (q *Queries) PlacementGet(ctx context.Context, db DBTX) (Placement, error) 
 		&i.PausedAt,
 		&i.PausedBy,
 		&i.PauseReason,
+	)
+	return i, err
+}
+
+const placementLook = `-- name: PlacementLook :one
+WITH RECURSIVE waiting AS (
+    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
+      FROM waiting w WHERE w.tenant IS NOT NULL
+), held AS (
+    SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
+     WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
+)
+SELECT p.paused_at, p.paused_by, p.pause_reason,
+       COALESCE(n.weight, 1)::int AS weight, n.running_most, n.hosts,
+       n.paused_at AS tenant_paused_at, n.paused_by AS tenant_paused_by, n.pause_reason AS tenant_pause_reason,
+       COALESCE((SELECT h.slots FROM held h WHERE h.tenant = $1::text), 0)::bigint AS held,
+       COALESCE((SELECT sum(h.urgent) FROM held h), 0)::bigint AS urgent_held,
+       COALESCE((SELECT sum(COALESCE(o.weight, 1)) FROM waiting w LEFT JOIN weir.tenants o ON o.name = w.tenant
+                  WHERE w.tenant IS NOT NULL AND o.paused_at IS NULL), 0)::bigint AS weights,
+       (SELECT count(*) FROM (SELECT FROM weir.transcodes t WHERE t.state = 'queued' LIMIT $2) q) AS queued
+  FROM weir.placement p LEFT JOIN weir.tenants n ON n.name = $1::text
+`
+
+type PlacementLookParams struct {
+	Tenant   string
+	PageSize int32
+}
+
+type PlacementLookRow struct {
+	PausedAt          *time.Time
+	PausedBy          *string
+	PauseReason       *string
+	Weight            int32
+	RunningMost       *int32
+	Hosts             []string
+	TenantPausedAt    *time.Time
+	TenantPausedBy    *string
+	TenantPauseReason *string
+	Held              int64
+	UrgentHeld        int64
+	Weights           int64
+	Queued            int64
+}
+
+// What decides about a tenant's turn: whether it, or all, are paused, what it may have and
+// has, and whom it shares the slots with. Counting what waits ends at a number.
+func (q *Queries) PlacementLook(ctx context.Context, db DBTX, arg PlacementLookParams) (PlacementLookRow, error) {
+	row := db.QueryRow(ctx, placementLook, arg.Tenant, arg.PageSize)
+	var i PlacementLookRow
+	err := row.Scan(
+		&i.PausedAt,
+		&i.PausedBy,
+		&i.PauseReason,
+		&i.Weight,
+		&i.RunningMost,
+		&i.Hosts,
+		&i.TenantPausedAt,
+		&i.TenantPausedBy,
+		&i.TenantPauseReason,
+		&i.Held,
+		&i.UrgentHeld,
+		&i.Weights,
+		&i.Queued,
 	)
 	return i, err
 }

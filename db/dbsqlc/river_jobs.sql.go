@@ -99,6 +99,59 @@ func (q *Queries) RiverJobGiveBack(ctx context.Context, db DBTX, arg RiverJobGiv
 	return result.RowsAffected(), nil
 }
 
+const riverJobLook = `-- name: RiverJobLook :many
+SELECT j.id, j.kind, j.state::text AS state, j.queue, j.attempt::int AS attempt, j.max_attempts::int AS max_attempts,
+       j.scheduled_at::timestamptz AS scheduled_at, j.attempted_at,
+       COALESCE(j.attempted_by[array_upper(j.attempted_by, 1)], '')::text AS owner,
+       COALESCE(j.errors[array_upper(j.errors, 1)]->>'error', '')::text AS last_error
+  FROM weir.river_job j WHERE j.id = ANY($1::bigint[]) ORDER BY j.id
+`
+
+type RiverJobLookRow struct {
+	ID          int64
+	Kind        string
+	State       string
+	Queue       string
+	Attempt     int32
+	MaxAttempts int32
+	ScheduledAt time.Time
+	AttemptedAt *time.Time
+	Owner       string
+	LastError   string
+}
+
+// How the jobs are that rows name.
+func (q *Queries) RiverJobLook(ctx context.Context, db DBTX, ids []int64) ([]RiverJobLookRow, error) {
+	rows, err := db.Query(ctx, riverJobLook, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RiverJobLookRow{}
+	for rows.Next() {
+		var i RiverJobLookRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.Queue,
+			&i.Attempt,
+			&i.MaxAttempts,
+			&i.ScheduledAt,
+			&i.AttemptedAt,
+			&i.Owner,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const riverJobLostAccepts = `-- name: RiverJobLostAccepts :many
 SELECT i.id FROM weir.inbox i
  WHERE NOT EXISTS (SELECT FROM weir.river_job j

@@ -137,7 +137,7 @@ func (c *Control) resumeQueues(ctx context.Context, client *river.Client[pgx.Tx]
 // renew tells that this daemon lives, and so does what it has in hand.
 func (c *Control) renew(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	if err := dbsqlc.New().LeadRenew(ctx, c.DB, dbsqlc.LeadRenewParams{
-		ClientID: client.ID(), LeaseSeconds: jobs.LeaseLength.Seconds(), KeptSeconds: leadKept.Seconds(),
+		ClientID: client.ID(), LeaseSeconds: jobs.LeaseLength.Seconds(), KeptSeconds: leadKept.Seconds(), UrgentPercent: int16(c.UrgentPercent),
 	}); err != nil {
 		return fmt.Errorf("renew the lead of %s: %w", client.ID(), err)
 	}

@@ -1,0 +1,1 @@
+ALTER TABLE weir.leads DROP COLUMN urgent_percent;
