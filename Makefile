@@ -96,7 +96,8 @@ media: setup build ## send the files of CASES=FOLDER (or the suite's own) throug
 	@go build -o $(BIN)/ ./test/media
 	@CASES='$(CASES)' ONLY='$(ONLY)' $(BIN)/media
 
-# BENCH=-speed measures only what is added to a minute of 720p30, BENCH=-fair how tenants share the slots.
+# BENCH=-speed measures only what is added to a minute of 720p30, BENCH=-fair how tenants share the slots,
+# BENCH=-accept how soon requests are accepted.
 .PHONY: bench
 bench: setup build ## measure, beside the machine's own figures
 	@go build -o $(BIN)/ ./test/bench

@@ -104,11 +104,11 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 	if len(errs) > 0 {
 		return nil, refuse(once(errs))
 	}
-	detail, _, err := s.accept(ctx, &wanted.Request, &submission)
+	accepted, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)
 	}
-	return &fileOutput{Body: FileAnswer{RequestID: detail.Transcode.ID}}, nil
+	return &fileOutput{Body: FileAnswer{RequestID: accepted.ID}}, nil
 }
 
 // folder is the location above a file's. What can't be parsed, and what has no

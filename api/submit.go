@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"weir/api/view"
+	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/receivers"
 	"weir/jobs/tenants"
@@ -59,9 +60,15 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *v1In
 	if in.DryRun {
 		return s.dryRun(ctx, &wanted.Request)
 	}
-	detail, created, err := s.accept(ctx, &wanted.Request, &submission)
+	accepted, created, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return nil, s.problem(ctx, "submit", err)
+	}
+	detail := wanted.Of(&accepted)
+	if !created {
+		if detail, err = s.cfg.Transcodes.Get(ctx, tenant, accepted.ID); err != nil {
+			return nil, s.problem(ctx, "submit", err)
+		}
 	}
 	out := &submitOutput{Status: http.StatusOK, Location: "/v1/transcodes/" + detail.Transcode.ID.String(), Body: view.Of(&detail)}
 	if created {
@@ -99,17 +106,12 @@ func (s *server) wanted(submission *Submission) (*wanted, []error) {
 	return wanted, errs
 }
 
-// accept commits wanted and reads it back; shown is the body as people may see it.
-func (s *server) accept(ctx context.Context, wanted *jobs.Request, shown any) (detail jobs.Detail, created bool, err error) {
+// accept commits wanted; shown is the body as people may see it.
+func (s *server) accept(ctx context.Context, wanted *jobs.Request, shown any) (t dbsqlc.Transcode, created bool, err error) {
 	if wanted.Shown, err = json.Marshal(shown); err != nil {
-		return detail, false, fmt.Errorf("describe the request: %w", err)
+		return t, false, fmt.Errorf("describe the request: %w", err)
 	}
-	t, created, err := s.cfg.Accept(ctx, wanted)
-	if err != nil {
-		return detail, false, err
-	}
-	detail, err = s.cfg.Transcodes.Get(ctx, wanted.Tenant, t.ID)
-	return detail, created, err
+	return s.cfg.Accept(ctx, wanted)
 }
 
 // submitter is the tenant whose transcode a post will be.

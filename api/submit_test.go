@@ -18,6 +18,8 @@ func TestSubmit(t *testing.T) {
 	body := submission()
 	body["source"] = object{"url": "s3+https://KEY:hu%2Fsh@s3.example:9000/media/in/clip.mp4"}
 	body["livepeer"] = object{"access_token": "hush", "api_url": "https://livepeer.example/api"}
+	body["outputs"] = []object{{"type": "ts"}, {"type": "hls", "segment_seconds": 4}}
+	body["metadata"], body["labels"] = object{"asset": "a-1"}, object{"customer": "acme"}
 	a := b.do(t, studio, http.MethodPost, "/v1/transcodes", body)
 	require.Equal(t, http.StatusAccepted, a.status, a.text)
 	require.Equal(t, "application/json", a.header.Get("Content-Type"))
@@ -35,7 +37,13 @@ func TestSubmit(t *testing.T) {
 	require.Nil(t, got.Error)
 	require.Nil(t, got.Callback)
 
-	require.Equal(t, got, b.do(t, studio, http.MethodGet, a.header.Get("Location"), nil).transcode(t))
+	require.Len(t, got.Outputs, 2)
+	require.Nil(t, got.Queue, "counting it is for who asks")
+
+	stored := b.do(t, studio, http.MethodGet, a.header.Get("Location"), nil).transcode(t)
+	require.NotNil(t, stored.Queue)
+	stored.Queue = nil
+	require.Equal(t, stored, got)
 	require.Equal(t, 1, b.count(t, "river_job"))
 
 	// Without an external_id a post is a transcode of its own.

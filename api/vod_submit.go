@@ -60,11 +60,11 @@ func (s *server) acceptVOD(ctx context.Context, body jsonBody[VODSubmission], in
 	if len(errs) > 0 {
 		return id, refuse(errs)
 	}
-	detail, _, err := s.accept(ctx, &wanted.Request, &submission)
+	accepted, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return id, s.problem(ctx, "submit", err)
 	}
-	return detail.Transcode.ID, nil
+	return accepted.ID, nil
 }
 
 // wantedOfVOD is the request, or all that is wrong with it.

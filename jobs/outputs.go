@@ -44,17 +44,20 @@ func (r *Request) Packages() bool {
 }
 
 func (ts *Transcodes) insertOutputs(ctx context.Context, tx pgx.Tx, id uuid.UUID, req *Request) error {
+	if len(req.Outputs) == 0 {
+		return nil
+	}
+	all := dbsqlc.OutputInsertParams{TranscodeID: id}
 	for i, o := range req.Outputs {
 		if o.Type == OutputTS && o.URL != req.OutputURL {
 			return fmt.Errorf("output %d: %w", i, errTSElsewhere)
 		}
-		if err := dbsqlc.New().OutputInsert(ctx, tx, dbsqlc.OutputInsertParams{
-			TranscodeID: id, Ordinal: int32(i), Type: o.Type, URL: o.Shown,
-			Sealed:    ts.Sealer.Seal([]byte(o.URL), SealedOutputOf(int32(i)).of(id)),
-			SegmentMs: int32(o.Segment.Milliseconds()), OnlyShort: o.OnlyShort,
-		}); err != nil {
-			return fmt.Errorf("output %d: %w", i, err)
-		}
+		all.Ordinals, all.Types, all.Urls = append(all.Ordinals, int32(i)), append(all.Types, o.Type), append(all.Urls, o.Shown)
+		all.Sealed = append(all.Sealed, ts.Sealer.Seal([]byte(o.URL), SealedOutputOf(int32(i)).of(id)))
+		all.SegmentMs, all.OnlyShort = append(all.SegmentMs, int32(o.Segment.Milliseconds())), append(all.OnlyShort, o.OnlyShort)
+	}
+	if err := dbsqlc.New().OutputInsert(ctx, tx, all); err != nil {
+		return fmt.Errorf("insert %d outputs: %w", len(req.Outputs), err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"weir/db/dbsqlc"
 	"weir/secret"
 )
 
@@ -54,6 +55,27 @@ type Request struct {
 	// Body is the body's canonical JSON, secrets included: two requests are the
 	// same when these bytes are. Only a keyed digest of it is stored.
 	Body []byte
+}
+
+// Of is a transcode that was made of the request just now, before anything was done for it.
+// Where it stands in the queue is not told: counting costs more than all else of an
+// acceptance.
+func (r *Request) Of(t *dbsqlc.Transcode) Detail {
+	d := Detail{Transcode: *t}
+	for i, p := range r.Profiles {
+		d.Renditions = append(d.Renditions, dbsqlc.Rendition{
+			TranscodeID: t.ID, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
+			Bitrate: p.Bitrate, Quality: int32(p.Quality), FPS: int32(p.FPS), FPSDen: int32(p.FPSDen), GOP: p.GOP,
+			CodecProfile: p.CodecProfile, State: RenditionExpected,
+		})
+	}
+	for i, o := range r.Outputs {
+		d.Outputs = append(d.Outputs, dbsqlc.Output{
+			TranscodeID: t.ID, Ordinal: int32(i), Type: o.Type, URL: o.Shown,
+			SegmentMs: int32(o.Segment.Milliseconds()), OnlyShort: o.OnlyShort, State: OutputExpected,
+		})
+	}
+	return d
 }
 
 // Profile is one requested rendition.

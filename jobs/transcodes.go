@@ -366,14 +366,19 @@ func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.Transcode
 }
 
 func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []Profile, attempt int32) error {
+	if len(profiles) == 0 {
+		return nil
+	}
+	all := dbsqlc.RenditionInsertParams{TranscodeID: id, Attempt: attempt}
 	for i, p := range profiles {
-		if err := dbsqlc.New().RenditionInsert(ctx, tx, dbsqlc.RenditionInsertParams{
-			TranscodeID: id, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
-			Bitrate: p.Bitrate, Quality: int32(p.Quality), FPS: int32(p.FPS), FPSDen: int32(p.FPSDen),
-			GOP: p.GOP, CodecProfile: p.CodecProfile, Attempt: attempt,
-		}); err != nil {
-			return fmt.Errorf("rendition %s: %w", p.Name, err)
-		}
+		all.Names, all.Ordinals = append(all.Names, p.Name), append(all.Ordinals, int32(i))
+		all.Widths, all.Heights = append(all.Widths, int32(p.Width)), append(all.Heights, int32(p.Height))
+		all.Bitrates, all.Qualities = append(all.Bitrates, p.Bitrate), append(all.Qualities, int32(p.Quality))
+		all.FPS, all.FpsDens = append(all.FPS, int32(p.FPS)), append(all.FpsDens, int32(p.FPSDen))
+		all.Gops, all.CodecProfiles = append(all.Gops, p.GOP), append(all.CodecProfiles, p.CodecProfile)
+	}
+	if err := dbsqlc.New().RenditionInsert(ctx, tx, all); err != nil {
+		return fmt.Errorf("insert %d renditions: %w", len(profiles), err)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 -- name: OutputInsert :exec
+-- All of a transcode's at once.
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, segment_ms, only_short)
-VALUES (@transcode_id, @ordinal, @type, @url, @sealed, @segment_ms, @only_short);
+SELECT @transcode_id, unnest(@ordinals::integer[]), unnest(@types::text[]), unnest(@urls::text[]), unnest(@sealed::bytea[]),
+       unnest(@segment_ms::integer[]), unnest(@only_short::boolean[]);
 
 -- name: OutputList :many
 SELECT * FROM weir.outputs WHERE transcode_id = @transcode_id ORDER BY ordinal;

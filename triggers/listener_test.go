@@ -111,12 +111,15 @@ func addTranscode(tb testing.TB, pool *pgxpool.Pool) uuid.UUID {
 		}); err != nil {
 			return err
 		}
+		all := dbsqlc.RenditionInsertParams{TranscodeID: id}
 		for i, name := range testRenditions {
-			if err := q.RenditionInsert(tb.Context(), tx, dbsqlc.RenditionInsertParams{
-				TranscodeID: id, Name: name, Ordinal: int32(i), Width: 640, Height: 360, Bitrate: 1e6,
-			}); err != nil {
-				return err
-			}
+			all.Names, all.Ordinals = append(all.Names, name), append(all.Ordinals, int32(i))
+			all.Widths, all.Heights, all.Bitrates = append(all.Widths, 640), append(all.Heights, 360), append(all.Bitrates, 1e6)
+			all.Qualities, all.FPS, all.FpsDens = append(all.Qualities, 0), append(all.FPS, 0), append(all.FpsDens, 0)
+			all.Gops, all.CodecProfiles = append(all.Gops, ""), append(all.CodecProfiles, "")
+		}
+		if err := q.RenditionInsert(tb.Context(), tx, all); err != nil {
+			return err
 		}
 		return q.RenditionExpect(tb.Context(), tx, dbsqlc.RenditionExpectParams{TranscodeIds: []uuid.UUID{id}, Attempts: []int32{1}})
 	}))

@@ -22,7 +22,7 @@ type Transcode struct {
 	Priority   int16                      `json:"priority" doc:"0, the most urgent, to 9: its place in the tenant's queue."`
 	Ratio      float64                    `json:"ratio" doc:"Completion from 0 to 1; it never goes down."`
 	Progress   *Progress                  `json:"progress" doc:"How far its newest attempt is in what it does, as the host told it last; null before and after."`
-	Queue      *Queue                     `json:"queue" doc:"Where it waits; null unless it is queued."`
+	Queue      *Queue                     `json:"queue" doc:"Where it waits; null unless it is queued, and in the answer that accepts it."`
 	Run        int32                      `json:"run" doc:"1, and one more for each retry."`
 	Attempt    int32                      `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
 	Host       *string                    `json:"host" doc:"Host of the newest attempt."`

@@ -58,25 +58,27 @@ func (q *Queries) OutputFailOpen(ctx context.Context, db DBTX, arg OutputFailOpe
 
 const outputInsert = `-- name: OutputInsert :exec
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, segment_ms, only_short)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+SELECT $1, unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]),
+       unnest($6::integer[]), unnest($7::boolean[])
 `
 
 type OutputInsertParams struct {
 	TranscodeID uuid.UUID
-	Ordinal     int32
-	Type        string
-	URL         string
-	Sealed      []byte
-	SegmentMs   int32
-	OnlyShort   bool
+	Ordinals    []int32
+	Types       []string
+	Urls        []string
+	Sealed      [][]byte
+	SegmentMs   []int32
+	OnlyShort   []bool
 }
 
+// All of a transcode's at once.
 func (q *Queries) OutputInsert(ctx context.Context, db DBTX, arg OutputInsertParams) error {
 	_, err := db.Exec(ctx, outputInsert,
 		arg.TranscodeID,
-		arg.Ordinal,
-		arg.Type,
-		arg.URL,
+		arg.Ordinals,
+		arg.Types,
+		arg.Urls,
 		arg.Sealed,
 		arg.SegmentMs,
 		arg.OnlyShort,

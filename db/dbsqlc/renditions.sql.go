@@ -205,40 +205,42 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
-    transcode_id, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile, attempt)
-VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
+SELECT $1, $2, unnest($3::text[]), unnest($4::integer[]), unnest($5::integer[]), unnest($6::integer[]),
+       unnest($7::bigint[]), unnest($8::integer[]), unnest($9::integer[]), unnest($10::integer[]),
+       unnest($11::text[]), unnest($12::text[])
 `
 
 type RenditionInsertParams struct {
-	TranscodeID  uuid.UUID
-	Name         string
-	Ordinal      int32
-	Width        int32
-	Height       int32
-	Bitrate      int64
-	Quality      int32
-	FPS          int32
-	FPSDen       int32
-	GOP          string
-	CodecProfile string
-	Attempt      int32
+	TranscodeID   uuid.UUID
+	Attempt       int32
+	Names         []string
+	Ordinals      []int32
+	Widths        []int32
+	Heights       []int32
+	Bitrates      []int64
+	Qualities     []int32
+	FPS           []int32
+	FpsDens       []int32
+	Gops          []string
+	CodecProfiles []string
 }
 
+// All of a transcode's at once.
 func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionInsertParams) error {
 	_, err := db.Exec(ctx, renditionInsert,
 		arg.TranscodeID,
-		arg.Name,
-		arg.Ordinal,
-		arg.Width,
-		arg.Height,
-		arg.Bitrate,
-		arg.Quality,
-		arg.FPS,
-		arg.FPSDen,
-		arg.GOP,
-		arg.CodecProfile,
 		arg.Attempt,
+		arg.Names,
+		arg.Ordinals,
+		arg.Widths,
+		arg.Heights,
+		arg.Bitrates,
+		arg.Qualities,
+		arg.FPS,
+		arg.FpsDens,
+		arg.Gops,
+		arg.CodecProfiles,
 	)
 	return err
 }

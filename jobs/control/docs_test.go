@@ -17,7 +17,7 @@ func TestTimesAreDocumented(t *testing.T) {
 		where    string
 		words    string
 	}{
-		{roundMost, 256, architecture, "a round places 256 at the most"},
+		{roundMost, 64, architecture, "a round places 64 at the most"},
 		{retentionEvery, 10 * time.Minute, architecture, "| control | every ten minutes |"},
 		{retentionBatch, 500, architecture, "are removed, 500 in a transaction"},
 		{statusEvery, 5 * time.Second, architecture, "| control | every 5 s | statuses that are due"},

@@ -23,9 +23,11 @@ const (
 	// placeTimeout is far above a round's milliseconds, and short enough that a round
 	// that hangs on a lock is tried again soon.
 	placeTimeout = 30 * time.Second
-	// roundMost bounds a round's transaction to a fraction of a second, however many
-	// slots are free: the next round follows at once.
-	roundMost = 256
+	// roundMost bounds a round's transaction, for which all others wait, to some 20 ms however
+	// many slots are free: the next round follows at once. A transcode costs a tenth of a
+	// millisecond (its row is in ten indexes, and an event, an attempt and a job come with it),
+	// reading the queue of a thousand tenants as much as 60 of them.
+	roundMost = 64
 	percent   = 100
 )
 

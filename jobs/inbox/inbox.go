@@ -167,11 +167,5 @@ func show(d *jobs.Detail, req *jobs.Request) {
 	if req.Priority != nil {
 		d.Transcode.Priority = int16(*req.Priority)
 	}
-	for i, p := range req.Profiles {
-		d.Renditions = append(d.Renditions, dbsqlc.Rendition{
-			TranscodeID: d.Transcode.ID, Name: p.Name, Ordinal: int32(i), Width: int32(p.Width), Height: int32(p.Height),
-			Bitrate: p.Bitrate, Quality: int32(p.Quality), FPS: int32(p.FPS), FPSDen: int32(p.FPSDen), GOP: p.GOP,
-			CodecProfile: p.CodecProfile, State: jobs.RenditionExpected,
-		})
-	}
+	*d = req.Of(&d.Transcode)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +27,6 @@ const (
 	listenFor, listenBefore = 20 * time.Second, 5 * time.Second
 	// heardLeast is the part of what was told that must have come for the figure to count.
 	heardLeast = 0.9
-	// clockTick is the kernel's unit of processor time, in hundredths of a second.
-	clockTick = 100
 )
 
 // measureEvents is what concerns events alone.
@@ -41,11 +38,11 @@ func (b *bench) measureEvents(ctx context.Context) error {
 	if err := b.events(ctx, dir); err != nil {
 		return err
 	}
-	tps, err := pgbench(ctx, string(b.stack.Database))
+	tps, err := pgbench(ctx, string(b.stack.Database), pgbenchClients)
 	if err != nil {
 		return err
 	}
-	b.add("the machine: pgbench, simple updates, 4 clients", "tx/s", "", 0, tps)
+	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", pgbenchClients), "tx/s", "", 0, tps)
 	return nil
 }
 
@@ -73,7 +70,7 @@ func (b *bench) listened(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return tellAll(groupCtx, db, ids) })
 	share := func(wait time.Duration) (float64, error) {
-		before, err := b.processorTime()
+		before, err := b.daemonTime()
 		if err != nil {
 			return 0, err
 		}
@@ -83,7 +80,7 @@ func (b *bench) listened(ctx context.Context) error {
 		case <-groupCtx.Done():
 			return 0, context.Cause(groupCtx)
 		}
-		after, err := b.processorTime()
+		after, err := b.daemonTime()
 		return 100 * (after - before).Seconds() / time.Since(began).Seconds(), err
 	}
 	silent, err := share(listenFor / 2)
@@ -170,25 +167,6 @@ func tellAll(ctx context.Context, db *pgx.Conn, ids []string) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// processorTime is what the daemon, without its children, has used so far.
-func (b *bench) processorTime() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.stack.Daemons[0].PID()))
-	if err != nil {
-		return 0, fmt.Errorf("read the daemon's processor time: %w", err)
-	}
-	const user, system = 11, 12 // behind the name: proc_pid_stat(5)
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	var sum int64
-	for _, i := range []int{user, system} {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("read the daemon's processor time: %w", err)
-		}
-		sum += n
-	}
-	return time.Duration(sum) * time.Second / clockTick, nil
 }
 
 // told is an end as it was told at a time, both from the begin.

@@ -16,8 +16,12 @@ import (
 	"weir/internal/devstack"
 )
 
-// pgbenchSeconds is long enough for a checkpoint not to be most of it.
-const pgbenchSeconds = "5"
+const (
+	// pgbenchSeconds is long enough for a checkpoint not to be most of it.
+	pgbenchSeconds = "5"
+	// pgbenchClients is where more add nothing on two cores.
+	pgbenchClients = 4
+)
 
 // ladder is the demo's: 3 renditions of 720p.
 func ladder() []devstack.Profile {
@@ -46,7 +50,7 @@ func plainLadder(ctx context.Context, source, dir string) (time.Duration, error)
 var tpsLine = regexp.MustCompile(`tps = ([0-9.]+)`)
 
 // pgbench is what this Postgres does, beside the stack's own database in it.
-func pgbench(ctx context.Context, database string) (float64, error) {
+func pgbench(ctx context.Context, database string, clients int) (float64, error) {
 	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench")
 	if path, err := exec.LookPath("pgbench"); err == nil {
 		programs = append(programs, path)
@@ -64,7 +68,7 @@ func pgbench(ctx context.Context, database string) (float64, error) {
 	var out []byte
 	for _, args := range [][]string{
 		{"-i", "-q", "-s", "1"},
-		{"-n", "-N", "-c", "4", "-j", "2", "-T", pgbenchSeconds},
+		{"-n", "-N", "-c", strconv.Itoa(clients), "-j", "2", "-T", pgbenchSeconds},
 	} {
 		cmd := exec.CommandContext(ctx, program, append(args, u.String())...)
 		cmd.Env = append(os.Environ(), "PGPASSWORD="+password)

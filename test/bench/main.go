@@ -45,6 +45,9 @@ const (
 	goalFiles    = 25  // of code, in a package
 	goalListened = 20  // of a core, in hundredths
 	goalEnd      = 10  // hundredths of the whole that an end is told wrong by
+	goalAccept   = 10 * time.Millisecond
+	goalRound    = 20 * time.Millisecond
+	goalAccepted = 500 // requests a second
 )
 
 var (
@@ -54,6 +57,7 @@ var (
 	eventsOnly = flag.Bool("events", false, "measure only what a thousand listeners cost, and how well ends are told")
 	curve      = flag.String("curve", "", "with -events: write how the transcode went to this `file`")
 	fairOnly   = flag.Bool("fair", false, "measure only how tenants share the slots")
+	acceptOnly = flag.Bool("accept", false, "measure only how soon requests are accepted")
 )
 
 func main() {
@@ -74,7 +78,9 @@ func begin(ctx context.Context) (err error) {
 		return fmt.Errorf("find my own folder: %w", err)
 	}
 	stack, err := devstack.Start(ctx, &devstack.Config{
-		BinDir: filepath.Dir(self), Settings: map[string]string{"WEIR_LOG_FORMAT": "json"},
+		BinDir: filepath.Dir(self),
+		// One token has the load of many.
+		Settings:         map[string]string{"WEIR_LOG_FORMAT": "json", "WEIR_API_RATE": "0"},
 		PostgresSettings: []string{"shared_preload_libraries=pg_stat_statements"},
 	})
 	if err != nil {
@@ -92,6 +98,8 @@ func begin(ctx context.Context) (err error) {
 		measure = b.measureEvents
 	case *fairOnly:
 		measure = b.fair
+	case *acceptOnly:
+		measure = b.accept
 	}
 	if err := measure(ctx); err != nil {
 		return err
@@ -124,7 +132,18 @@ func (b *bench) add(name, unit, goal string, below float64, values ...float64) {
 	if goal != "" {
 		l.met = map[bool]string{true: "yes", false: "NO"}[median(values) <= below]
 	}
-	b.lines = append(b.lines, l)
+	b.tell(&l)
+}
+
+// addAbove is add for what is to be reached.
+func (b *bench) addAbove(name, unit, goal string, least float64, values ...float64) {
+	b.tell(&line{name: name, unit: unit, goal: goal, values: values, met: map[bool]string{true: "yes", false: "NO"}[median(values) >= least]})
+}
+
+// tell shows a figure at once: the whole takes minutes, and may break off.
+func (b *bench) tell(l *line) {
+	fmt.Fprintf(os.Stderr, "bench: %s: %.3f %s\n", l.name, median(l.values), l.unit)
+	b.lines = append(b.lines, *l)
 }
 
 func (b *bench) measure(ctx context.Context) error {
@@ -166,15 +185,10 @@ func (b *bench) measure(ctx context.Context) error {
 	if err := b.events(ctx, dir); err != nil {
 		return err
 	}
-	if err := b.fair(ctx); err != nil { // last: its host keeps what it was given
+	if err := b.fair(ctx); err != nil { // its host keeps what it was given
 		return err
 	}
-	tps, err := pgbench(ctx, string(b.stack.Database))
-	if err != nil {
-		return err
-	}
-	b.add("the machine: pgbench, simple updates, 4 clients", "tx/s", "", 0, tps)
-	return nil
+	return b.accept(ctx) // last: what it has accepted stays
 }
 
 // transcodes runs the demo's request several times, one after the other.

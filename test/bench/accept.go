@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// acceptClients post at once, each with a connection that it keeps.
+	acceptClients = 16
+	// acceptOffered requests come each second, at even times, while it is measured how soon
+	// one is answered: from when it was due, so that no client's own wait hides another's.
+	acceptOffered = 500
+	acceptFor     = 5 * time.Second
+	// acceptWarm fills pools and caches before.
+	acceptWarm = time.Second
+	// acceptLate is when a machine that can't keep up is not waited for any more.
+	acceptLate = 6 * acceptFor
+)
+
+// The bodies are as their callers send them: a task runner's, and one of /v1. %d makes each
+// another request; %s are the addresses of the source's and the outputs' bucket, with keys,
+// and of the receiver.
+const (
+	taskRunnerBody = `{"external_id":"task-%[1]d","url":"%[2]s/in/%[1]d.mp4",` +
+		`"callback_url":"%[3]stask-runner/webhook/catalyst/task/%[1]d?nextStep=finalize&attemptId=0",` +
+		`"output_locations":[` +
+		`{"type":"object_store","url":"%[2]s/out/%[1]d","outputs":{"hls":"enabled"}},` +
+		`{"type":"object_store","url":"%[2]s/out/%[1]d","outputs":{"hls":"","mp4":"only_short","fragmented_mp4":"","thumbnails":"","clip":"","source_mp4":false}},` +
+		`{"type":"object_store","url":"%[2]s/out/%[1]d/video","outputs":{"source_mp4":true}}],` +
+		`"pipeline_strategy":"catalyst_ffmpeg","clip_strategy":{}}`
+	v1Body = `{"external_id":"own-%[1]d","source":{"url":"%[2]s/in/%[1]d.mp4"},"output":{"url":"%[2]s/out/%[1]d"},` +
+		`"callback_url":"%[3]shooks/%[1]d","metadata":{"asset":"a-%[1]d","playback":{"id":"p-%[1]d"}},"labels":{"customer":"acme"},` +
+		`"profiles":[{"name":"720p","width":1280,"height":720,"bitrate":3000000},` +
+		`{"name":"480p","width":854,"height":480,"bitrate":1500000},{"name":"360p","width":640,"height":360,"bitrate":800000}]}`
+)
+
+// acceptance posts requests.
+type acceptance struct {
+	client       *http.Client
+	url, token   string
+	bucket, told string
+	next         atomic.Int64
+}
+
+// accept is how soon, and how often, the API commits a request, beside what as many clients
+// of pgbench commit on the same Postgres. Nothing runs meanwhile: the host is drained.
+func (b *bench) accept(ctx context.Context) error {
+	if _, err := b.stack.Admin(ctx, "hosts", "drain", "host-1", "--reason", "the bench only has requests accepted"); err != nil {
+		return err
+	}
+	db, err := pgx.Connect(ctx, string(b.stack.Database))
+	if err != nil {
+		return fmt.Errorf("connect to the stack's database: %w", err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
+	bucket, err := b.stack.S3.URL(b.stack.Bucket, "bench")
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: acceptClients}
+	defer transport.CloseIdleConnections()
+	a := &acceptance{
+		client: &http.Client{Transport: transport, Timeout: acceptFor},
+		url:    b.stack.API.URL, token: string(b.stack.API.Token), bucket: string(bucket), told: b.stack.Studio.URL,
+	}
+	for _, form := range []struct{ path, body, name string }{
+		{"/api/vod", taskRunnerBody, "a task runner's"}, {"/v1/transcodes", v1Body, "/v1's"},
+	} {
+		if _, err := a.offer(ctx, form.path, form.body, acceptWarm); err != nil {
+			return err
+		}
+		// As autovacuum does within the first minute: until then plans are for empty tables.
+		if _, err := db.Exec(ctx, "ANALYZE weir.transcodes, weir.renditions, weir.outputs, weir.river_job, weir.callbacks, weir.events"); err != nil {
+			return fmt.Errorf("analyze: %w", err)
+		}
+		daemonBefore, err := b.daemonTime()
+		if err != nil {
+			return err
+		}
+		databaseBefore, err := databaseTime(ctx, db)
+		if err != nil {
+			return err
+		}
+		took, err := a.offer(ctx, form.path, form.body, acceptFor)
+		if err != nil {
+			return err
+		}
+		daemon, err := b.daemonTime()
+		if err != nil {
+			return err
+		}
+		database, err := databaseTime(ctx, db)
+		if err != nil {
+			return err
+		}
+		rate, err := a.press(ctx, form.path, form.body)
+		if err != nil {
+			return err
+		}
+		slices.Sort(took)
+		b.add(fmt.Sprintf("accept %d of %s requests a second: answered within, 50 of 100", acceptOffered, form.name), "s", "", 0, took[len(took)/2].Seconds())
+		b.add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), took[len(took)*99/100].Seconds())
+		each := func(before, after time.Duration) float64 {
+			return 1000 * (after - before).Seconds() / float64(len(took))
+		}
+		b.add("  processor time of the daemon for each", "ms", "", 0, each(daemonBefore, daemon))
+		b.add("  of Postgres", "ms", "", 0, each(databaseBefore, database))
+		b.addAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rate)
+	}
+	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
+	if err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
+	return nil
+}
+
+// offer posts so many a second for a time, and says how long each took from when it was due.
+func (a *acceptance) offer(ctx context.Context, path, body string, lasting time.Duration) ([]time.Duration, error) {
+	all := int(lasting.Seconds() * acceptOffered)
+	took := make([]time.Duration, all)
+	ctx, cancel := context.WithTimeoutCause(ctx, acceptLate, fmt.Errorf("%d requests were not accepted within %s: the machine is too busy", all, acceptLate))
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	began := time.Now()
+	var taken atomic.Int64
+	for range acceptClients {
+		group.Go(func() error {
+			for {
+				i := int(taken.Add(1)) - 1
+				if i >= all {
+					return nil
+				}
+				due := began.Add(time.Duration(i) * time.Second / acceptOffered)
+				select {
+				case <-time.After(time.Until(due)):
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+				if err := a.post(ctx, path, body); err != nil {
+					return err
+				}
+				took[i] = time.Since(due)
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	return took, nil
+}
+
+// press posts one after the other by each client, and says how many a second were accepted.
+func (a *acceptance) press(ctx context.Context, path, body string) (float64, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	began := time.Now()
+	var accepted atomic.Int64
+	for range acceptClients {
+		group.Go(func() error {
+			for time.Since(began) < acceptFor {
+				if err := a.post(ctx, path, body); err != nil {
+					return err
+				}
+				accepted.Add(1)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return float64(accepted.Load()) / time.Since(began).Seconds(), err
+}
+
+// post sends one request that nobody has sent before.
+func (a *acceptance) post(ctx context.Context, path, body string) error {
+	text := fmt.Sprintf(body, a.next.Add(1), a.bucket, a.told)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+path, strings.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("POST %s: HTTP %s: %s", path, strconv.Itoa(resp.StatusCode), bytes.TrimSpace(answer))
+	}
+	return nil
+}
