@@ -1152,6 +1152,7 @@ CREATE TABLE weir.hosts (
     drained_at timestamp with time zone,
     drained_by text,
     drain_reason text,
+    forgotten_at timestamp with time zone,
     CONSTRAINT hosts_id_check CHECK (((id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(id) <= 40))),
     CONSTRAINT hosts_slots_check CHECK (((slots >= 1) AND (slots <= 1000)))
 )

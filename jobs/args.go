@@ -145,3 +145,20 @@ func (CallbackArgs) Kind() string { return "callback" }
 func (CallbackArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: CallbackQueue, MaxAttempts: callbackTries}
 }
+
+// replayTries are for errors of Postgres; a person who asked for it can ask again.
+const replayTries = 3
+
+// ReplayArgs is the job that has a trigger handled again that Mist posted before, by the
+// listener of the host that it was posted to. Its queue is that of the host's stores.
+type ReplayArgs struct {
+	EventID int64 `json:"event_id"`
+}
+
+// Kind implements river.JobArgs.
+func (ReplayArgs) Kind() string { return "replay" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts; the queue is the host's.
+func (ReplayArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: replayTries}
+}

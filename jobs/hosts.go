@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
@@ -57,3 +59,73 @@ func (hs *Hosts) set(ctx context.Context, change dbsqlc.HostDrainParams) error {
 	}
 	return nil
 }
+
+// HostInUse is an ErrHostInUse: why a host can't be forgotten.
+type HostInUse struct {
+	Alive bool
+	// Holds are transcodes that it has in hand.
+	Holds []uuid.UUID
+}
+
+// ErrHostInUse: it is not lost, or holds something. The error is a [HostInUse].
+var ErrHostInUse = errors.New("the host can't be forgotten")
+
+func (u *HostInUse) Error() string {
+	if u.Alive {
+		return ErrHostInUse.Error() + ": its lease runs; drain it, and stop its daemon"
+	}
+	ids := make([]string, len(u.Holds))
+	for i, id := range u.Holds {
+		ids[i] = id.String()
+	}
+	return fmt.Sprintf("%s: it holds %s, which a daemon that leads takes from it within seconds", ErrHostInUse, strings.Join(ids, ", "))
+}
+
+// Is makes it an ErrHostInUse.
+func (u *HostInUse) Is(target error) bool { return target == ErrHostInUse }
+
+// holdsShown are named of what keeps a host from being forgotten.
+const holdsShown = 10
+
+// Forget leaves a host out of all lists that is lost for good and holds nothing. uncleaned
+// are attempts that it had still to clean up behind, counted to a thousand: they are taken
+// for gone with it, so that history can be pruned. A daemon that boots under its id brings
+// it back.
+func (hs *Hosts) Forget(ctx context.Context, id string) (uncleaned int64, err error) {
+	err = db.InTx(ctx, hs.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		host, err := q.HostGetForUpdate(ctx, tx, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNoHost
+		}
+		if err != nil {
+			return err
+		}
+		if host.Alive {
+			return &HostInUse{Alive: true}
+		}
+		held, err := q.HostHolds(ctx, tx, dbsqlc.HostHoldsParams{HostID: id, PageSize: holdsShown})
+		if err != nil {
+			return err
+		}
+		if len(held) > 0 {
+			use := &HostInUse{}
+			for i := range held {
+				use.Holds = append(use.Holds, held[i].ID)
+			}
+			return use
+		}
+		if uncleaned, err = q.HostUncleaned(ctx, tx, dbsqlc.HostUncleanedParams{HostID: id, PageSize: uncleanedMost}); err != nil {
+			return err
+		}
+		_, err = q.HostForget(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forget host %s: %w", id, err)
+	}
+	return uncleaned, nil
+}
+
+// uncleanedMost ends their counting.
+const uncleanedMost = 1000

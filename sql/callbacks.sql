@@ -74,3 +74,12 @@ SELECT * FROM weir.v_callbacks
    AND (sqlc.narg('transcode_id')::uuid IS NULL OR transcode_id = sqlc.narg('transcode_id'))
  ORDER BY created_at DESC, id DESC
  LIMIT @page_size;
+
+-- name: CallbackBacklog :one
+-- What is still to be told, counted to a number.
+SELECT count(*) AS pending, COALESCE(EXTRACT(epoch FROM now() - min(p.created_at)), 0)::float8 AS oldest_seconds,
+       count(*) FILTER (WHERE p.attempts > 0) AS tried
+  FROM (SELECT c.created_at, c.attempts FROM weir.callbacks c WHERE c.state = 'pending' ORDER BY c.created_at, c.id LIMIT @page_size) p;
+
+-- name: CallbackViewGet :one
+SELECT * FROM weir.v_callbacks WHERE id = @id;

@@ -43,3 +43,25 @@ RETURNING attempts;
 -- name: EventDeliveryAttemptInsert :exec
 INSERT INTO weir.event_delivery_attempts (delivery_id, number, status, latency_ms, error, answer)
 VALUES (@delivery_id, @number, @status, @latency_ms, @error, @answer);
+
+-- name: EventDeliveryListOfTranscode :many
+-- What its subscriber was told, the newest first.
+SELECT sqlc.embed(d), e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
+  FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id
+ WHERE d.transcode_id = @transcode_id AND (sqlc.narg('state')::text IS NULL OR d.state = sqlc.narg('state'))
+ ORDER BY d.event_id DESC LIMIT @page_size;
+
+-- name: EventDeliveryListPending :many
+-- What is still to be told, in the order that it is told in.
+SELECT sqlc.embed(d), e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
+  FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id
+ WHERE d.state = 'pending' AND (sqlc.narg('tenant')::text IS NULL OR d.tenant = sqlc.narg('tenant'))
+ ORDER BY d.tenant, d.receiver, d.next_attempt_at, d.id LIMIT @page_size;
+
+-- name: EventDeliveryGet :one
+SELECT sqlc.embed(d), e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
+  FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id
+ WHERE d.id = @id;
+
+-- name: EventDeliveryAttemptList :many
+SELECT * FROM weir.event_delivery_attempts WHERE delivery_id = @delivery_id ORDER BY number;

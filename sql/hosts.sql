@@ -7,7 +7,7 @@ ON CONFLICT (id) DO UPDATE
    SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
        mist_silent_from = excluded.mist_silent_from, spool_id = excluded.spool_id,
-       spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
+       spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now(), forgotten_at = NULL
  WHERE h.spool_id IS NULL OR h.spool_id = excluded.spool_id OR h.lease_until < now()
 RETURNING *;
 
@@ -16,7 +16,7 @@ RETURNING *;
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => @lease_seconds::float8), mist_version = @mist_version, mist_iid = @mist_iid,
        mist_silent_from = CASE WHEN @mist_answers::boolean THEN NULL ELSE COALESCE(mist_silent_from, now()) END,
-       spool_room_bytes = @spool_room_bytes, seen_at = now()
+       spool_room_bytes = @spool_room_bytes, seen_at = now(), forgotten_at = NULL
  WHERE id = @id AND boot_id = @boot_id
 RETURNING seen_at;
 
@@ -106,7 +106,30 @@ SELECT sqlc.embed(h),
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state = 'storing') AS storing,
        h.lease_until > now() AS alive
-  FROM weir.hosts h ORDER BY h.id;
+  FROM weir.hosts h WHERE h.forgotten_at IS NULL ORDER BY h.id;
+
+-- name: HostGetForUpdate :one
+-- Keeps a host from renewing its lease meanwhile.
+SELECT sqlc.embed(h), h.lease_until > now() AS alive FROM weir.hosts h WHERE h.id = @id AND h.forgotten_at IS NULL FOR UPDATE;
+
+-- name: HostHolds :many
+-- What a host has in hand, the oldest first.
+SELECT t.id, t.tenant, t.external_id, t.state, t.attempt, t.ratio, t.progress, t.source_duration_ms, a.stage, a.created_at,
+       (a.package_from IS NOT NULL AND a.outcome IS NULL)::boolean AS packaging
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+ WHERE t.host_id = @host_id::text AND t.state IN ('placed', 'running', 'storing')
+ ORDER BY a.created_at, t.id LIMIT @page_size;
+
+-- name: HostUncleaned :one
+-- How many ended attempts it has still to clean up behind; counting ends at a number.
+SELECT count(*) FROM (SELECT FROM weir.attempts a WHERE a.host_id = @host_id AND a.cleaned_at IS NULL AND a.outcome IS NOT NULL LIMIT @page_size) u;
+
+-- name: HostForget :execrows
+-- What it had not cleaned up is taken for gone with it.
+WITH gone AS (
+    UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() WHERE host_id = @id AND cleaned_at IS NULL
+)
+UPDATE weir.hosts SET forgotten_at = now() WHERE id = @id AND lease_until < now() AND forgotten_at IS NULL;
 
 -- name: HostFree :many
 -- Hosts that may take work, with their slots and how many are free. A storing transcode

@@ -28,3 +28,6 @@ DELETE FROM weir.mist_events
      ORDER BY e.received_at
      LIMIT @page_size
      FOR UPDATE SKIP LOCKED));
+
+-- name: MistEventGet :one
+SELECT * FROM weir.mist_events WHERE id = @id;

@@ -345,3 +345,9 @@ DELETE FROM weir.transcodes
                         WHERE j.queue = 'residue' AND j.args->>'transcode_id' = t.id::text
                           AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled', 'discarded'))
        FOR UPDATE OF t SKIP LOCKED);
+
+-- name: TranscodeFailedLately :many
+-- How many failed in the last hour, by their codes.
+SELECT COALESCE(t.error_code, '')::text AS code, count(*) AS failed, max(t.finished_at)::timestamptz AS newest
+  FROM weir.transcodes t WHERE t.finished_at > now() - interval '1 hour' AND t.state = 'failed'
+ GROUP BY t.error_code ORDER BY failed DESC, code;

@@ -25,18 +25,25 @@ func (l *Listener) record(ctx context.Context, e *event) (bool, error) {
 		if recorded, err = inserted(id, err); err != nil || !recorded {
 			return err
 		}
-		rows := int64(0)
-		if e.apply != nil {
-			if rows, err = e.apply(ctx, tx, e.subject); err != nil {
-				return fmt.Errorf("apply: %w", err)
-			}
-		}
-		if rows > 0 {
-			return nil
-		}
-		return explain(ctx, tx, id, e)
+		_, err = e.take(ctx, tx, id)
+		return err
 	})
 	return recorded && err == nil, err
+}
+
+// take writes an event's effect, or why it has none; changed: it had one. Any number of
+// times it comes to the same.
+func (e *event) take(ctx context.Context, tx pgx.Tx, id int64) (changed bool, err error) {
+	rows := int64(0)
+	if e.apply != nil {
+		if rows, err = e.apply(ctx, tx, e.subject); err != nil {
+			return false, fmt.Errorf("apply: %w", err)
+		}
+	}
+	if rows > 0 {
+		return true, nil
+	}
+	return false, explain(ctx, tx, id, e)
 }
 
 func inserted(_ int64, err error) (bool, error) {

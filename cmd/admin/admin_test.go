@@ -229,9 +229,9 @@ func TestDB(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, says string }{
-		{"", "needs one of: transcodes, callbacks, triggers, hosts, tenants, queue, seal, db"},
+		{"", "needs one of: transcodes, callbacks, triggers, events, hosts, top, tenants, queue, seal, db"},
 		{"bogus", "bogus"},
-		{"transcodes", "weir-admin transcodes needs one of: list, show, retry, cancel"},
+		{"transcodes", "weir-admin transcodes needs one of: list, show, explain, watch, timeline, retry, cancel"},
 		{"transcodes bogus", "needs one of"},
 		{"transcodes list extra", "extra"},
 		{"transcodes list --bogus", "--bogus"},

@@ -2,11 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"weir/db"
+	"weir/db/dbsqlc"
 	"weir/jobs"
 )
 
@@ -40,7 +46,7 @@ type redelivery struct {
 }
 
 func (a *admin) callbacks() *cobra.Command {
-	return group("callbacks", "What Studio is told", a.callbacksList(), a.callbacksRedeliver())
+	return group("callbacks", "What Studio is told", a.callbacksList(), a.callbacksShow(), a.callbacksRedeliver())
 }
 
 func (a *admin) callbacksList() *cobra.Command {
@@ -56,7 +62,81 @@ func (a *admin) callbacksList() *cobra.Command {
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
 	c.Flags().StringVar(&state, "state", "", "only these: pending, delivered, refused, expired, superseded")
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
+	check := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if err := oneOf("state", state, append(deliveryStates(), jobs.CallbackSuperseded)); err != nil {
+			return err
+		}
+		return check(c, args)
+	}
 	return filteredByTranscode(c, &transcode, &filter.TranscodeID)
+}
+
+// callbackDetail is the JSON of callbacks show.
+type callbackDetail struct {
+	callbackShown
+
+	Deliveries []deliveryAttempt `json:"deliveries"`
+	Body       json.RawMessage   `json:"body"`
+}
+
+func (a *admin) callbacksShow() *cobra.Command {
+	var id uuid.UUID
+	return &cobra.Command{
+		Use: "show ID", Short: "Show a callback: what it tells, and every delivery", Args: oneID(&id),
+		RunE: act(func(ctx context.Context, _ []string) error {
+			if err := a.open(ctx); err != nil {
+				return err
+			}
+			shown, err := a.callback(ctx, id)
+			if errors.Is(err, pgx.ErrNoRows) {
+				err = jobs.ErrNoCallback
+			}
+			if err != nil {
+				return fmt.Errorf("show callback %s: %w", id, err)
+			}
+			return a.print(shown, func() error {
+				if err := a.table("CALLBACK", [][]any{
+					{"id", shown.ID}, {"transcode", shown.TranscodeID}, {"tenant", shown.Tenant}, {"external id", shown.ExternalID}, {"run", shown.Run},
+					{"outcome", shown.Outcome}, {"state", shown.State}, {"to", shown.URL}, {"decided", shown.CreatedAt}, {"delivered", shown.DeliveredAt},
+					{"next", shown.NextAttemptAt}, {"attempts", shown.Attempts}, {"last status", shown.LastStatus}, {"last error", shown.LastError},
+					{"tells", string(shown.Body)},
+				}); err != nil || len(shown.Deliveries) == 0 {
+					return err
+				}
+				if err := say(a.out, ""); err != nil {
+					return err
+				}
+				return a.table("DELIVERY SENT STATUS MS AGAIN ERROR", deliveryLines(shown.Deliveries))
+			})
+		}),
+	}
+}
+
+// callback reads a callback and its deliveries, as they are at one moment.
+func (a *admin) callback(ctx context.Context, id uuid.UUID) (*callbackDetail, error) {
+	shown := &callbackDetail{Deliveries: []deliveryAttempt{}}
+	err := db.Snapshot(ctx, a.pool, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		row, err := q.CallbackViewGet(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		told, err := q.CallbackGet(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		deliveries, err := q.CallbackAttemptList(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		shown.callbackShown, shown.Body = callbackShown(row), json.RawMessage(told.Body)
+		for _, t := range deliveries {
+			shown.Deliveries = append(shown.Deliveries, showDeliveryAttempt(&t))
+		}
+		return nil
+	})
+	return shown, err
 }
 
 func (a *admin) listCallbacks(ctx context.Context, filter *jobs.CallbackFilter) error {

@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/audit"
+	"weir/jobs/fleet"
 )
 
 // hostList is the JSON of hosts list.
@@ -37,7 +40,7 @@ type hostShown struct {
 }
 
 func (a *admin) hosts() *cobra.Command {
-	return group("hosts", "Machines and their slots", a.hostsList(), a.hostsDrain(), a.hostsResume())
+	return group("hosts", "Machines and their slots", a.hostsList(), a.hostsShow(), a.hostsDrain(), a.hostsResume(), a.hostsForget())
 }
 
 // hostChange is the JSON of hosts drain and hosts resume.
@@ -108,13 +111,9 @@ func (a *admin) hostsList() *cobra.Command {
 			var lines [][]any
 			for i := range rows {
 				h := &rows[i].Host
-				list.Hosts = append(list.Hosts, hostShown{
-					ID: h.ID, State: hostState(&rows[i]), Alive: rows[i].Alive, Draining: h.Draining, Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason), Slots: h.Slots, Used: rows[i].Used, Storing: rows[i].Storing,
-					LeaseUntil: h.LeaseUntil, BootID: h.BootID, BootedAt: h.BootedAt, SeenAt: h.SeenAt,
-					WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolRoomBytes: h.SpoolRoomBytes,
-				})
+				list.Hosts = append(list.Hosts, showHost(&rows[i]))
 				lines = append(lines, []any{
-					h.ID, hostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
+					h.ID, fleet.HostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
 					h.WeirVersion, h.MistVersion, h.SpoolRoomBytes, pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason).String(),
 				})
 			}
@@ -125,18 +124,108 @@ func (a *admin) hostsList() *cobra.Command {
 	}
 }
 
-// hostState is one word for a host. One that was stopped is no lost one, however long
-// ago: it gave its work time to be taken up again.
-func hostState(h *dbsqlc.HostListRow) string {
-	switch {
-	case !h.Host.Up:
-		return "stopped"
-	case !h.Alive:
-		return "lost"
-	case h.Host.Draining:
-		return "draining"
-	case h.Host.MistSilentFrom != nil:
-		return "mist silent"
+func showHost(row *dbsqlc.HostListRow) hostShown {
+	h := &row.Host
+	return hostShown{
+		ID: h.ID, State: fleet.HostState(row), Alive: row.Alive, Draining: h.Draining, Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason),
+		Slots: h.Slots, Used: row.Used, Storing: row.Storing, LeaseUntil: h.LeaseUntil, BootID: h.BootID, BootedAt: h.BootedAt, SeenAt: h.SeenAt,
+		WeirVersion: h.WeirVersion, MistVersion: h.MistVersion, SpoolRoomBytes: h.SpoolRoomBytes,
 	}
-	return "alive"
+}
+
+// hostDetail is the JSON of hosts show.
+type hostDetail struct {
+	hostShown
+
+	MistSilentFrom *time.Time   `json:"mist_silent_from"`
+	Uncleaned      int64        `json:"uncleaned"`
+	Held           []fleet.Held `json:"held"`
+}
+
+func (a *admin) hostsShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show HOST", Short: "Show a host and what it has in hand", Args: cobra.ExactArgs(1),
+		RunE: act(func(ctx context.Context, args []string) error {
+			if err := a.open(ctx); err != nil {
+				return err
+			}
+			holding, err := fleet.Holds(ctx, a.pool, args[0])
+			if err != nil {
+				return err
+			}
+			shown := hostDetail{hostShown: showHost(&holding.Row), MistSilentFrom: holding.Row.Host.MistSilentFrom, Uncleaned: holding.Uncleaned, Held: holding.Held}
+			return a.print(shown, func() error {
+				if err := a.table("HOST", [][]any{
+					{"id", shown.ID}, {"state", shown.State}, {"slots", fmt.Sprintf("%d of %d used", shown.Used, shown.Slots)}, {"storing", shown.Storing},
+					{"lease until", shown.LeaseUntil}, {"seen", shown.SeenAt}, {"booted", shown.BootedAt}, {"drained", shown.Drained.String()},
+					{"Mist silent from", shown.MistSilentFrom}, {"weir", shown.WeirVersion}, {"mist", shown.MistVersion},
+					{"spool room", shown.SpoolRoomBytes}, {"to clean up behind", shown.Uncleaned},
+				}); err != nil || len(shown.Held) == 0 {
+					return err
+				}
+				if err := say(a.out, ""); err != nil {
+					return err
+				}
+				return a.table("HAS TENANT HOST STATE STAGE DONE SPEED LEFT", heldLines(shown.Held))
+			})
+		}),
+	}
+}
+
+// hostForgotten is the JSON of hosts forget.
+type hostForgotten struct {
+	HostID    string `json:"host_id"`
+	Uncleaned int64  `json:"uncleaned"`
+	DryRun    bool   `json:"dry_run"`
+}
+
+func (a *admin) hostsForget() *cobra.Command {
+	var o order
+	return ordered(&cobra.Command{
+		Use: "forget HOST", Short: "Leave a host out that is lost for good and holds nothing", Args: cobra.ExactArgs(1),
+		RunE: act(func(ctx context.Context, args []string) error {
+			transcodes, _, err := a.openJobs(ctx)
+			if err != nil {
+				return err
+			}
+			done := hostForgotten{HostID: args[0], DryRun: o.dry}
+			if err := a.carryOut(ctx, &o, "hosts forget", args[0], nil, func(tx pgx.Tx) (err error) {
+				done.Uncleaned, err = (&jobs.Hosts{DB: tx, River: transcodes.River}).Forget(ctx, args[0])
+				return err
+			}); err != nil {
+				return err
+			}
+			return a.print(done, func() error {
+				return say(a.out, "%shost %s is forgotten, with %d attempts that it had not cleaned up behind; a daemon that boots under its id brings it back",
+					o.would(), done.HostID, done.Uncleaned)
+			})
+		}),
+	}, &o)
+}
+
+// order is why something is changed, and whether it is only tried.
+type order struct {
+	reason string
+	dry    bool
+}
+
+// would stands before what a dry run says.
+func (o *order) would() string {
+	if o.dry {
+		return "dry run, nothing is changed: "
+	}
+	return ""
+}
+
+// ordered adds --reason and --dry-run to a command that changes something.
+func ordered(c *cobra.Command, o *order) *cobra.Command {
+	c.Flags().BoolVar(&o.dry, "dry-run", false, "do it, say what came of it, and take it back")
+	return reasoned(c, &o.reason)
+}
+
+// carryOut does f in a transaction that writes down who did what, and why.
+func (a *admin) carryOut(ctx context.Context, o *order, what, target string, detail any, f func(pgx.Tx) error) error {
+	return audit.Do(ctx, a.pool, &audit.Action{
+		Who: a.who(), Via: audit.CLI, What: what, Target: target, Reason: o.reason, Detail: detail,
+	}, o.dry, f)
 }

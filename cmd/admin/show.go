@@ -117,14 +117,18 @@ func (a *admin) show(ctx context.Context, d *jobs.Detail) (*transcodeShown, erro
 			return nil, err
 		}
 		for _, t := range deliveries {
-			shown.CallbackAttempts = append(shown.CallbackAttempts, deliveryAttempt{
-				Number: t.Number, SentAt: t.SentAt, Status: t.Status, LatencyMS: t.LatencyMs,
-				Error: t.Error, Answer: t.Answer, Redelivery: t.Redelivery,
-			})
+			shown.CallbackAttempts = append(shown.CallbackAttempts, showDeliveryAttempt(&t))
 		}
 	}
-	shown.Events, err = a.events(ctx, &dbsqlc.MistEventListParams{TranscodeID: &d.Transcode.ID, PageSize: shownEvents})
+	shown.Events, err = a.readTriggers(ctx, &dbsqlc.MistEventListParams{TranscodeID: &d.Transcode.ID, PageSize: shownEvents})
 	return shown, err
+}
+
+func showDeliveryAttempt(t *dbsqlc.CallbackAttempt) deliveryAttempt {
+	return deliveryAttempt{
+		Number: t.Number, SentAt: t.SentAt, Status: t.Status, LatencyMS: t.LatencyMs,
+		Error: t.Error, Answer: t.Answer, Redelivery: t.Redelivery,
+	}
 }
 
 func (a *admin) showForPeople(t *transcodeShown) error {

@@ -16,7 +16,7 @@ import (
 
 func (a *admin) transcodes() *cobra.Command {
 	return group("transcodes", "Requests: where they are, how they ended",
-		a.transcodesList(), a.transcodesShow(), a.transcodesRetry(), a.transcodesCancel(), a.transcodesBump())
+		a.transcodesList(), a.transcodesShow(), a.transcodesExplain(), a.transcodesWatch(), a.transcodesTimeline(), a.transcodesRetry(), a.transcodesCancel(), a.transcodesBump())
 }
 
 // transcodeList is the JSON of transcodes list.

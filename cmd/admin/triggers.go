@@ -5,13 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/jobs/replay"
 )
 
 const eventHeading = "EVENT RECEIVED HOST TRIGGER TRANSCODE ATTEMPT RENDITION VERDICT BYTES NOTE"
@@ -40,7 +46,7 @@ type eventShown struct {
 }
 
 func (a *admin) triggers() *cobra.Command {
-	return group("triggers", "What Mist told, and what was made of it", a.triggersList())
+	return group("triggers", "What Mist told, and what was made of it", a.triggersList(), a.triggersShow(), a.triggersReplay())
 }
 
 func (a *admin) triggersList() *cobra.Command {
@@ -53,7 +59,7 @@ func (a *admin) triggersList() *cobra.Command {
 				return err
 			}
 			params.Trigger, params.Verdict = given(trigger), given(verdict)
-			events, err := a.events(ctx, &params)
+			events, err := a.readTriggers(ctx, &params)
 			if err != nil {
 				return err
 			}
@@ -63,6 +69,13 @@ func (a *admin) triggersList() *cobra.Command {
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
 	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind, as PUSH_END")
 	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: applied, noted, stale, unmatched, unreadable")
+	check := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if err := oneOf("verdict", verdict, []string{"applied", "noted", "stale", "unmatched", "unreadable"}); err != nil {
+			return err
+		}
+		return check(c, args)
+	}
 	return filteredByTranscode(c, &transcode, &params.TranscodeID)
 }
 
@@ -82,21 +95,123 @@ func filteredByTranscode(c *cobra.Command, flag *string, id **uuid.UUID) *cobra.
 	return c
 }
 
-func (a *admin) events(ctx context.Context, params *dbsqlc.MistEventListParams) ([]eventShown, error) {
+func (a *admin) readTriggers(ctx context.Context, params *dbsqlc.MistEventListParams) ([]eventShown, error) {
 	rows, err := dbsqlc.New().MistEventList(ctx, db.Replanned{On: a.pool}, *params)
 	if err != nil {
 		return nil, fmt.Errorf("list triggers: %w", err)
 	}
 	events := []eventShown{}
 	for i := range rows {
-		e := &rows[i]
-		events = append(events, eventShown{
-			ID: e.ID, UUID: e.UUID, ReceivedAt: e.ReceivedAt, Host: e.HostID, Trigger: e.Trigger, Stream: e.Stream,
-			TranscodeID: e.TranscodeID, Attempt: e.Attempt, Rendition: e.Rendition, Verdict: e.Verdict, Note: e.Note,
-			Headers: e.Headers, Payload: string(e.Payload), PayloadBytes: e.PayloadBytes,
-		})
+		events = append(events, showTrigger(&rows[i]))
 	}
 	return events, nil
+}
+
+func showTrigger(e *dbsqlc.MistEvent) eventShown {
+	return eventShown{
+		ID: e.ID, UUID: e.UUID, ReceivedAt: e.ReceivedAt, Host: e.HostID, Trigger: e.Trigger, Stream: e.Stream,
+		TranscodeID: e.TranscodeID, Attempt: e.Attempt, Rendition: e.Rendition, Verdict: e.Verdict, Note: e.Note,
+		Headers: e.Headers, Payload: string(e.Payload), PayloadBytes: e.PayloadBytes,
+	}
+}
+
+// oneNumber takes the one argument of a command, a trigger's number.
+func oneNumber(id *int64) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s takes one number", c.CommandPath())
+		}
+		parsed, err := strconv.ParseInt(args[0], 10, 64)
+		if err != nil || parsed < 1 {
+			return fmt.Errorf("%q is no trigger's number: see `weir-admin triggers list`", args[0])
+		}
+		*id = parsed
+		return nil
+	}
+}
+
+func (a *admin) triggersShow() *cobra.Command {
+	var id int64
+	return &cobra.Command{
+		Use: "show NUMBER", Short: "Show a trigger as it came, and what was made of it", Args: oneNumber(&id),
+		RunE: act(func(ctx context.Context, _ []string) error {
+			if err := a.open(ctx); err != nil {
+				return err
+			}
+			row, err := dbsqlc.New().MistEventGet(ctx, a.pool, id)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return fmt.Errorf("show trigger %d: %w", id, replay.ErrNoEvent)
+			}
+			if err != nil {
+				return fmt.Errorf("show trigger %d: %w", id, err)
+			}
+			shown := showTrigger(&row)
+			return a.print(shown, func() error { return a.triggerForPeople(&shown) })
+		}),
+	}
+}
+
+func (a *admin) triggerForPeople(e *eventShown) error {
+	if err := a.table("TRIGGER", [][]any{
+		{"number", e.ID}, {"uuid", e.UUID}, {"received", e.ReceivedAt}, {"host", e.Host}, {"trigger", e.Trigger}, {"stream", e.Stream},
+		{"transcode", pointed(e.TranscodeID)}, {"attempt", e.Attempt}, {"rendition", e.Rendition}, {"made of it", e.Verdict}, {"because", e.Note},
+	}); err != nil {
+		return err
+	}
+	var headers map[string]string
+	if json.Unmarshal(e.Headers, &headers) == nil {
+		var lines [][]any
+		for _, name := range slices.Sorted(maps.Keys(headers)) {
+			lines = append(lines, []any{name, headers[name]})
+		}
+		if err := say(a.out, ""); err != nil {
+			return err
+		}
+		if err := a.table("HEADER VALUE", lines); err != nil {
+			return err
+		}
+	}
+	if err := say(a.out, "\nPAYLOAD, %d of %d bytes", len(e.Payload), e.PayloadBytes); err != nil {
+		return err
+	}
+	for line := range strings.Lines(e.Payload) {
+		if err := say(a.out, "  %s", printable(strings.TrimRight(line, "\r\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replayed is the JSON of triggers replay.
+type replayed struct {
+	EventID int64  `json:"event_id"`
+	HostID  string `json:"host_id"`
+	DryRun  bool   `json:"dry_run"`
+}
+
+func (a *admin) triggersReplay() *cobra.Command {
+	var id int64
+	var o order
+	return ordered(&cobra.Command{
+		Use: "replay NUMBER", Short: "Have a trigger handled again by its host, as if Mist had just posted it", Args: oneNumber(&id),
+		RunE: act(func(ctx context.Context, _ []string) error {
+			transcodes, _, err := a.openJobs(ctx)
+			if err != nil {
+				return err
+			}
+			done := replayed{EventID: id, DryRun: o.dry}
+			if err := a.carryOut(ctx, &o, "triggers replay", strconv.FormatInt(id, 10), nil, func(tx pgx.Tx) error {
+				event, err := replay.Ask(ctx, tx, transcodes.River, id)
+				done.HostID = event.HostID
+				return err
+			}); err != nil {
+				return err
+			}
+			return a.print(done, func() error {
+				return say(a.out, "%strigger %d is handled again by %s within seconds: `weir-admin triggers show %d` says what was made of it", o.would(), id, done.HostID, id)
+			})
+		}),
+	}, &o)
 }
 
 func eventLines(events []eventShown) (lines [][]any) {

@@ -111,6 +111,7 @@ type daemon struct {
 	transcodes *jobs.Transcodes
 	leads      *control.Control
 	host       *host.Host // nil: it works for no Mist
+	triggers   *triggers.Listener
 	client     *river.Client[pgx.Tx]
 	// works is set once jobs are worked.
 	works atomic.Bool
@@ -139,12 +140,17 @@ func (d *daemon) run(ctx context.Context) error {
 	// Requests by SQL are read as the API reads its own.
 	accepts := inbox.Open(d.transcodes, api.NewReader(d.api(nil)))
 	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Inbox: accepts, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
-	hosts := host.NoRoom
+	hosts, replays := host.NoRoom, triggers.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
 			return err
 		}
-		hosts = d.host.Room
+		if d.triggers, err = triggers.New(&triggers.Config{
+			DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
+		}); err != nil {
+			return err
+		}
+		hosts, replays = d.host.Room, d.triggers.Room
 	}
 	if d.cfg.Control {
 		d.leads.Studio = studio.New(&studio.Config{
@@ -153,7 +159,7 @@ func (d *daemon) run(ctx context.Context) error {
 		})
 		defer d.leads.Studio.Close()
 	}
-	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot}, d.leads.Room, hosts); err != nil {
+	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot}, d.leads.Room, hosts, replays); err != nil {
 		return err
 	}
 	d.transcodes.River = d.client
@@ -178,9 +184,7 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 		return err
 	}
 	if d.cfg.Worker {
-		if err := d.startTriggers(ctx, group, triggersOn); err != nil {
-			return err
-		}
+		group.Go(func() error { return d.triggers.Serve(ctx, triggersOn) })
 		if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
 			return err
 		}
@@ -289,17 +293,6 @@ func (d *daemon) preview() (*preview.Previewer, error) {
 		Storage: objects, Stores: &tenants.Stores{DB: d.pool, Sealer: d.sealer}, Media: tools,
 		Plan: (*mist.Engine)(nil).PlanSize,
 	}), nil
-}
-
-func (d *daemon) startTriggers(ctx context.Context, group *errgroup.Group, on net.Listener) error {
-	listener, err := triggers.New(&triggers.Config{
-		DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
-	})
-	if err != nil {
-		return err
-	}
-	group.Go(func() error { return listener.Serve(ctx, on) })
-	return nil
 }
 
 func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {

@@ -98,6 +98,26 @@ func (q *Queries) CallbackAttemptPrune(ctx context.Context, db DBTX, arg Callbac
 	return result.RowsAffected(), nil
 }
 
+const callbackBacklog = `-- name: CallbackBacklog :one
+SELECT count(*) AS pending, COALESCE(EXTRACT(epoch FROM now() - min(p.created_at)), 0)::float8 AS oldest_seconds,
+       count(*) FILTER (WHERE p.attempts > 0) AS tried
+  FROM (SELECT c.created_at, c.attempts FROM weir.callbacks c WHERE c.state = 'pending' ORDER BY c.created_at, c.id LIMIT $1) p
+`
+
+type CallbackBacklogRow struct {
+	Pending       int64
+	OldestSeconds float64
+	Tried         int64
+}
+
+// What is still to be told, counted to a number.
+func (q *Queries) CallbackBacklog(ctx context.Context, db DBTX, pageSize int32) (CallbackBacklogRow, error) {
+	row := db.QueryRow(ctx, callbackBacklog, pageSize)
+	var i CallbackBacklogRow
+	err := row.Scan(&i.Pending, &i.OldestSeconds, &i.Tried)
+	return i, err
+}
+
 const callbackClaim = `-- name: CallbackClaim :one
 UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::float8)
   FROM weir.callbacks c
@@ -367,6 +387,33 @@ func (q *Queries) CallbackToDeliver(ctx context.Context, db DBTX, id uuid.UUID) 
 		&i.Callback.DeliveredAt,
 		&i.Callback.Missed,
 		&i.Tenant,
+	)
+	return i, err
+}
+
+const callbackViewGet = `-- name: CallbackViewGet :one
+SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds FROM weir.v_callbacks WHERE id = $1
+`
+
+func (q *Queries) CallbackViewGet(ctx context.Context, db DBTX, id uuid.UUID) (CallbackView, error) {
+	row := db.QueryRow(ctx, callbackViewGet, id)
+	var i CallbackView
+	err := row.Scan(
+		&i.ID,
+		&i.TranscodeID,
+		&i.Tenant,
+		&i.ExternalID,
+		&i.Run,
+		&i.Outcome,
+		&i.State,
+		&i.URL,
+		&i.Attempts,
+		&i.LastStatus,
+		&i.LastError,
+		&i.NextAttemptAt,
+		&i.CreatedAt,
+		&i.DeliveredAt,
+		&i.LagSeconds,
 	)
 	return i, err
 }

@@ -38,6 +38,38 @@ func (q *Queries) EventDeliveryAttemptInsert(ctx context.Context, db DBTX, arg E
 	return err
 }
 
+const eventDeliveryAttemptList = `-- name: EventDeliveryAttemptList :many
+SELECT delivery_id, number, status, latency_ms, error, answer, sent_at FROM weir.event_delivery_attempts WHERE delivery_id = $1 ORDER BY number
+`
+
+func (q *Queries) EventDeliveryAttemptList(ctx context.Context, db DBTX, deliveryID uuid.UUID) ([]EventDeliveryAttempt, error) {
+	rows, err := db.Query(ctx, eventDeliveryAttemptList, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EventDeliveryAttempt{}
+	for rows.Next() {
+		var i EventDeliveryAttempt
+		if err := rows.Scan(
+			&i.DeliveryID,
+			&i.Number,
+			&i.Status,
+			&i.LatencyMs,
+			&i.Error,
+			&i.Answer,
+			&i.SentAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const eventDeliveryClaim = `-- name: EventDeliveryClaim :many
 UPDATE weir.event_deliveries SET next_attempt_at = now() + make_interval(secs => $1::float8)
  WHERE id = ANY(ARRAY(
@@ -140,6 +172,42 @@ func (q *Queries) EventDeliveryContent(ctx context.Context, db DBTX, eventID int
 	return i, err
 }
 
+const eventDeliveryGet = `-- name: EventDeliveryGet :one
+SELECT d.id, d.event_id, d.transcode_id, d.tenant, d.receiver, d.state, d.attempts, d.last_status, d.last_error, d.next_attempt_at, d.created_at, d.delivered_at, e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
+  FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id
+ WHERE d.id = $1
+`
+
+type EventDeliveryGetRow struct {
+	EventDelivery EventDelivery
+	Type          string
+	ExternalID    *string
+	URL           string
+}
+
+func (q *Queries) EventDeliveryGet(ctx context.Context, db DBTX, id uuid.UUID) (EventDeliveryGetRow, error) {
+	row := db.QueryRow(ctx, eventDeliveryGet, id)
+	var i EventDeliveryGetRow
+	err := row.Scan(
+		&i.EventDelivery.ID,
+		&i.EventDelivery.EventID,
+		&i.EventDelivery.TranscodeID,
+		&i.EventDelivery.Tenant,
+		&i.EventDelivery.Receiver,
+		&i.EventDelivery.State,
+		&i.EventDelivery.Attempts,
+		&i.EventDelivery.LastStatus,
+		&i.EventDelivery.LastError,
+		&i.EventDelivery.NextAttemptAt,
+		&i.EventDelivery.CreatedAt,
+		&i.EventDelivery.DeliveredAt,
+		&i.Type,
+		&i.ExternalID,
+		&i.URL,
+	)
+	return i, err
+}
+
 const eventDeliveryLanes = `-- name: EventDeliveryLanes :many
 WITH RECURSIVE lanes AS (
     (SELECT d.tenant, d.receiver FROM weir.event_deliveries d WHERE d.state = 'pending' ORDER BY d.tenant, d.receiver LIMIT 1)
@@ -171,6 +239,119 @@ func (q *Queries) EventDeliveryLanes(ctx context.Context, db DBTX) ([]EventDeliv
 	for rows.Next() {
 		var i EventDeliveryLanesRow
 		if err := rows.Scan(&i.Tenant, &i.Receiver); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventDeliveryListOfTranscode = `-- name: EventDeliveryListOfTranscode :many
+SELECT d.id, d.event_id, d.transcode_id, d.tenant, d.receiver, d.state, d.attempts, d.last_status, d.last_error, d.next_attempt_at, d.created_at, d.delivered_at, e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
+  FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id
+ WHERE d.transcode_id = $1 AND ($2::text IS NULL OR d.state = $2)
+ ORDER BY d.event_id DESC LIMIT $3
+`
+
+type EventDeliveryListOfTranscodeParams struct {
+	TranscodeID uuid.UUID
+	State       *string
+	PageSize    int32
+}
+
+type EventDeliveryListOfTranscodeRow struct {
+	EventDelivery EventDelivery
+	Type          string
+	ExternalID    *string
+	URL           string
+}
+
+// What its subscriber was told, the newest first.
+func (q *Queries) EventDeliveryListOfTranscode(ctx context.Context, db DBTX, arg EventDeliveryListOfTranscodeParams) ([]EventDeliveryListOfTranscodeRow, error) {
+	rows, err := db.Query(ctx, eventDeliveryListOfTranscode, arg.TranscodeID, arg.State, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EventDeliveryListOfTranscodeRow{}
+	for rows.Next() {
+		var i EventDeliveryListOfTranscodeRow
+		if err := rows.Scan(
+			&i.EventDelivery.ID,
+			&i.EventDelivery.EventID,
+			&i.EventDelivery.TranscodeID,
+			&i.EventDelivery.Tenant,
+			&i.EventDelivery.Receiver,
+			&i.EventDelivery.State,
+			&i.EventDelivery.Attempts,
+			&i.EventDelivery.LastStatus,
+			&i.EventDelivery.LastError,
+			&i.EventDelivery.NextAttemptAt,
+			&i.EventDelivery.CreatedAt,
+			&i.EventDelivery.DeliveredAt,
+			&i.Type,
+			&i.ExternalID,
+			&i.URL,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventDeliveryListPending = `-- name: EventDeliveryListPending :many
+SELECT d.id, d.event_id, d.transcode_id, d.tenant, d.receiver, d.state, d.attempts, d.last_status, d.last_error, d.next_attempt_at, d.created_at, d.delivered_at, e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
+  FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id
+ WHERE d.state = 'pending' AND ($1::text IS NULL OR d.tenant = $1)
+ ORDER BY d.tenant, d.receiver, d.next_attempt_at, d.id LIMIT $2
+`
+
+type EventDeliveryListPendingParams struct {
+	Tenant   *string
+	PageSize int32
+}
+
+type EventDeliveryListPendingRow struct {
+	EventDelivery EventDelivery
+	Type          string
+	ExternalID    *string
+	URL           string
+}
+
+// What is still to be told, in the order that it is told in.
+func (q *Queries) EventDeliveryListPending(ctx context.Context, db DBTX, arg EventDeliveryListPendingParams) ([]EventDeliveryListPendingRow, error) {
+	rows, err := db.Query(ctx, eventDeliveryListPending, arg.Tenant, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EventDeliveryListPendingRow{}
+	for rows.Next() {
+		var i EventDeliveryListPendingRow
+		if err := rows.Scan(
+			&i.EventDelivery.ID,
+			&i.EventDelivery.EventID,
+			&i.EventDelivery.TranscodeID,
+			&i.EventDelivery.Tenant,
+			&i.EventDelivery.Receiver,
+			&i.EventDelivery.State,
+			&i.EventDelivery.Attempts,
+			&i.EventDelivery.LastStatus,
+			&i.EventDelivery.LastError,
+			&i.EventDelivery.NextAttemptAt,
+			&i.EventDelivery.CreatedAt,
+			&i.EventDelivery.DeliveredAt,
+			&i.Type,
+			&i.ExternalID,
+			&i.URL,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,9 +20,9 @@ ON CONFLICT (id) DO UPDATE
    SET boot_id = excluded.boot_id, up = true, slots = excluded.slots, lease_until = excluded.lease_until,
        weir_version = excluded.weir_version, mist_version = excluded.mist_version, mist_iid = excluded.mist_iid,
        mist_silent_from = excluded.mist_silent_from, spool_id = excluded.spool_id,
-       spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now()
+       spool_room_bytes = excluded.spool_room_bytes, booted_at = now(), seen_at = now(), forgotten_at = NULL
  WHERE h.spool_id IS NULL OR h.spool_id = excluded.spool_id OR h.lease_until < now()
-RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at, mist_silent_from, spool_id, drained_at, drained_by, drain_reason
+RETURNING id, boot_id, slots, lease_until, up, draining, weir_version, mist_version, mist_iid, spool_room_bytes, booted_at, seen_at, mist_silent_from, spool_id, drained_at, drained_by, drain_reason, forgotten_at
 `
 
 type HostBootParams struct {
@@ -71,6 +72,7 @@ func (q *Queries) HostBoot(ctx context.Context, db DBTX, arg HostBootParams) (Ho
 		&i.DrainedAt,
 		&i.DrainedBy,
 		&i.DrainReason,
+		&i.ForgottenAt,
 	)
 	return i, err
 }
@@ -96,6 +98,22 @@ func (q *Queries) HostDrain(ctx context.Context, db DBTX, arg HostDrainParams) (
 		arg.DrainReason,
 		arg.ID,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const hostForget = `-- name: HostForget :execrows
+WITH gone AS (
+    UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() WHERE host_id = $1 AND cleaned_at IS NULL
+)
+UPDATE weir.hosts SET forgotten_at = now() WHERE id = $1 AND lease_until < now() AND forgotten_at IS NULL
+`
+
+// What it had not cleaned up is taken for gone with it.
+func (q *Queries) HostForget(ctx context.Context, db DBTX, id string) (int64, error) {
+	result, err := db.Exec(ctx, hostForget, id)
 	if err != nil {
 		return 0, err
 	}
@@ -151,12 +169,109 @@ func (q *Queries) HostGetDead(ctx context.Context, db DBTX, id string) (string, 
 	return id_2, err
 }
 
+const hostGetForUpdate = `-- name: HostGetForUpdate :one
+SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id, h.drained_at, h.drained_by, h.drain_reason, h.forgotten_at, h.lease_until > now() AS alive FROM weir.hosts h WHERE h.id = $1 AND h.forgotten_at IS NULL FOR UPDATE
+`
+
+type HostGetForUpdateRow struct {
+	Host  Host
+	Alive bool
+}
+
+// Keeps a host from renewing its lease meanwhile.
+func (q *Queries) HostGetForUpdate(ctx context.Context, db DBTX, id string) (HostGetForUpdateRow, error) {
+	row := db.QueryRow(ctx, hostGetForUpdate, id)
+	var i HostGetForUpdateRow
+	err := row.Scan(
+		&i.Host.ID,
+		&i.Host.BootID,
+		&i.Host.Slots,
+		&i.Host.LeaseUntil,
+		&i.Host.Up,
+		&i.Host.Draining,
+		&i.Host.WeirVersion,
+		&i.Host.MistVersion,
+		&i.Host.MistIID,
+		&i.Host.SpoolRoomBytes,
+		&i.Host.BootedAt,
+		&i.Host.SeenAt,
+		&i.Host.MistSilentFrom,
+		&i.Host.SpoolID,
+		&i.Host.DrainedAt,
+		&i.Host.DrainedBy,
+		&i.Host.DrainReason,
+		&i.Host.ForgottenAt,
+		&i.Alive,
+	)
+	return i, err
+}
+
+const hostHolds = `-- name: HostHolds :many
+SELECT t.id, t.tenant, t.external_id, t.state, t.attempt, t.ratio, t.progress, t.source_duration_ms, a.stage, a.created_at,
+       (a.package_from IS NOT NULL AND a.outcome IS NULL)::boolean AS packaging
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt
+ WHERE t.host_id = $1::text AND t.state IN ('placed', 'running', 'storing')
+ ORDER BY a.created_at, t.id LIMIT $2
+`
+
+type HostHoldsParams struct {
+	HostID   string
+	PageSize int32
+}
+
+type HostHoldsRow struct {
+	ID               uuid.UUID
+	Tenant           string
+	ExternalID       *string
+	State            string
+	Attempt          int32
+	Ratio            float64
+	Progress         json.RawMessage
+	SourceDurationMs *int64
+	Stage            string
+	CreatedAt        time.Time
+	Packaging        bool
+}
+
+// What a host has in hand, the oldest first.
+func (q *Queries) HostHolds(ctx context.Context, db DBTX, arg HostHoldsParams) ([]HostHoldsRow, error) {
+	rows, err := db.Query(ctx, hostHolds, arg.HostID, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostHoldsRow{}
+	for rows.Next() {
+		var i HostHoldsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.State,
+			&i.Attempt,
+			&i.Ratio,
+			&i.Progress,
+			&i.SourceDurationMs,
+			&i.Stage,
+			&i.CreatedAt,
+			&i.Packaging,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const hostList = `-- name: HostList :many
-SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id, h.drained_at, h.drained_by, h.drain_reason,
+SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id, h.drained_at, h.drained_by, h.drain_reason, h.forgotten_at,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state = 'storing') AS storing,
        h.lease_until > now() AS alive
-  FROM weir.hosts h ORDER BY h.id
+  FROM weir.hosts h WHERE h.forgotten_at IS NULL ORDER BY h.id
 `
 
 type HostListRow struct {
@@ -193,6 +308,7 @@ func (q *Queries) HostList(ctx context.Context, db DBTX) ([]HostListRow, error) 
 			&i.Host.DrainedAt,
 			&i.Host.DrainedBy,
 			&i.Host.DrainReason,
+			&i.Host.ForgottenAt,
 			&i.Used,
 			&i.Storing,
 			&i.Alive,
@@ -536,7 +652,7 @@ const hostRenew = `-- name: HostRenew :one
 UPDATE weir.hosts
    SET lease_until = now() + make_interval(secs => $1::float8), mist_version = $2, mist_iid = $3,
        mist_silent_from = CASE WHEN $4::boolean THEN NULL ELSE COALESCE(mist_silent_from, now()) END,
-       spool_room_bytes = $5, seen_at = now()
+       spool_room_bytes = $5, seen_at = now(), forgotten_at = NULL
  WHERE id = $6 AND boot_id = $7
 RETURNING seen_at
 `
@@ -583,6 +699,23 @@ type HostStopParams struct {
 func (q *Queries) HostStop(ctx context.Context, db DBTX, arg HostStopParams) error {
 	_, err := db.Exec(ctx, hostStop, arg.LeaseSeconds, arg.ID, arg.BootID)
 	return err
+}
+
+const hostUncleaned = `-- name: HostUncleaned :one
+SELECT count(*) FROM (SELECT FROM weir.attempts a WHERE a.host_id = $1 AND a.cleaned_at IS NULL AND a.outcome IS NOT NULL LIMIT $2) u
+`
+
+type HostUncleanedParams struct {
+	HostID   string
+	PageSize int32
+}
+
+// How many ended attempts it has still to clean up behind; counting ends at a number.
+func (q *Queries) HostUncleaned(ctx context.Context, db DBTX, arg HostUncleanedParams) (int64, error) {
+	row := db.QueryRow(ctx, hostUncleaned, arg.HostID, arg.PageSize)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const hostWork = `-- name: HostWork :many

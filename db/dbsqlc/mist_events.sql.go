@@ -12,6 +12,32 @@ import (
 	"github.com/google/uuid"
 )
 
+const mistEventGet = `-- name: MistEventGet :one
+SELECT id, uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note, received_at FROM weir.mist_events WHERE id = $1
+`
+
+func (q *Queries) MistEventGet(ctx context.Context, db DBTX, id int64) (MistEvent, error) {
+	row := db.QueryRow(ctx, mistEventGet, id)
+	var i MistEvent
+	err := row.Scan(
+		&i.ID,
+		&i.UUID,
+		&i.HostID,
+		&i.Trigger,
+		&i.Stream,
+		&i.Headers,
+		&i.Payload,
+		&i.PayloadBytes,
+		&i.TranscodeID,
+		&i.Attempt,
+		&i.Rendition,
+		&i.Verdict,
+		&i.Note,
+		&i.ReceivedAt,
+	)
+	return i, err
+}
+
 const mistEventInsert = `-- name: MistEventInsert :one
 INSERT INTO weir.mist_events (
     uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note)

@@ -158,6 +158,16 @@ type EventDelivery struct {
 	DeliveredAt   *time.Time
 }
 
+type EventDeliveryAttempt struct {
+	DeliveryID uuid.UUID
+	Number     int32
+	Status     *int32
+	LatencyMs  int32
+	Error      string
+	Answer     string
+	SentAt     time.Time
+}
+
 type Host struct {
 	ID             string
 	BootID         uuid.UUID
@@ -176,6 +186,7 @@ type Host struct {
 	DrainedAt      *time.Time
 	DrainedBy      *string
 	DrainReason    *string
+	ForgottenAt    *time.Time
 }
 
 type InboxRow struct {

@@ -255,6 +255,39 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 	return i, err
 }
 
+const transcodeFailedLately = `-- name: TranscodeFailedLately :many
+SELECT COALESCE(t.error_code, '')::text AS code, count(*) AS failed, max(t.finished_at)::timestamptz AS newest
+  FROM weir.transcodes t WHERE t.finished_at > now() - interval '1 hour' AND t.state = 'failed'
+ GROUP BY t.error_code ORDER BY failed DESC, code
+`
+
+type TranscodeFailedLatelyRow struct {
+	Code   string
+	Failed int64
+	Newest time.Time
+}
+
+// How many failed in the last hour, by their codes.
+func (q *Queries) TranscodeFailedLately(ctx context.Context, db DBTX) ([]TranscodeFailedLatelyRow, error) {
+	rows, err := db.Query(ctx, transcodeFailedLately)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeFailedLatelyRow{}
+	for rows.Next() {
+		var i TranscodeFailedLatelyRow
+		if err := rows.Scan(&i.Code, &i.Failed, &i.Newest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodeGet = `-- name: TranscodeGet :one
 SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1
 `

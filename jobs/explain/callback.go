@@ -4,8 +4,11 @@ import (
 	"fmt"
 
 	"weir/jobs"
-	"weir/studio"
 )
+
+// callbackPatience is how long a callback is tried: studio.GiveUpAfter, of which operators'
+// programs know nothing. A test holds them together.
+const callbackPatience = day
 
 // callback says what Studio has been told.
 func (e *Explanation) callback(r *Rows) {
@@ -56,7 +59,7 @@ func (e *Explanation) pending(r *Rows, answer string) {
 	if c.NextAttemptAt != nil && len(e.Next) == steps {
 		e.next(c.NextAttemptAt, "its callback is sent again")
 	}
-	e.next(new(c.CreatedAt.Add(studio.GiveUpAfter)), "a callback that nobody has taken by then is given up; the outcome stays what it is")
+	e.next(new(c.CreatedAt.Add(callbackPatience)), "a callback that nobody has taken by then is given up; the outcome stays what it is")
 }
 
 func times(n int32) string {

@@ -14,6 +14,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/studio"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -324,6 +325,11 @@ func TestQueueLine(t *testing.T) {
 	t.Parallel()
 	e := Of(cases()["queued_full"])
 	require.Equal(t, "0 of 12 hosts: 7 full, 3 draining, 2 short of spool; 41st of its tenant, 103rd of all; about 12 min", e.Waits[0])
+}
+
+func TestPatienceIsTheDeliverys(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, studio.GiveUpAfter, callbackPatience)
 }
 
 func TestWords(t *testing.T) {

@@ -1,0 +1,1 @@
+ALTER TABLE weir.hosts DROP COLUMN forgotten_at;
