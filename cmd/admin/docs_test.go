@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db"
+	"weir/jobs/bulk"
+	"weir/jobs/failures"
 )
 
 const guidePath = "../../docs/admin.md"
@@ -57,6 +59,7 @@ func TestGuideShapes(t *testing.T) {
 	for _, shape := range []any{
 		transcodeList{}, transcodeShown{}, attemptShown{}, deliveryAttempt{}, eventList{}, eventShown{},
 		callbackList{}, callbackShown{}, redelivery{}, secretList{}, secretShown{}, secretAdded{}, secretRemoved{}, hostList{}, hostShown{}, hostChange{}, sealState{}, sealColumn{}, db.SchemaStatus{}, rolesDone{}, tenantList{}, tenantShown{}, pause{}, queueStatus{}, storeList{}, storeShown{}, storeRemoved{},
+		bulkList{}, bulkShown{}, bulkWhys{}, bulk.Why{}, bulk.Example{}, actionList{}, actionShown{}, failuresShown{}, failureGroup{}, failures.Code{},
 	} {
 		of := reflect.TypeOf(shape)
 		for field := range of.Fields() {

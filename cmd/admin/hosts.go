@@ -47,50 +47,41 @@ type hostChange struct {
 }
 
 func (a *admin) hostsDrain() *cobra.Command {
-	var reason string
+	ch := &change{}
 	c := &cobra.Command{
 		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: cobra.ExactArgs(1),
 		RunE: act(func(ctx context.Context, args []string) error {
-			hosts, err := a.openHosts(ctx)
+			err := a.do(ctx, ch, "hosts drain", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				return (&jobs.Hosts{DB: on.DB, River: on.River}).Drain(ctx, args[0], ch.name(a), ch.reason)
+			})
 			if err != nil {
-				return err
-			}
-			if err := hosts.Drain(ctx, args[0], a.who(), reason); err != nil {
 				return err
 			}
 			return a.print(hostChange{args[0], true}, func() error {
-				return say(a.out, "host %s takes no more; `hosts list` shows when it is empty", args[0])
+				return a.saying(ch.dry, "host %s takes no more; `hosts list` shows when it is empty", args[0])
 			})
 		}),
 	}
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever finds it so")
-	return c
+	return a.changing(c, ch)
 }
 
 func (a *admin) hostsResume() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	c := &cobra.Command{
 		Use: "resume HOST", Short: "Let a drained host take work again", Args: cobra.ExactArgs(1),
 		RunE: act(func(ctx context.Context, args []string) error {
-			hosts, err := a.openHosts(ctx)
+			err := a.do(ctx, ch, "hosts resume", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				return (&jobs.Hosts{DB: on.DB, River: on.River}).Resume(ctx, args[0])
+			})
 			if err != nil {
 				return err
 			}
-			if err := hosts.Resume(ctx, args[0]); err != nil {
-				return err
-			}
 			return a.print(hostChange{args[0], false}, func() error {
-				return say(a.out, "host %s takes work again", args[0])
+				return a.saying(ch.dry, "host %s takes work again", args[0])
 			})
 		}),
 	}
-}
-
-func (a *admin) openHosts(ctx context.Context) (*jobs.Hosts, error) {
-	transcodes, _, err := a.openJobs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &jobs.Hosts{DB: transcodes.DB, River: transcodes.River}, nil
+	return a.changing(c, ch)
 }
 
 func (a *admin) hostsList() *cobra.Command {

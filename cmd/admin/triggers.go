@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,14 @@ func (a *admin) triggers() *cobra.Command {
 	return group("triggers", "What Mist told, and what was made of it", a.triggersList())
 }
 
+// verdicts are what may be made of a trigger.
+func verdicts() []string { return []string{"applied", "noted", "stale", "unmatched", "unreadable"} }
+
+// triggerKinds are those that Mist is asked for.
+func triggerKinds() []string {
+	return []string{"LIVE_TRACK_LIST", "PUSH_END", "RECORDING_END", "INPUT_ABORT", "LIVEPEER_SEGMENT_REJECTED"}
+}
+
 func (a *admin) triggersList() *cobra.Command {
 	var transcode, trigger, verdict string
 	var params dbsqlc.MistEventListParams
@@ -61,8 +70,14 @@ func (a *admin) triggersList() *cobra.Command {
 		}),
 	}, &params.PageSize)
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
-	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind, as PUSH_END")
-	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: applied, noted, stale, unmatched, unreadable")
+	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind: "+strings.Join(triggerKinds(), ", "))
+	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: "+strings.Join(verdicts(), ", "))
+	checked(c, func() error {
+		if err := known("trigger", trigger, triggerKinds()); err != nil {
+			return err
+		}
+		return known("verdict", verdict, verdicts())
+	})
 	return filteredByTranscode(c, &transcode, &params.TranscodeID)
 }
 
