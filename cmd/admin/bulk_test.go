@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"weir/api/view"
 	"weir/mist"
+	"weir/secret"
 )
 
 // An operation on many is begun, shown, paused, resumed and cancelled; how many it means is
@@ -198,4 +200,34 @@ func TestListsAreJSON(t *testing.T) {
 	for _, args := range []string{"transcodes list", "transcodes list --filter state:failed", "failures", "failures list", "bulk list", "actions list", "callbacks list", "triggers list"} {
 		require.True(t, json.Valid([]byte(b.ok(t, append(strings.Fields(args), "--json")...))), args)
 	}
+}
+
+// The same of what is sealed: a secret that is not kept is not shown either.
+func TestDryRunOfSealed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	key := secret.Key{1}
+	environ := []string{databaseEnv + "=" + b.url, keysEnv + "=" + base64.StdEncoding.EncodeToString(key[:]), "USER=ann"}
+	change := func(args ...string) string {
+		r := command(t.Context(), environ, args...)
+		require.Equal(t, exitOK, r.code, r.stderr)
+		return r.stdout
+	}
+	store := []string{"tenants", "stores", "set", "studio", "own", "--endpoint", "https://s3.example.com", "--allow", "media"}
+	require.Contains(t, change(append(store, "--dry-run")...), "own")
+	require.Len(t, strings.Split(change("tenants", "secret", "add", "studio", "--dry-run"), "\n"), 2)
+	require.NotContains(t, b.ok(t, "tenants", "stores", "list", "studio"), "own")
+	require.JSONEq(t, `{"secrets": []}`, b.ok(t, "tenants", "secret", "list", "studio", "--json"))
+	require.JSONEq(t, `{"actions": []}`, b.ok(t, "actions", "list", "--json"))
+
+	change(append(store, "--reason", "theirs")...)
+	change("tenants", "secret", "add", "studio")
+	require.Contains(t, change("tenants", "stores", "rm", "studio", "own", "--dry-run"), "dry run")
+	require.Contains(t, b.ok(t, "tenants", "stores", "list", "studio"), "own")
+	change("tenants", "stores", "rm", "studio", "own")
+	var list actionList
+	b.decode(t, &list, "actions", "list", "--target", "studio")
+	require.Len(t, list.Actions, 3)
+	require.Equal(t, []string{"tenants stores rm", "tenants secret add", "tenants stores set"}, []string{list.Actions[0].What, list.Actions[1].What, list.Actions[2].What})
+	require.Equal(t, []string{"ann", "theirs"}, []string{list.Actions[2].Who, list.Actions[2].Reason})
 }

@@ -56,6 +56,7 @@ func newWorker(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
 			// Their jobs are inserted here and worked elsewhere.
 			river.AddWorker(settings.Workers, &elsewhere[jobs.CallbackArgs]{})
 			river.AddWorker(settings.Workers, &elsewhere[jobs.PlaceArgs]{})
+			river.AddWorker(settings.Workers, &elsewhere[jobs.ResidueArgs]{})
 		})
 }
 
