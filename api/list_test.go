@@ -91,6 +91,14 @@ func TestFilters(t *testing.T) {
 		{"state=succeeded", studio, 0},
 		{"host=mist-1", operator, 4},
 		{"host=mist-2", studio, 0},
+		{"filter=state:placed", studio, 2},
+		{"filter=state:placed+state:queued+external_id:n-3+external_id:n-7", studio, 2},
+		{"filter=tenant:studio", studio, 40},
+		{"filter=tenant:studio+tenant:other", operator, 60},
+		{"filter=state:placed&tenant=other", operator, 2},
+		{"filter=age>1d&host=mist-1", studio, 2},
+		{"filter=age<1d", studio, 0},
+		{"filter=state:placed&created_to=2020-01-01T00:00:30Z", studio, 2},
 		{"created_from=2020-01-01T00:03:00Z", studio, 11},
 		{"created_to=2020-01-01T00:01:00Z", studio, 9},
 		{"created_from=2020-01-01T01:01:00%2B01:00&created_to=2020-01-01T00:02:00Z&state=queued", studio, 10},
@@ -101,6 +109,25 @@ func TestFilters(t *testing.T) {
 			require.NoError(t, err)
 			query.Set("limit", "200")
 			require.Len(t, b.list(t, test.token, query).Items, test.want)
+		})
+	}
+	for _, test := range []struct {
+		query, token, at, says string
+		status                 int
+	}{
+		{"filter=sate:failed", studio, "query.filter", "state:", http.StatusUnprocessableEntity},
+		{"filter=state:nope", studio, "query.filter", "queued, placed", http.StatusUnprocessableEntity},
+		{"filter=tenant:other", studio, "query.tenant", "studio", http.StatusForbidden},
+		{"filter=state:failed&state=failed", studio, "query.filter", "one of them", http.StatusUnprocessableEntity},
+		{"filter=label:a%3Db", operator, "query.filter", "tenant:", http.StatusUnprocessableEntity},
+		{"filter=broadcaster:b+age<1d", studio, "query.filter", "operators", http.StatusUnprocessableEntity},
+		{"filter=callback:refused", studio, "query.filter", "age<", http.StatusUnprocessableEntity},
+	} {
+		t.Run("refused "+test.query, func(t *testing.T) {
+			t.Parallel()
+			p := b.do(t, test.token, http.MethodGet, "/v1/transcodes?"+test.query, nil).problem(t, test.status)
+			require.Equal(t, []string{test.at}, p.locations())
+			require.Contains(t, p.Errors[0].Message, test.says)
 		})
 	}
 	t.Run("default page", func(t *testing.T) {

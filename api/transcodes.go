@@ -13,6 +13,7 @@ import (
 
 	"weir/api/view"
 	"weir/jobs"
+	"weir/jobs/filter"
 )
 
 type getInput struct {
@@ -86,6 +87,7 @@ type listInput struct {
 	ExternalID  string    `query:"external_id" maxLength:"200" pattern:"^\\P{Cc}*$" patternDescription:"no control characters" doc:"The caller's own id of a transcode."`
 	Host        string    `query:"host" maxLength:"64" pattern:"^[a-z0-9-]*$" patternDescription:"a host's id" doc:"The host of the newest attempt."`
 	Label       []string  `query:"label,explode" doc:"Only those with this label, as KEY:VALUE; given several times, with all of them. An operator names a tenant with it."`
+	Filter      string    `query:"filter" maxLength:"4000" doc:"The same and more in one text, as state:failed code:push_failed age<1d; a key of it is not given beside it. docs/api.md has its words." example:"state:failed age<1d"`
 	CreatedFrom time.Time `query:"created_from" doc:"Accepted at this time or later."`
 	CreatedTo   time.Time `query:"created_to" doc:"Accepted before this time."`
 	Limit       int32     `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Transcodes in a page."`
@@ -101,13 +103,14 @@ type TranscodePage struct {
 }
 
 func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	filter, err := in.filter(callerOf(ctx))
+	filters, err := s.filters(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	// One more than asked for tells whether there is a next page.
-	filter.Limit = in.Limit + 1
-	details, err := s.cfg.Transcodes.List(ctx, filter)
+	for i := range filters {
+		filters[i].Limit = in.Limit + 1 // one more than asked for tells whether there is a next page
+	}
+	details, err := s.cfg.Transcodes.ListAny(ctx, filters)
 	if err != nil {
 		return nil, s.problem(ctx, "list", err)
 	}
@@ -123,45 +126,94 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	return out, nil
 }
 
-func (in *listInput) filter(who caller) (jobs.Filter, error) {
-	var f jobs.Filter
+// filters are those of a list: what the filter's text means, narrowed by all else.
+func (s *server) filters(ctx context.Context, in *listInput) ([]jobs.Filter, error) {
+	who := callerOf(ctx)
+	f, err := in.words(who)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Time{}
+	if f.Timed() {
+		if now, err = s.cfg.Transcodes.Now(ctx); err != nil {
+			return nil, s.problem(ctx, "list", err)
+		}
+	}
+	lists, err := f.Lists(now)
+	if err != nil {
+		return nil, refuse([]error{refusal("query.filter", err.Error())})
+	}
+	for i := range lists {
+		if err := in.narrow(&lists[i]); err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// words are the filter's text, and what else says the same in a parameter of its own.
+func (in *listInput) words(who caller) (filter.Filter, error) {
+	f, err := filter.Parse(in.Filter)
+	if err != nil {
+		return f, refuse([]error{refusal("query.filter", err.Error())})
+	}
+	if len(f.Broadcasters) > 0 && who != anyTenant {
+		return f, refuse([]error{refusal("query.filter", "broadcaster: is for operators")})
+	}
+	for _, named := range f.Tenants {
+		if _, err := tenantAsked(who, named); err != nil {
+			return f, err
+		}
+	}
 	tenant, err := tenantAsked(who, in.Tenant)
 	if err != nil {
 		return f, err
 	}
-	if tenant != "" {
-		f.Tenant = &tenant
+	if who != anyTenant {
+		f.Tenants = nil // its own alone, which is set below
 	}
-	if in.State != "" {
-		f.State = &in.State
+	for _, same := range []struct {
+		name, value string
+		into        *[]string
+	}{
+		{"tenant", tenant, &f.Tenants}, {"state", in.State, &f.States}, {"external_id", in.ExternalID, &f.ExternalIDs}, {"host", in.Host, &f.Hosts},
+	} {
+		if same.value == "" {
+			continue
+		}
+		if len(*same.into) > 0 {
+			return f, refuse([]error{refusal("query.filter", "has "+same.name+": beside the parameter "+same.name+": send one of them")})
+		}
+		*same.into = []string{same.value}
 	}
-	if in.ExternalID != "" {
-		f.ExternalID = &in.ExternalID
-	}
-	if in.Host != "" {
-		f.HostID = &in.Host
-	}
+	return f, nil
+}
+
+// narrow adds what the filter's text has no words for.
+func (in *listInput) narrow(f *jobs.Filter) error {
+	var from, to *time.Time
 	if !in.CreatedFrom.IsZero() {
-		f.CreatedFrom = &in.CreatedFrom
+		from = &in.CreatedFrom
 	}
 	if !in.CreatedTo.IsZero() {
-		f.CreatedTo = &in.CreatedTo
+		to = &in.CreatedTo
 	}
+	f.Between(from, to)
 	labels, err := parseLabels(in.Label)
 	if err != nil {
-		return f, err
+		return err
 	}
-	if f.Labels = labels; len(labels) > 0 && f.Tenant == nil {
-		return f, refuse([]error{refusal("query.label", "is a tenant's: name it in tenant")})
+	if f.Labels = append(f.Labels, labels...); len(labels) > 0 && f.Tenant == nil {
+		return refuse([]error{refusal("query.label", "is a tenant's: name it in tenant")})
 	}
 	if in.Page != "" {
 		before, err := parseCursor(in.Page)
 		if err != nil {
-			return f, refuse([]error{refusal("query.page", "is no next of a page before")})
+			return refuse([]error{refusal("query.page", "is no next of a page before")})
 		}
 		f.BeforeAt, f.BeforeID = &before.at, &before.id
 	}
-	return f, nil
+	return nil
 }
 
 // tenantAsked is whose a caller asks for; "" is everybody's, which an operator may.

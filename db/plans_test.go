@@ -32,12 +32,26 @@ func lists() map[string][]filters {
 			{"state": "'succeeded'"}, {"state": "'failed'"}, {"state": "'cancelled'"},
 			{"tenant": "'tenant-1'", "state": "'placed'"}, {"tenant": "'tenant-1'", "state": "'failed'"}, {"tenant": "'tenant-1'", "state": "'succeeded'"},
 			{"created_from": "now() - interval '1 hour'"}, {"created_to": "now() - interval '20 days'"},
+			{"code": "'internal'"}, {"code": "'deadline_exceeded'"}, {"code": "'internal'", "state": "'failed'"}, {"tenant": "'small'", "code": "'internal'"},
+			{"state": "'failed'", "ended_from": "now() - interval '1 day'"}, {"ended_from": "now() - interval '1 hour'"}, {"ended_from": "now() - interval '1 day'", "ended_to": "now() - interval '12 hours'"},
+			{"ended_from": "now() - interval '1 hour'", "destination": "'h'"}, {"created_from": "now() - interval '1 hour'", "broadcaster": "'b'"},
+			{"ended_from": "now() - interval '1 hour'", "callback_state": "'refused'"},
 			{"before_at": "now() - interval '20 days'", "before_id": id}, {"tenant": "'small'", "before_at": "now() - interval '20 days'", "before_id": id},
 		},
 		"TranscodeListByLabel": {
 			byLabel(nil), byLabel(filters{"state": "'failed'"}), byLabel(filters{"host_id": "'mist-1'"}), byLabel(filters{"created_from": "now() - interval '1 hour'"}),
 			byLabel(filters{"before_at": "now() - interval '20 days'", "before_id": id}), byLabel(filters{"value": "'rare'"}), byLabel(filters{"tenant": "'small'", "value": "'none'"}),
 		},
+		"TranscodeCount": {
+			{"state": "'failed'"}, {"state": "'queued'"}, {"code": "'internal'"}, {"tenant": "'small'"}, {"tenant": "'small'", "state": "'failed'"}, {"host_id": "'mist-1'", "state": "'failed'"},
+			{"state": "'failed'", "ended_from": "now() - interval '1 day'"}, {"ended_from": "now() - interval '1 hour'", "destination": "'h'"}, {"created_from": "now() - interval '1 hour'", "callback_state": "'refused'"},
+		},
+		"TranscodeCountByLabel": {byLabel(nil), byLabel(filters{"state": "'failed'"}), byLabel(filters{"value": "'rare'"})},
+		"FailureGroups": {
+			{"by": "'code'", "within_seconds": "86400"}, {"by": "'broadcaster'", "within_seconds": "86400"}, {"by": "'tenant'", "within_seconds": "86400", "codes": "'{internal}'"},
+			{"by": "'host'", "within_seconds": "8640000", "tenants": "'{small}'", "hosts": "'{mist-1}'"},
+		},
+		"BulkList":       {{"open": "false"}, {"open": "true"}, {"open": "false", "before_at": "now()", "before_id": id}},
 		"UsageList":      {{"tenant": "'tenant-1'", "from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
 		"UsageListOfAll": {{"from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
 		"CallbackViewList": {
@@ -88,7 +102,7 @@ func bounded() []string {
 // ofTheOpen are indexes that hold only what is open: reading one to its end is reading
 // what is to be done.
 func ofTheOpen() []string {
-	return []string{"attempts_open", "event_deliveries_pending", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_queued_by_tenant", "transcodes_queued_urgent", "transcodes_status_due"}
+	return []string{"attempts_open", "bulk_operations_open", "event_deliveries_pending", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_queued_by_tenant", "transcodes_queued_urgent", "transcodes_status_due"}
 }
 
 // TestPlans: no statement's cost grows with history. Of each one in sql/ the plan for any

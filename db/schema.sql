@@ -1010,6 +1010,48 @@ CREATE TABLE weir.attempts (
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
+-- Name: bulk_operations; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.bulk_operations (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    filter text NOT NULL,
+    frozen_at timestamp with time zone DEFAULT now() NOT NULL,
+    who text NOT NULL,
+    via text NOT NULL,
+    reason text NOT NULL,
+    per_second integer NOT NULL,
+    counted bigint NOT NULL,
+    state text DEFAULT 'running'::text NOT NULL,
+    before_at timestamp with time zone,
+    before_id uuid,
+    next_at timestamp with time zone DEFAULT now() NOT NULL,
+    done bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    whys jsonb DEFAULT '{}'::jsonb NOT NULL,
+    examples jsonb DEFAULT '[]'::jsonb NOT NULL,
+    trouble text DEFAULT ''::text NOT NULL,
+    job_id bigint,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT bulk_operations_counted_check CHECK ((counted >= 0)),
+    CONSTRAINT bulk_operations_cursor_whole CHECK (((before_at IS NULL) = (before_id IS NULL))),
+    CONSTRAINT bulk_operations_done_check CHECK ((done >= 0)),
+    CONSTRAINT bulk_operations_ended CHECK (((state = ANY (ARRAY['done'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT bulk_operations_examples_check CHECK ((jsonb_typeof(examples) = 'array'::text)),
+    CONSTRAINT bulk_operations_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT bulk_operations_filter_check CHECK ((char_length(filter) <= 4000)),
+    CONSTRAINT bulk_operations_kind_check CHECK ((kind = ANY (ARRAY['retry'::text, 'cancel'::text, 'redeliver'::text]))),
+    CONSTRAINT bulk_operations_per_second_check CHECK (((per_second >= 1) AND (per_second <= 500))),
+    CONSTRAINT bulk_operations_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason) <= 1000))),
+    CONSTRAINT bulk_operations_skipped_check CHECK ((skipped >= 0)),
+    CONSTRAINT bulk_operations_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'done'::text, 'cancelled'::text]))),
+    CONSTRAINT bulk_operations_via_check CHECK ((via = ANY (ARRAY['cli'::text, 'web'::text, 'api'::text]))),
+    CONSTRAINT bulk_operations_who_check CHECK (((char_length(who) >= 1) AND (char_length(who) <= 200))),
+    CONSTRAINT bulk_operations_whys_check CHECK ((jsonb_typeof(whys) = 'object'::text))
+);
+
 -- Name: callback_attempts; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.callback_attempts (
@@ -2612,6 +2654,11 @@ ALTER TABLE ONLY weir.admin_actions
 ALTER TABLE ONLY weir.attempts
     ADD CONSTRAINT attempts_pkey PRIMARY KEY (transcode_id, number);
 
+-- Name: bulk_operations bulk_operations_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.bulk_operations
+    ADD CONSTRAINT bulk_operations_pkey PRIMARY KEY (id);
+
 -- Name: callback_attempts callback_attempts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.callback_attempts
@@ -2804,6 +2851,14 @@ CREATE INDEX admin_actions_by_time ON weir.admin_actions USING btree (at);
 
 CREATE INDEX attempts_open ON weir.attempts USING btree (host_id) WHERE (cleaned_at IS NULL);
 
+-- Name: bulk_operations_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX bulk_operations_by_time ON weir.bulk_operations USING btree (frozen_at DESC, id DESC);
+
+-- Name: bulk_operations_open; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX bulk_operations_open ON weir.bulk_operations USING btree (id) WHERE (state = ANY (ARRAY['running'::text, 'paused'::text]));
+
 -- Name: callback_attempts_by_time; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX callback_attempts_by_time ON weir.callback_attempts USING btree (sent_at);
@@ -2904,6 +2959,10 @@ CREATE INDEX river_notification_topic_id_idx ON weir.river_notification USING bt
 
 CREATE INDEX transcode_labels_by_value ON weir.transcode_labels USING btree (tenant, key, value, created_at DESC, transcode_id DESC);
 
+-- Name: transcodes_by_code; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_by_code ON weir.transcodes USING btree (error_code, created_at DESC, id DESC) WHERE (error_code IS NOT NULL);
+
 -- Name: transcodes_by_end; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_end ON weir.transcodes USING btree (finished_at, id) WHERE (finished_at IS NOT NULL);
@@ -2931,6 +2990,10 @@ CREATE INDEX transcodes_by_tenant_and_state ON weir.transcodes USING btree (tena
 -- Name: transcodes_by_time; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_by_time ON weir.transcodes USING btree (created_at DESC, id DESC);
+
+-- Name: transcodes_failed_by_end; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_failed_by_end ON weir.transcodes USING btree (finished_at DESC, id DESC) WHERE (state = 'failed'::text);
 
 -- Name: transcodes_open_on_host; Type: INDEX; Schema: weir; Owner: -
 

@@ -75,28 +75,31 @@ func (cs *Callbacks) Redeliver(ctx context.Context, id uuid.UUID) error {
 // tenant "" is any. Asked twice it is sent once, until it was. ErrNotEnded: there is none
 // yet.
 func (cs *Callbacks) RedeliverOf(ctx context.Context, tenant string, transcode uuid.UUID) error {
-	err := db.InTx(ctx, cs.DB, func(tx pgx.Tx) error {
-		q := dbsqlc.New()
-		t, err := q.TranscodeGetForUpdate(ctx, tx, transcode)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
-			return ErrNotFound
-		case err != nil:
-			return err
-		}
-		callbacks, err := q.CallbackListOf(ctx, tx, []uuid.UUID{transcode})
-		if err != nil {
-			return err
-		}
-		if len(callbacks) == 0 {
-			return fmt.Errorf("%w: it is %s", ErrNotEnded, t.State)
-		}
-		return cs.sendNow(ctx, tx, callbacks[0].ID)
-	})
+	err := db.InTx(ctx, cs.DB, func(tx pgx.Tx) error { return cs.RedeliverTx(ctx, tx, tenant, transcode) })
 	if err != nil {
 		return fmt.Errorf("redeliver the callback of %s: %w", transcode, err)
 	}
 	return nil
+}
+
+// RedeliverTx is RedeliverOf within a transaction.
+func (cs *Callbacks) RedeliverTx(ctx context.Context, tx pgx.Tx, tenant string, transcode uuid.UUID) error {
+	q := dbsqlc.New()
+	t, err := q.TranscodeGetForUpdate(ctx, tx, transcode)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
+		return ErrNotFound
+	case err != nil:
+		return err
+	}
+	callbacks, err := q.CallbackListOf(ctx, tx, []uuid.UUID{transcode})
+	if err != nil {
+		return err
+	}
+	if len(callbacks) == 0 {
+		return fmt.Errorf("%w: it is %s", ErrNotEnded, t.State)
+	}
+	return cs.sendNow(ctx, tx, callbacks[0].ID)
 }
 
 // sendNow has a callback sent at once: by the job that is to do it later anyway, where

@@ -111,10 +111,15 @@ type Position struct{ Own, Everybodys int64 }
 // Counted is how far a queue is counted.
 func (p *Position) Counted() int64 { return positionsMost }
 
-// Filter narrows a list; nil fields do not.
+// Filter narrows a list; nil fields do not. jobs/filter makes several of it where any of
+// several values will do.
 type Filter struct {
-	Tenant, State, ExternalID, HostID *string
-	CreatedFrom, CreatedTo            *time.Time
+	Tenant, State, ExternalID, HostID, Code *string
+	CreatedFrom, CreatedTo                  *time.Time
+	EndedFrom, EndedTo                      *time.Time
+	// Broadcaster is that of the newest attempt, CallbackState of the run's callback,
+	// Destination the host of its URL. No index has them: a time has to be named with them.
+	Broadcaster, CallbackState, Destination *string
 	// Labels are all to be there; a Tenant has to be named with them.
 	Labels []Label
 	// BeforeAt and BeforeID are the last line of the page before.
@@ -438,20 +443,36 @@ func (ts *Transcodes) Get(ctx context.Context, tenant string, id uuid.UUID) (det
 
 // List reads a page, newest first, all of it as it was at one moment.
 func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err error) {
+	return ts.ListAny(ctx, []Filter{f})
+}
+
+// ListAny is List of those that any of some filters means, no transcode being meant by two
+// of them. Their pages are the same.
+func (ts *Transcodes) ListAny(ctx context.Context, filters []Filter) (page []Detail, err error) {
+	if len(filters) == 0 {
+		return nil, nil
+	}
+	limit := int(filters[0].Limit)
 	err = db.Snapshot(ctx, ts.DB, func(tx pgx.Tx) error {
-		list, err := f.list(ctx, db.Replanned{On: tx})
+		list, err := PickAny(ctx, tx, filters)
 		if err != nil {
 			return err
 		}
 		if page, err = details(ctx, tx, list); err != nil {
 			return err
 		}
-		if ts.Inbox == nil || f.HostID != nil || f.State != nil && *f.State != StateQueued {
-			return nil
+		for _, f := range filters {
+			if ts.Inbox == nil || f.ofRows() {
+				continue
+			}
+			waiting, err := ts.Inbox.List(ctx, tx, f)
+			if err != nil {
+				return err
+			}
+			page = append(page, waiting...)
 		}
-		waiting, err := ts.Inbox.List(ctx, tx, f)
-		page = newest(append(page, waiting...), int(f.Limit))
-		return err
+		page = newest(page, limit, func(d *Detail) *dbsqlc.Transcode { return &d.Transcode })
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list transcodes: %w", err)
@@ -459,10 +480,68 @@ func (ts *Transcodes) List(ctx context.Context, f Filter) (page []Detail, err er
 	return page, nil
 }
 
+// PickAny is ListAny of rows alone, without what belongs to them.
+func PickAny(ctx context.Context, on db.Queryer, filters []Filter) (page []dbsqlc.Transcode, err error) {
+	for i := range filters {
+		list, err := filters[i].list(ctx, db.Replanned{On: on})
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, list...)
+	}
+	if len(filters) > 1 {
+		page = newest(page, int(filters[0].Limit), func(t *dbsqlc.Transcode) *dbsqlc.Transcode { return t })
+	}
+	return page, nil
+}
+
+// CountAny counts what any of some filters means, up to a number.
+func CountAny(ctx context.Context, on db.Queryer, filters []Filter, most int32) (n int64, err error) {
+	for i := range filters {
+		f := &filters[i]
+		f.Limit = most - int32(n)
+		if f.Limit <= 0 {
+			break
+		}
+		counted, err := f.count(ctx, db.Replanned{On: on})
+		if err != nil {
+			return 0, fmt.Errorf("count transcodes: %w", err)
+		}
+		n += counted
+	}
+	return n, nil
+}
+
+// Now is the database's clock.
+func (ts *Transcodes) Now(ctx context.Context) (time.Time, error) {
+	at, err := dbsqlc.New().Clock(ctx, ts.DB)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask the database for its clock: %w", err)
+	}
+	return at, nil
+}
+
+// Between narrows it to what was accepted from a time on, and before another; nil: any.
+func (f *Filter) Between(from, to *time.Time) {
+	if from != nil && (f.CreatedFrom == nil || f.CreatedFrom.Before(*from)) {
+		f.CreatedFrom = from
+	}
+	if to != nil && (f.CreatedTo == nil || f.CreatedTo.After(*to)) {
+		f.CreatedTo = to
+	}
+}
+
+// ofRows says that nothing which waits in the inbox is meant.
+func (f *Filter) ofRows() bool {
+	return f.HostID != nil || f.State != nil && *f.State != StateQueued || f.Code != nil || len(f.Labels) > 0 ||
+		f.EndedFrom != nil || f.EndedTo != nil || f.Broadcaster != nil || f.CallbackState != nil || f.Destination != nil
+}
+
 // newest are the first of a page, in the order of TranscodeList.
-func newest(page []Detail, limit int) []Detail {
-	slices.SortFunc(page, func(a, b Detail) int {
-		return cmp.Or(b.Transcode.CreatedAt.Compare(a.Transcode.CreatedAt), bytes.Compare(b.Transcode.ID[:], a.Transcode.ID[:]))
+func newest[T any](page []T, limit int, of func(*T) *dbsqlc.Transcode) []T {
+	slices.SortFunc(page, func(a, b T) int {
+		x, y := of(&a), of(&b)
+		return cmp.Or(y.CreatedAt.Compare(x.CreatedAt), bytes.Compare(y.ID[:], x.ID[:]))
 	})
 	return page[:min(len(page), limit)]
 }
@@ -470,29 +549,56 @@ func newest(page []Detail, limit int) []Detail {
 func (f *Filter) list(ctx context.Context, on dbsqlc.DBTX) ([]dbsqlc.Transcode, error) {
 	if len(f.Labels) == 0 {
 		return dbsqlc.New().TranscodeList(ctx, on, dbsqlc.TranscodeListParams{
-			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
+			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID, Code: f.Code,
+			EndedFrom: f.EndedFrom, EndedTo: f.EndedTo, Destination: f.Destination, Broadcaster: f.Broadcaster, CallbackState: f.CallbackState,
 			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
 		})
 	}
+	labels, err := f.labels()
+	if err != nil || labels == nil {
+		return nil, err
+	}
+	return dbsqlc.New().TranscodeListByLabel(ctx, on, dbsqlc.TranscodeListByLabelParams{
+		Tenant: *f.Tenant, Key: f.Labels[0].Key, Value: f.Labels[0].Value, Labels: labels,
+		State: f.State, ExternalID: f.ExternalID, HostID: f.HostID, Code: f.Code,
+		EndedFrom: f.EndedFrom, EndedTo: f.EndedTo, Destination: f.Destination, Broadcaster: f.Broadcaster, CallbackState: f.CallbackState,
+		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
+	})
+}
+
+func (f *Filter) count(ctx context.Context, on dbsqlc.DBTX) (int64, error) {
+	if len(f.Labels) == 0 {
+		return dbsqlc.New().TranscodeCount(ctx, on, dbsqlc.TranscodeCountParams{
+			Tenant: f.Tenant, State: f.State, ExternalID: f.ExternalID, HostID: f.HostID, Code: f.Code,
+			EndedFrom: f.EndedFrom, EndedTo: f.EndedTo, Destination: f.Destination, Broadcaster: f.Broadcaster, CallbackState: f.CallbackState,
+			CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, PageSize: f.Limit,
+		})
+	}
+	labels, err := f.labels()
+	if err != nil || labels == nil {
+		return 0, err
+	}
+	return dbsqlc.New().TranscodeCountByLabel(ctx, on, dbsqlc.TranscodeCountByLabelParams{
+		Tenant: *f.Tenant, Key: f.Labels[0].Key, Value: f.Labels[0].Value, Labels: labels,
+		State: f.State, ExternalID: f.ExternalID, HostID: f.HostID, Code: f.Code,
+		EndedFrom: f.EndedFrom, EndedTo: f.EndedTo, Destination: f.Destination, Broadcaster: f.Broadcaster, CallbackState: f.CallbackState,
+		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, PageSize: f.Limit,
+	})
+}
+
+// labels are all that have to be there, as JSON; nil: nothing has them all.
+func (f *Filter) labels() (json.RawMessage, error) {
 	if f.Tenant == nil {
 		return nil, errors.New("labels are a tenant's, and none is named")
 	}
 	all := map[string]string{}
 	for _, label := range f.Labels {
 		if value, there := all[label.Key]; there && value != label.Value {
-			return nil, nil // nothing has both
+			return nil, nil
 		}
 		all[label.Key] = label.Value
 	}
-	labels, err := json.Marshal(all)
-	if err != nil {
-		return nil, err
-	}
-	return dbsqlc.New().TranscodeListByLabel(ctx, on, dbsqlc.TranscodeListByLabelParams{
-		Tenant: *f.Tenant, Key: f.Labels[0].Key, Value: f.Labels[0].Value, Labels: labels,
-		State: f.State, ExternalID: f.ExternalID, HostID: f.HostID,
-		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, PageSize: f.Limit,
-	})
+	return json.Marshal(all)
 }
 
 // details joins a page's rows with those that belong to them, in a few queries however
@@ -569,23 +675,28 @@ func (ts *Transcodes) Cancel(ctx context.Context, tenant string, id uuid.UUID) (
 		if err := ts.arrive(ctx, tx, tenant, &id); err != nil {
 			return err
 		}
-		t, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, id)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
-			return ErrNotFound
-		case err != nil:
-			return err
-		case t.State == StateCancelled:
-			return nil
-		case Terminal(t.State):
-			return fmt.Errorf("%w: it %s", ErrFinished, t.State)
-		}
-		return Decider{tx, ts.River}.cancel(ctx, &t)
+		return ts.CancelTx(ctx, tx, tenant, id)
 	})
 	if err != nil {
 		return Detail{}, fmt.Errorf("cancel transcode %s: %w", id, err)
 	}
 	return ts.Get(ctx, tenant, id)
+}
+
+// CancelTx is Cancel of one that has its rows, within a transaction.
+func (ts *Transcodes) CancelTx(ctx context.Context, tx pgx.Tx, tenant string, id uuid.UUID) error {
+	t, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
+		return ErrNotFound
+	case err != nil:
+		return err
+	case t.State == StateCancelled:
+		return nil
+	case Terminal(t.State):
+		return fmt.Errorf("%w: it %s", ErrFinished, t.State)
+	}
+	return Decider{tx, ts.River}.cancel(ctx, &t)
 }
 
 // arrive sees to it that what waits in the inbox under id, and is the tenant's, has its rows;
@@ -623,29 +734,31 @@ func (ts *Transcodes) Retry(ctx context.Context, id uuid.UUID) (Detail, error) {
 // RetryRun is Retry by a tenant; "" is any. Where run is above 0 it is the one that
 // failed: what was retried since is left as it is, so that asking again is safe.
 func (ts *Transcodes) RetryRun(ctx context.Context, tenant string, id uuid.UUID, run int32) (Detail, error) {
-	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
-		q := dbsqlc.New()
-		t, err := q.TranscodeGetForUpdate(ctx, tx, id)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
-			return ErrNotFound
-		case err != nil:
-			return err
-		case run > 0 && t.Run > run:
-			return nil
-		case run > t.Run:
-			return fmt.Errorf("%w: its newest run is %d", ErrNotFailed, t.Run)
-		case t.State != StateFailed:
-			return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
-		case t.FormerExternalID != nil:
-			return ErrReplaced
-		}
-		return ts.retry(ctx, tx, &t)
-	})
+	err := db.InTx(ctx, ts.DB, func(tx pgx.Tx) error { return ts.RetryTx(ctx, tx, tenant, id, run) })
 	if err != nil {
 		return Detail{}, fmt.Errorf("retry transcode %s: %w", id, err)
 	}
 	return ts.Get(ctx, tenant, id)
+}
+
+// RetryTx is RetryRun within a transaction.
+func (ts *Transcodes) RetryTx(ctx context.Context, tx pgx.Tx, tenant string, id uuid.UUID, run int32) error {
+	t, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows) || err == nil && tenant != "" && t.Tenant != tenant:
+		return ErrNotFound
+	case err != nil:
+		return err
+	case run > 0 && t.Run > run:
+		return nil
+	case run > t.Run:
+		return fmt.Errorf("%w: its newest run is %d", ErrNotFailed, t.Run)
+	case t.State != StateFailed:
+		return fmt.Errorf("%w: it is %s", ErrNotFailed, t.State)
+	case t.FormerExternalID != nil:
+		return ErrReplaced
+	}
+	return ts.retry(ctx, tx, &t)
 }
 
 // Bump changes the priority of a transcode that has not ended: of one that waits its place

@@ -55,6 +55,14 @@ SELECT * FROM weir.transcodes
    AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
    AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id') OR former_external_id = sqlc.narg('external_id'))
    AND (sqlc.narg('host_id')::text IS NULL OR host_id = sqlc.narg('host_id'))
+   AND (sqlc.narg('code')::text IS NULL OR error_code = sqlc.narg('code'))
+   AND (sqlc.narg('ended_from')::timestamptz IS NULL OR finished_at >= sqlc.narg('ended_from'))
+   AND (sqlc.narg('ended_to')::timestamptz IS NULL OR finished_at < sqlc.narg('ended_to'))
+   AND (sqlc.narg('destination')::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+   AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
+        SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
+   AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
+        SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = transcodes.id AND c.run = transcodes.run))
    AND (sqlc.narg('created_from')::timestamptz IS NULL OR created_at >= sqlc.narg('created_from'))
    AND (sqlc.narg('created_to')::timestamptz IS NULL OR created_at < sqlc.narg('created_to'))
    AND (sqlc.narg('before_at')::timestamptz IS NULL
@@ -73,8 +81,16 @@ SELECT * FROM weir.transcodes
         SELECT FROM weir.transcodes t
          WHERE t.id = l.transcode_id AND t.labels @> @labels::jsonb
            AND (sqlc.narg('state')::text IS NULL OR t.state = sqlc.narg('state'))
-           AND (sqlc.narg('external_id')::text IS NULL OR t.external_id = sqlc.narg('external_id'))
+           AND (sqlc.narg('external_id')::text IS NULL OR t.external_id = sqlc.narg('external_id') OR t.former_external_id = sqlc.narg('external_id'))
            AND (sqlc.narg('host_id')::text IS NULL OR t.host_id = sqlc.narg('host_id'))
+           AND (sqlc.narg('code')::text IS NULL OR t.error_code = sqlc.narg('code'))
+           AND (sqlc.narg('ended_from')::timestamptz IS NULL OR t.finished_at >= sqlc.narg('ended_from'))
+           AND (sqlc.narg('ended_to')::timestamptz IS NULL OR t.finished_at < sqlc.narg('ended_to'))
+           AND (sqlc.narg('destination')::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+           AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
+                SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
+           AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
+                SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.run = t.run))
         OFFSET 0) t
      WHERE l.tenant = @tenant AND l.key = @key AND l.value = @value
        AND (sqlc.narg('created_from')::timestamptz IS NULL OR l.created_at >= sqlc.narg('created_from'))
@@ -84,6 +100,51 @@ SELECT * FROM weir.transcodes
      ORDER BY l.created_at DESC, l.transcode_id DESC
      LIMIT @page_size))
  ORDER BY created_at DESC, id DESC;
+
+-- name: TranscodeCount :one
+-- How many TranscodeList means; counting ends at a number.
+SELECT count(*) FROM (
+    SELECT FROM weir.transcodes
+     WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))
+       AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
+       AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id') OR former_external_id = sqlc.narg('external_id'))
+       AND (sqlc.narg('host_id')::text IS NULL OR host_id = sqlc.narg('host_id'))
+       AND (sqlc.narg('code')::text IS NULL OR error_code = sqlc.narg('code'))
+       AND (sqlc.narg('ended_from')::timestamptz IS NULL OR finished_at >= sqlc.narg('ended_from'))
+       AND (sqlc.narg('ended_to')::timestamptz IS NULL OR finished_at < sqlc.narg('ended_to'))
+       AND (sqlc.narg('destination')::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+       AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
+            SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
+       AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
+            SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = transcodes.id AND c.run = transcodes.run))
+       AND (sqlc.narg('created_from')::timestamptz IS NULL OR created_at >= sqlc.narg('created_from'))
+       AND (sqlc.narg('created_to')::timestamptz IS NULL OR created_at < sqlc.narg('created_to'))
+     LIMIT @page_size) q;
+
+-- name: TranscodeCountByLabel :one
+-- The same of TranscodeListByLabel; in its order, so that it goes the same way.
+SELECT count(*) FROM (
+    SELECT FROM weir.transcode_labels l
+     CROSS JOIN LATERAL (
+        SELECT FROM weir.transcodes t
+         WHERE t.id = l.transcode_id AND t.labels @> @labels::jsonb
+           AND (sqlc.narg('state')::text IS NULL OR t.state = sqlc.narg('state'))
+           AND (sqlc.narg('external_id')::text IS NULL OR t.external_id = sqlc.narg('external_id') OR t.former_external_id = sqlc.narg('external_id'))
+           AND (sqlc.narg('host_id')::text IS NULL OR t.host_id = sqlc.narg('host_id'))
+           AND (sqlc.narg('code')::text IS NULL OR t.error_code = sqlc.narg('code'))
+           AND (sqlc.narg('ended_from')::timestamptz IS NULL OR t.finished_at >= sqlc.narg('ended_from'))
+           AND (sqlc.narg('ended_to')::timestamptz IS NULL OR t.finished_at < sqlc.narg('ended_to'))
+           AND (sqlc.narg('destination')::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+           AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
+                SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
+           AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
+                SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.run = t.run))
+        OFFSET 0) t
+     WHERE l.tenant = @tenant AND l.key = @key AND l.value = @value
+       AND (sqlc.narg('created_from')::timestamptz IS NULL OR l.created_at >= sqlc.narg('created_from'))
+       AND (sqlc.narg('created_to')::timestamptz IS NULL OR l.created_at < sqlc.narg('created_to'))
+     ORDER BY l.created_at DESC, l.transcode_id DESC
+     LIMIT @page_size) q;
 
 -- name: TranscodeQueue :many
 -- What may be placed now: of each tenant that waits and is not paused the first of its
@@ -351,3 +412,28 @@ DELETE FROM weir.transcodes
 SELECT COALESCE(t.error_code, '')::text AS code, count(*) AS failed, max(t.finished_at)::timestamptz AS newest
   FROM weir.transcodes t WHERE t.finished_at > now() - interval '1 hour' AND t.state = 'failed'
  GROUP BY t.error_code ORDER BY failed DESC, code;
+-- name: Clock :one
+-- The database's clock, by which all times of rows are.
+SELECT now()::timestamptz AS at;
+
+-- name: FailureGroups :many
+-- The newest failures, by what they have in common and by their code; how many are read is
+-- bounded, so that it costs the same in the worst of nights.
+WITH newest AS MATERIALIZED (
+    SELECT t.id, t.tenant, t.error_code, t.host_id, t.attempt, t.finished_at FROM weir.transcodes t
+     WHERE t.state = 'failed' AND t.finished_at >= now() - make_interval(secs => @within_seconds::float8)
+       AND (sqlc.narg('tenants')::text[] IS NULL OR t.tenant = ANY(sqlc.narg('tenants')))
+       AND (sqlc.narg('codes')::text[] IS NULL OR t.error_code = ANY(sqlc.narg('codes')))
+       AND (sqlc.narg('hosts')::text[] IS NULL OR t.host_id = ANY(sqlc.narg('hosts')))
+     ORDER BY t.finished_at DESC, t.id DESC
+     LIMIT @page_size
+), named AS (
+    SELECT n.id, n.error_code, n.finished_at,
+           COALESCE(CASE @by::text WHEN 'code' THEN n.error_code WHEN 'tenant' THEN n.tenant WHEN 'host' THEN n.host_id
+             ELSE (SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = n.id AND a.number = n.attempt) END, '') AS name
+      FROM newest n
+)
+SELECT name::text AS name, error_code::text AS code, count(*) AS failures,
+       min(finished_at)::timestamptz AS first_at, max(finished_at)::timestamptz AS last_at,
+       (array_agg(id ORDER BY finished_at DESC, id DESC))[1]::uuid AS example
+  FROM named GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2;

@@ -1,18 +1,25 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"weir/db"
 	"weir/jobs"
+	"weir/jobs/audit"
 	"weir/jobs/inbox"
 )
 
@@ -28,6 +35,7 @@ const (
 type admin struct {
 	in      io.Reader
 	out     io.Writer
+	err     io.Writer
 	environ []string
 
 	databaseURL string
@@ -43,7 +51,7 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func (a *admin) root() *cobra.Command {
-	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.callbacks(), a.triggers(), a.events(), a.hosts(), a.top(), a.tenants(), a.queue(), a.seal(), a.db())
+	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.failures(), a.bulk(), a.callbacks(), a.triggers(), a.events(), a.hosts(), a.top(), a.tenants(), a.queue(), a.actions(), a.seal(), a.db())
 	root.Long = root.Short + ".\n\nIt speaks to the database alone and works while no daemon is up."
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -159,6 +167,132 @@ func limited(c *cobra.Command, limit *int32) *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// change is who changes something and why, and whether it is rolled back.
+type change struct {
+	reason, who string
+	dry         bool
+	// needs: there is to be a reason.
+	needs bool
+}
+
+// changing adds the flags of a change to a command.
+func (a *admin) changing(c *cobra.Command, ch *change) *cobra.Command {
+	c.Flags().StringVar(&ch.reason, "reason", "", "why, for whoever finds it so; it is kept (`actions list`)")
+	c.Flags().StringVar(&ch.who, "who", "", "who changes it, where the account is shared; else the account's name")
+	c.Flags().BoolVar(&ch.dry, "dry-run", false, "do it, show what came of it, and roll it back")
+	return checked(c, func() error {
+		if ch.needs && strings.TrimSpace(ch.reason) == "" && a.terminal() {
+			answer, err := a.ask("why? ")
+			if err != nil {
+				return err
+			}
+			ch.reason = answer
+		}
+		switch {
+		case ch.needs && strings.TrimSpace(ch.reason) == "":
+			return errors.New("--reason is missing: say why, for whoever finds it so")
+		case utf8.RuneCountInString(ch.reason) > reasonMost:
+			return fmt.Errorf("--reason is longer than %d characters", reasonMost)
+		case utf8.RuneCountInString(ch.who) > whoMost:
+			return fmt.Errorf("--who is longer than %d characters", whoMost)
+		}
+		return nil
+	})
+}
+
+// reasonMost and whoMost are what a row takes.
+const reasonMost, whoMost = 1000, 200
+
+// name is who it is.
+func (ch *change) name(a *admin) string { return cmp.Or(strings.TrimSpace(ch.who), a.who()) }
+
+// do changes something, and writes down who did and why, in one transaction: a dry run is
+// the same one, rolled back.
+func (a *admin) do(ctx context.Context, ch *change, what, target string, detail any, f func(*jobs.Transcodes, *jobs.Callbacks) error) error {
+	transcodes, _, err := a.openJobs(ctx)
+	if err != nil {
+		return err
+	}
+	action := &audit.Action{Who: ch.name(a), Via: audit.CLI, What: what, Target: target, Reason: strings.TrimSpace(ch.reason), Detail: detail}
+	return audit.Do(ctx, a.pool, action, ch.dry, func(tx pgx.Tx) error {
+		on := &jobs.Transcodes{DB: tx, River: transcodes.River}
+		inbox.Open(on, nil)
+		return f(on, &jobs.Callbacks{DB: tx, River: transcodes.River})
+	})
+}
+
+// terminal says whether a person is there to be asked.
+func (a *admin) terminal() bool {
+	file, ok := a.in.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Mode()&os.ModeDevice != 0
+}
+
+// ask has a person answer in one line.
+func (a *admin) ask(question string) (string, error) {
+	if _, err := fmt.Fprint(a.err, question); err != nil {
+		return "", fmt.Errorf("ask: %w", err)
+	}
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the answer: %w", err)
+	}
+	return strings.TrimSpace(answer), nil
+}
+
+// confirm has a person say that this is meant; without one it is refused.
+func (a *admin) confirm(what string) error {
+	if !a.terminal() {
+		return fmt.Errorf("%s. Nobody is here to be asked whether that is meant: give --yes", what)
+	}
+	answer, err := a.ask(what + ". Is that meant? [y/N] ")
+	if err != nil {
+		return err
+	}
+	if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
+		return errors.New("nothing was done")
+	}
+	return nil
+}
+
+// saying is say, of a dry run with what it was.
+func (a *admin) saying(dry bool, format string, args ...any) error {
+	if dry {
+		format = "dry run, nothing is changed: " + format
+	}
+	return say(a.out, format, args...)
+}
+
+// filterUsage is that of --filter.
+const filterUsage = "only these, as 'state:failed code:push_failed age<1d' (docs/admin.md)"
+
+// checked has check run before a command, and before what is checked already.
+func checked(c *cobra.Command, check func() error) *cobra.Command {
+	before := c.PreRunE
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if err := check(); err != nil {
+			return err
+		}
+		if before != nil {
+			return before(c, args)
+		}
+		return nil
+	}
+	return c
+}
+
+// known refuses the value of a flag that is none of all, and says what there is. "" is a
+// flag that was not given.
+func known(flag, value string, all []string) error {
+	if value != "" && !slices.Contains(all, value) {
+		return fmt.Errorf("--%s is %q: give one of %s", flag, value, strings.Join(all, ", "))
+	}
+	return nil
 }
 
 // given is nil for a flag that was not given.

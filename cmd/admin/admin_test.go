@@ -104,15 +104,15 @@ func TestTranscodesCancel(t *testing.T) {
 	b := setup(t)
 	id := b.accept(t, "studio", "one")
 	for range 2 {
-		require.Contains(t, b.ok(t, "transcodes", "cancel", id.String()), "is cancelled")
+		require.Contains(t, b.ok(t, "transcodes", "cancel", id.String(), "--reason", "not wanted"), "is cancelled")
 	}
 	var got view.Transcode
-	b.decode(t, &got, "transcodes", "cancel", id.String())
+	b.decode(t, &got, "transcodes", "cancel", id.String(), "--reason", "not wanted")
 	require.Equal(t, "cancelled", got.State)
 	require.Equal(t, "pending", got.Callback.State)
 	failed := b.accept(t, "studio", "two")
 	b.fail(t, failed)
-	r := b.run(t, "transcodes", "cancel", failed.String())
+	r := b.run(t, "transcodes", "cancel", failed.String(), "--reason", "not wanted")
 	require.Equal(t, exitFailed, r.code)
 	require.Contains(t, r.stderr, "ended already")
 }
@@ -229,7 +229,7 @@ func TestDB(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, says string }{
-		{"", "needs one of: transcodes, callbacks, triggers, events, hosts, top, tenants, queue, seal, db"},
+		{"", "needs one of: transcodes, failures, bulk, callbacks, triggers, events, hosts, top, tenants, queue, actions, seal, db"},
 		{"bogus", "bogus"},
 		{"transcodes", "weir-admin transcodes needs one of: list, show, explain, watch, timeline, retry, cancel"},
 		{"transcodes bogus", "needs one of"},
@@ -244,6 +244,28 @@ func TestUsage(t *testing.T) {
 		{"transcodes cancel 1 2", "takes one id"},
 		{"callbacks redeliver x", "see `weir-admin callbacks list`"},
 		{"triggers list --transcode x", "--transcode is no id"},
+		{"triggers list --verdict nope", "--verdict is \"nope\": give one of applied, noted, stale, unmatched, unreadable"},
+		{"triggers list --trigger PUSH", "--trigger is \"PUSH\": give one of LIVE_TRACK_LIST, PUSH_END"},
+		{"callbacks list --state nope", "--state is \"nope\": give one of pending, delivered"},
+		{"transcodes list --filter sate:failed", "there is no sate: write one of tenant:, state:"},
+		{"transcodes list --filter state:failed --state failed", "give one of them"},
+		{"transcodes list --filter label:a=b", "give tenant: with label:"},
+		{"transcodes cancel 00000000-0000-7000-8000-000000000000", "--reason is missing"},
+		{"transcodes cancel --filter state:queued", "--reason is missing"},
+		{"transcodes retry --filter state:failed --yes", "--reason is missing"},
+		{"transcodes retry --filter state:nope --yes --reason r", "there is no state \"nope\": give one of queued"},
+		{"transcodes retry 00000000-0000-7000-8000-000000000000 --filter state:failed", "an id or --filter, and not both"},
+		{"transcodes retry 00000000-0000-7000-8000-000000000000 --yes", "go with --filter"},
+		{"transcodes retry --filter state:failed --rate 0 --reason r", "--rate is 0: give 1 to 500"},
+		{"transcodes bump 00000000-0000-7000-8000-000000000000 --who " + strings.Repeat("x", 201), "--who is longer"},
+		{"bulk cancel 00000000-0000-7000-8000-000000000000", "--reason is missing"},
+		{"bulk list --limit 0", "--limit is 0"},
+		{"failures --by day", "--by is \"day\": give one of code, host, broadcaster, tenant"},
+		{"failures list --since yesterday", "--since is \"yesterday\""},
+		{"failures list --filter state:failed", "tenant:, code: and host: alone"},
+		{"failures retry nope --reason r", "there is no code \"nope\": give one of"},
+		{"failures bogus", "bogus"},
+		{"actions list --since yesterday", "--since is \"yesterday\""},
 		{"db migrate now", "now"},
 	} {
 		r := command(t.Context(), nil, strings.Fields(test.args)...)

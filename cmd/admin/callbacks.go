@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/bulk"
 )
 
 // callbackList is the JSON of callbacks list.
@@ -60,15 +62,9 @@ func (a *admin) callbacksList() *cobra.Command {
 		}),
 	}, &filter.Limit)
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
-	c.Flags().StringVar(&state, "state", "", "only these: pending, delivered, refused, expired, superseded")
+	c.Flags().StringVar(&state, "state", "", "only these: "+strings.Join(jobs.CallbackStates(), ", "))
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
-	check := c.PreRunE
-	c.PreRunE = func(c *cobra.Command, args []string) error {
-		if err := oneOf("state", state, append(deliveryStates(), jobs.CallbackSuperseded)); err != nil {
-			return err
-		}
-		return check(c, args)
-	}
+	checked(c, func() error { return known("state", state, jobs.CallbackStates()) })
 	return filteredByTranscode(c, &transcode, &filter.TranscodeID)
 }
 
@@ -162,19 +158,17 @@ func (a *admin) listCallbacks(ctx context.Context, filter *jobs.CallbackFilter) 
 
 func (a *admin) callbacksRedeliver() *cobra.Command {
 	var id uuid.UUID
-	return &cobra.Command{
-		Use: "redeliver ID", Short: "Send a callback again, under its event id; nothing else changes", Args: oneID(&id),
-		RunE: act(func(ctx context.Context, _ []string) error {
-			_, callbacks, err := a.openJobs(ctx)
-			if err != nil {
-				return err
-			}
-			if err := callbacks.Redeliver(ctx, id); err != nil {
-				return err
-			}
-			return a.print(redelivery{id}, func() error {
-				return say(a.out, "callback %s is sent again as soon as a daemon that leads is up", id)
-			})
-		}),
-	}
+	m := &mass{}
+	c := &cobra.Command{Use: "redeliver [ID]", Short: "Send a callback again, under its event id, or those of all transcodes that a filter means; nothing else changes"}
+	return a.oneOrMany(c, &id, m, bulk.Redeliver, func(ctx context.Context) error {
+		err := a.do(ctx, &m.change, "callbacks redeliver", id.String(), nil, func(_ *jobs.Transcodes, callbacks *jobs.Callbacks) error {
+			return callbacks.Redeliver(ctx, id)
+		})
+		if err != nil {
+			return err
+		}
+		return a.print(redelivery{id}, func() error {
+			return a.saying(m.dry, "callback %s is sent again as soon as a daemon that leads is up", id)
+		})
+	})
 }

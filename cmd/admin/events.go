@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -178,14 +177,6 @@ func deliveryStates() []string {
 	return []string{jobs.CallbackPending, jobs.CallbackDelivered, jobs.CallbackRefused, jobs.CallbackExpired}
 }
 
-// oneOf refuses a flag's value that is none of those there are.
-func oneOf(flag, value string, of []string) error {
-	if value != "" && !slices.Contains(of, value) {
-		return fmt.Errorf("--%s is %q: give one of %s", flag, value, strings.Join(of, ", "))
-	}
-	return nil
-}
-
 func (a *admin) deliveriesList() *cobra.Command {
 	var tenant, state, transcode string
 	var id *uuid.UUID
@@ -205,7 +196,7 @@ func (a *admin) deliveriesList() *cobra.Command {
 		case transcode != "" && tenant != "":
 			return errors.New("--tenant and --transcode exclude each other: a transcode is of one tenant")
 		}
-		if err := oneOf("state", state, deliveryStates()); err != nil {
+		if err := known("state", state, deliveryStates()); err != nil {
 			return err
 		}
 		return check(c, args)

@@ -6,12 +6,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
-	"weir/jobs/audit"
 	"weir/jobs/fleet"
 )
 
@@ -50,50 +48,41 @@ type hostChange struct {
 }
 
 func (a *admin) hostsDrain() *cobra.Command {
-	var reason string
+	ch := &change{}
 	c := &cobra.Command{
 		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: cobra.ExactArgs(1),
 		RunE: act(func(ctx context.Context, args []string) error {
-			hosts, err := a.openHosts(ctx)
+			err := a.do(ctx, ch, "hosts drain", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				return (&jobs.Hosts{DB: on.DB, River: on.River}).Drain(ctx, args[0], ch.name(a), ch.reason)
+			})
 			if err != nil {
-				return err
-			}
-			if err := hosts.Drain(ctx, args[0], a.who(), reason); err != nil {
 				return err
 			}
 			return a.print(hostChange{args[0], true}, func() error {
-				return say(a.out, "host %s takes no more; `hosts list` shows when it is empty", args[0])
+				return a.saying(ch.dry, "host %s takes no more; `hosts list` shows when it is empty", args[0])
 			})
 		}),
 	}
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever finds it so")
-	return c
+	return a.changing(c, ch)
 }
 
 func (a *admin) hostsResume() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	c := &cobra.Command{
 		Use: "resume HOST", Short: "Let a drained host take work again", Args: cobra.ExactArgs(1),
 		RunE: act(func(ctx context.Context, args []string) error {
-			hosts, err := a.openHosts(ctx)
+			err := a.do(ctx, ch, "hosts resume", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				return (&jobs.Hosts{DB: on.DB, River: on.River}).Resume(ctx, args[0])
+			})
 			if err != nil {
 				return err
 			}
-			if err := hosts.Resume(ctx, args[0]); err != nil {
-				return err
-			}
 			return a.print(hostChange{args[0], false}, func() error {
-				return say(a.out, "host %s takes work again", args[0])
+				return a.saying(ch.dry, "host %s takes work again", args[0])
 			})
 		}),
 	}
-}
-
-func (a *admin) openHosts(ctx context.Context) (*jobs.Hosts, error) {
-	transcodes, _, err := a.openJobs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &jobs.Hosts{DB: transcodes.DB, River: transcodes.River}, nil
+	return a.changing(c, ch)
 }
 
 func (a *admin) hostsList() *cobra.Command {
@@ -180,52 +169,21 @@ type hostForgotten struct {
 }
 
 func (a *admin) hostsForget() *cobra.Command {
-	var o order
-	return ordered(&cobra.Command{
+	ch := &change{needs: true}
+	return a.changing(&cobra.Command{
 		Use: "forget HOST", Short: "Leave a host out that is lost for good and holds nothing", Args: cobra.ExactArgs(1),
 		RunE: act(func(ctx context.Context, args []string) error {
-			transcodes, _, err := a.openJobs(ctx)
-			if err != nil {
-				return err
-			}
-			done := hostForgotten{HostID: args[0], DryRun: o.dry}
-			if err := a.carryOut(ctx, &o, "hosts forget", args[0], nil, func(tx pgx.Tx) (err error) {
-				done.Uncleaned, err = (&jobs.Hosts{DB: tx, River: transcodes.River}).Forget(ctx, args[0])
+			done := hostForgotten{HostID: args[0], DryRun: ch.dry}
+			if err := a.do(ctx, ch, "hosts forget", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {
+				done.Uncleaned, err = (&jobs.Hosts{DB: on.DB, River: on.River}).Forget(ctx, args[0])
 				return err
 			}); err != nil {
 				return err
 			}
 			return a.print(done, func() error {
-				return say(a.out, "%shost %s is forgotten, with %d attempts that it had not cleaned up behind; a daemon that boots under its id brings it back",
-					o.would(), done.HostID, done.Uncleaned)
+				return a.saying(ch.dry, "host %s is forgotten, with %d attempts that it had not cleaned up behind; a daemon that boots under its id brings it back",
+					done.HostID, done.Uncleaned)
 			})
 		}),
-	}, &o)
-}
-
-// order is why something is changed, and whether it is only tried.
-type order struct {
-	reason string
-	dry    bool
-}
-
-// would stands before what a dry run says.
-func (o *order) would() string {
-	if o.dry {
-		return "dry run, nothing is changed: "
-	}
-	return ""
-}
-
-// ordered adds --reason and --dry-run to a command that changes something.
-func ordered(c *cobra.Command, o *order) *cobra.Command {
-	c.Flags().BoolVar(&o.dry, "dry-run", false, "do it, say what came of it, and take it back")
-	return reasoned(c, &o.reason)
-}
-
-// carryOut does f in a transaction that writes down who did what, and why.
-func (a *admin) carryOut(ctx context.Context, o *order, what, target string, detail any, f func(pgx.Tx) error) error {
-	return audit.Do(ctx, a.pool, &audit.Action{
-		Who: a.who(), Via: audit.CLI, What: what, Target: target, Reason: o.reason, Detail: detail,
-	}, o.dry, f)
+	}, ch)
 }

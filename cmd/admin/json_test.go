@@ -28,6 +28,9 @@ func jsonShapes() map[string]any {
 		"transcodes list": transcodeList{}, "transcodes show": transcodeShown{}, "transcodes explain": explain.Explanation{},
 		"transcodes watch": explain.Explanation{}, "transcodes timeline": timelineShown{},
 		"transcodes retry": view.Transcode{}, "transcodes cancel": view.Transcode{}, "transcodes bump": view.Transcode{},
+		"failures list": failuresShown{}, "failures retry": bulkShown{}, "failures cancel": bulkShown{},
+		"bulk list": bulkList{}, "bulk show": bulkShown{}, "bulk pause": bulkShown{}, "bulk resume": bulkShown{}, "bulk cancel": bulkShown{},
+		"actions list":   actionList{},
 		"callbacks list": callbackList{}, "callbacks show": callbackDetail{}, "callbacks redeliver": redelivery{},
 		"triggers list": eventList{}, "triggers show": eventShown{}, "triggers replay": replayed{},
 		"events tail": view.Event{}, "events deliveries list": deliveryList{}, "events deliveries show": deliveryDetail{},
@@ -170,7 +173,7 @@ func TestJSONIsItsShape(t *testing.T) {
 		"tenants list", "tenants show studio", "tenants set studio --weight 2", "tenants pause studio --reason r", "tenants resume studio",
 		"tenants stores list studio", "tenants secret list studio",
 		"queue pause --reason r", "queue status", "queue resume", "db status",
-		"transcodes cancel " + waiting, "transcodes retry " + id.String(),
+		"transcodes cancel --reason r " + waiting, "transcodes retry " + id.String(),
 	} {
 		out := b.ok(t, append(strings.Fields(args), "--json")...)
 		decoder := json.NewDecoder(strings.NewReader(out))

@@ -40,7 +40,7 @@ func elsewhere() []string {
 
 // run does one command and returns the exit code. environ is as of os.Environ.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
-	a := &admin{in: stdin, out: stdout, environ: environ}
+	a := &admin{in: stdin, out: stdout, err: stderr, environ: environ}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)

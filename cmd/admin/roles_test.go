@@ -173,7 +173,8 @@ func TestAdminAsItsRole(t *testing.T) {
 	for _, args := range [][]string{
 		{"transcodes", "list"}, {"transcodes", "show", failed.String()}, {"transcodes", "show", waits.String()},
 		{"callbacks", "list"}, {"callbacks", "redeliver", callback.String()}, {"triggers", "list"},
-		{"transcodes", "retry", failed.String()}, {"transcodes", "cancel", open.String()}, {"transcodes", "cancel", failed.String()},
+		{"transcodes", "retry", failed.String()}, {"transcodes", "cancel", open.String(), "--reason", "r"}, {"transcodes", "cancel", failed.String(), "--reason", "r"}, {"failures"},
+		{"transcodes", "retry", "--filter", "state:failed", "--reason", "r", "--yes"}, {"bulk", "list"}, {"actions", "list"},
 		{"hosts", "list"}, {"hosts", "drain", "mist-1"}, {"hosts", "resume", "mist-1"}, {"db", "status"},
 		{"tenants", "list"}, {"tenants", "show", "studio"}, {"tenants", "set", "studio", "--weight", "2"}, {"tenants", "pause", "studio", "--reason", "r"}, {"tenants", "resume", "studio"},
 		{"queue", "pause", "--reason", "r"}, {"queue", "resume"}, {"queue", "status"}, {"tenants", "stores", "list", "studio"},
@@ -187,7 +188,7 @@ func TestAdminAsItsRole(t *testing.T) {
 		require.Equal(t, exitOK, r.code, r.stderr)
 	}
 	require.Contains(t, b.ok(t, "transcodes", "list"), waits.String())
-	require.Contains(t, b.run(t, "transcodes", "cancel", waits.String()).stderr, "it waits for a daemon")
+	require.Contains(t, b.run(t, "transcodes", "cancel", waits.String(), "--reason", "r").stderr, "it waits for a daemon")
 	require.Equal(t, exitFailed, b.run(t, "db", "roles").code)
 	require.Equal(t, exitFailed, b.run(t, "db", "speaker", "weir_test_nobody", "studio").code)
 	b.url = owner

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"weir/jobs"
 	"weir/jobs/receivers"
 	"weir/secret"
 )
@@ -52,6 +53,7 @@ func (a *admin) tenantSecrets() *cobra.Command {
 
 func (a *admin) secretAdd() *cobra.Command {
 	var stdin bool
+	ch := &change{}
 	c := &cobra.Command{
 		Use: "add TENANT", Short: "Sign a tenant's callbacks with a secret, beside the one that it has", Args: oneTenant,
 	}
@@ -66,10 +68,10 @@ func (a *admin) secretAdd() *cobra.Command {
 				}
 				text, made = read, false
 			}
-			return a.addSecret(ctx, args[0], text, made)
+			return a.addSecret(ctx, ch, args[0], text, made)
 		})(c, args)
 	}
-	return c
+	return a.changing(c, ch)
 }
 
 func readSecret(in io.Reader) (secret.Secret, error) {
@@ -84,20 +86,23 @@ func readSecret(in io.Reader) (secret.Secret, error) {
 	return read, nil
 }
 
-func (a *admin) addSecret(ctx context.Context, tenant string, text secret.Secret, made bool) error {
-	secrets, err := a.openSecrets(ctx)
+func (a *admin) addSecret(ctx context.Context, ch *change, tenant string, text secret.Secret, made bool) error {
+	sealer, err := a.sealer()
 	if err != nil {
 		return err
 	}
-	if secrets.Sealer, err = a.sealer(); err != nil {
+	var added receivers.Shown
+	detail := map[string]any{}
+	err = a.do(ctx, ch, "tenants secret add", tenant, detail, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+		added, err = (&receivers.Secrets{DB: on.DB, Sealer: sealer}).Add(ctx, tenant, text)
+		detail["secret"] = added.ID
 		return err
-	}
-	added, err := secrets.Add(ctx, tenant, text)
+	})
 	if err != nil {
 		return err
 	}
 	shown := secretAdded{secretShown: secretShown(added)}
-	if made {
+	if made = made && !ch.dry; made { // one that nobody keeps is of no use
 		shown.Secret = new(string(text))
 	}
 	return a.print(shown, func() error {
@@ -106,7 +111,7 @@ func (a *admin) addSecret(ctx context.Context, tenant string, text secret.Secret
 				return err
 			}
 		}
-		return say(a.out, "secret %s signs what %s is told, from its next message on", added.ID, tenant)
+		return a.saying(ch.dry, "secret %s signs what %s is told, from its next message on", added.ID, tenant)
 	})
 }
 
@@ -134,7 +139,8 @@ func (a *admin) secretList() *cobra.Command {
 }
 
 func (a *admin) secretRemove() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	c := &cobra.Command{
 		Use: "rm TENANT ID", Short: "Sign a tenant's callbacks with a secret no more",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -146,17 +152,17 @@ func (a *admin) secretRemove() *cobra.Command {
 			return oneTenant(c, args[:1])
 		},
 		RunE: act(func(ctx context.Context, args []string) error {
-			secrets, err := a.openSecrets(ctx)
+			id := uuid.MustParse(args[1]) // looked at before
+			err := a.do(ctx, ch, "tenants secret rm", args[0], map[string]any{"secret": id}, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				return (&receivers.Secrets{DB: on.DB}).Remove(ctx, args[0], id)
+			})
 			if err != nil {
 				return err
 			}
-			id := uuid.MustParse(args[1]) // looked at before
-			if err := secrets.Remove(ctx, args[0], id); err != nil {
-				return err
-			}
-			return a.print(secretRemoved{id}, func() error { return say(a.out, "secret %s signs no more", id) })
+			return a.print(secretRemoved{id}, func() error { return a.saying(ch.dry, "secret %s signs no more", id) })
 		}),
 	}
+	return a.changing(c, ch)
 }
 
 func (a *admin) openSecrets(ctx context.Context) (*receivers.Secrets, error) {

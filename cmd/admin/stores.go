@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/db/dbsqlc"
+	"weir/jobs"
 	"weir/jobs/tenants"
 	"weir/secret"
 )
@@ -74,6 +75,10 @@ func (a *admin) listStores(ctx context.Context, tenant string) error {
 	if err != nil {
 		return err
 	}
+	return a.printStores(rows)
+}
+
+func (a *admin) printStores(rows []dbsqlc.Store) error {
 	list := storeList{Stores: []storeShown{}}
 	var lines [][]any
 	for i := range rows {
@@ -88,12 +93,13 @@ func (a *admin) storesSet() *cobra.Command {
 	store := &tenants.Store{}
 	var keyFile string
 	var readOnly, writeOnly, virtualHost bool
+	ch := &change{}
 	c := &cobra.Command{
 		Use: "set TENANT STORE", Short: "Make a store of a tenant, or set it anew, keys and all", Args: cobra.ExactArgs(2),
 		RunE: act(func(ctx context.Context, args []string) error {
-			store.Tenant, store.Name, store.SetBy = args[0], args[1], a.who()
+			store.Tenant, store.Name, store.SetBy = args[0], args[1], ch.name(a)
 			store.PathStyle, store.MayRead, store.MayWrite = !virtualHost, !writeOnly, !readOnly
-			return a.setStore(ctx, store, keyFile)
+			return a.setStore(ctx, ch, store, keyFile)
 		}),
 	}
 	flags := c.Flags()
@@ -115,10 +121,10 @@ func (a *admin) storesSet() *cobra.Command {
 		}
 		return nil
 	}
-	return c
+	return a.changing(c, ch)
 }
 
-func (a *admin) setStore(ctx context.Context, store *tenants.Store, keyFile string) error {
+func (a *admin) setStore(ctx context.Context, ch *change, store *tenants.Store, keyFile string) error {
 	if keyFile != "" {
 		key, err := a.readKey(keyFile)
 		if err != nil {
@@ -130,14 +136,20 @@ func (a *admin) setStore(ctx context.Context, store *tenants.Store, keyFile stri
 	if err != nil {
 		return err
 	}
-	if err := a.open(ctx); err != nil {
+	var rows []dbsqlc.Store
+	detail := map[string]any{"store": store.Name, "endpoint": store.Endpoint, "allowed": store.Allowed, "may_read": store.MayRead, "may_write": store.MayWrite}
+	err = a.do(ctx, ch, "tenants stores set", store.Tenant, detail, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+		stores := &tenants.Stores{DB: on.DB, Sealer: sealer}
+		if err := stores.Set(ctx, store); err != nil {
+			return err
+		}
+		rows, err = stores.List(ctx, store.Tenant)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	stores := &tenants.Stores{DB: a.pool, Sealer: sealer}
-	if err := stores.Set(ctx, store); err != nil {
-		return err
-	}
-	return a.listStores(ctx, store.Tenant)
+	return a.printStores(rows)
 }
 
 // sealer seals as the daemons do.
@@ -176,16 +188,18 @@ func (a *admin) readKey(path string) (secret.Secret, error) {
 }
 
 func (a *admin) storesRemove() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	c := &cobra.Command{
 		Use: "rm TENANT STORE", Short: "Remove a store; what is open and relies on it waits for another of its name", Args: cobra.ExactArgs(2),
 		RunE: act(func(ctx context.Context, args []string) error {
-			if err := a.open(ctx); err != nil {
+			err := a.do(ctx, ch, "tenants stores rm", args[0], map[string]string{"store": args[1]}, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				return (&tenants.Stores{DB: on.DB}).Remove(ctx, args[0], args[1])
+			})
+			if err != nil {
 				return err
 			}
-			if err := (&tenants.Stores{DB: a.pool}).Remove(ctx, args[0], args[1]); err != nil {
-				return err
-			}
-			return a.print(storeRemoved{args[0], args[1]}, func() error { return say(a.out, "store %s of %s is gone", args[1], args[0]) })
+			return a.print(storeRemoved{args[0], args[1]}, func() error { return a.saying(ch.dry, "store %s of %s is gone", args[1], args[0]) })
 		}),
 	}
+	return a.changing(c, ch)
 }

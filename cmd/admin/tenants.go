@@ -67,9 +67,14 @@ func (a *admin) openTenants(ctx context.Context) (*tenants.Tenants, error) {
 	if err != nil {
 		return nil, err
 	}
+	return tenantsOf(transcodes), nil
+}
+
+// tenantsOf are the operations on tenants where those on transcodes are done.
+func tenantsOf(transcodes *jobs.Transcodes) *tenants.Tenants {
 	return &tenants.Tenants{DB: transcodes.DB, Wake: func(ctx context.Context, tx pgx.Tx) error {
 		return jobs.Decider{Tx: tx, River: transcodes.River}.WakePlacement(ctx)
-	}}, nil
+	}}
 }
 
 func showTenant(row *dbsqlc.TenantListRow) tenantShown {
@@ -125,32 +130,53 @@ func (a *admin) tenantsList() *cobra.Command {
 func (a *admin) tenantsShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show TENANT", Short: "Show what a tenant may have, and what it has", Args: cobra.ExactArgs(1),
-		RunE: a.tenantAct(func(context.Context, *tenants.Tenants, string) error { return nil }),
+		RunE: act(func(ctx context.Context, args []string) error {
+			ts, err := a.openTenants(ctx)
+			if err != nil {
+				return err
+			}
+			row, err := ts.Get(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			shown := showTenant(&row)
+			return a.printTenants(shown, shown)
+		}),
 	}
 }
 
 // tenantAct does something to a tenant, and shows what became of it.
-func (a *admin) tenantAct(do func(ctx context.Context, ts *tenants.Tenants, name string) error) func(*cobra.Command, []string) error {
+func (a *admin) tenantAct(ch *change, what string, detail func() any, do func(ctx context.Context, ts *tenants.Tenants, name string) error) func(*cobra.Command, []string) error {
 	return act(func(ctx context.Context, args []string) error {
-		ts, err := a.openTenants(ctx)
+		var shown tenantShown
+		err := a.do(ctx, ch, what, args[0], detail(), func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+			ts := tenantsOf(on)
+			if err := do(ctx, ts, args[0]); err != nil {
+				return err
+			}
+			row, err := ts.Get(ctx, args[0])
+			shown = showTenant(&row)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if err := do(ctx, ts, args[0]); err != nil {
-			return err
+		if ch.dry && !a.json {
+			if err := a.saying(true, "so it would be"); err != nil {
+				return err
+			}
 		}
-		row, err := ts.Get(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		shown := showTenant(&row)
 		return a.printTenants(shown, shown)
 	})
 }
 
+// nothing more is to be written down of a change.
+func nothing() any { return nil }
+
 func (a *admin) tenantsSet() *cobra.Command {
 	var weight, running, queued, spool int32
 	var hosts []string
+	ch, change := &change{}, &tenants.Change{}
 	c := &cobra.Command{Use: "set TENANT", Short: "Set what a tenant may have", Args: cobra.ExactArgs(1)}
 	flags := c.Flags()
 	flags.Int32Var(&weight, "weight", 1, fmt.Sprintf("turns for each one of a tenant of weight 1, up to %d", tenants.MaxWeight))
@@ -164,8 +190,7 @@ func (a *admin) tenantsSet() *cobra.Command {
 		}
 		return nil
 	}
-	c.RunE = a.tenantAct(func(ctx context.Context, ts *tenants.Tenants, name string) error {
-		change := &tenants.Change{}
+	set := func() any {
 		for flag, number := range map[string]struct {
 			to   **int32
 			from *int32
@@ -180,9 +205,12 @@ func (a *admin) tenantsSet() *cobra.Command {
 		if flags.Changed("hosts") {
 			change.Hosts = &hosts
 		}
+		return change
+	}
+	c.RunE = a.tenantAct(ch, "tenants set", set, func(ctx context.Context, ts *tenants.Tenants, name string) error {
 		return ts.Set(ctx, name, change)
 	})
-	return c
+	return a.changing(c, ch)
 }
 
 func anyChanged(c *cobra.Command, names ...string) bool {
@@ -195,38 +223,23 @@ func anyChanged(c *cobra.Command, names ...string) bool {
 }
 
 func (a *admin) tenantsPause() *cobra.Command {
-	var reason string
+	ch := &change{needs: true}
 	c := &cobra.Command{
 		Use: "pause TENANT", Short: "Place nothing of a tenant; what runs goes on", Args: cobra.ExactArgs(1),
-		RunE: a.tenantAct(func(ctx context.Context, ts *tenants.Tenants, name string) error {
-			return ts.Pause(ctx, name, a.who(), reason)
+		RunE: a.tenantAct(ch, "tenants pause", nothing, func(ctx context.Context, ts *tenants.Tenants, name string) error {
+			return ts.Pause(ctx, name, ch.name(a), ch.reason)
 		}),
 	}
-	return reasoned(c, &reason)
+	return a.changing(c, ch)
 }
 
 func (a *admin) tenantsResume() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	c := &cobra.Command{
 		Use: "resume TENANT", Short: "Let a paused tenant take turns again", Args: cobra.ExactArgs(1),
-		RunE: a.tenantAct(func(ctx context.Context, ts *tenants.Tenants, name string) error { return ts.Resume(ctx, name) }),
+		RunE: a.tenantAct(ch, "tenants resume", nothing, func(ctx context.Context, ts *tenants.Tenants, name string) error { return ts.Resume(ctx, name) }),
 	}
-}
-
-// reasoned adds --reason to a command that stops something: whoever finds it stopped at
-// night asks why.
-func reasoned(c *cobra.Command, reason *string) *cobra.Command {
-	c.Flags().StringVar(reason, "reason", "", "why, for whoever finds it so")
-	before := c.PreRunE
-	c.PreRunE = func(c *cobra.Command, args []string) error {
-		if strings.TrimSpace(*reason) == "" {
-			return errors.New("--reason is missing: say why, for whoever finds it so")
-		}
-		if before != nil {
-			return before(c, args)
-		}
-		return nil
-	}
-	return c
+	return a.changing(c, ch)
 }
 
 // who gives the order: the person behind sudo, where there is one.

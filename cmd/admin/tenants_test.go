@@ -61,7 +61,7 @@ func TestTenants(t *testing.T) {
 	require.EqualValues(t, 9, transcode.Priority)
 	b.decode(t, &transcode, "transcodes", "bump", accepted.ID.String())
 	require.EqualValues(t, 0, transcode.Priority)
-	b.ok(t, "transcodes", "cancel", accepted.ID.String())
+	b.ok(t, "transcodes", "cancel", accepted.ID.String(), "--reason", "not wanted")
 
 	for _, test := range []struct {
 		args []string

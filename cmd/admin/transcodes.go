@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 
 	"weir/api/view"
 	"weir/jobs"
+	"weir/jobs/bulk"
+	"weir/jobs/filter"
 )
 
 func (a *admin) transcodes() *cobra.Command {
@@ -25,34 +26,48 @@ type transcodeList struct {
 }
 
 func (a *admin) transcodesList() *cobra.Command {
-	var tenant, state, externalID, host, from, to string
-	var filter jobs.Filter
+	var tenant, state, externalID, host, from, to, text string
+	var f filter.Filter
+	var rest jobs.Filter
 	c := limited(&cobra.Command{
 		Use: "list", Short: "List transcodes, newest first",
-		RunE: act(func(ctx context.Context, _ []string) error {
-			filter.Tenant, filter.State, filter.ExternalID, filter.HostID = given(tenant), given(state), given(externalID), given(host)
-			return a.listTranscodes(ctx, &filter)
-		}),
-	}, &filter.Limit)
+		RunE: act(func(ctx context.Context, _ []string) error { return a.listTranscodes(ctx, &f, &rest) }),
+	}, &rest.Limit)
+	c.Flags().StringVar(&text, "filter", "", filterUsage)
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
 	c.Flags().StringVar(&state, "state", "", "only these: "+strings.Join(jobs.States(), ", "))
 	c.Flags().StringVar(&externalID, "external-id", "", "only with this id of the caller")
 	c.Flags().StringVar(&host, "host", "", "only with their newest attempt on this host")
 	c.Flags().StringVar(&from, "from", "", "accepted at this time or later, as 2026-01-31T12:00:00Z")
 	c.Flags().StringVar(&to, "to", "", "accepted before this time")
-	checkLimit := c.PreRunE
-	c.PreRunE = func(c *cobra.Command, args []string) (err error) {
-		if state != "" && !slices.Contains(jobs.States(), state) {
-			return fmt.Errorf("--state is %q: give one of %s", state, strings.Join(jobs.States(), ", "))
-		}
-		if filter.CreatedFrom, err = parseTime("from", from); err != nil {
+	checked(c, func() (err error) {
+		if err := known("state", state, jobs.States()); err != nil {
 			return err
 		}
-		if filter.CreatedTo, err = parseTime("to", to); err != nil {
+		if f, err = filter.Parse(text); err != nil {
+			return fmt.Errorf("--filter: %w", err)
+		}
+		for _, same := range []struct {
+			flag, value string
+			into        *[]string
+		}{{"tenant", tenant, &f.Tenants}, {"state", state, &f.States}, {"external-id", externalID, &f.ExternalIDs}, {"host", host, &f.Hosts}} {
+			switch {
+			case same.value == "":
+			case len(*same.into) > 0:
+				return fmt.Errorf("--%s and --filter both name it: give one of them", same.flag)
+			default:
+				*same.into = []string{same.value}
+			}
+		}
+		if _, err := f.Lists(time.Time{}); err != nil {
+			return fmt.Errorf("--filter: %w", err)
+		}
+		if rest.CreatedFrom, err = parseTime("from", from); err != nil {
 			return err
 		}
-		return checkLimit(c, args)
-	}
+		rest.CreatedTo, err = parseTime("to", to)
+		return err
+	})
 	return c
 }
 
@@ -67,12 +82,25 @@ func parseTime(flag, text string) (*time.Time, error) {
 	return &at, nil
 }
 
-func (a *admin) listTranscodes(ctx context.Context, filter *jobs.Filter) error {
+// listTranscodes lists what the filter means, between the times of rest.
+func (a *admin) listTranscodes(ctx context.Context, f *filter.Filter, rest *jobs.Filter) error {
 	transcodes, _, err := a.openJobs(ctx)
 	if err != nil {
 		return err
 	}
-	details, err := transcodes.List(ctx, *filter)
+	now, err := transcodes.Now(ctx)
+	if err != nil {
+		return err
+	}
+	lists, err := f.Lists(now)
+	if err != nil {
+		return err
+	}
+	for i := range lists {
+		lists[i].Between(rest.CreatedFrom, rest.CreatedTo)
+		lists[i].Limit = rest.Limit
+	}
+	details, err := transcodes.ListAny(ctx, lists)
 	if err != nil {
 		return err
 	}
@@ -115,62 +143,61 @@ func errorCode(f *view.Failure) string {
 
 func (a *admin) transcodesRetry() *cobra.Command {
 	var id uuid.UUID
-	return &cobra.Command{
-		Use: "retry ID", Short: "Begin a new run of a failed transcode; renditions that are ok stay", Args: oneID(&id),
-		RunE: act(func(ctx context.Context, _ []string) error {
-			transcodes, _, err := a.openJobs(ctx)
-			if err != nil {
-				return err
-			}
+	m := &mass{}
+	c := &cobra.Command{Use: "retry [ID]", Short: "Begin a new run of a failed transcode, or of all that a filter means; renditions that are ok stay"}
+	return a.oneOrMany(c, &id, m, bulk.Retry, func(ctx context.Context) error {
+		var t view.Transcode
+		err := a.do(ctx, &m.change, "transcodes retry", id.String(), nil, func(transcodes *jobs.Transcodes, _ *jobs.Callbacks) error {
 			detail, err := transcodes.Retry(ctx, id)
-			if err != nil {
-				return err
-			}
-			t := view.Of(&detail)
-			return a.print(t, func() error {
-				return say(a.out, "transcode %s is queued again: run %d, %s renditions stored", id, t.Run, stored(&t))
-			})
-		}),
-	}
+			t = view.Of(&detail)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return a.print(t, func() error {
+			return a.saying(m.dry, "transcode %s is queued again: run %d, %s renditions stored", id, t.Run, stored(&t))
+		})
+	})
 }
 
 func (a *admin) transcodesCancel() *cobra.Command {
 	var id uuid.UUID
-	return &cobra.Command{
-		Use: "cancel ID", Short: "Cancel a transcode; hosts clean up behind it", Args: oneID(&id),
-		RunE: act(func(ctx context.Context, _ []string) error {
-			transcodes, _, err := a.openJobs(ctx)
-			if err != nil {
-				return err
-			}
+	m := &mass{change: change{needs: true}}
+	c := &cobra.Command{Use: "cancel [ID]", Short: "Cancel a transcode, or all that a filter means; hosts clean up behind it"}
+	return a.oneOrMany(c, &id, m, bulk.Cancel, func(ctx context.Context) error {
+		var t view.Transcode
+		err := a.do(ctx, &m.change, "transcodes cancel", id.String(), nil, func(transcodes *jobs.Transcodes, _ *jobs.Callbacks) error {
 			detail, err := transcodes.Cancel(ctx, "", id)
-			if err != nil {
-				return err
-			}
-			t := view.Of(&detail)
-			return a.print(t, func() error { return say(a.out, "transcode %s is cancelled", id) })
-		}),
-	}
+			t = view.Of(&detail)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return a.print(t, func() error { return a.saying(m.dry, "transcode %s is cancelled", id) })
+	})
 }
 
 func (a *admin) transcodesBump() *cobra.Command {
 	var id uuid.UUID
 	var priority int
+	ch := &change{}
 	c := &cobra.Command{
 		Use: "bump ID", Short: "Change a transcode's priority, and with it its place in its tenant's queue", Args: oneID(&id),
 		RunE: act(func(ctx context.Context, _ []string) error {
-			transcodes, _, err := a.openJobs(ctx)
+			var t view.Transcode
+			err := a.do(ctx, ch, "transcodes bump", id.String(), map[string]int{"priority": priority}, func(transcodes *jobs.Transcodes, _ *jobs.Callbacks) error {
+				detail, err := transcodes.Bump(ctx, id, priority)
+				t = view.Of(&detail)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			detail, err := transcodes.Bump(ctx, id, priority)
-			if err != nil {
-				return err
-			}
-			t := view.Of(&detail)
-			return a.print(t, func() error { return say(a.out, "transcode %s has priority %d", id, t.Priority) })
+			return a.print(t, func() error { return a.saying(ch.dry, "transcode %s has priority %d", id, t.Priority) })
 		}),
 	}
 	c.Flags().IntVar(&priority, "priority", jobs.MostUrgent, fmt.Sprintf("%d, the most urgent, to %d", jobs.MostUrgent, jobs.LeastUrgent))
-	return c
+	return a.changing(c, ch)
 }

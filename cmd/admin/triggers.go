@@ -17,6 +17,7 @@ import (
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/jobs"
 	"weir/jobs/replay"
 )
 
@@ -49,6 +50,14 @@ func (a *admin) triggers() *cobra.Command {
 	return group("triggers", "What Mist told, and what was made of it", a.triggersList(), a.triggersShow(), a.triggersReplay())
 }
 
+// verdicts are what may be made of a trigger.
+func verdicts() []string { return []string{"applied", "noted", "stale", "unmatched", "unreadable"} }
+
+// triggerKinds are those that Mist is asked for.
+func triggerKinds() []string {
+	return []string{"LIVE_TRACK_LIST", "PUSH_END", "RECORDING_END", "INPUT_ABORT", "LIVEPEER_SEGMENT_REJECTED"}
+}
+
 func (a *admin) triggersList() *cobra.Command {
 	var transcode, trigger, verdict string
 	var params dbsqlc.MistEventListParams
@@ -67,15 +76,14 @@ func (a *admin) triggersList() *cobra.Command {
 		}),
 	}, &params.PageSize)
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
-	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind, as PUSH_END")
-	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: applied, noted, stale, unmatched, unreadable")
-	check := c.PreRunE
-	c.PreRunE = func(c *cobra.Command, args []string) error {
-		if err := oneOf("verdict", verdict, []string{"applied", "noted", "stale", "unmatched", "unreadable"}); err != nil {
+	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind: "+strings.Join(triggerKinds(), ", "))
+	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: "+strings.Join(verdicts(), ", "))
+	checked(c, func() error {
+		if err := known("trigger", trigger, triggerKinds()); err != nil {
 			return err
 		}
-		return check(c, args)
-	}
+		return known("verdict", verdict, verdicts())
+	})
 	return filteredByTranscode(c, &transcode, &params.TranscodeID)
 }
 
@@ -191,27 +199,23 @@ type replayed struct {
 
 func (a *admin) triggersReplay() *cobra.Command {
 	var id int64
-	var o order
-	return ordered(&cobra.Command{
+	ch := &change{needs: true}
+	return a.changing(&cobra.Command{
 		Use: "replay NUMBER", Short: "Have a trigger handled again by its host, as if Mist had just posted it", Args: oneNumber(&id),
 		RunE: act(func(ctx context.Context, _ []string) error {
-			transcodes, _, err := a.openJobs(ctx)
-			if err != nil {
-				return err
-			}
-			done := replayed{EventID: id, DryRun: o.dry}
-			if err := a.carryOut(ctx, &o, "triggers replay", strconv.FormatInt(id, 10), nil, func(tx pgx.Tx) error {
-				event, err := replay.Ask(ctx, tx, transcodes.River, id)
+			done := replayed{EventID: id, DryRun: ch.dry}
+			if err := a.do(ctx, ch, "triggers replay", strconv.FormatInt(id, 10), nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
+				event, err := replay.Ask(ctx, on.DB, on.River, id)
 				done.HostID = event.HostID
 				return err
 			}); err != nil {
 				return err
 			}
 			return a.print(done, func() error {
-				return say(a.out, "%strigger %d is handled again by %s within seconds: `weir-admin triggers show %d` says what was made of it", o.would(), id, done.HostID, id)
+				return a.saying(ch.dry, "trigger %d is handled again by %s within seconds: `weir-admin triggers show %d` says what was made of it", id, done.HostID, id)
 			})
 		}),
-	}, &o)
+	}, ch)
 }
 
 func eventLines(events []eventShown) (lines [][]any) {

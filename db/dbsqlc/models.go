@@ -55,6 +55,31 @@ type Attempt struct {
 	PublishFrom      *time.Time
 }
 
+type BulkOperation struct {
+	ID        uuid.UUID
+	Kind      string
+	Filter    string
+	FrozenAt  time.Time
+	Who       string
+	Via       string
+	Reason    string
+	PerSecond int32
+	Counted   int64
+	State     string
+	BeforeAt  *time.Time
+	BeforeID  *uuid.UUID
+	NextAt    time.Time
+	Done      int64
+	Skipped   int64
+	Failed    int64
+	Whys      json.RawMessage
+	Examples  json.RawMessage
+	Trouble   string
+	JobID     *int64
+	UpdatedAt time.Time
+	EndedAt   *time.Time
+}
+
 type Callback struct {
 	ID            uuid.UUID
 	TranscodeID   uuid.UUID

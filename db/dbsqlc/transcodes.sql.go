@@ -13,6 +13,93 @@ import (
 	"github.com/google/uuid"
 )
 
+const clock = `-- name: Clock :one
+SELECT now()::timestamptz AS at
+`
+
+// The database's clock, by which all times of rows are.
+func (q *Queries) Clock(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, clock)
+	var at time.Time
+	err := row.Scan(&at)
+	return at, err
+}
+
+const failureGroups = `-- name: FailureGroups :many
+WITH newest AS MATERIALIZED (
+    SELECT t.id, t.tenant, t.error_code, t.host_id, t.attempt, t.finished_at FROM weir.transcodes t
+     WHERE t.state = 'failed' AND t.finished_at >= now() - make_interval(secs => $1::float8)
+       AND ($2::text[] IS NULL OR t.tenant = ANY($2))
+       AND ($3::text[] IS NULL OR t.error_code = ANY($3))
+       AND ($4::text[] IS NULL OR t.host_id = ANY($4))
+     ORDER BY t.finished_at DESC, t.id DESC
+     LIMIT $5
+), named AS (
+    SELECT n.id, n.error_code, n.finished_at,
+           COALESCE(CASE $6::text WHEN 'code' THEN n.error_code WHEN 'tenant' THEN n.tenant WHEN 'host' THEN n.host_id
+             ELSE (SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = n.id AND a.number = n.attempt) END, '') AS name
+      FROM newest n
+)
+SELECT name::text AS name, error_code::text AS code, count(*) AS failures,
+       min(finished_at)::timestamptz AS first_at, max(finished_at)::timestamptz AS last_at,
+       (array_agg(id ORDER BY finished_at DESC, id DESC))[1]::uuid AS example
+  FROM named GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+`
+
+type FailureGroupsParams struct {
+	WithinSeconds float64
+	Tenants       []string
+	Codes         []string
+	Hosts         []string
+	PageSize      int32
+	By            string
+}
+
+type FailureGroupsRow struct {
+	Name     string
+	Code     string
+	Failures int64
+	FirstAt  time.Time
+	LastAt   time.Time
+	Example  uuid.UUID
+}
+
+// The newest failures, by what they have in common and by their code; how many are read is
+// bounded, so that it costs the same in the worst of nights.
+func (q *Queries) FailureGroups(ctx context.Context, db DBTX, arg FailureGroupsParams) ([]FailureGroupsRow, error) {
+	rows, err := db.Query(ctx, failureGroups,
+		arg.WithinSeconds,
+		arg.Tenants,
+		arg.Codes,
+		arg.Hosts,
+		arg.PageSize,
+		arg.By,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FailureGroupsRow{}
+	for rows.Next() {
+		var i FailureGroupsRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Code,
+			&i.Failures,
+			&i.FirstAt,
+			&i.LastAt,
+			&i.Example,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodeCancel = `-- name: TranscodeCancel :one
 UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
@@ -158,6 +245,133 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.EventsSealed,
 	)
 	return i, err
+}
+
+const transcodeCount = `-- name: TranscodeCount :one
+SELECT count(*) FROM (
+    SELECT FROM weir.transcodes
+     WHERE ($1::text IS NULL OR tenant = $1)
+       AND ($2::text IS NULL OR state = $2)
+       AND ($3::text IS NULL OR external_id = $3 OR former_external_id = $3)
+       AND ($4::text IS NULL OR host_id = $4)
+       AND ($5::text IS NULL OR error_code = $5)
+       AND ($6::timestamptz IS NULL OR finished_at >= $6)
+       AND ($7::timestamptz IS NULL OR finished_at < $7)
+       AND ($8::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = $8)
+       AND ($9::text IS NULL OR $9 = (
+            SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
+       AND ($10::text IS NULL OR $10 = (
+            SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = transcodes.id AND c.run = transcodes.run))
+       AND ($11::timestamptz IS NULL OR created_at >= $11)
+       AND ($12::timestamptz IS NULL OR created_at < $12)
+     LIMIT $13) q
+`
+
+type TranscodeCountParams struct {
+	Tenant        *string
+	State         *string
+	ExternalID    *string
+	HostID        *string
+	Code          *string
+	EndedFrom     *time.Time
+	EndedTo       *time.Time
+	Destination   *string
+	Broadcaster   *string
+	CallbackState *string
+	CreatedFrom   *time.Time
+	CreatedTo     *time.Time
+	PageSize      int32
+}
+
+// How many TranscodeList means; counting ends at a number.
+func (q *Queries) TranscodeCount(ctx context.Context, db DBTX, arg TranscodeCountParams) (int64, error) {
+	row := db.QueryRow(ctx, transcodeCount,
+		arg.Tenant,
+		arg.State,
+		arg.ExternalID,
+		arg.HostID,
+		arg.Code,
+		arg.EndedFrom,
+		arg.EndedTo,
+		arg.Destination,
+		arg.Broadcaster,
+		arg.CallbackState,
+		arg.CreatedFrom,
+		arg.CreatedTo,
+		arg.PageSize,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const transcodeCountByLabel = `-- name: TranscodeCountByLabel :one
+SELECT count(*) FROM (
+    SELECT FROM weir.transcode_labels l
+     CROSS JOIN LATERAL (
+        SELECT FROM weir.transcodes t
+         WHERE t.id = l.transcode_id AND t.labels @> $1::jsonb
+           AND ($2::text IS NULL OR t.state = $2)
+           AND ($3::text IS NULL OR t.external_id = $3 OR t.former_external_id = $3)
+           AND ($4::text IS NULL OR t.host_id = $4)
+           AND ($5::text IS NULL OR t.error_code = $5)
+           AND ($6::timestamptz IS NULL OR t.finished_at >= $6)
+           AND ($7::timestamptz IS NULL OR t.finished_at < $7)
+           AND ($8::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = $8)
+           AND ($9::text IS NULL OR $9 = (
+                SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
+           AND ($10::text IS NULL OR $10 = (
+                SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.run = t.run))
+        OFFSET 0) t
+     WHERE l.tenant = $11 AND l.key = $12 AND l.value = $13
+       AND ($14::timestamptz IS NULL OR l.created_at >= $14)
+       AND ($15::timestamptz IS NULL OR l.created_at < $15)
+     ORDER BY l.created_at DESC, l.transcode_id DESC
+     LIMIT $16) q
+`
+
+type TranscodeCountByLabelParams struct {
+	Labels        json.RawMessage
+	State         *string
+	ExternalID    *string
+	HostID        *string
+	Code          *string
+	EndedFrom     *time.Time
+	EndedTo       *time.Time
+	Destination   *string
+	Broadcaster   *string
+	CallbackState *string
+	Tenant        string
+	Key           string
+	Value         string
+	CreatedFrom   *time.Time
+	CreatedTo     *time.Time
+	PageSize      int32
+}
+
+// The same of TranscodeListByLabel; in its order, so that it goes the same way.
+func (q *Queries) TranscodeCountByLabel(ctx context.Context, db DBTX, arg TranscodeCountByLabelParams) (int64, error) {
+	row := db.QueryRow(ctx, transcodeCountByLabel,
+		arg.Labels,
+		arg.State,
+		arg.ExternalID,
+		arg.HostID,
+		arg.Code,
+		arg.EndedFrom,
+		arg.EndedTo,
+		arg.Destination,
+		arg.Broadcaster,
+		arg.CallbackState,
+		arg.Tenant,
+		arg.Key,
+		arg.Value,
+		arg.CreatedFrom,
+		arg.CreatedTo,
+		arg.PageSize,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const transcodeCountQueued = `-- name: TranscodeCountQueued :one
@@ -688,24 +902,38 @@ SELECT id, tenant, external_id, form, request, request_digest, source_url, sourc
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3 OR former_external_id = $3)
    AND ($4::text IS NULL OR host_id = $4)
-   AND ($5::timestamptz IS NULL OR created_at >= $5)
-   AND ($6::timestamptz IS NULL OR created_at < $6)
-   AND ($7::timestamptz IS NULL
-        OR (created_at, id) < ($7, $8::uuid))
+   AND ($5::text IS NULL OR error_code = $5)
+   AND ($6::timestamptz IS NULL OR finished_at >= $6)
+   AND ($7::timestamptz IS NULL OR finished_at < $7)
+   AND ($8::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = $8)
+   AND ($9::text IS NULL OR $9 = (
+        SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
+   AND ($10::text IS NULL OR $10 = (
+        SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = transcodes.id AND c.run = transcodes.run))
+   AND ($11::timestamptz IS NULL OR created_at >= $11)
+   AND ($12::timestamptz IS NULL OR created_at < $12)
+   AND ($13::timestamptz IS NULL
+        OR (created_at, id) < ($13, $14::uuid))
  ORDER BY created_at DESC, id DESC
- LIMIT $9
+ LIMIT $15
 `
 
 type TranscodeListParams struct {
-	Tenant      *string
-	State       *string
-	ExternalID  *string
-	HostID      *string
-	CreatedFrom *time.Time
-	CreatedTo   *time.Time
-	BeforeAt    *time.Time
-	BeforeID    *uuid.UUID
-	PageSize    int32
+	Tenant        *string
+	State         *string
+	ExternalID    *string
+	HostID        *string
+	Code          *string
+	EndedFrom     *time.Time
+	EndedTo       *time.Time
+	Destination   *string
+	Broadcaster   *string
+	CallbackState *string
+	CreatedFrom   *time.Time
+	CreatedTo     *time.Time
+	BeforeAt      *time.Time
+	BeforeID      *uuid.UUID
+	PageSize      int32
 }
 
 // Newest first; the page after (before_at, before_id).
@@ -715,6 +943,12 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 		arg.State,
 		arg.ExternalID,
 		arg.HostID,
+		arg.Code,
+		arg.EndedFrom,
+		arg.EndedTo,
+		arg.Destination,
+		arg.Broadcaster,
+		arg.CallbackState,
 		arg.CreatedFrom,
 		arg.CreatedTo,
 		arg.BeforeAt,
@@ -795,32 +1029,46 @@ SELECT id, tenant, external_id, form, request, request_digest, source_url, sourc
         SELECT FROM weir.transcodes t
          WHERE t.id = l.transcode_id AND t.labels @> $1::jsonb
            AND ($2::text IS NULL OR t.state = $2)
-           AND ($3::text IS NULL OR t.external_id = $3)
+           AND ($3::text IS NULL OR t.external_id = $3 OR t.former_external_id = $3)
            AND ($4::text IS NULL OR t.host_id = $4)
+           AND ($5::text IS NULL OR t.error_code = $5)
+           AND ($6::timestamptz IS NULL OR t.finished_at >= $6)
+           AND ($7::timestamptz IS NULL OR t.finished_at < $7)
+           AND ($8::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = $8)
+           AND ($9::text IS NULL OR $9 = (
+                SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
+           AND ($10::text IS NULL OR $10 = (
+                SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.run = t.run))
         OFFSET 0) t
-     WHERE l.tenant = $5 AND l.key = $6 AND l.value = $7
-       AND ($8::timestamptz IS NULL OR l.created_at >= $8)
-       AND ($9::timestamptz IS NULL OR l.created_at < $9)
-       AND ($10::timestamptz IS NULL
-            OR (l.created_at, l.transcode_id) < ($10, $11::uuid))
+     WHERE l.tenant = $11 AND l.key = $12 AND l.value = $13
+       AND ($14::timestamptz IS NULL OR l.created_at >= $14)
+       AND ($15::timestamptz IS NULL OR l.created_at < $15)
+       AND ($16::timestamptz IS NULL
+            OR (l.created_at, l.transcode_id) < ($16, $17::uuid))
      ORDER BY l.created_at DESC, l.transcode_id DESC
-     LIMIT $12))
+     LIMIT $18))
  ORDER BY created_at DESC, id DESC
 `
 
 type TranscodeListByLabelParams struct {
-	Labels      json.RawMessage
-	State       *string
-	ExternalID  *string
-	HostID      *string
-	Tenant      string
-	Key         string
-	Value       string
-	CreatedFrom *time.Time
-	CreatedTo   *time.Time
-	BeforeAt    *time.Time
-	BeforeID    *uuid.UUID
-	PageSize    int32
+	Labels        json.RawMessage
+	State         *string
+	ExternalID    *string
+	HostID        *string
+	Code          *string
+	EndedFrom     *time.Time
+	EndedTo       *time.Time
+	Destination   *string
+	Broadcaster   *string
+	CallbackState *string
+	Tenant        string
+	Key           string
+	Value         string
+	CreatedFrom   *time.Time
+	CreatedTo     *time.Time
+	BeforeAt      *time.Time
+	BeforeID      *uuid.UUID
+	PageSize      int32
 }
 
 // The same of a tenant's that have a label; those that have others too are in labels. It
@@ -832,6 +1080,12 @@ func (q *Queries) TranscodeListByLabel(ctx context.Context, db DBTX, arg Transco
 		arg.State,
 		arg.ExternalID,
 		arg.HostID,
+		arg.Code,
+		arg.EndedFrom,
+		arg.EndedTo,
+		arg.Destination,
+		arg.Broadcaster,
+		arg.CallbackState,
 		arg.Tenant,
 		arg.Key,
 		arg.Value,

@@ -89,5 +89,10 @@ SELECT n, CASE WHEN n <= 199990 THEN 'completed' WHEN n <= 200000 THEN 'availabl
        '{}', ARRAY [host || '_' || id], at, CASE WHEN n <= 199990 THEN at END, at
   FROM history;
 
+INSERT INTO weir.bulk_operations (id, kind, filter, frozen_at, who, via, reason, per_second, counted, state, ended_at)
+SELECT id, 'retry', 'state:failed', at, 'jo', 'cli', 'r', 20, 1, CASE WHEN n > 201990 THEN 'running' ELSE 'done' END,
+       CASE WHEN n <= 201990 THEN at END
+  FROM history WHERE n % 20 = 0 OR n > 201990;
+
 SET session_replication_role = DEFAULT;
 ANALYZE;

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"weir/jobs"
+	"weir/jobs/bulk"
 	"weir/secret"
 	"weir/studio"
 )
@@ -58,6 +59,7 @@ func (c *Control) Room(settings *river.Config) {
 	river.AddWorker(settings.Workers, &acceptWorker{db: c.DB, inbox: c.Inbox})
 	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log, urgentPercent: c.UrgentPercent})
 	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
+	bulk.Room(settings, c.DB, c.Log, c.Studio != nil)
 	if c.Studio == nil {
 		return
 	}

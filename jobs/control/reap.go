@@ -14,6 +14,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/bulk"
 )
 
 // reapEvery and leaseLength make the 30 s from a host's death to the new start:
@@ -25,6 +26,8 @@ const (
 	repairEvery = 10 * time.Second
 	// acceptsEvery: only somebody who deletes jobs in River leaves a request without one.
 	acceptsEvery = 30 * time.Second
+	// bulkEvery: what many wait for by the hand of one who sleeps may wait this much longer.
+	bulkEvery = 30 * time.Second
 	// resumeEvery is how long a pause in River may hold up everybody's work.
 	resumeEvery = 30 * time.Second
 	// takeBackEvery is little beside the minutes that a host has.
@@ -69,6 +72,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
 		{acceptsEvery, func(ctx context.Context) error { return c.repairAccepts(ctx, client) }},
 		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
+		{bulkEvery, (&bulk.Operations{DB: c.DB, River: client}).Repair},
 		{resumeEvery, func(ctx context.Context) error { return c.resumeQueues(ctx, client) }},
 	}
 }

@@ -29,6 +29,9 @@ type Filter struct {
 	EndedBefore, EndedWithin time.Duration
 }
 
+// Timed says whether a time is in it, so that what it means depends on when it is asked.
+func (f *Filter) Timed() bool { return f.Older+f.Younger+f.EndedBefore+f.EndedWithin > 0 }
+
 // longest bounds a text: what a person types, or a script composes.
 const longest = 4000
 

@@ -40,7 +40,7 @@ func TestKilledInAnUpload(t *testing.T) {
 			attempt := b.lines(t, "SELECT attempt::text FROM weir.transcodes WHERE id = $1", id)
 
 			if !stored {
-				b.admin(t, "transcodes", "cancel", id)
+				b.admin(t, "transcodes", "cancel", id, "--reason", "nobody wants it")
 			}
 			door.open()
 			require.NoError(t, b.Daemons[0].Restart(b.ctx))

@@ -1,0 +1,1 @@
+DROP INDEX weir.transcodes_by_code;

@@ -1,0 +1,1 @@
+DROP INDEX weir.transcodes_failed_by_end;
