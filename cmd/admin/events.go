@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,10 +112,7 @@ func (a *admin) tail(ctx context.Context, t *tail) error {
 		after, over, err = a.tailOnce(ctx, t, after)
 		return over && t.once, err
 	})
-	if ctx.Err() != nil { // it has no end but that
-		return nil
-	}
-	return err
+	return unlessStopped(ctx, err)
 }
 
 // tailOnce prints a page. over: there is nothing behind it yet.
@@ -155,21 +153,16 @@ func (a *admin) printEvent(e *dbsqlc.Event) error {
 	if a.json {
 		return a.printLine(view.EventOf(e))
 	}
-	about := ""
-	for _, part := range []*string{e.Rendition, e.Output, e.ErrorCode} {
-		if part != nil {
-			about += " " + *part
+	line := []string{
+		strconv.FormatInt(e.ID, 10), cell(e.CreatedAt), e.TranscodeID.String(), printable(e.Tenant), e.Type, percent(e.Ratio),
+		fmt.Sprintf("attempt %d on %s", e.Attempt, cell(e.HostID)),
+	}
+	for _, about := range []*string{e.Rendition, e.Output, e.ErrorCode} {
+		if about != nil {
+			line = append(line, printable(*about))
 		}
 	}
-	return say(a.out, "%d  %s  %s  %s  %s %s  attempt %d on %s%s", e.ID, cell(e.CreatedAt), e.TranscodeID, printable(e.Tenant),
-		e.Type, percent(e.Ratio), e.Attempt, cell(e.HostID), printableOr(about))
-}
-
-func printableOr(text string) string {
-	if text == "" {
-		return ""
-	}
-	return printable(text)
+	return say(a.out, "%s", strings.Join(line, "  "))
 }
 
 // deliveryStates are those of an event on its way.

@@ -85,5 +85,5 @@ func spanLines(spans []explain.Span) (lines [][]any) {
 
 // tenths is a time in tenths of seconds.
 func tenths(seconds float64) string {
-	return (time.Duration(seconds*float64(time.Second)) / (time.Second / 10) * (time.Second / 10)).String() //nolint:mnd // tenths
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second / 10).String() //nolint:mnd // tenths
 }

@@ -20,7 +20,7 @@ func TestExplainNamesCommands(t *testing.T) {
 	b := setup(t)
 	id := b.accept(t, "studio", "one")
 	ids := []uuid.UUID{id, b.accept(t, "studio", "two")}
-	for _, make := range []func(){
+	for _, change := range []func(){
 		func() {},
 		func() { b.ok(t, "queue", "pause", "--reason", "r") },
 		func() { b.ok(t, "tenants", "pause", "studio", "--reason", "r") },
@@ -30,7 +30,7 @@ func TestExplainNamesCommands(t *testing.T) {
 			b.ok(t, "hosts", "drain", "mist-1", "--reason", "r")
 		},
 	} {
-		make()
+		change()
 		for _, id := range ids {
 			require.Contains(t, b.ok(t, "transcodes", "explain", id.String()), id.String())
 			var e explain.Explanation

@@ -53,10 +53,7 @@ func (a *admin) topLive(ctx context.Context, every time.Duration) error {
 		}
 		return false, a.topForPeople(o, topMost)
 	})
-	if ctx.Err() != nil { // it has no end but that
-		return nil
-	}
-	return err
+	return unlessStopped(ctx, err)
 }
 
 // topForPeople shows most of what runs; 0: all.

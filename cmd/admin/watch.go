@@ -23,7 +23,7 @@ const (
 	// watchPatience is how long a following command goes without an answer of Postgres: over
 	// a failover.
 	watchPatience = time.Minute
-	// clear moves a terminal's cursor home and clears what is there.
+	// clearScreen moves a terminal's cursor home and clears what is there.
 	clearScreen = "\x1b[H\x1b[2J"
 )
 
@@ -78,6 +78,14 @@ func repeat(ctx context.Context, every time.Duration, look func(context.Context)
 		case <-tick.C:
 		}
 	}
+}
+
+// unlessStopped is for what has no end but that somebody stops it.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 func (a *admin) watch(ctx context.Context, id uuid.UUID, every time.Duration) error {

@@ -22,11 +22,11 @@ func (d dice) at() time.Time {
 	return testNow.Add(time.Duration(d.Int64N(int64(60*time.Hour))) - 50*time.Hour)
 }
 
-func maybe[T any](d dice, make func() T) *T {
+func maybe[T any](d dice, one func() T) *T {
 	if d.IntN(2) == 0 {
 		return nil
 	}
-	return new(make())
+	return new(one())
 }
 
 func (d dice) code() string {

@@ -195,7 +195,7 @@ const (
 	refused
 )
 
-var standingWords = map[standing]string{ //nolint:exhaustive // open ones are counted first
+var standingWords = map[standing]string{
 	full: "full", draining: "draining", spoolShort: "short of spool", mistSilent: "with a silent Mist",
 	stopped: "stopped", lost: "lost", refused: "not for its tenant",
 }
