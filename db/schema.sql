@@ -2938,6 +2938,10 @@ CREATE INDEX event_deliveries_by_transcode ON weir.event_deliveries USING btree 
 
 CREATE INDEX event_deliveries_pending ON weir.event_deliveries USING btree (tenant, receiver, next_attempt_at, id) WHERE (state = 'pending'::text);
 
+-- Name: event_deliveries_waiting; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX event_deliveries_waiting ON weir.event_deliveries USING btree (tenant, event_id) WHERE (state = 'pending'::text);
+
 -- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
