@@ -291,7 +291,7 @@ func (p *packaging) order(ctx context.Context) (*outputs.Order, error) {
 // mp4Of chooses the rendition of the most bits where Studio's form has a recording's playlist
 // as the source: an MP4 of it is for downloads alone.
 func (p *packaging) mp4Of(o *outputs.Order) error {
-	if p.transcode.Form != jobs.FormVOD {
+	if p.transcode.Form != jobs.FormVOD || !slices.ContainsFunc(p.outputs, func(o dbsqlc.Output) bool { return o.Type == jobs.OutputMP4 }) {
 		return nil
 	}
 	url, err := p.host.open(&p.transcode, jobs.SealedSource, p.transcode.SourceSealed)

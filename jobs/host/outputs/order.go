@@ -109,6 +109,17 @@ func Packaged(place storage.Location, transcode uuid.UUID, attempt int32) []stor
 	return []storage.Location{folder.Join(hlsFolder), folder.Join(fmp4Folder)}
 }
 
+// PackagedFor is the one of them that an output of a type has; false: it has none.
+func PackagedFor(kind string, place storage.Location, transcode uuid.UUID, attempt int32) (storage.Location, bool) {
+	switch kind {
+	case jobs.OutputHLS:
+		return Folder(place, transcode, attempt).Join(hlsFolder), true
+	case jobs.OutputFMP4:
+		return Folder(place, transcode, attempt).Join(fmp4Folder), true
+	}
+	return storage.Location{}, false
+}
+
 // Names are objects that an output will write, the longest among them: for those who try
 // whether they may.
 func Names(output *Output, transcode uuid.UUID, attempt int32, renditions []string) (names []storage.Location) {
