@@ -18,6 +18,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/tenants"
+	"weir/storage"
 )
 
 // version of the API's description; a number of its own, apart from Weir's.
@@ -40,6 +41,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Preview makes dry runs; nil: there are none.
 	Preview Previewer
+	// Gateways are for sources of the form ipfs:// and ar://.
+	Gateways storage.Gateways
 	// AllowHTTPSource also takes sources over http://, without TLS.
 	AllowHTTPSource bool
 	// Rate is how many requests a second a token may send to this daemon, with bursts of

@@ -96,13 +96,8 @@ func (s *server) submitFile(ctx context.Context, body jsonBody[FileSubmission], 
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(submission.AccessToken), APIURL: string(submission.TranscodeAPIURL)}
 	}
 	wanted.Tenant, wanted.Form, wanted.Body = tenant, jobs.FormFile, canonical
-	if len(errs) == 0 {
-		if errs, err = s.lead(ctx, wanted); err != nil {
-			return nil, s.problem(ctx, "submit", err)
-		}
-	}
-	if len(errs) > 0 {
-		return nil, refuse(once(errs))
+	if err := s.found(ctx, wanted, once(errs)); err != nil {
+		return nil, err
 	}
 	accepted, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 type form struct {
 	Type       string           `json:"type,omitempty"`
 	Properties map[string]*form `json:"properties,omitempty"`
-	// Free: its fields are the caller's own, and checked by the daemon alone.
-	Free               bool                `json:"free,omitempty"`
+	// Free: its fields are the caller's own.
+	Free               *freeForm           `json:"free,omitempty"`
 	Required           []string            `json:"required,omitempty"`
 	DependentRequired  map[string][]string `json:"dependentRequired,omitempty"`
 	Items              *form               `json:"items,omitempty"`
@@ -28,6 +28,19 @@ type form struct {
 	Enum               []any               `json:"enum,omitempty"`
 	Minimum            *json.Number        `json:"minimum,omitempty"`
 	Maximum            *json.Number        `json:"maximum,omitempty"`
+}
+
+// freeForm bounds an object whose fields are the caller's own: labels by those of each, or
+// metadata as a whole.
+type freeForm struct {
+	Most           *int   `json:"most,omitempty"`
+	Key            string `json:"key,omitempty"`
+	KeyMost        int    `json:"keyMost,omitempty"`
+	KeyDescription string `json:"keyDescription,omitempty"`
+	Value          *form  `json:"value,omitempty"`
+	Bytes          int    `json:"bytes,omitempty"`
+	Depth          int    `json:"depth,omitempty"`
+	Keys           int    `json:"keys,omitempty"`
 }
 
 // Form is the schema of [Submission] for the database, as the text of its migration: what
@@ -61,9 +74,14 @@ func formOf(registry huma.Registry, s *huma.Schema) (*form, error) {
 		return nil, err
 	}
 	f := &form{
-		DependentRequired: s.DependentRequired, Free: isFree(s),
+		DependentRequired: s.DependentRequired,
 		Type: s.Type, Required: s.Required, MinItems: s.MinItems, MaxItems: s.MaxItems, MinLength: s.MinLength, MaxLength: s.MaxLength,
 		Pattern: pattern, PatternDescription: s.PatternDescription, Enum: s.Enum, Minimum: exactly(s.Minimum), Maximum: exactly(s.Maximum),
+	}
+	if isFree(s) {
+		if f.Free, err = freeFormOf(registry, s); err != nil {
+			return nil, err
+		}
 	}
 	if s.Items != nil {
 		if f.Items, err = formOf(registry, s.Items); err != nil {
@@ -79,6 +97,18 @@ func formOf(registry huma.Registry, s *huma.Schema) (*form, error) {
 		}
 	}
 	return f, nil
+}
+
+func freeFormOf(registry huma.Registry, s *huma.Schema) (*freeForm, error) {
+	value, labels := s.AdditionalProperties.(*huma.Schema)
+	if !labels {
+		return &freeForm{Bytes: maxMetadata, Depth: maxMetadataDepth, Keys: maxMetadataKeys}, nil
+	}
+	of, err := formOf(registry, value)
+	if err != nil {
+		return nil, err
+	}
+	return &freeForm{Most: s.MaxProperties, Key: labelKeyPattern, KeyMost: maxLabelKey, KeyDescription: labelKeyPatternDescription, Value: of}, nil
 }
 
 // exactly is a number as plainNumber writes it, and never as 1e+09.

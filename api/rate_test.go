@@ -33,7 +33,8 @@ func TestRates(t *testing.T) {
 	require.Positive(t, r.wait(here, unknown, now))
 	require.Zero(t, r.wait(here, others, now), "who was seen from there with its token goes on")
 	require.Positive(t, r.wait(there, others, now), "a right guess does not show")
-	require.Zero(t, r.wait(there, others, now.Add(21*time.Second)))
+	const another = time.Minute/3 + time.Second // of three a minute the next one is there
+	require.Zero(t, r.wait(there, others, now.Add(another)))
 
 	off := newRates(1, 0, 0)
 	for range 10_000 {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,6 +31,15 @@ type refusalCase struct {
 	field  string
 	says   string
 	sql    bySQL
+}
+
+// numbered is an object with so many keys.
+func numbered(keys int, value string) object {
+	o := object{}
+	for i := range keys {
+		o["k"+strconv.Itoa(i)] = value
+	}
+	return o
 }
 
 func firstProfile(o object) object { return o["profiles"].([]any)[0].(object) }
@@ -70,8 +80,23 @@ func refusals() []refusalCase {
 		{"events URL without events", func(o object) { o["events_url"] = "https://h/x" }, "body.events_url", "named in events", later},
 		{"events URL in S3", func(o object) { o["events"], o["events_url"] = []any{"rendition.ready"}, "s3://media/x" }, "body.events_url", "http", later},
 		{"labels no object", func(o object) { o["labels"] = "x" }, "body.labels", "object", atOnce},
-		{"label with credentials", func(o object) { o["labels"] = object{"from": "https://u:p@h/x"} }, "body.labels.from", "credentials", later},
-		{"metadata too deep", func(o object) { o["metadata"] = object{"a": object{"b": object{"c": object{"d": object{"e": 1}}}}} }, "body.metadata", "deeper", later},
+		{"label with credentials", func(o object) { o["labels"] = object{"from": "https://u:p@h/x"} }, "body.labels.from", "credentials", atOnce},
+		{"too many labels", func(o object) { o["labels"] = numbered(17, "x") }, "body.labels", "at most 16", atOnce},
+		{"label with a bad key", func(o object) { o["labels"] = object{"a b": "x"} }, "body.labels", "a key that is not", atOnce},
+		{"label with a long key", func(o object) { o["labels"] = object{strings.Repeat("a", 65): "x"} }, "body.labels", "a key that is not", atOnce},
+		{"label empty", func(o object) { o["labels"] = object{"a/b": ""} }, "body.labels", "empty", atOnce},
+		{"label null", func(o object) { o["labels"] = object{"a": nil} }, "body.labels.a", "string", atOnce},
+		{"label too long", func(o object) { o["labels"] = object{"a": strings.Repeat("ü", 129)} }, "body.labels.a", "at most 128", atOnce},
+		{"metadata too long", func(o object) { o["metadata"] = object{"a": strings.Repeat("x", 4090)} }, "body.metadata", "4096", atOnce},
+		{"metadata too long when it is escaped", func(o object) { o["metadata"] = object{"a": strings.Repeat("<\u2028", 400)} }, "body.metadata", "4096", atOnce},
+		{"metadata far too long", func(o object) { o["metadata"] = object{"a": strings.Repeat("x", 100_000)} }, "body.metadata", "4096", atOnce},
+		{"metadata with too many keys", func(o object) { o["metadata"] = object{"a": numbered(40, "x"), "b": numbered(40, "x")} }, "body.metadata", "64 keys", atOnce},
+		{"metadata with credentials", func(o object) { o["metadata"] = object{"a": []any{"see S3+https://KEY:SECRET@h/b"}} }, "body.metadata", "credentials", atOnce},
+		{"metadata with credentials in a key", func(o object) { o["metadata"] = object{"https://h/?Token=x": 1} }, "body.metadata", "credentials", atOnce},
+		{"metadata with a number too large", func(o object) { o["metadata"] = object{"a": rawNumber("1e309")} }, "body.metadata", "too large", atOnce},
+		{"metadata with a number too near to 0", func(o object) { o["metadata"] = object{"a": rawNumber("1e-400")} }, "body.metadata", "near to 0", atOnce},
+		{"metadata too deep", func(o object) { o["metadata"] = object{"a": object{"b": object{"c": object{"d": object{"e": 1}}}}} }, "body.metadata", "deeper", atOnce},
+		{"metadata with lists too deep", func(o object) { o["metadata"] = object{"a": []any{[]any{[]any{[]any{1}}}}} }, "body.metadata", "deeper", atOnce},
 		{"profiles no array", func(o object) { o["profiles"] = object{} }, "body.profiles", "array", atOnce},
 		{"too many profiles", func(o object) { o["profiles"] = make([]any, 11) }, "body.profiles", "at most 10", atOnce},
 		{"profile null", func(o object) { o["profiles"] = []any{nil} }, "body.profiles[0]", "object", atOnce},

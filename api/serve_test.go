@@ -20,6 +20,9 @@ import (
 // serving bounds what these tests wait for.
 const serving = 30 * time.Second
 
+// lookEvery is how often a test looks whether something has come about.
+const lookEvery = 10 * time.Millisecond
+
 func serve(t *testing.T, handler http.Handler) (url string, stop context.CancelFunc, ended <-chan error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

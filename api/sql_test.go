@@ -3,11 +3,11 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -20,12 +20,14 @@ import (
 	"weir/db/dbtest"
 	"weir/jobs"
 	"weir/jobs/inbox"
+	"weir/jobs/tenants"
 )
 
 // The SQLSTATEs of weir.enqueue_transcode.
 const (
 	stateNoTenant = "WR403"
 	stateConflict = "WR409"
+	stateFull     = "WR429"
 	stateRefused  = "WR422"
 )
 
@@ -309,7 +311,7 @@ func TestExternalIDBySQLAtOnce(t *testing.T) {
 			var waits bool
 			err := b.pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database())").Scan(&waits)
 			return err == nil && waits
-		}, 30*time.Second, 10*time.Millisecond)
+		}, serving, lookEvery)
 		if commits {
 			require.NoError(t, tx.Commit(t.Context()))
 		} else {
@@ -320,6 +322,62 @@ func TestExternalIDBySQLAtOnce(t *testing.T) {
 		require.Equal(t, commits, got.id == first)
 		b.exec(t, "DELETE FROM weir.inbox")
 	}
+}
+
+// TestFreeBySQL: what is within the bounds of metadata and labels is taken.
+func TestFreeBySQL(t *testing.T) {
+	t.Parallel()
+	b, in := setupSQL(t)
+	body := submission()
+	body["metadata"] = object{
+		"a": object{"b": object{"c": []any{0, rawNumber("0.00e5"), rawNumber("1e308"), rawNumber("1e-300"), true, nil}}},
+		"long": strings.Repeat("x", 3300), "": "", "mail": "a@b.example, http://h/?at=c@d",
+	}
+	body["labels"] = object{"customer/name": strings.Repeat("ü", 128), strings.Repeat("k", 64): "1"}
+	id := b.enqueued(t, body)
+	b.takeIn(t, in, id)
+	require.Equal(t, jobs.StateQueued, b.show(t, studio, id).State)
+}
+
+// TestQueueFullBySQL: the limit of a tenant's queue binds by both ways, what waits for a
+// daemon included; a repetition is none too many, and a rollback makes room.
+func TestQueueFullBySQL(t *testing.T) {
+	t.Parallel()
+	b, in := setupSQL(t)
+	b.exec(t, "INSERT INTO weir.tenants (name, queued_most) VALUES ('studio', 3)")
+	named := submission()
+	named["external_id"] = "task-1"
+	first := b.enqueued(t, named)
+	b.takeIn(t, in, first)
+	second := b.enqueued(t, submission())
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	text, err := json.Marshal(submission())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT weir.enqueue_transcode($1::text::jsonb)", string(text))
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT weir.enqueue_transcode($1::text::jsonb)", string(text))
+	require.Equal(t, "queue", refusedBySQL(t, err, stateFull).Detail)
+	require.NoError(t, tx.Rollback(t.Context()))
+
+	b.enqueued(t, submission())
+	_, err = b.enqueue(t, submission())
+	require.Contains(t, refusedBySQL(t, err, stateFull).Message, "3 transcodes wait")
+	require.Equal(t, first, b.enqueued(t, named), "it waits already")
+	b.takeIn(t, in, second)
+	_, err = b.enqueue(t, submission())
+	refusedBySQL(t, err, stateFull)
+	b.do(t, studio, http.MethodPost, "/v1/transcodes/"+second.String()+"/cancel", nil)
+	b.enqueued(t, submission())
+}
+
+// Who has no limit of his own has the usual one.
+func TestUsualQueueBySQL(t *testing.T) {
+	t.Parallel()
+	b, _ := setupSQL(t)
+	var body string
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT pg_get_functiondef('weir.enqueue_transcode(jsonb)'::regprocedure)").Scan(&body))
+	require.Contains(t, body, fmt.Sprintf("n.name = whose), %d)", tenants.DefaultQueuedMost))
 }
 
 // TestCancelBySQL: what waits can be cancelled, and is told of.

@@ -49,13 +49,8 @@ func (s *server) submit(ctx context.Context, body jsonBody[Submission], in *v1In
 	}
 	wanted, errs := s.wanted(&submission)
 	wanted.Tenant, wanted.ExternalID, wanted.Body = tenant, submission.ExternalID, canonical
-	if len(errs) == 0 {
-		if errs, err = s.lead(ctx, wanted); err != nil {
-			return nil, s.problem(ctx, "submit", err)
-		}
-	}
-	if len(errs) > 0 {
-		return nil, refuse(errs)
+	if err := s.found(ctx, wanted, errs); err != nil {
+		return nil, err
 	}
 	if in.DryRun {
 		return s.dryRun(ctx, &wanted.Request)
@@ -153,7 +148,7 @@ func (s *server) places(f *fields) (*wanted, []error) {
 	var errs []error
 	add := func(at, message string) { errs = append(errs, refusal(at, message)) }
 
-	source, err := storage.ParseLocation(string(f.sourceURL))
+	source, err := s.source(f.sourceURL)
 	switch {
 	case err != nil:
 		add(f.source, reason(err))
@@ -184,6 +179,30 @@ func (s *server) places(f *fields) (*wanted, []error) {
 	w.OutputURL, w.OutputShown = string(output.Secret()), output.String()
 	w.CallbackURL, w.CallbackShown = string(callback.Secret()), callback.String()
 	return w, nil
+}
+
+// source is where a source is, content of a network of its own at the gateway that leads to it.
+func (s *server) source(url SecretURL) (storage.Location, error) {
+	at, err := s.cfg.Gateways.Resolve(string(url))
+	if err != nil {
+		return storage.Location{}, err
+	}
+	return storage.ParseLocation(at)
+}
+
+// found refuses what is wrong with a request; where nothing is, it finds the stores that it
+// leads to.
+func (s *server) found(ctx context.Context, w *wanted, errs []error) error {
+	if len(errs) == 0 {
+		var err error
+		if errs, err = s.lead(ctx, w); err != nil {
+			return s.problem(ctx, "submit", err)
+		}
+	}
+	if len(errs) > 0 {
+		return refuse(errs)
+	}
+	return nil
 }
 
 // lead finds the stores of the tenant that its s3:// locations lead to, and names them in

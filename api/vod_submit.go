@@ -50,15 +50,9 @@ func (s *server) acceptVOD(ctx context.Context, body jsonBody[VODSubmission], in
 		return id, s.unread(err)
 	}
 	wanted, errs := s.wantedOfVOD(&submission)
-	if len(errs) > 0 {
-		return id, refuse(errs)
-	}
 	wanted.Tenant, wanted.ExternalID, wanted.Form, wanted.Body = tenant, submission.ExternalID, jobs.FormVOD, canonical
-	if errs, err = s.lead(ctx, wanted); err != nil {
-		return id, s.problem(ctx, "submit", err)
-	}
-	if len(errs) > 0 {
-		return id, refuse(errs)
+	if err := s.found(ctx, wanted, errs); err != nil {
+		return id, err
 	}
 	accepted, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
@@ -69,11 +63,11 @@ func (s *server) acceptVOD(ctx context.Context, body jsonBody[VODSubmission], in
 
 // wantedOfVOD is the request, or all that is wrong with it.
 func (s *server) wantedOfVOD(submission *VODSubmission) (*wanted, []error) {
-	errs := refusalsOfVOD(submission)
+	errs := s.refusalsOfVOD(submission)
 	outputs, folder, wrong := outputsOfVOD(submission)
 	errs = append(errs, wrong...)
 	if len(errs) > 0 {
-		return nil, errs
+		return &wanted{}, errs
 	}
 	wanted, errs := s.places(&fields{
 		source: "body.url", sourceURL: submission.URL,
@@ -96,11 +90,11 @@ func (s *server) wantedOfVOD(submission *VODSubmission) (*wanted, []error) {
 }
 
 // refusalsOfVOD are the fields that can't be honoured.
-func refusalsOfVOD(submission *VODSubmission) (errs []error) {
+func (s *server) refusalsOfVOD(submission *VODSubmission) (errs []error) {
 	add := func(at, message string) { errs = append(errs, refusal("body."+at, message)) }
-	for _, scheme := range []string{"ipfs://", "ar://"} {
-		if strings.HasPrefix(strings.ToLower(string(submission.URL)), scheme) {
-			add("url", scheme+" is not read here; send the https:// URL of a gateway")
+	for _, scheme := range []string{"ipfs", "ar"} {
+		if s.cfg.Gateways[scheme] == "" && strings.HasPrefix(strings.ToLower(string(submission.URL)), scheme+"://") {
+			add("url", scheme+":// is not read here; send the https:// URL of a gateway")
 		}
 	}
 	if submission.Encryption != nil {

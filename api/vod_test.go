@@ -17,6 +17,7 @@ import (
 	"weir/api"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/storage"
 )
 
 const vodPath = "/api/vod"
@@ -205,6 +206,39 @@ func TestVODRefusals(t *testing.T) {
 	}
 }
 
+// TestGateways: what has the name of its content is fetched at the gateway that is set for it,
+// in every form.
+func TestGateways(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	b := setup(t, r.in, func(cfg *api.Config) { cfg.Gateways = storage.Gateways{"ipfs": "https://ipfs.example/ipfs/", "ar": ""} })
+	for from, to := range map[string]string{
+		"ipfs://bafybeigd/films/a%20b.mp4": "https://ipfs.example/ipfs/bafybeigd/films/a%20b.mp4",
+		"IPFS://QmYwAPJz":                  "https://ipfs.example/ipfs/QmYwAPJz",
+		"ipfs://bafybeigd/live/index.m3u8": "https://ipfs.example/ipfs/bafybeigd/live/index.m3u8",
+	} {
+		body := vodSubmission()
+		body["url"], body["external_id"] = from, from
+		a := b.do(t, studio, http.MethodPost, vodPath, body)
+		require.Equal(t, http.StatusOK, a.status, a.text)
+		require.Equal(t, to, r.last.SourceURL)
+		own := submission()
+		own["source"] = object{"url": from}
+		require.Equal(t, to, b.submit(t, own).Source.Location)
+	}
+	for from, says := range map[string]string{
+		"ar://bafybeigd":                   "url: ar:// is not read here",
+		"ipfs://":                          "url: it has no content's id",
+		"ipfs://bafybeigd/../../api/v0/ls": "url: its path holds ?, #, or a step up",
+		"ipfs://bafybeigd?arg=1":           "url: it has no content's id",
+		"ipfs://a@b.example/x":             "url: it has no content's id",
+	} {
+		body := vodSubmission()
+		body["url"] = from
+		require.Contains(t, b.do(t, studio, http.MethodPost, vodPath, body).vodRefusal(t, http.StatusBadRequest).Detail, says)
+	}
+}
+
 // TestVODRefusedBeforeItsFields: bodies that are none, and callers that are nobody.
 func TestVODRefusedBeforeItsFields(t *testing.T) {
 	t.Parallel()
@@ -237,7 +271,8 @@ func TestVODRefusedBeforeItsFields(t *testing.T) {
 // TestQueueFull: a tenant whose queue is full is told when to ask again, in every form.
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
-	r := &recorder{fail: &jobs.QueueFull{Most: 7, Wait: 2500 * time.Millisecond}}
+	const wait = 2500 * time.Millisecond // told in whole seconds, the next one
+	r := &recorder{fail: &jobs.QueueFull{Most: 7, Wait: wait}}
 	b := setup(t, r.in)
 	require.ErrorIs(t, r.fail, jobs.ErrQueueFull)
 	a := b.do(t, studio, http.MethodPost, vodPath, vodSubmission())

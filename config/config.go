@@ -61,6 +61,8 @@ type Config struct {
 	LivepeerToken secret.Secret `env:"WEIR_LIVEPEER_TOKEN" desc:"Access token for Livepeer's API."`
 
 	SourceHTTP      bool     `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
+	IPFSGateway     string   `env:"WEIR_IPFS_GATEWAY" desc:"URL that the id and path of a source ipfs://ID/path are put behind, as https://ipfs.example.com/ipfs; empty: such sources are refused."`
+	ARGateway       string   `env:"WEIR_AR_GATEWAY" desc:"The same for ar://ID/path, as https://arweave.net."`
 	AllowedNetworks []string `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
 
 	CallbackSecret secret.Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
@@ -220,10 +222,26 @@ func (c *Config) problems() []error {
 		check(c.APIFailedAuth >= 0, "WEIR_API_FAILED_AUTH is %d: give requests a minute, or 0 for any number", c.APIFailedAuth)
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
 		check(c.UrgentPercent >= 0 && c.UrgentPercent <= maxUrgent, "WEIR_URGENT_SLOTS_PERCENT is %d: give 0 to %d", c.UrgentPercent, maxUrgent)
+		problems = append(problems, c.gatewayProblems()...)
 		problems = append(problems, c.keepProblems()...)
 	}
 	if c.Worker {
 		problems = append(problems, c.workerProblems()...)
+	}
+	return problems
+}
+
+// gatewayProblems: what is fetched there is fetched as any source is.
+func (c *Config) gatewayProblems() []error {
+	var problems []error
+	for _, g := range []struct{ name, url string }{{"WEIR_IPFS_GATEWAY", c.IPFSGateway}, {"WEIR_AR_GATEWAY", c.ARGateway}} {
+		if g.url == "" {
+			continue
+		}
+		u, err := url.Parse(g.url)
+		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || !c.SourceHTTP) {
+			problems = append(problems, fmt.Errorf("%s is no https:// URL without keys and query (http:// takes WEIR_SOURCE_HTTP)", g.name))
+		}
 	}
 	return problems
 }

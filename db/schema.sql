@@ -90,6 +90,8 @@ DECLARE
     first    uuid;
     same     boolean;
     inserted boolean;
+    most     bigint;
+    waiting  bigint;
 BEGIN
     IF whose IS NULL THEN
         RAISE EXCEPTION 'this role speaks for no tenant'
@@ -103,10 +105,26 @@ BEGIN
         RAISE EXCEPTION 'the request can''t be accepted as it is: % %', wrong.field, wrong.says
             USING ERRCODE = 'WR422', DETAIL = wrong.field, HINT = wrong.everything;
     END IF;
+    named := asked->>'external_id';
+    -- A repetition adds nothing to the queue. The queue is counted when what waits for a
+    -- daemon is a multiple of a thousandth of the limit: a caller that finds it full finds it
+    -- full again.
+    IF named IS NULL OR NOT EXISTS (SELECT FROM weir.inbox i WHERE i.tenant = whose AND i.external_id = named)
+                    AND NOT EXISTS (SELECT FROM weir.transcodes t WHERE t.tenant = whose AND t.external_id = named) THEN
+        SELECT COALESCE((SELECT n.queued_most FROM weir.tenants n WHERE n.name = whose), 100000) INTO most;
+        SELECT count(*) INTO waiting FROM (SELECT FROM weir.inbox i WHERE i.tenant = whose LIMIT most) w;
+        IF waiting >= most OR waiting % GREATEST(most / 1000, 1) = 0 THEN
+            SELECT waiting + count(*) INTO waiting FROM (
+                SELECT FROM weir.transcodes t WHERE t.tenant = whose AND t.state = 'queued' LIMIT most - waiting) q;
+            IF waiting >= most THEN
+                RAISE EXCEPTION 'the queue of this tenant is full: % transcodes wait', most
+                    USING ERRCODE = 'WR429', DETAIL = 'queue', HINT = 'Ask again when some of them have begun.';
+            END IF;
+        END IF;
+    END IF;
     -- Version 7, as the API's: in the order that they were made in.
     known := encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
              PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid;
-    named := asked->>'external_id';
     job := nextval('weir.river_job_id_seq');
     LOOP
         INSERT INTO weir.inbox (id, tenant, external_id, body, digest, job_id)
@@ -214,7 +232,8 @@ BEGIN
             RETURN QUERY SELECT at, 'must be an object';
             RETURN;
         END IF;
-        IF form ? 'free' THEN -- its fields are the caller's own: the daemon looks at them
+        IF form ? 'free' THEN -- its fields are the caller's own
+            RETURN QUERY SELECT f.field, f.says FROM weir.free_faults(form->'free', value, at) f;
             RETURN;
         END IF;
         RETURN QUERY SELECT at || '.' || r, 'is missing' FROM jsonb_array_elements_text(form->'required') WITH ORDINALITY AS of (r, n)
@@ -286,6 +305,82 @@ BEGIN
         END IF;
     ELSIF kind = 'boolean' AND got <> 'boolean' THEN
         RETURN QUERY SELECT at, 'must be true or false';
+    END IF;
+END $_$;
+
+-- Name: free_faults(jsonb, jsonb, text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.free_faults(free jsonb, value jsonb, at text) RETURNS TABLE(field text, says text)
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+DECLARE
+    refused constant text := 'holds what looks like a URL with credentials; it is shown and sent on, so leave them out';
+    secret  constant text := '(://[^/?#\s]*@|[?&](x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|access_token|api_key|password)=)';
+    label   text;
+    place   text;
+    many    integer;
+    found   record;
+BEGIN
+    IF free ? 'value' THEN
+        SELECT count(*) INTO many FROM jsonb_object_keys(value);
+        IF many > (free->>'most')::integer THEN
+            RETURN QUERY SELECT at, format('has %s entries; send at most %s', many, free->>'most');
+            RETURN;
+        END IF;
+        FOR label IN SELECT k FROM jsonb_object_keys(value) k ORDER BY k COLLATE "C" LOOP
+            place := at || CASE WHEN label ~ '^[a-zA-Z0-9_-]{1,40}$' THEN '.' || label ELSE '' END;
+            IF octet_length(label) > (free->>'keyMost')::integer OR label !~ (free->>'key') THEN
+                RETURN QUERY SELECT place, 'has a key that is not ' || (free->>'keyDescription');
+            ELSIF jsonb_typeof(value->label) = 'string' AND (value->>label) ~* secret THEN
+                RETURN QUERY SELECT place, refused;
+            ELSE
+                RETURN QUERY SELECT f.field, f.says FROM weir.form_faults(free->'value', value->label, place) f;
+            END IF;
+        END LOOP;
+        RETURN;
+    END IF;
+    -- Of twice the length even what Postgres puts between values, a third at the most, is not
+    -- what makes it too long.
+    IF octet_length(value::text) > 2 * (free->>'bytes')::integer THEN
+        RETURN QUERY SELECT at, format('is longer than %s bytes of JSON', free->>'bytes');
+        RETURN;
+    END IF;
+    WITH RECURSIVE parts AS (
+        SELECT value AS part, 1 AS depth
+        UNION ALL
+        SELECT below.part, parts.depth + 1
+          FROM parts, LATERAL (
+            SELECT o.value FROM jsonb_each(CASE jsonb_typeof(parts.part) WHEN 'object' THEN parts.part ELSE '{}' END) o
+            UNION ALL
+            SELECT a FROM jsonb_array_elements(CASE jsonb_typeof(parts.part) WHEN 'array' THEN parts.part ELSE '[]' END) a) AS below (part)
+         WHERE parts.depth <= (free->>'depth')::integer
+    ), counted AS (
+        SELECT part, depth, jsonb_typeof(part) AS kind,
+               CASE jsonb_typeof(part) WHEN 'object' THEN (SELECT count(*) FROM jsonb_object_keys(part)) ELSE 0 END AS keys,
+               CASE jsonb_typeof(part) WHEN 'array' THEN jsonb_array_length(part) ELSE 0 END AS entries
+          FROM parts
+    )
+    SELECT sum(GREATEST(2 * keys - 1, 0) + GREATEST(entries - 1, 0)) AS spaces, sum(keys) AS keys,
+           bool_or(depth > (free->>'depth')::integer AND kind IN ('object', 'array')) AS deep,
+           bool_or(kind = 'string' AND part #>> '{}' ~* secret
+                OR kind = 'object' AND EXISTS (SELECT FROM jsonb_object_keys(part) k WHERE k ~* secret)) AS secrets,
+           bool_or(kind = 'number' AND (abs((part #>> '{}')::numeric) >= 1.797693134862315808e308
+                OR (part #>> '{}')::numeric <> 0 AND abs((part #>> '{}')::numeric) < 2.4703282292062327e-324)) AS numbers
+      INTO found FROM counted;
+    -- As Go writes it: without spaces, and with what a page could take for its own escaped.
+    many := octet_length(value::text) - found.spaces
+          + 5 * (length(value::text) - length(translate(value::text, '<>&', '')))
+          + 3 * (length(value::text) - length(translate(value::text, U&'\2028\2029', '')));
+    IF many > (free->>'bytes')::integer THEN
+        RETURN QUERY SELECT at, format('is longer than %s bytes of JSON', free->>'bytes');
+    ELSIF found.deep THEN
+        RETURN QUERY SELECT at, format('is deeper than %s levels', free->>'depth');
+    ELSIF found.keys > (free->>'keys')::integer THEN
+        RETURN QUERY SELECT at, format('has more than %s keys', free->>'keys');
+    ELSIF found.secrets THEN
+        RETURN QUERY SELECT at, refused;
+    ELSIF found.numbers THEN
+        RETURN QUERY SELECT at, 'holds a number that is too large, or too near to 0';
     END IF;
 END $_$;
 
@@ -607,7 +702,19 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
     },
     "labels": {
       "type": "object",
-      "free": true
+      "free": {
+        "most": 16,
+        "key": "^[a-zA-Z0-9]([a-zA-Z0-9_./-]*[a-zA-Z0-9])?$",
+        "keyMost": 64,
+        "keyDescription": "letters, digits, '_', '.', '/' and '-' within, up to 64",
+        "value": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 128,
+          "pattern": "^[^\\u0001-\\u001f\\u007f-\\u009f]*$",
+          "patternDescription": "without control characters"
+        }
+      }
     },
     "livepeer": {
       "type": "object",
@@ -631,7 +738,11 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
     },
     "metadata": {
       "type": "object",
-      "free": true
+      "free": {
+        "bytes": 4096,
+        "depth": 4,
+        "keys": 64
+      }
     },
     "output": {
       "type": "object",
@@ -2882,6 +2993,10 @@ CREATE INDEX event_deliveries_by_transcode ON weir.event_deliveries USING btree 
 -- Name: event_deliveries_pending; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX event_deliveries_pending ON weir.event_deliveries USING btree (tenant, receiver, next_attempt_at, id) WHERE (state = 'pending'::text);
+
+-- Name: event_deliveries_waiting; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX event_deliveries_waiting ON weir.event_deliveries USING btree (tenant, event_id) WHERE (state = 'pending'::text);
 
 -- Name: events_by_tenant; Type: INDEX; Schema: weir; Owner: -
 

@@ -83,6 +83,10 @@ func TestPackageComesBeforeTheEnd(t *testing.T) {
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.callbacks WHERE body LIKE '%\"manifest\":\"s3://b/out/index.m3u8\"%'"))
 	require.Equal(t, 2, b.Count(t, "SELECT count(*) FROM weir.outputs WHERE state = 'ok' AND bytes > 0 AND attempt = 1"))
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'residue'"), "work files may go")
+	events := eventsOf(t, b, transcode.ID)
+	last := events[len(events)-3:]
+	require.Equal(t, []string{"rendition.ready b", "output.ready", "transcode.succeeded"}, typesOf(last), "of files their renditions tell")
+	require.Equal(t, jobs.OutputHLS, *last[1].Output)
 }
 
 // What stores alone make is an end without a package job.

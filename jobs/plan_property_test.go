@@ -146,6 +146,7 @@ type sim struct {
 
 	transcode  dbsqlc.Transcode
 	renditions []dbsqlc.Rendition
+	outputs    []dbsqlc.Output // of every other seed, one
 	machines   []*machine
 	eaten      map[int32]int // attempts that counted, by run
 	callbacks  map[int32]int // by run
@@ -183,6 +184,7 @@ type machine struct {
 	pushes             map[string]*listed
 	files              map[string]file
 	stores             map[string]bool
+	packs              bool // its package job is there
 }
 
 // file is one in the spool.
@@ -207,6 +209,10 @@ func newSim(seed uint64, logged bool) *sim {
 	s.transcode = dbsqlc.Transcode{State: StateQueued, Run: 1, AttemptsLeft: maxAttempts, NotBefore: s.now}
 	for i := range 1 + s.rng.IntN(3) {
 		s.renditions = append(s.renditions, dbsqlc.Rendition{Name: string(rune('a' + i)), Ordinal: int32(i), State: RenditionExpected})
+	}
+	if seed%2 == 0 {
+		s.transcode.Packages = true
+		s.outputs = []dbsqlc.Output{{Type: OutputHLS, State: OutputExpected}}
 	}
 	return s
 }
@@ -275,7 +281,8 @@ func (s *sim) run() {
 				busy = s.supervise(m) || busy
 			}
 			s.store(m)
-			ended = ended && (m.dead || m.done && len(m.stores) == 0)
+			s.pack(m)
+			ended = ended && (m.dead || m.done && len(m.stores) == 0 && !m.packs)
 		}
 		if ended && s.transcode.State == StateFailed && s.is(s.chaos.retries) {
 			s.retry()
@@ -409,6 +416,11 @@ func (s *sim) place() {
 	for i := range s.renditions {
 		if r := &s.renditions[i]; r.State != RenditionOK && r.Attempt < t.Attempt {
 			*r = dbsqlc.Rendition{Name: r.Name, Ordinal: r.Ordinal, State: RenditionExpected, Attempt: t.Attempt}
+		}
+	}
+	for i := range s.outputs {
+		if o := &s.outputs[i]; (o.State == OutputExpected || o.State == OutputFailed) && o.Attempt < t.Attempt {
+			*o = dbsqlc.Output{Type: o.Type, State: OutputExpected, Attempt: t.Attempt}
 		}
 	}
 	m := &machine{
@@ -748,6 +760,43 @@ func (s *sim) store(m *machine) {
 	}
 }
 
+// pack works on an attempt's outputs, as its package job does.
+func (s *sim) pack(m *machine) {
+	if !m.packs || s.is(s.chaos.stores) || s.is(s.chaos.storesCrash) {
+		return // River tries again
+	}
+	m.packs = false
+	t := &s.transcode
+	if t.Attempt != m.row.Number || m.row.Outcome != nil || Terminal(t.State) || t.State == StateQueued {
+		return
+	}
+	for i := range s.renditions {
+		s.check(s.renditions[i].State == RenditionOK, "packaged with %s %s", s.renditions[i].Name, s.renditions[i].State)
+	}
+	if s.is(s.chaos.storesForGood) {
+		s.failOutputs(Failed(CodeSecretUnreadable, StagePackage, ""))
+	} else {
+		for i := range s.outputs {
+			if o := &s.outputs[i]; o.Attempt == m.row.Number && o.State == OutputExpected {
+				o.State = OutputOK
+				s.writes++
+			}
+		}
+	}
+	s.settle(m.row.Number)
+}
+
+// failOutputs is OutputFailOpen.
+func (s *sim) failOutputs(f *Failure) {
+	for i := range s.outputs {
+		if o := &s.outputs[i]; o.State == OutputExpected {
+			stage := string(f.Stage)
+			o.State, o.ErrorCode, o.ErrorStage, o.ErrorMessage = OutputFailed, &f.Code, &stage, &f.Text
+			s.writes++
+		}
+	}
+}
+
 // rendition is a fenced write's row: of this attempt, in one of these states; else nil.
 func (s *sim) rendition(attempt int32, name string, states ...string) *dbsqlc.Rendition {
 	for i := range s.renditions {
@@ -813,7 +862,18 @@ func (s *sim) settle(attempt int32) {
 	if t.Attempt != attempt || Terminal(t.State) || t.State == StateQueued {
 		return
 	}
-	switch v := decide(t, s.renditions, s.now.Sub(s.began)); v.state {
+	v := decide(t, s.renditions, s.now.Sub(s.began))
+	if v.state == StateSucceeded && t.Packages {
+		v = decideOutputs(t, s.outputs, s.now.Sub(s.began))
+	}
+	if v.packages {
+		if m := s.machines[len(s.machines)-1]; m.row.PackageFrom == nil {
+			now := s.now
+			m.row.PackageFrom, m.packs = &now, true
+			s.writes++
+		}
+	}
+	switch v.state {
 	case StateSucceeded:
 		s.end(StateSucceeded, OutcomeSucceeded)
 	case StateFailed:
@@ -850,6 +910,9 @@ func (s *sim) end(state, outcome string) {
 		s.check(r.State == RenditionOK || r.State == RenditionFailed, "%s with %s %s", state, r.Name, r.State)
 		s.check(r.State != RenditionOK || s.judged[r.Name], "%s is ok, and nobody judged it", r.Name)
 		s.check(r.State == RenditionOK || state != StateSucceeded, "success with %s %s", r.Name, r.State)
+	}
+	for _, o := range s.outputs {
+		s.check(o.State == OutputOK || state != StateSucceeded, "success with an output that is %s", o.State)
 	}
 }
 

@@ -65,3 +65,21 @@ SELECT sqlc.embed(d), e.type, t.external_id, COALESCE(t.events_url, t.callback_u
 
 -- name: EventDeliveryAttemptList :many
 SELECT * FROM weir.event_delivery_attempts WHERE delivery_id = @delivery_id ORDER BY number;
+
+-- name: EventDeliveryDrop :execrows
+-- Of each tenant that has more than so many waiting lets the oldest of them expire.
+WITH RECURSIVE waiting AS (
+    (SELECT d.tenant FROM weir.event_deliveries d WHERE d.state = 'pending' ORDER BY d.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.tenant FROM weir.event_deliveries d WHERE d.state = 'pending' AND d.tenant > w.tenant ORDER BY d.tenant LIMIT 1)
+      FROM waiting w WHERE w.tenant IS NOT NULL
+), beyond AS (
+    SELECT w.tenant, (SELECT d.event_id FROM weir.event_deliveries d WHERE d.state = 'pending' AND d.tenant = w.tenant
+                       ORDER BY d.event_id DESC OFFSET @most::int LIMIT 1) AS newest
+      FROM waiting w WHERE w.tenant IS NOT NULL
+)
+UPDATE weir.event_deliveries SET state = 'expired', last_error = 'too many wait'
+ WHERE state = 'pending' AND id = ANY(ARRAY(
+    SELECT d.id FROM beyond b JOIN weir.event_deliveries d ON d.tenant = b.tenant AND d.state = 'pending' AND d.event_id <= b.newest
+     ORDER BY d.event_id LIMIT @page_size
+     FOR UPDATE OF d SKIP LOCKED));

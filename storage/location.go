@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -448,4 +449,33 @@ func (l Location) endpoint() string {
 	default:
 		return ""
 	}
+}
+
+// Gateways are the web's doors to what has a name of its content's: by scheme (ipfs, ar) the
+// URL that the name is put behind.
+type Gateways map[string]string
+
+// contentName is a CID, or the id of a transaction of Arweave.
+var contentName = regexp.MustCompile(`^[A-Za-z0-9_-]{3,128}$`)
+
+// Resolve turns ipfs://CID/path and ar://ID/path into the URL at the gateway; what has no
+// gateway, and any other location, comes back as it is. The error repeats nothing of raw.
+func (g Gateways) Resolve(raw string) (string, error) {
+	scheme, rest, found := strings.Cut(raw, "://")
+	gateway := g[strings.ToLower(scheme)]
+	if !found || gateway == "" {
+		return raw, nil
+	}
+	name, below, _ := strings.Cut(rest, "/")
+	switch {
+	case !contentName.MatchString(name):
+		return "", &Error{Op: "parse location", Code: CodeLocationInvalid, Err: errors.New("it has no content's id behind the scheme; write it as " + strings.ToLower(scheme) + "://ID or " + strings.ToLower(scheme) + "://ID/path")}
+	case strings.ContainsAny(below, "?#"), slices.ContainsFunc(strings.Split(below, "/"), func(part string) bool { return part == "." || part == ".." }):
+		return "", &Error{Op: "parse location", Code: CodeLocationInvalid, Err: errors.New("its path holds ?, #, or a step up; name what lies below the id")}
+	}
+	at := strings.TrimSuffix(gateway, "/") + "/" + name
+	if below != "" {
+		at += "/" + below
+	}
+	return at, nil
 }

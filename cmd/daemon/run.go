@@ -315,7 +315,8 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 func (d *daemon) api(hub *events.Hub) *api.Config {
 	return &api.Config{
 		Transcodes: d.transcodes, Tokens: d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
-		Rate: d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
+		Gateways: storage.Gateways{"ipfs": d.cfg.IPFSGateway, "ar": d.cfg.ARGateway},
+		Rate:     d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
 	}
 }
 

@@ -172,6 +172,38 @@ func (q *Queries) EventDeliveryContent(ctx context.Context, db DBTX, eventID int
 	return i, err
 }
 
+const eventDeliveryDrop = `-- name: EventDeliveryDrop :execrows
+WITH RECURSIVE waiting AS (
+    (SELECT d.tenant FROM weir.event_deliveries d WHERE d.state = 'pending' ORDER BY d.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.tenant FROM weir.event_deliveries d WHERE d.state = 'pending' AND d.tenant > w.tenant ORDER BY d.tenant LIMIT 1)
+      FROM waiting w WHERE w.tenant IS NOT NULL
+), beyond AS (
+    SELECT w.tenant, (SELECT d.event_id FROM weir.event_deliveries d WHERE d.state = 'pending' AND d.tenant = w.tenant
+                       ORDER BY d.event_id DESC OFFSET $2::int LIMIT 1) AS newest
+      FROM waiting w WHERE w.tenant IS NOT NULL
+)
+UPDATE weir.event_deliveries SET state = 'expired', last_error = 'too many wait'
+ WHERE state = 'pending' AND id = ANY(ARRAY(
+    SELECT d.id FROM beyond b JOIN weir.event_deliveries d ON d.tenant = b.tenant AND d.state = 'pending' AND d.event_id <= b.newest
+     ORDER BY d.event_id LIMIT $1
+     FOR UPDATE OF d SKIP LOCKED))
+`
+
+type EventDeliveryDropParams struct {
+	PageSize int32
+	Most     int32
+}
+
+// Of each tenant that has more than so many waiting lets the oldest of them expire.
+func (q *Queries) EventDeliveryDrop(ctx context.Context, db DBTX, arg EventDeliveryDropParams) (int64, error) {
+	result, err := db.Exec(ctx, eventDeliveryDrop, arg.PageSize, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const eventDeliveryGet = `-- name: EventDeliveryGet :one
 SELECT d.id, d.event_id, d.transcode_id, d.tenant, d.receiver, d.state, d.attempts, d.last_status, d.last_error, d.next_attempt_at, d.created_at, d.delivered_at, e.type, t.external_id, COALESCE(t.events_url, t.callback_url)::text AS url
   FROM weir.event_deliveries d JOIN weir.events e ON e.id = d.event_id JOIN weir.transcodes t ON t.id = d.transcode_id

@@ -107,7 +107,7 @@ func TestAcceptJobs(t *testing.T) {
 	works(t, b, openInbox(b, reader{}))
 	require.Eventually(t, func() bool {
 		return b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'accept' AND state = 'completed'") == len(ids)
-	}, wide, 10*time.Millisecond)
+	}, wide, lookEvery)
 	for _, id := range ids {
 		require.Equal(t, jobs.StateQueued, b.Get(t, id).State)
 	}

@@ -29,6 +29,11 @@ const (
 	// outboxLanes bound how many receivers are told at once: in all, those of one tenant, so
 	// that a hundred that hang leave lanes for others', and the tenants of one receiver.
 	outboxLanes, outboxTenantLanes, outboxReceiverLanes = 128, 16, 4
+	// outboxMost of a tenant's wait: an hour of a busy one's events, and a second's work to
+	// look through. Who does not take them loses the oldest.
+	outboxMost = 10_000
+	// outboxDropEvery is how late they may be dropped.
+	outboxDropEvery = time.Minute
 	// outboxTurns is how often a way goes on before it gives way.
 	outboxTurns = 32
 )
@@ -41,13 +46,15 @@ type outbox struct {
 	mu      sync.Mutex
 	busy    map[way]bool
 	due     bool // whether the last round found any
+	most    int32
+	dropped time.Time // when it was last looked whether too many wait
 }
 
 // way is a receiver of a tenant's: nothing of it is in another's way.
 type way struct{ tenant, receiver string }
 
 func newOutbox(c *Control) *outbox {
-	o := &outbox{control: c, busy: map[way]bool{}}
+	o := &outbox{control: c, busy: map[way]bool{}, most: outboxMost}
 	o.lanes.SetLimit(outboxLanes)
 	return o
 }
@@ -62,6 +69,11 @@ func (c *Control) tellEvents(ctx context.Context) {
 		if err := o.round(ctx); err != nil && ctx.Err() == nil {
 			c.Log.WarnContext(ctx, "events not sent", "error", err)
 		}
+		if time.Since(o.dropped) >= outboxDropEvery {
+			if err := o.drop(ctx); err != nil && ctx.Err() == nil {
+				c.Log.WarnContext(ctx, "events that nobody takes not dropped", "error", err)
+			}
+		}
 		if o.due {
 			tick.Reset(outboxEvery)
 		} else {
@@ -73,6 +85,22 @@ func (c *Control) tellEvents(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// drop lets expire what waits beyond a tenant's most, the oldest first. They are told as
+// missed, as all are that expire.
+func (o *outbox) drop(ctx context.Context) error {
+	o.dropped = time.Now()
+	dropped, err := batches(ctx, func(ctx context.Context) (int64, error) {
+		return dbsqlc.New().EventDeliveryDrop(ctx, o.control.DB, dbsqlc.EventDeliveryDropParams{Most: o.most, PageSize: retentionBatch})
+	})
+	if dropped > 0 {
+		o.control.Log.WarnContext(ctx, "events dropped that nobody takes", "events", dropped)
+	}
+	if err != nil {
+		return fmt.Errorf("drop events: %w", err)
+	}
+	return nil
 }
 
 // round opens a way for each receiver that has none and is to hear something. It does not

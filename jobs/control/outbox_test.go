@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -177,7 +176,7 @@ func TestOutboxClaimRunsOut(t *testing.T) {
 	<-ctx.Done()
 	require.Eventually(t, func() bool {
 		return b.Count(t, "SELECT count(*) FROM weir.event_deliveries WHERE state = 'pending' AND next_attempt_at > now()") == 1
-	}, aWhile, 10*time.Millisecond)
+	}, aWhile, lookEvery)
 	b.Exec(t, "UPDATE weir.event_deliveries SET next_attempt_at = now()")
 	b.Exec(t, "UPDATE weir.transcodes SET events_sealed = $1", b.Sealer.Seal([]byte(url), "transcode/"+onlyTranscode(t, b).String()+"/events"))
 	outboxOf(t, b, studioOf(t)).all(t.Context(), t)
@@ -231,4 +230,31 @@ func TestOutboxSecretUnreadable(t *testing.T) {
 	o.all(t.Context(), t)
 	require.Empty(t, heard)
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.event_deliveries WHERE state = 'pending' AND attempts = 1 AND last_error <> ''"))
+}
+
+// TestOutboxIsBounded: of a tenant so many wait; beyond that the oldest are told as missed,
+// and nothing of another tenant's.
+func TestOutboxIsBounded(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	url, _ := subscriber(t, func() int { return http.StatusServiceUnavailable })
+	const made, most = 5, 3
+	for range made {
+		b.AcceptRequest(t, subscription(url, "transcode.queued"))
+	}
+	another := subscription(url, "transcode.queued")
+	another.Tenant = "another"
+	b.AcceptRequest(t, another)
+	o := outboxOf(t, b, studioOf(t))
+	o.most = most
+	require.NoError(t, o.drop(t.Context()))
+	require.NoError(t, o.drop(t.Context()))
+	var left, right []int64
+	require.NoError(t, b.Pool.QueryRow(t.Context(), `SELECT array_agg(event_id ORDER BY event_id) FILTER (WHERE state = 'pending'),
+		(array_agg(event_id ORDER BY event_id DESC))[1:$1] FROM weir.event_deliveries WHERE tenant = 'studio'`, most).Scan(&left, &right))
+	require.ElementsMatch(t, right, left, "the newest wait")
+	missed, err := jobs.Missed(t.Context(), b.Pool, "studio")
+	require.NoError(t, err)
+	require.Len(t, missed, made-most)
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.event_deliveries WHERE tenant = 'another' AND state = 'pending'"))
 }

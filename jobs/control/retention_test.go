@@ -198,7 +198,7 @@ func TestRetentionRuns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- b.retention().Run(ctx) }()
-	require.Eventually(t, func() bool { return !b.there(t, transcode.ID) }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !b.there(t, transcode.ID) }, aWhile, lookEvery)
 	cancel()
 	require.NoError(t, <-ended)
 }

@@ -27,6 +27,9 @@ import (
 // aWhile bounds what a test waits for; nothing is measured by it.
 const aWhile = 30 * time.Second
 
+// lookEvery is how often a test looks whether something has come about.
+const lookEvery = 10 * time.Millisecond
+
 // receiverOf is a receiver that tells of each message's status, and then answers as said.
 func receiverOf(t *testing.T, heard chan<- string, answer func(status string) int) string {
 	t.Helper()

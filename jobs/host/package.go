@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -253,6 +255,9 @@ func (p *packaging) order(ctx context.Context) (*outputs.Order, error) {
 	if ms := p.transcode.SourceDurationMs; ms != nil {
 		o.Lasts = time.Duration(*ms) * time.Millisecond
 	}
+	if err := p.mp4Of(o); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Dir, spoolMode); err != nil {
 		return nil, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StagePackage, err.Error())
 	}
@@ -281,6 +286,28 @@ func (p *packaging) order(ctx context.Context) (*outputs.Order, error) {
 		}
 	}
 	return o, nil
+}
+
+// mp4Of chooses the rendition of the most bits where Studio's form has a recording's playlist
+// as the source: an MP4 of it is for downloads alone.
+func (p *packaging) mp4Of(o *outputs.Order) error {
+	if p.transcode.Form != jobs.FormVOD || !slices.ContainsFunc(p.outputs, func(o dbsqlc.Output) bool { return o.Type == jobs.OutputMP4 }) {
+		return nil
+	}
+	url, err := p.host.open(&p.transcode, jobs.SealedSource, p.transcode.SourceSealed)
+	if err != nil {
+		return err
+	}
+	source, err := storage.ParseLocation(url)
+	if err != nil {
+		return fmt.Errorf("read the source's location: %w", err)
+	}
+	if !source.IsPlaylist() {
+		return nil
+	}
+	best := slices.MaxFunc(p.renditions, func(a, b dbsqlc.Rendition) int { return cmp.Compare(a.Bitrate, b.Bitrate) })
+	o.MP4Of = best.Name
+	return nil
 }
 
 // output is a row with its place.

@@ -39,12 +39,15 @@ func rendition(t *testing.T) string {
 
 // packages is a transcode whose one rendition is stored, through endpoint, by a host that
 // has nothing of it any more; its package job is due.
-func packages(t *testing.T, b *jobstest.Bundle, h *Host, bucket testBucket, endpoint string) dbsqlc.Transcode {
+func packages(t *testing.T, b *jobstest.Bundle, h *Host, bucket testBucket, endpoint string, change ...func(*jobs.Request)) dbsqlc.Transcode {
 	t.Helper()
 	req := jobstest.MakeRequest("", "a")
 	req.OutputURL = bucket.at(t, endpoint, "out")
 	for _, kind := range []string{jobs.OutputHLS, jobs.OutputMP4} {
 		req.Outputs = append(req.Outputs, jobs.Output{Type: kind, URL: req.OutputURL, Shown: "shown", Segment: time.Second})
+	}
+	for _, change := range change {
+		change(req)
 	}
 	transcode := b.RunRequest(t, req)
 	path := rendition(t)
@@ -279,6 +282,68 @@ func TestPackageOfAGoneRendition(t *testing.T) {
 		require.Equal(t, jobs.StateFailed, ended.State)
 		require.Equal(t, jobs.CodeRenditionGone, *ended.ErrorCode)
 	}
+}
+
+// TestPackageOnlyShort: of a source that is longer than two minutes there is no output that
+// is for short ones, and the transcode succeeds without.
+func TestPackageOnlyShort(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	h := newHost(t, b, &storage.Config{})
+	const longest = 120_000
+	for ms, state := range map[int]string{longest: jobs.OutputOK, longest + 1: jobs.OutputSkipped} {
+		transcode := packages(t, b, h, bucket, bucket.Endpoint, func(req *jobs.Request) { req.Outputs[1].OnlyShort = true })
+		b.Exec(t, "UPDATE weir.transcodes SET source_duration_ms = $2 WHERE id = $1", transcode.ID, ms)
+		require.NoError(t, packageOnce(t, b, h, &transcode))
+		require.Equal(t, jobs.StateSucceeded, b.Get(t, transcode.ID).State)
+		outputs, err := dbsqlc.New().OutputList(t.Context(), b.Pool, transcode.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{jobs.OutputOK, state}, []string{outputs[0].State, outputs[1].State}, "%d ms", ms)
+		if state == jobs.OutputSkipped {
+			require.Contains(t, *outputs[1].SkippedReason, "2m0s")
+		}
+	}
+}
+
+// TestPackageAtTwoPlaces: what is asked for twice is packaged once, and plays at both places.
+func TestPackageAtTwoPlaces(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	h := newHost(t, b, &storage.Config{})
+	transcode := packages(t, b, h, bucket, bucket.Endpoint, func(req *jobs.Request) {
+		req.Outputs[1] = req.Outputs[0]
+		req.Outputs[1].URL, req.Outputs[1].Shown = bucket.at(t, bucket.Endpoint, "elsewhere"), "elsewhere"
+	})
+	require.NoError(t, packageOnce(t, b, h, &transcode))
+	require.Equal(t, jobs.StateSucceeded, b.Get(t, transcode.ID).State)
+	master := bucket.get(t, "out/index.m3u8")
+	require.Equal(t, "1", bucket.whole(t, master))
+	require.Equal(t, master, bucket.get(t, "elsewhere/index.m3u8"))
+	for _, list := range uris(master) {
+		require.Equal(t, bucket.get(t, "out/"+list), bucket.get(t, "elsewhere/"+list))
+	}
+}
+
+// TestPackageSourceAgain: a host that has nothing of the source fetches it for its copy, and
+// takes no other one for it.
+func TestPackageSourceAgain(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	h := newHost(t, b, &storage.Config{})
+	bucket.put(t, "in/1.mp4", "the source")
+	copied := func(req *jobs.Request) {
+		req.SourceURL = bucket.at(t, bucket.Endpoint, "in/1.mp4")
+		req.Outputs = append(req.Outputs, jobs.Output{Type: jobs.OutputSource, URL: bucket.at(t, bucket.Endpoint, "copy"), Shown: "shown"})
+	}
+	transcode := packages(t, b, h, bucket, bucket.Endpoint, copied)
+	require.NoError(t, packageOnce(t, b, h, &transcode))
+	require.Equal(t, jobs.StateSucceeded, b.Get(t, transcode.ID).State)
+	require.Equal(t, "the source", bucket.get(t, "copy"))
+
+	changed := packages(t, b, h, bucket, bucket.Endpoint, copied)
+	b.Exec(t, "UPDATE weir.attempts SET source_identity = 'of another' WHERE transcode_id = $1", changed.ID)
+	require.NoError(t, packageOnce(t, b, h, &changed))
+	require.Equal(t, string(storage.CodeSourceChanged), *b.Get(t, changed.ID).ErrorCode)
 }
 
 // A package whose job is lost gets another one, as any work does.

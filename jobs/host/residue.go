@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,6 +75,13 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 			return river.JobCancel(fmt.Errorf("remove the residue of %s: %w", id, err))
 		}
 	}
+	if err := h.removeReplaced(ctx, &t, made, age); err != nil {
+		if ctx.Err() != nil || patientWith(err) {
+			return fmt.Errorf("remove what %s took the place of: %w", id, err)
+		}
+		h.Log.InfoContext(ctx, "what was replaced stays", "transcode", id, "why", err)
+		return river.JobCancel(fmt.Errorf("remove what %s took the place of: %w", id, err))
+	}
 	again := residueAgain
 	if t.Packages && age >= residueAgain {
 		again = readersGrace
@@ -112,6 +120,68 @@ func (h *Host) removeResidueOf(ctx context.Context, t *dbsqlc.Transcode, a *dbsq
 			removed, err := h.Storage.DeleteFolder(ctx, folder)
 			if removed > 0 {
 				h.Log.InfoContext(ctx, "older segments removed", "folder", folder, "objects", removed)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// taskMost is how many transcodes of a task are looked at.
+const taskMost = 100
+
+// removeReplaced removes what earlier transcodes of a task have packaged where this one's
+// masters stand now: also of those that failed when players may have found them already.
+func (h *Host) removeReplaced(ctx context.Context, t *dbsqlc.Transcode, made []dbsqlc.Output, age time.Duration) error {
+	if t.ExternalID == nil || !t.Packages || t.State != jobs.StateSucceeded || age < readersGrace {
+		return nil
+	}
+	q := dbsqlc.New()
+	task, err := q.TranscodeListOfTask(ctx, h.DB, dbsqlc.TranscodeListOfTaskParams{Tenant: t.Tenant, ExternalID: *t.ExternalID, PageSize: taskMost})
+	if err != nil {
+		return err
+	}
+	for i := range task {
+		if older := &task[i]; older.ID != t.ID && jobs.Terminal(older.State) {
+			if err := h.removePackaged(ctx, older, t, made); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removePackaged removes what a transcode has packaged, in so far as a newer one has made the
+// same at the same place.
+func (h *Host) removePackaged(ctx context.Context, older, newer *dbsqlc.Transcode, made []dbsqlc.Output) error {
+	q := dbsqlc.New()
+	had, err := q.OutputList(ctx, h.DB, older.ID)
+	if err != nil {
+		return err
+	}
+	attempts, err := q.AttemptList(ctx, h.DB, older.ID)
+	if err != nil {
+		return err
+	}
+	for i := range made {
+		o := &made[i]
+		if o.State != jobs.OutputOK || !slices.ContainsFunc(had, func(was dbsqlc.Output) bool { return was.Type == o.Type && was.URL == o.URL }) {
+			continue
+		}
+		output, err := h.output(ctx, newer, o)
+		if err != nil {
+			return err
+		}
+		for _, a := range attempts {
+			folder, is := outputs.PackagedFor(o.Type, output.Place, older.ID, a.Number)
+			if a.PackageFrom == nil || !is {
+				continue
+			}
+			removed, err := h.Storage.DeleteFolder(ctx, folder)
+			if removed > 0 {
+				h.Log.InfoContext(ctx, "replaced segments removed", "folder", folder, "objects", removed)
 			}
 			if err != nil {
 				return err

@@ -1,11 +1,13 @@
 package host
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
@@ -90,4 +92,43 @@ func TestResidueStaysWithoutTheRight(t *testing.T) {
 	job := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: transcode.ID}}
 	var final *river.JobCancelError
 	require.ErrorAs(t, worker.Work(t.Context(), job), &final)
+}
+
+// TestResidueOfAReplaced: an attempt that failed when its master was out leaves it to players,
+// until the next transcode of the task has been in its place for an hour.
+func TestResidueOfAReplaced(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	h := newHost(t, b, &storage.Config{})
+	task := func(attempt string) func(*jobs.Request) {
+		return func(req *jobs.Request) {
+			req.Form, req.ExternalID, req.Body = jobs.FormVOD, "task-1", []byte(attempt)
+			req.Outputs = req.Outputs[:1]
+		}
+	}
+	first := packages(t, b, h, bucket, bucket.Endpoint, task("0"))
+	require.NoError(t, stops(t, b, h, &first))
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
+		return b.Decider(tx).FailPackage(ctx, first.ID, 1, jobs.Failed(jobs.CodeStoreExpired, jobs.StagePackage, "x"))
+	})
+	require.Equal(t, jobs.StateFailed, b.Get(t, first.ID).State)
+	older := bucket.get(t, "out/index.m3u8")
+
+	second := packages(t, b, h, bucket, bucket.Endpoint, task("1"))
+	require.NoError(t, packageOnce(t, b, h, &second))
+	newer := bucket.get(t, "out/index.m3u8")
+	require.NotEqual(t, older, newer)
+	worker := &residueWorker{host: h}
+	job := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: second.ID}}
+	job.CreatedAt = h.clock.now().Add(-residueAgain)
+	var later *river.JobSnoozeError
+	require.ErrorAs(t, worker.Work(t.Context(), job), &later)
+	require.Equal(t, "1", bucket.whole(t, older), "who has it plays on")
+	job.CreatedAt = h.clock.now().Add(-readersGrace)
+	require.NoError(t, worker.Work(t.Context(), job))
+	require.Equal(t, "1", bucket.whole(t, newer))
+	prefix := "out/" + first.ID.String() + "/1/hls/"
+	objects, err := bucket.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket.name, Prefix: &prefix})
+	require.NoError(t, err)
+	require.Empty(t, objects.Contents)
 }

@@ -25,8 +25,10 @@ const (
 	samplesAfter = 250 * time.Millisecond
 
 	// recent is the part of the time so far that an estimate is made from: a start is
-	// slow, and what was long ago tells less of what comes.
-	recent = 0.8
+	// slow, and what was long ago tells less of what comes. A longer part is better where a
+	// speed only varies, a shorter one where it changes for good: of this one neither is far
+	// off (TestOfSpeedsThatChange).
+	recent = 0.5
 	// windowLeast is the shortest time that says anything: media comes back by segments
 	// of some seconds.
 	windowLeast = 2 * time.Second
@@ -91,15 +93,16 @@ func Of(samples Samples, whole float64, now time.Time) (e Estimate, known bool) 
 	return Estimate{Rate: rate, Left: time.Duration((whole - done) / rate * float64(time.Second))}, true
 }
 
-// from is the first of the samples to be looked at.
+// from is the first of the samples to be looked at: those of late, or the last few.
 func (s Samples) from(now time.Time) int {
 	since := now.Add(-max(time.Duration(recent*float64(now.Sub(s[0].At))), windowLeast))
-	for i := range s {
+	few := max(len(s)-samplesLeast, 0)
+	for i := range s[:few] {
 		if !s[i].At.Before(since) {
 			return i
 		}
 	}
-	return 0
+	return few
 }
 
 // gap is the longest time between two of the later half.

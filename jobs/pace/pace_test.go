@@ -77,6 +77,47 @@ func TestSamplesAreBounded(t *testing.T) {
 	require.LessOrEqual(t, len(s), 256)
 }
 
+// A speed that changes for good, by a third at the most, is followed: from a third of the way
+// on the end is told to a tenth of the whole on the mean, though nobody can know of a change
+// before it comes.
+func TestOfSpeedsThatChange(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for name, speedAt := range map[string]func(part float64) float64{
+		"slower at half":    func(part float64) float64 { return 1 - 0.3*math.Round(part) },
+		"faster at half":    func(part float64) float64 { return 0.75 + 0.25*math.Round(part) },
+		"slower and slower": func(part float64) float64 { return 1.3 - 0.6*part },
+		"up and down":       func(part float64) float64 { return 1 + 0.3*math.Sin(6*math.Pi*part) },
+	} {
+		sum, n := 0.0, 0
+		for range 50 {
+			const segment = 2.0
+			whole, x := 60+random.Float64()*600, 0.0
+			var returns []float64
+			for done := 0.0; done < whole; done += segment {
+				x += min(segment, whole-done) / speedAt(done/whole) * (0.8 + 0.4*random.Float64())
+				returns = append(returns, x)
+			}
+			var s pace.Samples
+			back := 0
+			for at1 := 0.0; at1 < x; at1++ {
+				for back < len(returns) && returns[back] <= at1 {
+					back++
+				}
+				s = s.Add(at(at1), min(float64(back)*segment, whole))
+				if at1 < x/3 {
+					continue
+				}
+				e, known := pace.Of(s, whole, at(at1))
+				require.True(t, known, name)
+				sum, n = sum+math.Abs(at1+e.Left.Seconds()-x)/x, n+1
+			}
+		}
+		t.Logf("%s: wrong by %.1f %% of the whole on the mean", name, 100*sum/float64(n))
+		require.Less(t, sum/float64(n), 0.1, name)
+	}
+}
+
 // What comes back by segments, at a speed that varies about its mean, is told to a tenth
 // from a third of the way on.
 func TestOfSegments(t *testing.T) {

@@ -64,6 +64,9 @@ func TestPlaylists(t *testing.T) {
 			}
 			transcode := b.packaged(t, b.post(t, b.vod(t, b.uploadAll(t, dir, "index.m3u8"), "0")), facts)
 			require.Equal(t, []string{"low-bitrate", "180p0"}, names(transcode))
+			require.Equal(t, "mp4", transcode.Outputs[1].Type)
+			require.Len(t, transcode.Outputs[1].Objects, 1, "of a recording one is enough")
+			require.Equal(t, "180p0", transcode.Outputs[1].Objects[0].Rendition)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package outputs
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,7 +49,9 @@ type Order struct {
 	// Source is the source's file, where a copy is asked for, SourceType its media type.
 	Source, SourceType string
 	// Lasts is how long the source is.
-	Lasts   time.Duration
+	Lasts time.Duration
+	// MP4Of is the rendition that MP4s are made of alone; "": of all.
+	MP4Of   string
 	Outputs []Output
 }
 
@@ -70,6 +73,14 @@ type Made struct {
 	Manifest string
 	Bytes    int64
 	Objects  []jobs.StoredObject
+}
+
+// mp4Rungs are those that MP4s are made of.
+func (o *Order) mp4Rungs() []pack.Rung {
+	if o.MP4Of == "" {
+		return o.Rungs
+	}
+	return slices.DeleteFunc(slices.Clone(o.Rungs), func(rung pack.Rung) bool { return rung.Name != o.MP4Of })
 }
 
 // skipped says why an output is not made; "": it is.
@@ -96,6 +107,17 @@ const (
 func Packaged(place storage.Location, transcode uuid.UUID, attempt int32) []storage.Location {
 	folder := Folder(place, transcode, attempt)
 	return []storage.Location{folder.Join(hlsFolder), folder.Join(fmp4Folder)}
+}
+
+// PackagedFor is the one of them that an output of a type has; false: it has none.
+func PackagedFor(kind string, place storage.Location, transcode uuid.UUID, attempt int32) (storage.Location, bool) {
+	switch kind {
+	case jobs.OutputHLS:
+		return Folder(place, transcode, attempt).Join(hlsFolder), true
+	case jobs.OutputFMP4:
+		return Folder(place, transcode, attempt).Join(fmp4Folder), true
+	}
+	return storage.Location{}, false
 }
 
 // Names are objects that an output will write, the longest among them: for those who try

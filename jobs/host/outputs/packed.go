@@ -114,7 +114,7 @@ func (o *Order) packMP4(ctx context.Context, packer Packer, into *packed) error 
 	if err != nil {
 		return err
 	}
-	for _, rung := range o.Rungs {
+	for _, rung := range o.mp4Rungs() {
 		file, err := packer.MP4(ctx, rung, filepath.Join(dir, rung.Name+mp4Ext))
 		if err != nil {
 			return err

@@ -238,7 +238,7 @@ func (p *Package) planHLS(m *made, output *Output) error {
 
 func (p *Package) planMP4(m *made, output *Output) {
 	const byteBits = 8
-	for i, rung := range p.order.Rungs {
+	for i, rung := range p.order.mp4Rungs() {
 		packed, at := p.packed.MP4[i], output.Place.Join(rung.Name+mp4Ext)
 		of := jobs.StoredObject{Kind: jobs.ObjectFile, Rendition: rung.Name, URL: at.String(), Width: rung.Width, Height: rung.Height}
 		if packed.Seconds > 0 {

@@ -1,0 +1,1 @@
+DROP INDEX weir.event_deliveries_waiting;
