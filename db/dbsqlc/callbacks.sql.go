@@ -372,7 +372,7 @@ func (q *Queries) CallbackToDeliver(ctx context.Context, db DBTX, id uuid.UUID) 
 }
 
 const callbackViewList = `-- name: CallbackViewList :many
-SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds FROM weir.v_callbacks
+SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds, receiver FROM weir.v_callbacks
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::uuid IS NULL OR transcode_id = $3)
@@ -417,6 +417,7 @@ func (q *Queries) CallbackViewList(ctx context.Context, db DBTX, arg CallbackVie
 			&i.CreatedAt,
 			&i.DeliveredAt,
 			&i.LagSeconds,
+			&i.Receiver,
 		); err != nil {
 			return nil, err
 		}
