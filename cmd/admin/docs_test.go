@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db"
+	"weir/jobs/promises"
+	"weir/jobs/retention"
 )
 
 const guidePath = "../../docs/admin.md"
@@ -56,7 +58,7 @@ func TestGuideShapes(t *testing.T) {
 	require.NoError(t, err)
 	for _, shape := range []any{
 		transcodeList{}, transcodeShown{}, attemptShown{}, deliveryAttempt{}, eventList{}, eventShown{},
-		callbackList{}, callbackShown{}, redelivery{}, secretList{}, secretShown{}, secretAdded{}, secretRemoved{}, hostList{}, hostShown{}, hostChange{}, sealState{}, sealColumn{}, db.SchemaStatus{}, rolesDone{}, tenantList{}, tenantShown{}, pause{}, queueStatus{}, storeList{}, storeShown{}, storeRemoved{},
+		callbackList{}, callbackShown{}, redelivery{}, secretList{}, secretShown{}, secretAdded{}, secretRemoved{}, hostList{}, hostShown{}, hostChange{}, sealState{}, sealColumn{}, db.SchemaStatus{}, rolesDone{}, tenantList{}, tenantShown{}, pause{}, queueStatus{}, storeList{}, storeShown{}, storeRemoved{}, checked{}, promises.Fault{}, pruned{}, retention.Removed{},
 	} {
 		of := reflect.TypeOf(shape)
 		for field := range of.Fields() {
