@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -67,7 +66,7 @@ func (a *admin) dbPrune() *cobra.Command {
 		}
 		did := pruned{DryRun: dry, Days: days}
 		prune := func(on dbsqlc.DBTX) error {
-			history := &retention.Retention{DB: on, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Keep: retention.Keep{
+			history := &retention.Retention{DB: on, Log: slog.New(slog.DiscardHandler), Keep: retention.Keep{
 				Transcodes: days["transcodes"], Triggers: days["triggers"], Events: days["events"], CallbackAttempts: days["callback_attempts"],
 			}}
 			did.Removed, err = history.Round(ctx)

@@ -90,7 +90,7 @@ func TestRestore(t *testing.T) {
 	var unknown *devstack.StatusError
 	require.ErrorAs(t, err, &unknown)
 	require.Equal(t, 404, unknown.Status)
-		b.admin(t, "db", "check")
+	b.admin(t, "db", "check")
 }
 
 // replace puts an empty database in the place of the stack's, which is kept beside it.
