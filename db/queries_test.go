@@ -175,26 +175,25 @@ func TestQueries(t *testing.T) {
 
 // bySight are what people ask the views for, beside the questions: by what their comments say.
 func bySight() []string {
-	id := "'00000000-0000-7000-8000-000000000005'"
 	return []string{
-		"SELECT * FROM weir.v_transcodes WHERE id = " + id,
+		"SELECT * FROM weir.v_transcodes WHERE id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.v_transcodes WHERE external_id = 'request-5'",
 		"SELECT * FROM weir.v_transcodes WHERE state IN ('queued', 'placed', 'running', 'storing')",
 		"SELECT * FROM weir.v_transcodes WHERE state = 'failed' AND created_at > now() - interval '1 day'",
 		"SELECT * FROM weir.v_transcodes WHERE created_at > now() - interval '1 hour'",
 		"SELECT * FROM weir.v_transcodes WHERE tenant = 'tenant-1' AND created_at > now() - interval '1 hour'",
 		"SELECT * FROM weir.v_transcodes WHERE host_id = 'mist-1' AND created_at > now() - interval '1 hour'",
-		"SELECT * FROM weir.v_renditions WHERE transcode_id = " + id,
+		"SELECT * FROM weir.v_renditions WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.v_renditions WHERE transcode_state = 'storing'",
-		"SELECT * FROM weir.v_attempts WHERE transcode_id = " + id,
+		"SELECT * FROM weir.v_attempts WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.v_attempts WHERE cleaned_at IS NULL",
-		"SELECT * FROM weir.v_outputs WHERE transcode_id = " + id,
-		"SELECT * FROM weir.v_callbacks WHERE id = " + id,
-		"SELECT * FROM weir.v_callbacks WHERE transcode_id = " + id,
+		"SELECT * FROM weir.v_outputs WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
+		"SELECT * FROM weir.v_callbacks WHERE id = '00000000-0000-7000-8000-000000000005'",
+		"SELECT * FROM weir.v_callbacks WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.v_callbacks WHERE state IN ('pending', 'refused', 'expired') AND created_at > now() - interval '1 day'",
 		"SELECT * FROM weir.v_callbacks WHERE created_at > now() - interval '1 hour'",
 		"SELECT * FROM weir.v_failures WHERE at > now() - interval '1 day'",
-		"SELECT * FROM weir.v_failures WHERE transcode_id = " + id,
+		"SELECT * FROM weir.v_failures WHERE transcode_id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.v_queue WHERE tenant = 'tenant-1'",
 		"SELECT * FROM weir.v_usage WHERE tenant = 'tenant-1' AND day >= now()::date - 30",
 		"SELECT * FROM weir.v_usage WHERE day >= now()::date - 30",

@@ -3,6 +3,7 @@
 -- triggers that watch over states are in question here. Indexes are made anew behind the rows,
 -- which takes a third of the time.
 SET session_replication_role = replica;
+SET statement_timeout = 0; -- a million rows take longer than any statement of a daemon
 SET synchronous_commit = off;
 SET maintenance_work_mem = '128MB';
 
@@ -75,3 +76,4 @@ DO $$ DECLARE one record; BEGIN
 END $$;
 SET session_replication_role = DEFAULT;
 ANALYZE;
+RESET statement_timeout;
