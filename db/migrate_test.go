@@ -166,21 +166,3 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	_, err = db.Migrate(t.Context(), pool)
 	require.NoError(t, err)
 }
-
-func TestViewColumnsHaveComments(t *testing.T) {
-	t.Parallel()
-	pool := dbtest.New(t)
-	rows, err := pool.Query(t.Context(), `
-		SELECT c.relname || '.' || a.attname FROM pg_class c
-		  JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'weir'
-		  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-		 WHERE c.relkind = 'v' AND col_description(c.oid, a.attnum) IS NULL`)
-	require.NoError(t, err)
-	defer rows.Close()
-	for rows.Next() {
-		var column string
-		require.NoError(t, rows.Scan(&column))
-		t.Errorf("%s has no comment", column)
-	}
-	require.NoError(t, rows.Err())
-}

@@ -558,6 +558,34 @@ BEGIN
     RETURN changed = 1;
 END $_$;
 
+-- Name: slo_of_hour(timestamp with time zone); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.slo_of_hour(hour timestamp with time zone) RETURNS TABLE(grouped integer, tenant text, host_id text, ended bigint, succeeded bigint, failed bigint, cancelled bigint, queue_wait double precision[], speed double precision[], store double precision[], callback_lag double precision[])
+    LANGUAGE sql STABLE SECURITY DEFINER COST 10000 ROWS 50
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $_$
+    SELECT GROUPING(t.tenant, t.host_id), t.tenant, t.host_id,
+           count(*), count(*) FILTER (WHERE t.state = 'succeeded'),
+           count(*) FILTER (WHERE t.state = 'failed'), count(*) FILTER (WHERE t.state = 'cancelled'),
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY placed.wait),
+           percentile_cont(ARRAY[0.5, 0.05, 0.01]::float8[]) WITHIN GROUP (ORDER BY ran.speed),
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY stored.took),
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY told.lag)
+      FROM weir.transcodes t
+      LEFT JOIN LATERAL (SELECT EXTRACT(epoch FROM min(a.created_at) - t.run_at)::float8 AS wait FROM weir.attempts a
+                          WHERE a.transcode_id = t.id AND a.created_at >= t.run_at) placed ON true
+      LEFT JOIN LATERAL (SELECT max(t.source_duration_ms / 1000.0 / NULLIF(EXTRACT(epoch FROM a.transcoded_at - a.started_at), 0))::float8 AS speed FROM weir.attempts a
+                          WHERE a.transcode_id = t.id AND a.number = t.attempt) ran ON true
+      LEFT JOIN LATERAL (SELECT EXTRACT(epoch FROM max(r.stored_at - r.pushed_at))::float8 AS took FROM weir.renditions r
+                          WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'ok') stored ON true
+      LEFT JOIN LATERAL (SELECT max(EXTRACT(epoch FROM COALESCE(c.delivered_at, now()) - c.created_at))::float8 AS lag FROM weir.callbacks c
+                          WHERE c.transcode_id = t.id AND c.run = t.run AND c.state IN ('pending', 'delivered')) told ON true
+     WHERE t.finished_at >= $1 AND t.finished_at < $1 + interval '1 hour'
+     GROUP BY GROUPING SETS ((), (t.tenant), (t.host_id), (t.tenant, t.host_id))
+    HAVING count(*) > 0
+$_$;
+
 -- Name: speaks_for(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.speaks_for() RETURNS text
@@ -2017,6 +2045,55 @@ CREATE TABLE weir.usage (
 )
 WITH (fillfactor='50');
 
+-- Name: v_admin_actions; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_admin_actions AS
+ SELECT a.id,
+    a.at,
+    a.who,
+    a.via,
+    a.what,
+    a.target,
+    a.reason,
+    a.detail
+   FROM weir.admin_actions a;
+
+-- Name: VIEW v_admin_actions; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_admin_actions IS 'One row per change that a person made. WHERE at > now() - interval ''12 hours'', or target = ..., reads those alone.';
+
+-- Name: COLUMN v_admin_actions.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.id IS 'In the order that they were made in.';
+
+-- Name: COLUMN v_admin_actions.at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.at IS 'When.';
+
+-- Name: COLUMN v_admin_actions.who; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.who IS 'Who: a name of the machine, or of the pages'' login.';
+
+-- Name: COLUMN v_admin_actions.via; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.via IS 'cli, web or api.';
+
+-- Name: COLUMN v_admin_actions.what; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.what IS 'The command''s words.';
+
+-- Name: COLUMN v_admin_actions.target; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.target IS 'What it was done to: an id, a host, a tenant, a filter.';
+
+-- Name: COLUMN v_admin_actions.reason; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.reason IS 'Why.';
+
+-- Name: COLUMN v_admin_actions.detail; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_admin_actions.detail IS 'What it was set to, without secrets.';
+
 -- Name: v_attempts; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_attempts AS
@@ -2043,13 +2120,14 @@ CREATE VIEW weir.v_attempts AS
     a.ended_at,
     a.cleaned_at,
     a.package_from,
-    a.publish_from
+    a.publish_from,
+    t.state AS transcode_state
    FROM (weir.attempts a
      JOIN weir.transcodes t ON ((t.id = a.transcode_id)));
 
 -- Name: VIEW v_attempts; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_attempts IS 'One row per attempt: which host tried, how far it came, how it ended.';
+COMMENT ON VIEW weir.v_attempts IS 'One row per attempt: which host tried, how far it came, how it ended. WHERE cleaned_at IS NULL reads what hosts have in hand; those of a transcode are found by transcode_id; failed ones by time are in v_failures.';
 
 -- Name: COLUMN v_attempts.transcode_id; Type: COMMENT; Schema: weir; Owner: -
 
@@ -2147,6 +2225,10 @@ COMMENT ON COLUMN weir.v_attempts.package_from IS 'Since when what is made of it
 
 COMMENT ON COLUMN weir.v_attempts.publish_from IS 'Since when players may find what it packaged.';
 
+-- Name: COLUMN v_attempts.transcode_state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.transcode_state IS 'Where the transcode is now.';
+
 -- Name: v_callbacks; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_callbacks AS
@@ -2164,13 +2246,14 @@ CREATE VIEW weir.v_callbacks AS
     c.next_attempt_at,
     c.created_at,
     c.delivered_at,
-    (EXTRACT(epoch FROM (COALESCE(c.delivered_at, now()) - c.created_at)))::double precision AS lag_seconds
+    (EXTRACT(epoch FROM (COALESCE(c.delivered_at, now()) - c.created_at)))::double precision AS lag_seconds,
+    COALESCE(lower("substring"(c.url, '://([^/?#]+)'::text)), ''::text) AS receiver
    FROM (weir.callbacks c
      JOIN weir.transcodes t ON ((t.id = c.transcode_id)));
 
 -- Name: VIEW v_callbacks; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_callbacks IS 'One row per terminal callback and the state of its delivery.';
+COMMENT ON VIEW weir.v_callbacks IS 'One row per terminal callback and the state of its delivery. WHERE state IN (''pending'', ''refused'', ''expired'') reads those that were not taken, created_at > now() - interval ''1 day'' those since then; one is found by id or transcode_id.';
 
 -- Name: COLUMN v_callbacks.id; Type: COMMENT; Schema: weir; Owner: -
 
@@ -2232,6 +2315,236 @@ COMMENT ON COLUMN weir.v_callbacks.delivered_at IS 'When it was first taken.';
 
 COMMENT ON COLUMN weir.v_callbacks.lag_seconds IS 'From the decision to the delivery, or until now.';
 
+-- Name: COLUMN v_callbacks.receiver; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_callbacks.receiver IS 'The host of its address, and its port where one is given.';
+
+-- Name: v_failures; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_failures AS
+ SELECT a.ended_at AS at,
+    a.transcode_id,
+    t.tenant,
+    t.external_id,
+    t.state AS transcode_state,
+    t.run,
+    a.number AS attempt,
+    a.host_id,
+    a.broadcaster,
+    a.outcome,
+    COALESCE(a.error_code, a.outcome) AS code,
+    a.error_stage AS stage,
+    a.error_message AS message,
+    a.error_detail AS detail,
+        CASE
+            WHEN ((t.state = 'failed'::text) AND (a.number = t.attempt)) THEN true
+            ELSE false
+        END AS final
+   FROM (weir.attempts a
+     JOIN weir.transcodes t ON ((t.id = a.transcode_id)))
+  WHERE (a.outcome = ANY (ARRAY['failed'::text, 'lost'::text]))
+UNION ALL
+ SELECT t.finished_at AS at,
+    t.id AS transcode_id,
+    t.tenant,
+    t.external_id,
+    t.state AS transcode_state,
+    t.run,
+    NULL::integer AS attempt,
+    NULL::text AS host_id,
+    NULL::text AS broadcaster,
+    'failed'::text AS outcome,
+    t.error_code AS code,
+    t.error_stage AS stage,
+    t.error_message AS message,
+    NULL::text AS detail,
+    true AS final
+   FROM weir.transcodes t
+  WHERE ((t.state = 'failed'::text) AND (t.attempt = 0));
+
+-- Name: VIEW v_failures; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_failures IS 'One row per attempt that failed or was lost with its host, and one per transcode that failed before its first. WHERE at > now() - interval ''1 day'' reads the failures since then alone; one of a transcode is found by transcode_id.';
+
+-- Name: COLUMN v_failures.at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.at IS 'When it failed.';
+
+-- Name: COLUMN v_failures.transcode_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.transcode_id IS 'The transcode.';
+
+-- Name: COLUMN v_failures.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_failures.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.external_id IS 'The caller''s own id.';
+
+-- Name: COLUMN v_failures.transcode_state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.transcode_state IS 'Where the transcode is now: it may have gone on.';
+
+-- Name: COLUMN v_failures.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.run IS 'The transcode''s run now.';
+
+-- Name: COLUMN v_failures.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.attempt IS 'The attempt''s number; null: it failed before the first.';
+
+-- Name: COLUMN v_failures.host_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.host_id IS 'Where it was tried; null: nowhere.';
+
+-- Name: COLUMN v_failures.broadcaster; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.broadcaster IS 'The Broadcaster that it used, where one was known.';
+
+-- Name: COLUMN v_failures.outcome; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.outcome IS 'failed, or lost: its host''s lease ended.';
+
+-- Name: COLUMN v_failures.code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.code IS 'Why: a code of the failure table (docs/errors.md), or lost.';
+
+-- Name: COLUMN v_failures.stage; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.stage IS 'Where in its way.';
+
+-- Name: COLUMN v_failures.message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.message IS 'Why, as the tenant is told.';
+
+-- Name: COLUMN v_failures.detail; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.detail IS 'Why, with what is for operators alone: processes, paths, ends of logs.';
+
+-- Name: COLUMN v_failures.final; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_failures.final IS 'Whether the transcode failed by it; else another attempt followed.';
+
+-- Name: v_hosts; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_hosts AS
+ SELECT h.id,
+        CASE
+            WHEN (h.lease_until <= now()) THEN 'lost'::text
+            WHEN (NOT h.up) THEN 'stopped'::text
+            WHEN (h.mist_silent_from IS NOT NULL) THEN 'mist silent'::text
+            WHEN h.draining THEN 'draining'::text
+            ELSE 'alive'::text
+        END AS state,
+    h.slots,
+    used.slots AS used,
+    GREATEST((h.slots - used.slots), (0)::bigint) AS free,
+    used.storing,
+    ((h.lease_until > now()) AND h.up AND (NOT h.draining) AND (h.spool_room_bytes > 0) AND (h.mist_silent_from IS NULL)) AS takes_work,
+    h.spool_room_bytes,
+    h.mist_silent_from,
+    h.draining,
+    h.drained_at,
+    h.drained_by,
+    h.drain_reason,
+    h.lease_until,
+    h.seen_at,
+    (EXTRACT(epoch FROM (now() - h.seen_at)))::double precision AS silent_seconds,
+    h.boot_id,
+    h.booted_at,
+    h.weir_version,
+    h.mist_version
+   FROM (weir.hosts h
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (t.state <> 'storing'::text)) AS slots,
+            count(*) FILTER (WHERE (t.state = 'storing'::text)) AS storing
+           FROM weir.transcodes t
+          WHERE ((t.host_id = h.id) AND (t.state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text])))) used);
+
+-- Name: VIEW v_hosts; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_hosts IS 'One row per machine: whether it is alive, what it holds and what it may take. It reads what is open and needs no WHERE.';
+
+-- Name: COLUMN v_hosts.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.id IS 'WEIR_HOST_ID of its daemon.';
+
+-- Name: COLUMN v_hosts.state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.state IS 'alive, draining (takes no more), mist silent (nothing is placed there), stopped (what runs there waits for its daemon for a minute) or lost (its lease has ended).';
+
+-- Name: COLUMN v_hosts.slots; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.slots IS 'How many transcodes it runs at once.';
+
+-- Name: COLUMN v_hosts.used; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.used IS 'Slots that are taken.';
+
+-- Name: COLUMN v_hosts.free; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.free IS 'Slots that are not.';
+
+-- Name: COLUMN v_hosts.storing; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.storing IS 'Transcodes that only store; they hold no slot.';
+
+-- Name: COLUMN v_hosts.takes_work; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.takes_work IS 'Whether something may be placed there now.';
+
+-- Name: COLUMN v_hosts.spool_room_bytes; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.spool_room_bytes IS 'Room in its spool beyond the reserve; 0: nothing is placed there.';
+
+-- Name: COLUMN v_hosts.mist_silent_from; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.mist_silent_from IS 'Since when its Mist does not answer; null: it does.';
+
+-- Name: COLUMN v_hosts.draining; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.draining IS 'Whether it takes no more, over restarts too.';
+
+-- Name: COLUMN v_hosts.drained_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.drained_at IS 'Since when.';
+
+-- Name: COLUMN v_hosts.drained_by; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.drained_by IS 'Who drained it.';
+
+-- Name: COLUMN v_hosts.drain_reason; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.drain_reason IS 'Why, where that was said.';
+
+-- Name: COLUMN v_hosts.lease_until; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.lease_until IS 'Until when the machine holds what runs there, unless it renews.';
+
+-- Name: COLUMN v_hosts.seen_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.seen_at IS 'When its daemon last renewed.';
+
+-- Name: COLUMN v_hosts.silent_seconds; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.silent_seconds IS 'How long ago that is; above 20 it is lost.';
+
+-- Name: COLUMN v_hosts.boot_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.boot_id IS 'This run of its daemon.';
+
+-- Name: COLUMN v_hosts.booted_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.booted_at IS 'When its daemon started.';
+
+-- Name: COLUMN v_hosts.weir_version; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.weir_version IS 'Its daemon''s version.';
+
+-- Name: COLUMN v_hosts.mist_version; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_hosts.mist_version IS 'Its Mist''s version.';
+
 -- Name: v_outputs; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_outputs AS
@@ -2258,7 +2571,7 @@ CREATE VIEW weir.v_outputs AS
 
 -- Name: VIEW v_outputs; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_outputs IS 'One row per output that a request asked for, with the evidence of what was written.';
+COMMENT ON VIEW weir.v_outputs IS 'One row per output that a request asked for, with the evidence of what was written. Those of a transcode are found by transcode_id.';
 
 -- Name: COLUMN v_outputs.transcode_id; Type: COMMENT; Schema: weir; Owner: -
 
@@ -2332,6 +2645,148 @@ COMMENT ON COLUMN weir.v_outputs.error_message IS 'Why it failed, as the tenant 
 
 COMMENT ON COLUMN weir.v_outputs.error_detail IS 'Why it failed, with what is for operators alone.';
 
+-- Name: v_queue; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_queue AS
+ WITH held AS (
+         SELECT t.tenant,
+            count(*) AS slots
+           FROM weir.transcodes t
+          WHERE (t.state = ANY (ARRAY['placed'::text, 'running'::text]))
+          GROUP BY t.tenant
+        ), hosts AS (
+         SELECT COALESCE(sum(h.slots), (0)::bigint) AS slots,
+            count(*) AS taking,
+            COALESCE(sum(( SELECT count(*) AS count
+                   FROM weir.transcodes t
+                  WHERE ((t.host_id = h.id) AND (t.state = ANY (ARRAY['placed'::text, 'running'::text]))))), (0)::numeric) AS used
+           FROM weir.hosts h
+          WHERE ((h.lease_until > now()) AND h.up AND (NOT h.draining) AND (h.spool_room_bytes > 0) AND (h.mist_silent_from IS NULL))
+        )
+ SELECT t.id,
+    t.tenant,
+    t.external_id,
+    true AS accepted,
+    row_number() OVER (PARTITION BY t.tenant ORDER BY (weir.turn_of(t.created_at, t.priority)), t.id) AS place,
+    t.priority,
+    t.created_at,
+    (EXTRACT(epoch FROM (now() - t.run_at)))::double precision AS waited_seconds,
+        CASE
+            WHEN (p.paused_at IS NOT NULL) THEN 'the queue is paused'::text
+            WHEN (n.paused_at IS NOT NULL) THEN 'its tenant is paused'::text
+            WHEN (t.not_before > now()) THEN 'its next try'::text
+            WHEN (hosts.taking = 0) THEN 'a host'::text
+            WHEN (held.slots >= n.running_most) THEN 'its tenant''s limit'::text
+            WHEN (hosts.used >= (hosts.slots)::numeric) THEN 'a slot'::text
+            ELSE 'its turn'::text
+        END AS waits_for,
+        CASE
+            WHEN (p.paused_at IS NOT NULL) THEN ((('by '::text || p.paused_by) || ': '::text) || p.pause_reason)
+            WHEN (n.paused_at IS NOT NULL) THEN ((('by '::text || n.paused_by) || ': '::text) || n.pause_reason)
+            WHEN (t.not_before > now()) THEN (((('after '::text || COALESCE(t.error_code, 'a failure'::text)) || ', in '::text) || ceil(EXTRACT(epoch FROM (t.not_before - now())))) || ' s'::text)
+            WHEN (hosts.taking = 0) THEN 'none is alive, up and has room'::text
+            WHEN (held.slots >= n.running_most) THEN (((held.slots || ' of '::text) || n.running_most) || ' run'::text)
+            ELSE (((hosts.used || ' of '::text) || hosts.slots) || ' slots are taken'::text)
+        END AS detail,
+    t.run,
+    t.attempt,
+    t.attempts_left,
+    t.not_before,
+    t.error_code,
+    t.error_message
+   FROM ((((weir.transcodes t
+     CROSS JOIN weir.placement p)
+     CROSS JOIN hosts)
+     LEFT JOIN weir.tenants n ON ((n.name = t.tenant)))
+     LEFT JOIN held ON ((held.tenant = t.tenant)))
+  WHERE (t.state = 'queued'::text)
+UNION ALL
+ SELECT i.id,
+    i.tenant,
+    i.external_id,
+    false AS accepted,
+    NULL::bigint AS place,
+    NULL::smallint AS priority,
+    i.created_at,
+    (EXTRACT(epoch FROM (now() - i.created_at)))::double precision AS waited_seconds,
+    'acceptance'::text AS waits_for,
+    'asked for by SQL; a daemon that leads accepts it'::text AS detail,
+    1 AS run,
+    0 AS attempt,
+    NULL::integer AS attempts_left,
+    NULL::timestamp with time zone AS not_before,
+    NULL::text AS error_code,
+    NULL::text AS error_message
+   FROM weir.inbox i;
+
+-- Name: VIEW v_queue; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_queue IS 'One row per transcode that waits for a slot, also those asked for by SQL that no daemon has accepted yet. It reads what waits and nothing else; WHERE tenant = ... reads that tenant''s alone.';
+
+-- Name: COLUMN v_queue.id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.id IS 'The transcode.';
+
+-- Name: COLUMN v_queue.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.tenant IS 'Whose it is.';
+
+-- Name: COLUMN v_queue.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.external_id IS 'The caller''s own id.';
+
+-- Name: COLUMN v_queue.accepted; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.accepted IS 'Whether a daemon has accepted it; what was asked for by SQL waits for that first.';
+
+-- Name: COLUMN v_queue.place; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.place IS 'Where it stands in its tenant''s queue; the first stands at 1. Null before the acceptance.';
+
+-- Name: COLUMN v_queue.priority; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.priority IS '0, the most urgent, to 9. Null before the acceptance.';
+
+-- Name: COLUMN v_queue.created_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.created_at IS 'When it was asked for.';
+
+-- Name: COLUMN v_queue.waited_seconds; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.waited_seconds IS 'Since its run began: the acceptance, or the last retry by a person.';
+
+-- Name: COLUMN v_queue.waits_for; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.waits_for IS 'acceptance, the queue is paused, its tenant is paused, its next try, a host, its tenant''s limit, a slot, or its turn: the first of these that is so.';
+
+-- Name: COLUMN v_queue.detail; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.detail IS 'The same, with who, why, when or how many.';
+
+-- Name: COLUMN v_queue.run; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.run IS '1, and one more for each retry.';
+
+-- Name: COLUMN v_queue.attempt; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.attempt IS 'Number of the newest attempt; 0 before the first.';
+
+-- Name: COLUMN v_queue.attempts_left; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.attempts_left IS 'How many more attempts this run may start.';
+
+-- Name: COLUMN v_queue.not_before; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.not_before IS 'It is not placed before this.';
+
+-- Name: COLUMN v_queue.error_code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.error_code IS 'Why its last attempt failed: a code of the failure table.';
+
+-- Name: COLUMN v_queue.error_message; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_queue.error_message IS 'Why its last attempt failed, in words.';
+
 -- Name: v_renditions; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_renditions AS
@@ -2363,13 +2818,17 @@ CREATE VIEW weir.v_renditions AS
     r.error_message,
     r.push_started_at,
     r.pushed_at,
-    r.stored_at
+    r.stored_at,
+    t.external_id,
+    t.state AS transcode_state,
+    t.host_id,
+    r.error_detail
    FROM (weir.renditions r
      JOIN weir.transcodes t ON ((t.id = r.transcode_id)));
 
 -- Name: VIEW v_renditions; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_renditions IS 'One row per requested output, with the evidence of its object.';
+COMMENT ON VIEW weir.v_renditions IS 'One row per requested rendition, with the evidence of its object. Those of a transcode are found by transcode_id; WHERE transcode_state = ''storing'' (or another open state) reads those of the open ones.';
 
 -- Name: COLUMN v_renditions.transcode_id; Type: COMMENT; Schema: weir; Owner: -
 
@@ -2487,6 +2946,141 @@ COMMENT ON COLUMN weir.v_renditions.pushed_at IS 'When its file was complete on 
 
 COMMENT ON COLUMN weir.v_renditions.stored_at IS 'When its object was verified.';
 
+-- Name: COLUMN v_renditions.external_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.external_id IS 'The caller''s own id.';
+
+-- Name: COLUMN v_renditions.transcode_state; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.transcode_state IS 'Where the transcode is now.';
+
+-- Name: COLUMN v_renditions.host_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.host_id IS 'The host of the transcode''s newest attempt.';
+
+-- Name: COLUMN v_renditions.error_detail; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_renditions.error_detail IS 'Why it failed, with what is for operators alone.';
+
+-- Name: v_slo; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_slo AS
+ SELECT hours.hour,
+        CASE of.grouped
+            WHEN 3 THEN 'all'::text
+            WHEN 1 THEN 'tenant'::text
+            WHEN 2 THEN 'host'::text
+            ELSE 'tenant and host'::text
+        END AS per,
+    of.tenant,
+    of.host_id,
+    of.ended,
+    of.succeeded,
+    of.failed,
+    of.cancelled,
+    of.queue_wait[1] AS queue_wait_p50,
+    of.queue_wait[2] AS queue_wait_p95,
+    of.queue_wait[3] AS queue_wait_p99,
+    of.speed[1] AS speed_p50,
+    of.speed[2] AS speed_p95,
+    of.speed[3] AS speed_p99,
+    of.store[1] AS store_p50,
+    of.store[2] AS store_p95,
+    of.store[3] AS store_p99,
+    of.callback_lag[1] AS callback_lag_p50,
+    of.callback_lag[2] AS callback_lag_p95,
+    of.callback_lag[3] AS callback_lag_p99
+   FROM (generate_series(date_trunc('hour'::text, ( SELECT e.finished_at
+           FROM weir.transcodes e
+          WHERE (e.finished_at IS NOT NULL)
+          ORDER BY e.finished_at, e.id
+         LIMIT 1), 'UTC'::text), now(), '01:00:00'::interval) hours(hour)
+     CROSS JOIN LATERAL weir.slo_of_hour(hours.hour) of(grouped, tenant, host_id, ended, succeeded, failed, cancelled, queue_wait, speed, store, callback_lag));
+
+-- Name: VIEW v_slo; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_slo IS 'How fast and how well it went, by the hour in which transcodes ended: of all, of each tenant, of each host, and of each tenant on each host. WHERE hour >= now() - interval ''1 day'' reads what ended since then, and takes as long as that is much; percentiles can''t be added up, so take the rows of one kind by per = ''all''.';
+
+-- Name: COLUMN v_slo.hour; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.hour IS 'The beginning of the hour in which they ended.';
+
+-- Name: COLUMN v_slo.per; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.per IS 'What the row is of: all, tenant, host, or tenant and host.';
+
+-- Name: COLUMN v_slo.tenant; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.tenant IS 'Whose they are; null where the row is of all tenants.';
+
+-- Name: COLUMN v_slo.host_id; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.host_id IS 'The host of their newest attempt; null where the row is of all hosts, or they never had one.';
+
+-- Name: COLUMN v_slo.ended; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.ended IS 'How many ended.';
+
+-- Name: COLUMN v_slo.succeeded; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.succeeded IS 'How many of those succeeded.';
+
+-- Name: COLUMN v_slo.failed; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.failed IS 'How many failed.';
+
+-- Name: COLUMN v_slo.cancelled; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.cancelled IS 'How many were cancelled.';
+
+-- Name: COLUMN v_slo.queue_wait_p50; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.queue_wait_p50 IS 'Seconds from the beginning of the run to its first placement: half waited no longer.';
+
+-- Name: COLUMN v_slo.queue_wait_p95; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.queue_wait_p95 IS 'The same of 95 of 100.';
+
+-- Name: COLUMN v_slo.queue_wait_p99; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.queue_wait_p99 IS 'The same of 99 of 100.';
+
+-- Name: COLUMN v_slo.speed_p50; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.speed_p50 IS 'Seconds of source transcoded in a second, from the start on the host until Mist was done: half were at least as fast. Below 1 is slower than it plays.';
+
+-- Name: COLUMN v_slo.speed_p95; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.speed_p95 IS '95 of 100 were at least as fast.';
+
+-- Name: COLUMN v_slo.speed_p99; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.speed_p99 IS '99 of 100 were at least as fast.';
+
+-- Name: COLUMN v_slo.store_p50; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.store_p50 IS 'Seconds from a rendition''s file being complete to its object being verified, of each transcode''s slowest one: half took no longer.';
+
+-- Name: COLUMN v_slo.store_p95; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.store_p95 IS 'The same of 95 of 100.';
+
+-- Name: COLUMN v_slo.store_p99; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.store_p99 IS 'The same of 99 of 100.';
+
+-- Name: COLUMN v_slo.callback_lag_p50; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.callback_lag_p50 IS 'Seconds from the outcome to the callback''s delivery, or until now while it is pending: half took no longer. Those that were refused or have expired are left out.';
+
+-- Name: COLUMN v_slo.callback_lag_p95; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.callback_lag_p95 IS 'The same of 95 of 100.';
+
+-- Name: COLUMN v_slo.callback_lag_p99; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_slo.callback_lag_p99 IS 'The same of 99 of 100.';
+
 -- Name: v_transcodes; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_transcodes AS
@@ -2512,7 +3106,9 @@ CREATE VIEW weir.v_transcodes AS
     t.error_code,
     t.error_stage,
     t.error_message,
-    c.state AS callback_state,
+    ( SELECT c.state
+           FROM weir.callbacks c
+          WHERE ((c.transcode_id = t.id) AND (c.run = t.run))) AS callback_state,
     t.created_at,
     t.placed_at,
     t.started_at,
@@ -2530,14 +3126,23 @@ CREATE VIEW weir.v_transcodes AS
     t.events,
     t.events_url,
     t.statuses_refused_run,
-    t.former_external_id
-   FROM ((weir.transcodes t
-     LEFT JOIN weir.attempts a ON (((a.transcode_id = t.id) AND (a.number = t.attempt))))
-     LEFT JOIN weir.callbacks c ON (((c.transcode_id = t.id) AND (c.run = t.run))));
+    t.former_external_id,
+    t.callback_url,
+    t.run_at,
+    t.not_before,
+    t.updated_at,
+    t.status_sent_at,
+    a.broadcaster
+   FROM (weir.transcodes t
+     LEFT JOIN LATERAL ( SELECT n.stage,
+            n.broadcaster
+           FROM weir.attempts n
+          WHERE ((n.transcode_id = t.id) AND (n.number = t.attempt))
+         LIMIT 1) a ON (true));
 
 -- Name: VIEW v_transcodes; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_transcodes IS 'One row per request, with where it is and how it ended.';
+COMMENT ON VIEW weir.v_transcodes IS 'One row per request, with where it is and how it ended. WHERE state IN (''queued'', ''placed'', ''running'', ''storing'') reads what is open, created_at > now() - interval ''1 day'' (with a tenant or a host, too) what came since then; one is found by id or external_id.';
 
 -- Name: COLUMN v_transcodes.id; Type: COMMENT; Schema: weir; Owner: -
 
@@ -2687,6 +3292,30 @@ COMMENT ON COLUMN weir.v_transcodes.statuses_refused_run IS 'The run whose statu
 
 COMMENT ON COLUMN weir.v_transcodes.former_external_id IS 'The caller''s own id, which a newer transcode has taken over; null: none has.';
 
+-- Name: COLUMN v_transcodes.callback_url; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.callback_url IS 'Where callbacks go, without secrets.';
+
+-- Name: COLUMN v_transcodes.run_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.run_at IS 'When this run began: the acceptance, or the last retry by a person.';
+
+-- Name: COLUMN v_transcodes.not_before; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.not_before IS 'While it is queued: it is not placed before this.';
+
+-- Name: COLUMN v_transcodes.updated_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.updated_at IS 'When its row last changed; while it runs, its progress changes it.';
+
+-- Name: COLUMN v_transcodes.status_sent_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.status_sent_at IS 'When its receiver was last told how far it is.';
+
+-- Name: COLUMN v_transcodes.broadcaster; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.broadcaster IS 'The Broadcaster that its newest attempt uses, where one is known.';
+
 -- Name: v_usage; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_usage AS
@@ -2705,7 +3334,7 @@ CREATE VIEW weir.v_usage AS
 
 -- Name: VIEW v_usage; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_usage IS 'One row per tenant and day: what the runs that ended on it used.';
+COMMENT ON VIEW weir.v_usage IS 'One row per tenant and day: what the runs that ended on it used. It is kept by the day, so that WHERE day >= ... or tenant = ... reads a handful of rows, whatever was done.';
 
 -- Name: COLUMN v_usage.tenant; Type: COMMENT; Schema: weir; Owner: -
 
@@ -2958,6 +3587,10 @@ CREATE INDEX admin_actions_by_target ON weir.admin_actions USING btree (target, 
 
 CREATE INDEX admin_actions_by_time ON weir.admin_actions USING btree (at);
 
+-- Name: attempts_failed; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX attempts_failed ON weir.attempts USING btree (ended_at DESC) WHERE (outcome = ANY (ARRAY['failed'::text, 'lost'::text]));
+
 -- Name: attempts_open; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX attempts_open ON weir.attempts USING btree (host_id) WHERE (cleaned_at IS NULL);
@@ -3109,6 +3742,10 @@ CREATE INDEX transcodes_by_time ON weir.transcodes USING btree (created_at DESC,
 -- Name: transcodes_failed_by_end; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_failed_by_end ON weir.transcodes USING btree (finished_at DESC, id DESC) WHERE (state = 'failed'::text);
+
+-- Name: transcodes_failed_untried; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX transcodes_failed_untried ON weir.transcodes USING btree (finished_at DESC) WHERE ((state = 'failed'::text) AND (attempt = 0));
 
 -- Name: transcodes_open_on_host; Type: INDEX; Schema: weir; Owner: -
 

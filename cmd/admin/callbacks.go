@@ -40,6 +40,7 @@ type callbackShown struct {
 	CreatedAt     time.Time  `json:"created_at"`
 	DeliveredAt   *time.Time `json:"delivered_at"`
 	LagSeconds    float64    `json:"lag_seconds"`
+	Receiver      string     `json:"receiver"`
 }
 
 // redelivery is the JSON of callbacks redeliver.

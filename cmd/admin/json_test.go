@@ -41,7 +41,7 @@ func jsonShapes() map[string]any {
 		"tenants secret add": secretAdded{}, "tenants secret list": secretList{}, "tenants secret rm": secretRemoved{},
 		"queue status": queueStatus{}, "queue pause": queueStatus{}, "queue resume": queueStatus{},
 		"seal rotate": sealState{}, "seal status": sealState{},
-		"db migrate": db.SchemaStatus{}, "db status": db.SchemaStatus{}, "db roles": rolesDone{}, "db speaker": rolesDone{},
+		"db check": dbChecked{}, "db prune": pruned{}, "db migrate": db.SchemaStatus{}, "db status": db.SchemaStatus{}, "db roles": rolesDone{}, "db speaker": rolesDone{},
 	}
 }
 

@@ -78,17 +78,18 @@ func TestRoles(t *testing.T) {
 			"SELECT * FROM weir.enqueued", "SELECT * FROM weir.river_job", "INSERT INTO weir.speakers VALUES ('x', 'other')", "UPDATE weir.speakers SET tenant = 'other'",
 			"INSERT INTO weir.river_job (args, kind, max_attempts) VALUES ('{}', 'place', 1)", "DELETE FROM weir.inbox",
 			"SELECT weir.submission_faults('{}')", "SELECT weir.submission_form()", "DO $$ BEGIN LOCK TABLE weir.transcodes; END $$", "CREATE TABLE weir.mine ()",
-			"SET SESSION AUTHORIZATION " + roles.Admin, "SET ROLE " + roles.Daemon, "SELECT nextval('weir.river_job_id_seq')",
+			"SELECT * FROM weir.v_slo", "SELECT * FROM weir.slo_of_hour(now())", "SET SESSION AUTHORIZATION " + roles.Admin, "SET ROLE " + roles.Daemon, "SELECT nextval('weir.river_job_id_seq')",
 		}},
 		{"readonly", reader, []string{
-			"SELECT * FROM weir.v_transcodes", "SELECT * FROM weir.v_renditions", "SELECT * FROM weir.v_attempts", "SELECT * FROM weir.v_callbacks",
+			"SELECT * FROM weir.v_transcodes", "SELECT * FROM weir.v_renditions", "SELECT * FROM weir.v_attempts", "SELECT * FROM weir.v_callbacks", "SELECT * FROM weir.v_outputs",
+			"SELECT * FROM weir.v_queue", "SELECT * FROM weir.v_hosts", "SELECT * FROM weir.v_failures", "SELECT * FROM weir.v_usage", "SELECT * FROM weir.v_slo", "SELECT * FROM weir.v_admin_actions",
 		}, []string{
 			enqueue, "SELECT * FROM weir.inbox", "SELECT id FROM weir.inbox", "SELECT * FROM weir.enqueued", "SELECT source_sealed FROM weir.transcodes", "SELECT * FROM weir.transcodes",
-			"SELECT * FROM weir.speakers", "SELECT * FROM weir.river_job", "SELECT * FROM weir.v_transcodes FOR UPDATE", "DO $$ BEGIN LOCK TABLE weir.v_transcodes IN SHARE MODE; END $$",
+			"SELECT * FROM weir.speakers", "SELECT * FROM weir.river_job", "SELECT * FROM weir.admin_actions", "SELECT * FROM weir.v_transcodes FOR UPDATE", "DO $$ BEGIN LOCK TABLE weir.v_transcodes IN SHARE MODE; END $$",
 			"INSERT INTO weir.transcodes DEFAULT VALUES", "DELETE FROM weir.callbacks", "SELECT * FROM weir.my_transcodes", "CREATE TABLE weir.mine ()", "SET ROLE " + roles.Admin,
 		}},
 		{"admin", b.member(t, roles.Admin), []string{
-			"SELECT * FROM weir.transcodes", "SELECT id, tenant, external_id, created_at, job_id FROM weir.inbox", "SELECT * FROM weir.v_transcodes", "SELECT * FROM weir.speakers",
+			"SELECT * FROM weir.transcodes", "SELECT id, tenant, external_id, created_at, job_id FROM weir.inbox", "SELECT * FROM weir.v_transcodes", "SELECT * FROM weir.v_slo", "SELECT * FROM weir.speakers",
 		}, []string{
 			enqueue, "SELECT body FROM weir.inbox", "SELECT digest FROM weir.inbox", "SELECT * FROM weir.inbox", "DELETE FROM weir.inbox", "DELETE FROM weir.transcodes", "TRUNCATE weir.transcodes",
 			"INSERT INTO weir.speakers VALUES ('x', 'other')", "UPDATE weir.schema_migrations SET version = 1", "CREATE TABLE weir.mine ()", "DROP VIEW weir.v_transcodes", "SET ROLE " + roles.Daemon,

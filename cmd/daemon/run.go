@@ -27,6 +27,7 @@ import (
 	"weir/jobs/host"
 	"weir/jobs/host/preview"
 	"weir/jobs/inbox"
+	"weir/jobs/retention"
 	"weir/jobs/tenants"
 	"weir/media"
 	"weir/mist"
@@ -196,8 +197,8 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 	}
 	if d.cfg.Control {
 		group.Go(func() error { return d.leads.Run(ctx, d.client) })
-		retention := &control.Retention{DB: d.pool, Log: d.log, Keep: d.keep()}
-		group.Go(func() error { return retention.Run(ctx) })
+		history := &retention.Retention{DB: d.pool, Log: d.log, Keep: d.keep()}
+		group.Go(func() error { return history.Run(ctx) })
 	}
 	d.works.Store(true)
 	d.log.InfoContext(ctx, "weir-daemon runs", "version", version(), "host", d.cfg.HostID, "boot", d.boot,
@@ -332,8 +333,8 @@ func (d *daemon) ready(ctx context.Context) map[string]error {
 	return state
 }
 
-func (d *daemon) keep() control.Keep {
-	return control.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, Events: d.cfg.KeepEvents, CallbackAttempts: d.cfg.KeepCallbackAttempts}
+func (d *daemon) keep() retention.Keep {
+	return retention.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, Events: d.cfg.KeepEvents, CallbackAttempts: d.cfg.KeepCallbackAttempts}
 }
 
 func logger(cfg *config.Config, w io.Writer) *slog.Logger {

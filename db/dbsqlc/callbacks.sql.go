@@ -392,7 +392,7 @@ func (q *Queries) CallbackToDeliver(ctx context.Context, db DBTX, id uuid.UUID) 
 }
 
 const callbackViewGet = `-- name: CallbackViewGet :one
-SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds FROM weir.v_callbacks WHERE id = $1
+SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds, receiver FROM weir.v_callbacks WHERE id = $1
 `
 
 func (q *Queries) CallbackViewGet(ctx context.Context, db DBTX, id uuid.UUID) (CallbackView, error) {
@@ -414,12 +414,13 @@ func (q *Queries) CallbackViewGet(ctx context.Context, db DBTX, id uuid.UUID) (C
 		&i.CreatedAt,
 		&i.DeliveredAt,
 		&i.LagSeconds,
+		&i.Receiver,
 	)
 	return i, err
 }
 
 const callbackViewList = `-- name: CallbackViewList :many
-SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds FROM weir.v_callbacks
+SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds, receiver FROM weir.v_callbacks
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::uuid IS NULL OR transcode_id = $3)
@@ -464,6 +465,7 @@ func (q *Queries) CallbackViewList(ctx context.Context, db DBTX, arg CallbackVie
 			&i.CreatedAt,
 			&i.DeliveredAt,
 			&i.LagSeconds,
+			&i.Receiver,
 		); err != nil {
 			return nil, err
 		}

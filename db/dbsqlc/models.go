@@ -116,38 +116,25 @@ type CallbackSecret struct {
 	CreatedAt time.Time
 }
 
-// One row per terminal callback and the state of its delivery.
+// One row per terminal callback and the state of its delivery. WHERE state IN ('pending', 'refused', 'expired') reads those that were not taken, created_at > now() - interval '1 day' those since then; one is found by id or transcode_id.
 type CallbackView struct {
-	// The event id that Studio sees, the same in every delivery.
-	ID uuid.UUID
-	// The transcode whose outcome it tells.
-	TranscodeID uuid.UUID
-	// Whose it is.
-	Tenant string
-	// The caller's own id.
-	ExternalID *string
-	// The run that ended.
-	Run int32
-	// The transcode's state now.
-	Outcome string
-	// pending, delivered, refused (a final answer), expired (a day without success) or superseded (a newer run began before).
-	State string
-	// Where it goes, without secrets.
-	URL string
-	// How often it was sent.
-	Attempts int32
-	// The last HTTP status; null when no answer came.
-	LastStatus *int32
-	// What went wrong the last time.
-	LastError string
-	// When it is sent next.
+	ID            uuid.UUID
+	TranscodeID   uuid.UUID
+	Tenant        string
+	ExternalID    *string
+	Run           int32
+	Outcome       string
+	State         string
+	URL           string
+	Attempts      int32
+	LastStatus    *int32
+	LastError     string
 	NextAttemptAt *time.Time
-	// When the outcome was decided.
-	CreatedAt time.Time
-	// When it was first taken.
-	DeliveredAt *time.Time
-	// From the decision to the delivery, or until now.
-	LagSeconds float64
+	CreatedAt     time.Time
+	DeliveredAt   *time.Time
+	LagSeconds    float64
+	// The host of its address, and its port where one is given.
+	Receiver string
 }
 
 type Event struct {
@@ -387,7 +374,7 @@ type Transcode struct {
 	EventsSealed         []byte
 }
 
-// One row per tenant and day: what the runs that ended on it used.
+// One row per tenant and day: what the runs that ended on it used. It is kept by the day, so that WHERE day >= ... or tenant = ... reads a handful of rows, whatever was done.
 type UsageDay struct {
 	// Whose it is.
 	Tenant string

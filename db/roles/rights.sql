@@ -18,6 +18,7 @@ BEGIN
         EXECUTE format('GRANT SELECT ON weir.%I TO weir_readonly', name);
     END LOOP;
 END $$;
+GRANT EXECUTE ON FUNCTION weir.slo_of_hour TO weir_readonly, weir_admin, weir_daemon; -- behind v_slo
 
 -- weir-admin: it reads rows, ends and retries transcodes, drains hosts, sets what tenants
 -- may, and names in the inbox what waits, without a body.

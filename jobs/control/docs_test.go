@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"weir/jobs/retention"
 )
 
 // Times and numbers in docs/architecture.md and docs/operations.md are those of the code.
@@ -18,13 +20,13 @@ func TestTimesAreDocumented(t *testing.T) {
 		words    string
 	}{
 		{roundMost, 64, architecture, "a round places 64 at the most"},
-		{retentionEvery, 10 * time.Minute, architecture, "| control | every ten minutes |"},
-		{retentionBatch, 500, architecture, "are removed, 500 in a transaction"},
+		{retention.Every, 10 * time.Minute, architecture, "| control | every ten minutes |"},
+		{retention.Batch, 500, architecture, "are removed, 500 in a transaction"},
 		{statusEvery, 5 * time.Second, architecture, "| control | every 5 s | statuses that are due"},
 		{tellFor, 15 * time.Second, architecture, "a claim of a dead daemon runs out after 15 s"},
 		{resumeEvery, 30 * time.Second, architecture, "A queue that somebody pauses goes on within 30 s"},
 		{gateSilent, 1, operations, "it gets one delivery at a time until it answers"},
-		{retentionBatch, 500, operations, "in batches of 500"},
+		{retention.Batch, 500, operations, "in batches of 500"},
 	} {
 		text, err := os.ReadFile(test.where)
 		require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/receivers"
+	"weir/jobs/retention"
 	"weir/secret"
 	"weir/studio"
 )
@@ -91,8 +92,8 @@ func (c *Control) tellEvents(ctx context.Context) {
 // missed, as all are that expire.
 func (o *outbox) drop(ctx context.Context) error {
 	o.dropped = time.Now()
-	dropped, err := batches(ctx, func(ctx context.Context) (int64, error) {
-		return dbsqlc.New().EventDeliveryDrop(ctx, o.control.DB, dbsqlc.EventDeliveryDropParams{Most: o.most, PageSize: retentionBatch})
+	dropped, err := retention.Batches(ctx, func(ctx context.Context) (int64, error) {
+		return dbsqlc.New().EventDeliveryDrop(ctx, o.control.DB, dbsqlc.EventDeliveryDropParams{Most: o.most, PageSize: retention.Batch})
 	})
 	if dropped > 0 {
 		o.control.Log.WarnContext(ctx, "events dropped that nobody takes", "events", dropped)

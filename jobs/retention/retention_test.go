@@ -1,4 +1,4 @@
-package control
+package retention
 
 import (
 	"context"
@@ -13,6 +13,13 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs/jobstest"
+)
+
+const (
+	// aWhile bounds what a test waits for; nothing is measured by it.
+	aWhile = 30 * time.Second
+	// lookEvery is how often it looks whether that has come about.
+	lookEvery = 10 * time.Millisecond
 )
 
 // keepDays is what these tests keep; a day more is too old.
@@ -104,14 +111,14 @@ func TestRetentionOfTranscodes(t *testing.T) {
 			b := history{jobstest.New(t)}
 			transcode := b.ended(t)
 			test.change(t, b, transcode.ID)
-			done, err := b.retention().round(t.Context())
+			done, err := b.retention().Round(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, test.stays, b.there(t, transcode.ID))
 			for _, table := range []string{"attempts", "renditions", "callbacks"} {
 				require.Equal(t, test.stays, b.Count(t, "SELECT count(*) FROM weir."+table+" WHERE transcode_id = $1", transcode.ID) > 0, "%s", table)
 			}
 			if !test.stays {
-				require.Equal(t, pruned{transcodes: 1}, done)
+				require.Equal(t, Removed{Transcodes: 1}, done)
 				require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.callback_attempts"))
 			}
 		})
@@ -127,15 +134,15 @@ func TestRetentionWaitsForNobody(t *testing.T) {
 	require.NoError(t, err)
 	_, err = dbsqlc.New().TranscodeGetForUpdate(t.Context(), tx, locked.ID)
 	require.NoError(t, err)
-	done, err := b.retention().round(t.Context())
+	done, err := b.retention().Round(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, pruned{transcodes: 1, held: 1}, done)
+	require.Equal(t, Removed{Transcodes: 1, Held: 1}, done)
 	require.True(t, b.there(t, locked.ID))
 	require.False(t, b.there(t, free.ID))
 	require.NoError(t, tx.Rollback(t.Context()))
-	done, err = b.retention().round(t.Context())
+	done, err = b.retention().Round(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, pruned{transcodes: 1}, done)
+	require.Equal(t, Removed{Transcodes: 1}, done)
 }
 
 // Triggers and callback attempts go by their own age; the callback says how many there were.
@@ -145,7 +152,7 @@ func TestRetentionOfTriggersAndCallbackAttempts(t *testing.T) {
 	transcode := b.ended(t)
 	b.Exec(t, "UPDATE weir.transcodes SET finished_at = now() WHERE id = $1", transcode.ID)
 	b.Exec(t, "UPDATE weir.callbacks SET attempts = 1")
-	const many = 2*retentionBatch + 1
+	const many = 2*Batch + 1
 	b.Exec(t, `INSERT INTO weir.mist_events (host_id, trigger, headers, payload, payload_bytes, verdict, received_at)
 		SELECT 'mist-1', 'PUSH_END', '{}', '', 0, 'noted', now() - make_interval(days => CASE WHEN n <= $1 THEN $2 ELSE 0 END::int)
 		  FROM generate_series(1, $1 + 3) n`, many, keepDays+1)
@@ -153,13 +160,13 @@ func TestRetentionOfTriggersAndCallbackAttempts(t *testing.T) {
 	b.Exec(t, "INSERT INTO weir.callback_attempts (callback_id, number, latency_ms) SELECT id, 2, 5 FROM weir.callbacks")
 
 	forever := &Retention{DB: b.Pool, Log: jobstest.Silent()}
-	done, err := forever.round(t.Context())
+	done, err := forever.Round(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, pruned{}, done)
+	require.Equal(t, Removed{}, done)
 
-	done, err = b.retention().round(t.Context())
+	done, err = b.retention().Round(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, pruned{triggers: many, callbackAttempts: 1}, done)
+	require.Equal(t, Removed{Triggers: many, CallbackAttempts: 1}, done)
 	require.Equal(t, 3, b.Count(t, "SELECT count(*) FROM weir.mist_events"))
 	require.Equal(t, 2, b.Count(t, "SELECT sum(number) FROM weir.callback_attempts"))
 	require.Equal(t, 1, b.Count(t, "SELECT attempts FROM weir.callbacks"))
@@ -171,23 +178,23 @@ func TestRetentionPassesWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	b := history{jobstest.New(t)}
 	b.ended(t)
-	const held, gone = retentionBatch + 1, 2 * retentionBatch
+	const held, gone = Batch + 1, 2 * Batch
 	b.unwatched(t, `INSERT INTO weir.transcodes
 		SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'finished_at', t.finished_at + make_interval(secs => n)))).*
 		  FROM weir.transcodes t, generate_series(1, $1) n`, held+gone-1)
 	b.Exec(t, `INSERT INTO weir.callbacks (id, transcode_id, run, url, body)
 		SELECT gen_random_uuid(), id, 2, 'c', '{}' FROM weir.transcodes ORDER BY finished_at LIMIT $1`, held)
 
-	rounds := make([]pruned, 2)
+	rounds := make([]Removed, 2)
 	var group errgroup.Group
 	for i := range rounds {
 		group.Go(func() (err error) {
-			rounds[i], err = b.retention().round(t.Context())
+			rounds[i], err = b.retention().Round(t.Context())
 			return err
 		})
 	}
 	require.NoError(t, group.Wait())
-	require.EqualValues(t, gone, rounds[0].transcodes+rounds[1].transcodes)
+	require.EqualValues(t, gone, rounds[0].Transcodes+rounds[1].Transcodes)
 	require.Equal(t, held, b.Count(t, "SELECT count(*) FROM weir.transcodes"))
 }
 
@@ -207,16 +214,16 @@ func TestRetentionRuns(t *testing.T) {
 func TestBatchesPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		left := []int64{retentionBatch, retentionBatch, 1}
+		left := []int64{Batch, Batch, 1}
 		began := time.Now()
-		sum, err := batches(t.Context(), func(context.Context) (int64, error) {
+		sum, err := Batches(t.Context(), func(context.Context) (int64, error) {
 			<-time.After(time.Second) // of the bubble's clock
 			n := left[0]
 			left = left[1:]
 			return n, nil
 		})
 		require.NoError(t, err)
-		require.EqualValues(t, 2*retentionBatch+1, sum)
+		require.EqualValues(t, 2*Batch+1, sum)
 		require.Equal(t, 5*time.Second, time.Since(began))
 	})
 }
@@ -227,16 +234,16 @@ func TestRetentionOfEvents(t *testing.T) {
 	b := history{jobstest.New(t)}
 	b.Exec(t, `INSERT INTO weir.events (transcode_id, tenant, type, state, run, attempt, ratio, created_at)
 		SELECT gen_random_uuid(), 't', 'transcode.queued', 'queued', 1, 0, 0, now() - make_interval(days => CASE WHEN n <= $1 THEN $2 ELSE $2 - 2 END)
-		  FROM generate_series(1, $1 + 3) n`, 2*retentionBatch+1, keepDays+1)
+		  FROM generate_series(1, $1 + 3) n`, 2*Batch+1, keepDays+1)
 	r := b.retention()
 	r.Keep = Keep{Events: keepDays}
-	done, err := r.round(t.Context())
+	done, err := r.Round(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 2*retentionBatch+1, done.events)
+	require.EqualValues(t, 2*Batch+1, done.Events)
 	require.Equal(t, 3, b.Count(t, "SELECT count(*) FROM weir.events"))
 	r.Keep = Keep{}
 	b.Exec(t, "UPDATE weir.events SET created_at = now() - interval '1000 days'")
-	done, err = r.round(t.Context())
+	done, err = r.Round(t.Context())
 	require.NoError(t, err)
-	require.Zero(t, done.events)
+	require.Zero(t, done.Events)
 }

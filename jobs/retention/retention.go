@@ -1,4 +1,6 @@
-package control
+// Package retention removes history that is too old: leading daemons do it all the time, and
+// an operator when it is asked for.
+package retention
 
 import (
 	"context"
@@ -7,19 +9,18 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"weir/db/dbsqlc"
 )
 
 const (
-	// retentionEvery is how late a removal may be, where days are counted.
-	retentionEvery = 10 * time.Minute
-	// retentionBatch is what one statement removes, in some ten milliseconds: what it has
+	// Every is how late a removal may be, where days are counted.
+	Every = 10 * time.Minute
+	// Batch is what one statement removes, in some ten milliseconds: what it has
 	// locked nobody waits for, and it gives way to others soon.
-	retentionBatch = 500
-	// retentionTimeout is far above that.
-	retentionTimeout = 30 * time.Second
+	Batch = 500
+	// timeout is far above that.
+	timeout = 30 * time.Second
 )
 
 // Keep says for how many days history is kept; 0: for ever.
@@ -37,27 +38,32 @@ type Keep struct {
 // Retention removes history. Any number of leading daemons may do it at once: each
 // takes what no other has locked.
 type Retention struct {
-	DB   *pgxpool.Pool
+	// DB is a pool, or a transaction that is rolled back to learn what would be removed.
+	DB dbsqlc.DBTX
+	// Log gets a line for each round that did something.
 	Log  *slog.Logger
 	Keep Keep
 }
 
-// pruned is what a round came to.
-type pruned struct {
-	triggers, events, callbackAttempts, transcodes int64
-	// held are transcodes that are old enough and stay: something is still to be done.
-	held int64
+// Removed is what a round came to.
+type Removed struct {
+	Triggers         int64 `json:"triggers"`
+	Events           int64 `json:"events"`
+	CallbackAttempts int64 `json:"callback_attempts"`
+	Transcodes       int64 `json:"transcodes"`
+	// Held are transcodes that are old enough and stay: something is still to be done.
+	Held int64 `json:"held"`
 }
 
 // Run removes what is too old, at once and every ten minutes, until ctx ends.
 func (r *Retention) Run(ctx context.Context) error {
-	tick := time.NewTicker(retentionEvery)
+	tick := time.NewTicker(Every)
 	defer tick.Stop()
 	for {
-		done, err := r.round(ctx)
-		if done != (pruned{}) {
-			r.Log.InfoContext(ctx, "history removed", "triggers", done.triggers, "events", done.events, "callback attempts", done.callbackAttempts,
-				"transcodes", done.transcodes, "transcodes held", done.held)
+		done, err := r.Round(ctx)
+		if done != (Removed{}) {
+			r.Log.InfoContext(ctx, "history removed", "triggers", done.Triggers, "events", done.Events, "callback attempts", done.CallbackAttempts,
+				"transcodes", done.Transcodes, "transcodes held", done.Held)
 		}
 		if err != nil && ctx.Err() == nil {
 			r.Log.WarnContext(ctx, "retention not finished", "error", err)
@@ -70,36 +76,36 @@ func (r *Retention) Run(ctx context.Context) error {
 	}
 }
 
-// round removes all that is too old now: triggers first, which are the most and of the
+// Round removes all that is too old now: triggers first, which are the most and of the
 // least use.
-func (r *Retention) round(ctx context.Context) (done pruned, err error) {
+func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 	q := dbsqlc.New()
 	if days := r.Keep.Triggers; days > 0 {
-		done.triggers, err = batches(ctx, func(ctx context.Context) (int64, error) {
-			return q.MistEventPrune(ctx, r.DB, dbsqlc.MistEventPruneParams{Days: int32(days), PageSize: retentionBatch})
+		done.Triggers, err = Batches(ctx, func(ctx context.Context) (int64, error) {
+			return q.MistEventPrune(ctx, r.DB, dbsqlc.MistEventPruneParams{Days: int32(days), PageSize: Batch})
 		})
 		if err != nil {
 			return done, fmt.Errorf("remove triggers: %w", err)
 		}
 	}
 	if days := r.Keep.Events; days > 0 {
-		done.events, err = batches(ctx, func(ctx context.Context) (int64, error) {
-			return q.EventPrune(ctx, r.DB, dbsqlc.EventPruneParams{Days: int32(days), PageSize: retentionBatch})
+		done.Events, err = Batches(ctx, func(ctx context.Context) (int64, error) {
+			return q.EventPrune(ctx, r.DB, dbsqlc.EventPruneParams{Days: int32(days), PageSize: Batch})
 		})
 		if err != nil {
 			return done, fmt.Errorf("remove events: %w", err)
 		}
 	}
 	if days := r.Keep.CallbackAttempts; days > 0 {
-		done.callbackAttempts, err = batches(ctx, func(ctx context.Context) (int64, error) {
-			return q.CallbackAttemptPrune(ctx, r.DB, dbsqlc.CallbackAttemptPruneParams{Days: int32(days), PageSize: retentionBatch})
+		done.CallbackAttempts, err = Batches(ctx, func(ctx context.Context) (int64, error) {
+			return q.CallbackAttemptPrune(ctx, r.DB, dbsqlc.CallbackAttemptPruneParams{Days: int32(days), PageSize: Batch})
 		})
 		if err != nil {
 			return done, fmt.Errorf("remove callback attempts: %w", err)
 		}
 	}
 	if r.Keep.Transcodes > 0 {
-		if done.transcodes, done.held, err = r.transcodes(ctx); err != nil {
+		if done.Transcodes, done.Held, err = r.transcodes(ctx); err != nil {
 			return done, fmt.Errorf("remove transcodes: %w", err)
 		}
 	}
@@ -110,8 +116,8 @@ func (r *Retention) round(ctx context.Context) (done pruned, err error) {
 // nothing behind it.
 func (r *Retention) transcodes(ctx context.Context) (removed, held int64, err error) {
 	q, days := dbsqlc.New(), int32(r.Keep.Transcodes)
-	after := dbsqlc.TranscodeListEndedParams{Days: days, PageSize: retentionBatch}
-	seen, err := batches(ctx, func(ctx context.Context) (int64, error) {
+	after := dbsqlc.TranscodeListEndedParams{Days: days, PageSize: Batch}
+	seen, err := Batches(ctx, func(ctx context.Context) (int64, error) {
 		list, err := q.TranscodeListEnded(ctx, r.DB, after)
 		if err != nil || len(list) == 0 {
 			return 0, err
@@ -129,15 +135,15 @@ func (r *Retention) transcodes(ctx context.Context) (removed, held int64, err er
 	return removed, seen - removed, err
 }
 
-// batches calls next, which says how many rows it went through, until a batch is not full.
+// Batches calls next, which says how many rows it went through, until a batch is not full.
 // Between two it pauses for as long as the last one took: removing a year of history at
 // once leaves Postgres half of its time at the least.
-func batches(ctx context.Context, next func(ctx context.Context) (int64, error)) (sum int64, err error) {
+func Batches(ctx context.Context, next func(ctx context.Context) (int64, error)) (sum int64, err error) {
 	for {
 		start := time.Now()
 		n, err := batch(ctx, next)
 		sum += n
-		if err != nil || n < retentionBatch {
+		if err != nil || n < Batch {
 			return sum, err
 		}
 		pause := time.NewTimer(time.Since(start))
@@ -151,7 +157,7 @@ func batches(ctx context.Context, next func(ctx context.Context) (int64, error))
 }
 
 func batch(ctx context.Context, next func(ctx context.Context) (int64, error)) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, retentionTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return next(ctx)
 }

@@ -1,0 +1,2 @@
+DROP INDEX weir.transcodes_failed_untried;
+DROP INDEX weir.attempts_failed;
