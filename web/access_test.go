@@ -25,8 +25,8 @@ func TestRoutes(t *testing.T) {
 	changing := 0
 	for pattern, who := range b.pages.routes {
 		method, path, _ := strings.Cut(pattern, " ")
-		if path == "" {
-			method, path = http.MethodPut, "/anything"
+		if path == "" { // of any method
+			method, path = http.MethodPut, pattern
 		}
 		var id string
 		require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT id FROM weir.transcodes").Scan(&id))
@@ -45,7 +45,7 @@ func TestRoutes(t *testing.T) {
 			continue
 		}
 		changing++
-		answer, body := viewer.post(t, path, form)
+		answer, body := viewer.ask(t, method, path, form, http.Header{"Sec-Fetch-Site": {"same-origin"}})
 		require.Equal(t, http.StatusForbidden, answer.StatusCode, pattern)
 		require.Contains(t, body, "is a viewer", pattern)
 	}

@@ -148,7 +148,7 @@ func eval(script string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](script)
 }
 
-// source is a clip in the stack's bucket, with a keyframe every second.
+// source is a clip in the stack's bucket, with a keyframe every two seconds: each segment costs the stand-in a process.
 func (b *testBundle) source(t *testing.T, seconds int) secret.Secret {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "clip.mp4")

@@ -12,7 +12,7 @@ import (
 // beginning to its end without a reload; then plays what came of it.
 func TestWatch(t *testing.T) {
 	b := setup(t)
-	id := b.submit(t, b.source(t, 6)).ID
+	id := b.submit(t, b.source(t, 8)).ID
 	b.operates(t, "/transcodes/"+id)
 	// A reload would lose this mark.
 	b.do(t, eval(`window.mark = 'here'; window.seen = new Set();
