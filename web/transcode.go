@@ -17,6 +17,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/explain"
 	"weir/web/chart"
 )
 
@@ -41,6 +42,8 @@ type transcodePage struct {
 	Deliveries []dbsqlc.CallbackAttempt
 	Triggers   []triggerLine
 	Request    string
+	// Why is what its rows explain.
+	Why explain.Explanation
 	// Said is its progress for those who listen to the page.
 	Said string
 	// Plays says whether what is stored can be played.
@@ -157,6 +160,11 @@ func (p *Pages) lookAt(ctx context.Context, id uuid.UUID) (*transcodePage, error
 	if json.Indent(&indented, detail.Transcode.Request, "", "  ") == nil {
 		t.Request = indented.String()
 	}
+	rows, err := explain.Read(ctx, p.cfg.DB, id)
+	if err != nil {
+		return nil, fmt.Errorf("explain %s: %w", id, err)
+	}
+	t.Why = explain.Of(rows)
 	t.Timeline = chart.Time("Stages and attempts", rowsOf(&detail, t.Attempts), time.Now())
 	t.Said = said(&t.T)
 	return t, nil

@@ -31,8 +31,7 @@ func TestChange(t *testing.T) {
 	require.NoError(t, err)
 	id = b.submit(t, missing).ID
 	b.open(t, "/transcodes/"+id)
-	b.await(t, "the end", "document.getElementById('facts').innerText.includes('failed')")
-	b.await(t, "why", "!document.getElementById('why').hidden")
+	b.await(t, "why", "document.getElementById('facts').innerText.includes('failed') && document.getElementById('why').innerText.includes('object_missing')")
 	why := b.text("#why")
 	for _, words := range []string{"object_missing", "fetch", "Who can mend it", "input"} {
 		require.Contains(t, why, words)
