@@ -34,6 +34,12 @@ type Config struct {
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
 	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
+	WebListen  string        `env:"WEIR_WEB_LISTEN" desc:"Address of the operators' pages, of a daemon that leads, as 127.0.0.1:8081; empty serves none. Other machines come by a proxy with TLS, see docs/pages.md."`
+	WebUsers   secret.Secret `env:"WEIR_WEB_USERS" desc:"Who may use the pages: NAME:ROLE:HASH, more of them separated by commas; the role is viewer or operator, weir-admin web-user makes one. The hash - is for those whom only WEIR_WEB_TRUSTED_HEADER names."`
+	WebURL     string        `env:"WEIR_WEB_URL" desc:"The address that browsers have for the pages, as https://weir.example.com; https makes their cookies secure."`
+	WebHeader  string        `env:"WEIR_WEB_TRUSTED_HEADER" desc:"Header in which a proxy names the user that it has asked for, as X-Forwarded-User; its role is that of WEIR_WEB_USERS. Empty believes none."`
+	WebProxies []string      `env:"WEIR_WEB_TRUSTED_PROXIES" envSeparator:"," desc:"Addresses or networks of the proxies that are believed, separated by commas: of no other peer the header is read."`
+
 	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
 	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
 	UrgentPercent int `env:"WEIR_URGENT_SLOTS_PERCENT" envDefault:"0" desc:"Of all hosts' slots so many percent stay for transcodes of priority 0 to 2 (0 to 50); the same on all daemons."`
@@ -223,6 +229,8 @@ func (c *Config) problems() []error {
 		check(c.APITokens != "", "WEIR_API_TOKENS is not set: %s", describe("WEIR_API_TOKENS"))
 		check(c.UrgentPercent >= 0 && c.UrgentPercent <= maxUrgent, "WEIR_URGENT_SLOTS_PERCENT is %d: give 0 to %d", c.UrgentPercent, maxUrgent)
 		problems = append(problems, c.gatewayProblems()...)
+		check(c.WebListen == "" || validAddress(c.WebListen), "WEIR_WEB_LISTEN is %q: give HOST:PORT, or nothing for no pages", c.WebListen)
+		check(c.WebListen == "" || c.WebUsers != "", "WEIR_WEB_USERS is not set: %s", describe("WEIR_WEB_USERS"))
 		problems = append(problems, c.keepProblems()...)
 	}
 	if c.Worker {

@@ -3376,6 +3376,19 @@ COMMENT ON COLUMN weir.v_usage.pixels IS 'Pixels of those renditions: frames by 
 
 COMMENT ON COLUMN weir.v_usage.bytes IS 'Bytes of those renditions.';
 
+-- Name: web_sessions; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.web_sessions (
+    id_hash bytea NOT NULL,
+    user_name text NOT NULL,
+    setting bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT web_sessions_user_name_check CHECK ((user_name <> ''::text))
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='50');
+
 -- Name: river_job id; Type: DEFAULT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.river_job ALTER COLUMN id SET DEFAULT nextval('weir.river_job_id_seq'::regclass);
@@ -3578,6 +3591,11 @@ ALTER TABLE ONLY weir.turns
 
 ALTER TABLE ONLY weir.usage
     ADD CONSTRAINT usage_pkey PRIMARY KEY (tenant, day, part);
+
+-- Name: web_sessions web_sessions_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.web_sessions
+    ADD CONSTRAINT web_sessions_pkey PRIMARY KEY (id_hash);
 
 -- Name: admin_actions_by_target; Type: INDEX; Schema: weir; Owner: -
 

@@ -40,6 +40,39 @@ func (c *Client) Peek(ctx context.Context, loc Location, path string, part int64
 	return size, nil
 }
 
+// Part is an object, or the part of it that was asked for.
+type Part struct {
+	Body   io.ReadCloser
+	Length int64
+	// Range is its Content-Range; "": it is all of the object.
+	Range string
+}
+
+// Read opens an object in S3, or the part of it that byteRange asks for as the header Range
+// does; "": all of it. ctx holds until the part is closed.
+func (c *Client) Read(ctx context.Context, loc Location, byteRange string) (*Part, error) {
+	if err := checkObject("read", loc); err != nil {
+		return nil, err
+	}
+	var part *Part
+	err := c.serve(loc, func(s *server) error {
+		input := &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(loc.Key())}
+		if byteRange != "" {
+			input.Range = &byteRange
+		}
+		object, err := s.GetObject(ctx, input)
+		if err != nil {
+			return err
+		}
+		part = &Part{Body: object.Body, Length: aws.ToInt64(object.ContentLength), Range: aws.ToString(object.ContentRange)}
+		return nil
+	})
+	if err != nil {
+		return nil, failure(ctx, "read", loc, err)
+	}
+	return part, nil
+}
+
 func (s *server) peek(ctx context.Context, key string, file *os.File, part int64) (int64, error) {
 	head, err := s.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {

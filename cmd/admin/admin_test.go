@@ -229,7 +229,7 @@ func TestDB(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, says string }{
-		{"", "needs one of: transcodes, failures, bulk, callbacks, triggers, events, hosts, top, tenants, queue, actions, seal, db"},
+		{"", "needs one of: transcodes, failures, bulk, callbacks, triggers, events, hosts, top, tenants, queue, actions, seal, web-user, db"},
 		{"bogus", "bogus"},
 		{"transcodes", "weir-admin transcodes needs one of: list, show, explain, watch, timeline, retry, cancel"},
 		{"transcodes bogus", "needs one of"},

@@ -40,6 +40,7 @@ func jsonShapes() map[string]any {
 		"tenants stores list": storeList{}, "tenants stores set": storeList{}, "tenants stores rm": storeRemoved{},
 		"tenants secret add": secretAdded{}, "tenants secret list": secretList{}, "tenants secret rm": secretRemoved{},
 		"queue status": queueStatus{}, "queue pause": queueStatus{}, "queue resume": queueStatus{},
+		"web-user":    webUserMade{},
 		"seal rotate": sealState{}, "seal status": sealState{},
 		"db check": dbChecked{}, "db prune": pruned{}, "db migrate": db.SchemaStatus{}, "db status": db.SchemaStatus{}, "db roles": rolesDone{}, "db speaker": rolesDone{},
 	}

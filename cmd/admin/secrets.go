@@ -14,6 +14,7 @@ import (
 	"weir/jobs"
 	"weir/jobs/receivers"
 	"weir/secret"
+	"weir/web/login"
 )
 
 // secretKeyEnv is the daemons' setting: what is sealed here they have to open.
@@ -177,4 +178,32 @@ func oneTenant(c *cobra.Command, args []string) error {
 		return fmt.Errorf("%s takes one tenant, by its name in WEIR_API_TOKENS", c.CommandPath())
 	}
 	return nil
+}
+
+// webUserMade is the JSON of web-user.
+type webUserMade struct {
+	Name string `json:"name"`
+	Role string `json:"role"`
+	// Token is shown this once; Setting is what WEIR_WEB_USERS is to have of it.
+	Token   string `json:"token"`
+	Setting string `json:"setting"`
+}
+
+func (a *admin) webUser() *cobra.Command {
+	var role string
+	c := &cobra.Command{
+		Use: "web-user NAME", Short: "Make a login for the operators' pages, for WEIR_WEB_USERS; asks no database", Args: cobra.ExactArgs(1),
+		RunE: act(func(_ context.Context, args []string) error {
+			token, setting, err := login.Make(args[0], login.Role(role))
+			if err != nil {
+				return err
+			}
+			made := webUserMade{Name: args[0], Role: role, Token: string(token), Setting: setting}
+			return a.print(made, func() error {
+				return say(a.out, "token, shown this once: %s\nfor WEIR_WEB_USERS of the daemons that lead: %s", made.Token, made.Setting)
+			})
+		}),
+	}
+	c.Flags().StringVar(&role, "role", string(login.Viewer), "viewer, who may change nothing, or operator")
+	return c
 }

@@ -136,7 +136,11 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
+	pages, err := d.listenPages(ctx)
+	if err != nil {
+		return err
+	}
+	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn, pages)}
 	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer}
 	// Requests by SQL are read as the API reads its own.
 	accepts := inbox.Open(d.transcodes, api.NewReader(d.api(nil)))
@@ -169,7 +173,12 @@ func (d *daemon) run(ctx context.Context) error {
 	// soon as Postgres does.
 	group, groupCtx := errgroup.WithContext(ctx)
 	if d.cfg.Control {
-		if err := d.startAPI(groupCtx, group, apiOn); err != nil {
+		hub := events.New(d.pool, d.log)
+		group.Go(func() error { return hub.Run(groupCtx) })
+		if err := d.startAPI(groupCtx, group, apiOn, hub); err != nil {
+			return err
+		}
+		if err := d.startPages(groupCtx, group, pages, hub); err != nil {
 			return err
 		}
 	}
@@ -296,13 +305,11 @@ func (d *daemon) preview() (*preview.Previewer, error) {
 	}), nil
 }
 
-func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener) error {
+func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Listener, hub *events.Hub) error {
 	looks, err := d.preview()
 	if err != nil {
 		return err
 	}
-	hub := events.New(d.pool, d.log)
-	group.Go(func() error { return hub.Run(ctx) })
 	config := d.api(hub)
 	config.Preview = looks
 	handler, err := api.New(config)

@@ -13,6 +13,7 @@ import (
 
 	"weir/internal/devstack"
 	"weir/secret"
+	"weir/web/login"
 )
 
 const (
@@ -45,7 +46,12 @@ type demo struct {
 	player    *devstack.Player // with HLS=1
 	played    []string         // what it plays
 	left      []string
+	// token lets demoUser into the pages, with KEEP=1.
+	token secret.Secret
 }
+
+// demoUser may change things on the pages of a demo that is kept.
+const demoUser = "demo"
 
 // object is a rendition as it was found in S3.
 type object struct {
@@ -85,8 +91,17 @@ func (d *demo) prepareSource(ctx context.Context) error {
 
 // start starts the stack.
 func (d *demo) start(ctx context.Context) error {
+	settings := map[string]string{}
+	if d.opts.keep {
+		token, user, err := login.Make(demoUser, login.Operator)
+		if err != nil {
+			return err
+		}
+		d.token, settings["WEIR_WEB_USERS"] = token, user
+	}
 	stack, err := devstack.Start(ctx, &devstack.Config{
-		Folder: d.folder, BinDir: d.opts.binDir, Database: d.opts.database, S3: d.opts.s3, Bucket: d.opts.bucket,
+		Settings: settings,
+		Folder:   d.folder, BinDir: d.opts.binDir, Database: d.opts.database, S3: d.opts.s3, Bucket: d.opts.bucket,
 		Mist: d.opts.mist, Broadcasters: d.opts.broadcasters, APIListen: d.opts.apiListen, Started: d.clock.note,
 	})
 	if err != nil {

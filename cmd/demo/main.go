@@ -9,7 +9,7 @@
 //	SOURCE             a .ts, .mp4, .mov or .mkv, as a local file or a URL
 //	HLS=1              ask for HLS, MP4 and thumbnails too, and print where a browser plays
 //	                   them; with KEEP=1 that stays up
-//	KEEP=1             leave everything running until Ctrl-C
+//	KEEP=1             leave everything running until Ctrl-C, with the operators' pages
 //	WEIR_DATABASE_URL  an existing database instead of a private Postgres
 //	WEIR_API_LISTEN    the address of the API; any free port of the loopback by default
 //	WEIR_DEMO_S3_ENDPOINT, _REGION, _ACCESS_KEY, _SECRET_KEY, _BUCKET

@@ -23,7 +23,7 @@ GRANT EXECUTE ON FUNCTION weir.slo_of_hour TO weir_readonly, weir_admin, weir_da
 -- weir-admin: it reads rows, ends and retries transcodes, drains hosts, sets what tenants
 -- may, and names in the inbox what waits, without a body.
 GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_admin;
-REVOKE SELECT ON weir.inbox FROM weir_admin;
+REVOKE SELECT ON weir.inbox, weir.web_sessions FROM weir_admin;
 GRANT SELECT (id, tenant, external_id, created_at, job_id) ON weir.inbox TO weir_admin;
 GRANT INSERT, UPDATE ON weir.transcodes, weir.renditions, weir.attempts, weir.outputs, weir.callbacks, weir.events, weir.river_job TO weir_admin;
 GRANT INSERT, UPDATE, DELETE ON weir.tenants, weir.placement, weir.stores, weir.callback_secrets, weir.usage, weir.event_deliveries TO weir_admin;

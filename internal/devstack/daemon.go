@@ -31,6 +31,8 @@ const drainGrace = 3 * time.Second
 type Daemon struct {
 	// API is the address of its HTTP API, "http://127.0.0.1:20001".
 	API string
+	// Pages is that of the operators' pages; "": it serves none.
+	Pages string
 	// Log is the path of its log file, Spool that of its spool.
 	Log, Spool string
 	proc       *process
@@ -47,7 +49,8 @@ type DaemonConfig struct {
 	Program string
 	// APIListen is the address of its API; a free port of the loopback where empty.
 	APIListen string
-	// Settings are its WEIR_ variables, without those for addresses and spool.
+	// Settings are its WEIR_ variables, without those for addresses and spool. With
+	// WEIR_WEB_USERS it serves the operators' pages.
 	Settings map[string]string
 }
 
@@ -83,6 +86,14 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 			"WEIR_API_LISTEN": listen, "WEIR_TRIGGER_LISTEN": hostPort(triggers), "WEIR_SPOOL_DIR": spool,
 			"WEIR_SHM_DIR": shmDir(),
 		})
+		if cfg.Settings["WEIR_WEB_USERS"] != "" {
+			pages, err := freePort(ctx)
+			if err != nil {
+				return nil, err
+			}
+			d.Pages = "http://" + hostPort(pages)
+			env = append(env, "WEIR_WEB_LISTEN="+hostPort(pages))
+		}
 		d.start = func() (*process, error) {
 			cmd := exec.Command(program) //nolint:noctx // lives until Close, not until a context ends
 			cmd.Dir = cfg.Dir
