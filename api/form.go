@@ -75,7 +75,7 @@ func formOf(registry huma.Registry, s *huma.Schema) (*form, error) {
 	}
 	f := &form{
 		DependentRequired: s.DependentRequired,
-		Type: s.Type, Required: s.Required, MinItems: s.MinItems, MaxItems: s.MaxItems, MinLength: s.MinLength, MaxLength: s.MaxLength,
+		Type:              s.Type, Required: s.Required, MinItems: s.MinItems, MaxItems: s.MaxItems, MinLength: s.MinLength, MaxLength: s.MaxLength,
 		Pattern: pattern, PatternDescription: s.PatternDescription, Enum: s.Enum, Minimum: exactly(s.Minimum), Maximum: exactly(s.Maximum),
 	}
 	if isFree(s) {

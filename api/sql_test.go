@@ -330,7 +330,7 @@ func TestFreeBySQL(t *testing.T) {
 	b, in := setupSQL(t)
 	body := submission()
 	body["metadata"] = object{
-		"a": object{"b": object{"c": []any{0, rawNumber("0.00e5"), rawNumber("1e308"), rawNumber("1e-300"), true, nil}}},
+		"a":    object{"b": object{"c": []any{0, rawNumber("0.00e5"), rawNumber("1e308"), rawNumber("1e-300"), true, nil}}},
 		"long": strings.Repeat("x", 3300), "": "", "mail": "a@b.example, http://h/?at=c@d",
 	}
 	body["labels"] = object{"customer/name": strings.Repeat("ü", 128), strings.Repeat("k", 64): "1"}

@@ -530,6 +530,18 @@ CREATE FUNCTION weir.river_job_state_in_bitmask(bitmask bit, state weir.river_jo
     END = 1;
 $$;
 
+-- Name: river_job_tell(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.river_job_tell() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- As River writes it: Postgres tells the same twice in a transaction once.
+    PERFORM pg_notify('weir.river_insert', format('{"queue": "%s"}', q.queue))
+       FROM (SELECT DISTINCT n.queue FROM inserted n WHERE n.state = 'available') q;
+    RETURN NULL;
+END $$;
+
 -- Name: sealed_page(text, text, text[], bytea, bigint, bigint); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.sealed_page(relation text, sealed text, keys text[], newest bytea, first_page bigint, pages bigint) RETURNS TABLE(place text, key text[], value bytea)
@@ -3820,6 +3832,10 @@ CREATE TRIGGER renditions_check_state BEFORE UPDATE ON weir.renditions FOR EACH 
 -- Name: renditions renditions_tell_state; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE TRIGGER renditions_tell_state AFTER UPDATE OF state ON weir.renditions FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['pushed'::text, 'ok'::text, 'failed'::text])))) EXECUTE FUNCTION weir.renditions_tell();
+
+-- Name: river_job river_job_tell; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER river_job_tell AFTER INSERT ON weir.river_job REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION weir.river_job_tell();
 
 -- Name: transcodes transcodes_check_state; Type: TRIGGER; Schema: weir; Owner: -
 

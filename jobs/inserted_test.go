@@ -1,6 +1,8 @@
 package jobs_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -33,4 +35,28 @@ func TestInsertedByTheDatabasesClock(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rivertype.JobStateScheduled, job.Job.State)
 	require.True(t, later.Equal(job.Job.ScheduledAt))
+}
+
+// TestEveryJobIsTold: also one that comes a moment behind another of its queue, which River
+// itself leaves to whoever fetches that one.
+func TestEveryJobIsTold(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	conn, err := b.Pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), `LISTEN "weir.river_insert"`)
+	require.NoError(t, err)
+	const jobsOfAMoment = 3
+	for range jobsOfAMoment {
+		_, err := b.River.Insert(t.Context(), jobs.PlaceArgs{}, nil)
+		require.NoError(t, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("a job was not told of"))
+	defer cancel()
+	for range jobsOfAMoment {
+		told, err := conn.Conn().WaitForNotification(ctx)
+		require.NoError(t, errors.Join(err, context.Cause(ctx)))
+		require.JSONEq(t, `{"queue": "`+jobs.PlaceQueue+`"}`, told.Payload)
+	}
 }

@@ -25,7 +25,7 @@ const (
 	wideTenants, wideEach, wideSlots = 1000, 100, 1000
 	// fairLook is how often the rows are looked at; fairWait bounds the wait for a round.
 	fairLook = time.Millisecond
-	fairWait = 30 * time.Second
+	fairWait = 2 * time.Minute
 	// fairLimit bounds all of it, half a minute where nothing else runs.
 	fairLimit = 5 * time.Minute
 )
