@@ -128,7 +128,10 @@ SELECT COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.fetched_at) / NULLIF(l.sou
 
 -- name: AttemptHoldSeconds :one
 -- How long those of the last day's ends that succeeded held their slot, on average; none: 0.
-SELECT count(*) AS ended, COALESCE(avg(EXTRACT(epoch FROM COALESCE(a.transcoded_at, a.ended_at) - a.created_at)), 0)::float8 AS seconds
+-- OFFSET 0 keeps it from reading all attempts instead.
+SELECT count(*) AS ended, COALESCE(avg(h.seconds), 0)::float8 AS seconds
   FROM (SELECT t.id, t.attempt FROM weir.transcodes t
          WHERE t.finished_at > now() - interval '1 day' ORDER BY t.finished_at DESC, t.id DESC LIMIT @page_size) l
-  JOIN weir.attempts a ON a.transcode_id = l.id AND a.number = l.attempt AND a.outcome = 'succeeded';
+ CROSS JOIN LATERAL (
+    SELECT EXTRACT(epoch FROM COALESCE(a.transcoded_at, a.ended_at) - a.created_at) AS seconds FROM weir.attempts a
+     WHERE a.transcode_id = l.id AND a.number = l.attempt AND a.outcome = 'succeeded' OFFSET 0) h;

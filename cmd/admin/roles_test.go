@@ -169,6 +169,7 @@ func TestAdminAsItsRole(t *testing.T) {
 		"callback_url": "https://u:hush@studio.example/hook", "profiles": [{"name": "a", "width": 640, "height": 360, "bitrate": 800000}]}')`).Scan(&waits))
 	failed, open := b.accept(t, "studio", "a"), b.accept(t, "studio", "b")
 	callback := b.fail(t, failed)
+	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until) VALUES ('gone', gen_random_uuid(), 2, now() - interval '1 minute')`)
 	owner := b.url
 	b.url = b.member(t, roles.Admin)
 	for _, args := range [][]string{
@@ -182,6 +183,12 @@ func TestAdminAsItsRole(t *testing.T) {
 	} {
 		out := b.ok(t, args...)
 		require.NotContains(t, out, "hush")
+	}
+	for _, args := range []string{
+		"transcodes explain " + waits.String(), "transcodes explain " + failed.String(), "transcodes timeline " + failed.String(), "callbacks show " + callback.String(),
+		"triggers show 1", "events tail --once --after 0", "events deliveries list", "hosts show mist-1", "hosts forget gone --reason r", "top --once",
+	} {
+		require.NotContains(t, b.ok(t, strings.Fields(args)...), "hush", args)
 	}
 	keys := text(secret.Key{2}) + "," + text(secret.Key{1})
 	for _, what := range []string{"status", "rotate"} {

@@ -112,10 +112,12 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 }
 
 const attemptHoldSeconds = `-- name: AttemptHoldSeconds :one
-SELECT count(*) AS ended, COALESCE(avg(EXTRACT(epoch FROM COALESCE(a.transcoded_at, a.ended_at) - a.created_at)), 0)::float8 AS seconds
+SELECT count(*) AS ended, COALESCE(avg(h.seconds), 0)::float8 AS seconds
   FROM (SELECT t.id, t.attempt FROM weir.transcodes t
          WHERE t.finished_at > now() - interval '1 day' ORDER BY t.finished_at DESC, t.id DESC LIMIT $1) l
-  JOIN weir.attempts a ON a.transcode_id = l.id AND a.number = l.attempt AND a.outcome = 'succeeded'
+ CROSS JOIN LATERAL (
+    SELECT EXTRACT(epoch FROM COALESCE(a.transcoded_at, a.ended_at) - a.created_at) AS seconds FROM weir.attempts a
+     WHERE a.transcode_id = l.id AND a.number = l.attempt AND a.outcome = 'succeeded' OFFSET 0) h
 `
 
 type AttemptHoldSecondsRow struct {
@@ -124,6 +126,7 @@ type AttemptHoldSecondsRow struct {
 }
 
 // How long those of the last day's ends that succeeded held their slot, on average; none: 0.
+// OFFSET 0 keeps it from reading all attempts instead.
 func (q *Queries) AttemptHoldSeconds(ctx context.Context, db DBTX, pageSize int32) (AttemptHoldSecondsRow, error) {
 	row := db.QueryRow(ctx, attemptHoldSeconds, pageSize)
 	var i AttemptHoldSecondsRow
