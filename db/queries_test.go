@@ -179,7 +179,6 @@ func bySight() []string {
 		"SELECT * FROM weir.v_transcodes WHERE id = '00000000-0000-7000-8000-000000000005'",
 		"SELECT * FROM weir.v_transcodes WHERE external_id = 'request-5'",
 		"SELECT * FROM weir.v_transcodes WHERE state IN ('queued', 'placed', 'running', 'storing')",
-		"SELECT * FROM weir.v_transcodes WHERE state = 'failed' AND created_at > now() - interval '1 day'",
 		"SELECT * FROM weir.v_transcodes WHERE created_at > now() - interval '1 hour'",
 		"SELECT * FROM weir.v_transcodes WHERE tenant = 'tenant-1' AND created_at > now() - interval '1 hour'",
 		"SELECT * FROM weir.v_transcodes WHERE host_id = 'mist-1' AND created_at > now() - interval '1 hour'",

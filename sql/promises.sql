@@ -37,7 +37,7 @@ UNION ALL
             FROM weir.renditions r WHERE r.transcode_id = t.id) IS NOT TRUE
       OR (SELECT bool_or(o.state NOT IN ('ok', 'skipped')) FROM weir.outputs o WHERE o.transcode_id = t.id)) LIMIT @page_size)
 UNION ALL
-(SELECT 'attempt.host', 'attempt ' || a.number || ' of ' || a.transcode_id || ' on ' || a.host_id, 'start weir-daemon with WEIR_HOST_ID=' || a.host_id || ': it cleans up'
+(SELECT 'attempt.host', 'attempt ' || a.number || ' of ' || a.transcode_id || ' on ' || a.host_id, 'start weir-daemon with WEIR_HOST_ID=' || a.host_id || ': it cleans up; or, where the host never comes back: weir-admin hosts forget ' || a.host_id
    FROM weir.attempts a LEFT JOIN weir.hosts h ON h.id = a.host_id
   WHERE a.cleaned_at IS NULL AND (h.id IS NULL OR h.lease_until < now() - interval '1 hour') LIMIT @page_size)
 UNION ALL

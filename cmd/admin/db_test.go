@@ -74,7 +74,7 @@ func TestCheck(t *testing.T) {
 		"schema.sequence":  mends["schema.sequence"],
 		"end.callback":     {"failed " + failed.String() + ": weir-admin transcodes retry " + failed.String()},
 		"success.evidence": {"succeeded " + succeeded.String() + ": weir-admin transcodes show " + succeeded.String() + " has which object is missing: ask for it anew"},
-		"attempt.host":     {"attempt 1 of " + lost.String() + " on gone: start weir-daemon with WEIR_HOST_ID=gone: it cleans up"},
+		"attempt.host":     {"attempt 1 of " + lost.String() + " on gone: start weir-daemon with WEIR_HOST_ID=gone: it cleans up; or, where the host never comes back: weir-admin hosts forget gone"},
 		"job.transcode":    {"running " + lost.String() + ": start weir-daemon with WEIR_HOST_ID=gone: it makes the job anew"},
 		"job.store":        {"720p of " + pushed.String() + ": start weir-daemon with WEIR_HOST_ID=mist-1: it makes the job anew"},
 		"job.callback":     {"callback " + callback.String() + ": start a weir-daemon that leads: it makes the job anew"},
@@ -117,7 +117,7 @@ func TestPrune(t *testing.T) {
 	var would, did pruned
 	b.decode(t, &would, "db", "prune", "--dry-run")
 	require.True(t, would.DryRun)
-	require.Equal(t, map[string]int{"transcodes": 90, "triggers": 7, "events": 7, "callback_attempts": 30}, would.Days)
+	require.Equal(t, keptDays{Transcodes: 90, Triggers: 7, Events: 7, CallbackAttempts: 30}, would.Days)
 	transcodes, triggers, actions := there()
 	require.Equal(t, []int{2, 2, 0}, []int{transcodes, triggers, actions})
 

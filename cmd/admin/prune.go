@@ -22,8 +22,16 @@ import (
 // pruned is the JSON of db prune.
 type pruned struct {
 	DryRun  bool              `json:"dry_run"`
-	Days    map[string]int    `json:"days"`
+	Days    keptDays          `json:"days"`
 	Removed retention.Removed `json:"removed"`
+}
+
+// keptDays is for how many days each kind of history is kept; 0: for ever.
+type keptDays struct {
+	Transcodes       int `json:"transcodes"`
+	Triggers         int `json:"triggers"`
+	Events           int `json:"events"`
+	CallbackAttempts int `json:"callback_attempts"`
 }
 
 // kept are the kinds of history, each with the setting that says how long it is kept.
@@ -61,16 +69,17 @@ func (a *admin) dbPrune() *cobra.Command {
 		if err := a.open(ctx); err != nil {
 			return err
 		}
-		did := pruned{DryRun: ch.dry, Days: days}
+		keep := retention.Keep{
+			Transcodes: days["transcodes"], Triggers: days["triggers"], Events: days["events"], CallbackAttempts: days["callback_attempts"],
+		}
+		did := pruned{DryRun: ch.dry, Days: keptDays(keep)}
 		prune := func(on dbsqlc.DBTX) error {
-			history := &retention.Retention{DB: on, Log: slog.New(slog.DiscardHandler), Keep: retention.Keep{
-				Transcodes: days["transcodes"], Triggers: days["triggers"], Events: days["events"], CallbackAttempts: days["callback_attempts"],
-			}}
+			history := &retention.Retention{DB: on, Log: slog.New(slog.DiscardHandler), Keep: keep}
 			did.Removed, err = history.Round(ctx)
 			return err
 		}
 		// Batches are transactions of their own, so that it is written down first.
-		action := &audit.Action{Who: ch.name(a), Via: audit.CLI, What: "db prune", Target: "history", Reason: ch.reason, Detail: days}
+		action := &audit.Action{Who: ch.name(a), Via: audit.CLI, What: "db prune", Target: "history", Reason: ch.reason, Detail: did.Days}
 		if err := audit.Do(ctx, a.pool, action, ch.dry, func(tx pgx.Tx) error {
 			if !ch.dry {
 				return nil
