@@ -9,6 +9,9 @@ unexport PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERV
 	PGOPTIONS PGAPPNAME PGSSLMODE PGSSLCERT PGSSLKEY PGSSLROOTCERT PGTZ PGDATESTYLE PGCONNECT_TIMEOUT
 
 BIN := build/bin
+# What `weir-admin version` says, and weir_version of a host's row.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+NAMED = -ldflags '-X weir/buildinfo.version=$(VERSION)'
 PACKAGES ?= ./...
 # RACE=1 turns the race detector on; TESTFLAGS are for `go test`.
 GOTEST := go test $(if $(RACE),-race) $(TESTFLAGS)
@@ -39,12 +42,12 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(DEBIAN)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
-	@go build -o $(BIN)/weir-daemon ./cmd/daemon
-	@go build -o $(BIN)/weir-admin ./cmd/admin
+	@go build $(NAMED) -o $(BIN)/weir-daemon ./cmd/daemon
+	@go build $(NAMED) -o $(BIN)/weir-admin ./cmd/admin
 	@go build -o $(BIN)/ ./cmd/demo ./internal/devstack/cmd/... ./internal/mistsim/cmd/...
 
 .PHONY: demo

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,19 @@ type Retention struct {
 	DB   *pgxpool.Pool
 	Log  *slog.Logger
 	Keep Keep
+
+	changed atomic.Pointer[Keep]
+}
+
+// Change has later rounds keep history for other times. It is safe while Run runs.
+func (r *Retention) Change(keep Keep) { r.changed.Store(&keep) }
+
+// Kept is what the next round goes by.
+func (r *Retention) Kept() Keep {
+	if keep := r.changed.Load(); keep != nil {
+		return *keep
+	}
+	return r.Keep
 }
 
 // pruned is what a round came to.
@@ -73,8 +87,8 @@ func (r *Retention) Run(ctx context.Context) error {
 // round removes all that is too old now: triggers first, which are the most and of the
 // least use.
 func (r *Retention) round(ctx context.Context) (done pruned, err error) {
-	q := dbsqlc.New()
-	if days := r.Keep.Triggers; days > 0 {
+	q, keep := dbsqlc.New(), r.Kept()
+	if days := keep.Triggers; days > 0 {
 		done.triggers, err = batches(ctx, func(ctx context.Context) (int64, error) {
 			return q.MistEventPrune(ctx, r.DB, dbsqlc.MistEventPruneParams{Days: int32(days), PageSize: retentionBatch})
 		})
@@ -82,7 +96,7 @@ func (r *Retention) round(ctx context.Context) (done pruned, err error) {
 			return done, fmt.Errorf("remove triggers: %w", err)
 		}
 	}
-	if days := r.Keep.Events; days > 0 {
+	if days := keep.Events; days > 0 {
 		done.events, err = batches(ctx, func(ctx context.Context) (int64, error) {
 			return q.EventPrune(ctx, r.DB, dbsqlc.EventPruneParams{Days: int32(days), PageSize: retentionBatch})
 		})
@@ -90,7 +104,7 @@ func (r *Retention) round(ctx context.Context) (done pruned, err error) {
 			return done, fmt.Errorf("remove events: %w", err)
 		}
 	}
-	if days := r.Keep.CallbackAttempts; days > 0 {
+	if days := keep.CallbackAttempts; days > 0 {
 		done.callbackAttempts, err = batches(ctx, func(ctx context.Context) (int64, error) {
 			return q.CallbackAttemptPrune(ctx, r.DB, dbsqlc.CallbackAttemptPruneParams{Days: int32(days), PageSize: retentionBatch})
 		})
@@ -98,8 +112,8 @@ func (r *Retention) round(ctx context.Context) (done pruned, err error) {
 			return done, fmt.Errorf("remove callback attempts: %w", err)
 		}
 	}
-	if r.Keep.Transcodes > 0 {
-		if done.transcodes, done.held, err = r.transcodes(ctx); err != nil {
+	if keep.Transcodes > 0 {
+		if done.transcodes, done.held, err = r.transcodes(ctx, keep.Transcodes); err != nil {
 			return done, fmt.Errorf("remove transcodes: %w", err)
 		}
 	}
@@ -108,8 +122,8 @@ func (r *Retention) round(ctx context.Context) (done pruned, err error) {
 
 // transcodes goes once through those that are old enough, so that what stays holds up
 // nothing behind it.
-func (r *Retention) transcodes(ctx context.Context) (removed, held int64, err error) {
-	q, days := dbsqlc.New(), int32(r.Keep.Transcodes)
+func (r *Retention) transcodes(ctx context.Context, keep int) (removed, held int64, err error) {
+	q, days := dbsqlc.New(), int32(keep)
 	after := dbsqlc.TranscodeListEndedParams{Days: days, PageSize: retentionBatch}
 	seen, err := batches(ctx, func(ctx context.Context) (int64, error) {
 		list, err := q.TranscodeListEnded(ctx, r.DB, after)
