@@ -86,6 +86,7 @@ generate: setup build $(BIN)/sqlc ## write generated code, schema dump and docum
 	@go build -o $(BIN)/weir-admin ./cmd/admin # it holds the migrations
 	@$(DEVSTACK) tools/schema.sh > build/schema.sql && mv build/schema.sql db/schema.sql
 
+verify: UNITS := units
 .PHONY: verify
 verify: setup build $(BIN)/sqlc ## check generated code, schema dump, migrations, docs, compose file
 	@cd sql && ../$(BIN)/sqlc diff && ../$(BIN)/sqlc vet

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -93,12 +94,8 @@ func (g *Given) lookup(name string) (value string, from Origin) {
 // merged is what the settings are read from.
 func (g *Given) merged() map[string]string {
 	vars := map[string]string{}
-	for name, value := range g.file {
-		vars[name] = value
-	}
-	for name, value := range g.environment {
-		vars[name] = value
-	}
+	maps.Copy(vars, g.file)
+	maps.Copy(vars, g.environment)
 	return vars
 }
 
@@ -168,11 +165,4 @@ func Changed(from, to *Config) []Setting {
 	return changed
 }
 
-func sorted(vars map[string]string) []string {
-	names := make([]string, 0, len(vars))
-	for name := range vars {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func sorted(vars map[string]string) []string { return slices.Sorted(maps.Keys(vars)) }

@@ -132,7 +132,7 @@ func serve(given func() (*config.Given, error), logs io.Writer) error {
 	if err != nil {
 		return &failed{err}
 	}
-	defer service.Close()
+	defer func() { _ = service.Close() }()
 	if err := run(untilSignal(), cfg, &surroundings{logs: logs, service: service, hangups: hangups, load: load}); err != nil {
 		var wrong *settingsError
 		if errors.As(err, &wrong) || errors.Is(err, context.Canceled) {
