@@ -27,9 +27,9 @@ help: ## list the targets
 	@echo "  RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)
-.PHONY: setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz ci
+.PHONY: setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz package package-test ci
 ifeq ($(shell command -v docker),)
-setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz ci:
+setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz package package-test ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
 else
 # No Go, but Docker: the same target runs in a container that has Go.
@@ -56,6 +56,8 @@ demo: setup build ## run the whole system on this machine and one request throug
 
 # The tests of whole systems play what comes out in a browser.
 test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
+# The package is installed in a Debian of its own.
+test: DEBIAN := $(if $(filter ./... ./test/... ./test/package%,$(PACKAGES)),package)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)
@@ -136,6 +138,15 @@ FUZZTIME ?= 10s
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
+.PHONY: package
+package: $(BIN)/nfpm ## make the Debian package and the tarball in build/package
+	@deploy/package/build.sh '$(VERSION)'
+
+.PHONY: package-test
+package-test: $(BIN)/nfpm ## install, upgrade, remove and purge the package in a Debian of its own (needs root)
+	@tools/setup.sh package
+	@go test -count=1 ./test/package
+
 .PHONY: ci
 ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
 	@tools/ci.sh
@@ -145,6 +156,8 @@ $(BIN)/versitygw $(BIN)/sqlc: tools/go.mod tools/go.sum
 	@cd tools && go build -o ../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../$@
 $(BIN)/govulncheck: tools/vuln/go.mod tools/vuln/go.sum
 	@cd tools/vuln && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
+$(BIN)/nfpm: tools/nfpm/go.mod tools/nfpm/go.sum
+	@cd tools/nfpm && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@cd tools/lint && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 
