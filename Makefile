@@ -145,7 +145,7 @@ package: $(BIN)/nfpm ## make the Debian package and the tarball in build/package
 .PHONY: package-test
 package-test: $(BIN)/nfpm ## install, upgrade, remove and purge the package in a Debian of its own (needs root)
 	@tools/setup.sh package
-	@go test -count=1 ./test/package
+	@go test -count=1 -timeout 30m ./test/package
 
 .PHONY: ci
 ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
