@@ -9,6 +9,9 @@ unexport PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERV
 	PGOPTIONS PGAPPNAME PGSSLMODE PGSSLCERT PGSSLKEY PGSSLROOTCERT PGTZ PGDATESTYLE PGCONNECT_TIMEOUT
 
 BIN := build/bin
+# What `weir-admin version` says, and weir_version of a host's row.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+NAMED = -ldflags '-X weir/config/buildinfo.version=$(VERSION)'
 PACKAGES ?= ./...
 # RACE=1 turns the race detector on; TESTFLAGS are for `go test`.
 GOTEST := go test $(if $(RACE),-race) $(TESTFLAGS)
@@ -24,9 +27,9 @@ help: ## list the targets
 	@echo "  RACE=1 PACKAGES=./jobs/... TESTFLAGS='-run X' make test"
 
 ifeq ($(shell command -v go),)
-.PHONY: setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz ci
+.PHONY: setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz package package-test ci
 ifeq ($(shell command -v docker),)
-setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz ci:
+setup build demo test test-mist lint generate verify vulncheck media bench chaos soak fuzz package package-test ci:
 	@echo "make $@ needs Go (https://go.dev/dl/, the version in go.mod), or Docker for demo and test" >&2; exit 1
 else
 # No Go, but Docker: the same target runs in a container that has Go.
@@ -39,12 +42,12 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(DEBIAN)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
-	@go build -o $(BIN)/weir-daemon ./cmd/daemon
-	@go build -o $(BIN)/weir-admin ./cmd/admin
+	@go build $(NAMED) -o $(BIN)/weir-daemon ./cmd/daemon
+	@go build $(NAMED) -o $(BIN)/weir-admin ./cmd/admin
 	@go build -o $(BIN)/ ./cmd/demo ./internal/devstack/cmd/... ./internal/mistsim/cmd/...
 
 .PHONY: demo
@@ -53,6 +56,8 @@ demo: setup build ## run the whole system on this machine and one request throug
 
 # The tests of whole systems play what comes out in a browser.
 test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
+# The package is installed in a Debian of its own.
+test: DEBIAN := $(if $(filter ./... ./test/... ./test/package%,$(PACKAGES)),package)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)
@@ -83,6 +88,7 @@ generate: setup build $(BIN)/sqlc ## write generated code, schema dump and docum
 	@go build -o $(BIN)/weir-admin ./cmd/admin # it holds the migrations
 	@$(DEVSTACK) tools/schema.sh > build/schema.sql && mv build/schema.sql db/schema.sql
 
+verify: UNITS := units
 .PHONY: verify
 verify: setup build $(BIN)/sqlc ## check generated code, schema dump, migrations, docs, compose file
 	@cd sql && ../$(BIN)/sqlc diff && ../$(BIN)/sqlc vet
@@ -132,6 +138,15 @@ FUZZTIME ?= 10s
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
+.PHONY: package
+package: $(BIN)/nfpm ## make the Debian package and the tarball in build/package
+	@deploy/package/build.sh '$(VERSION)'
+
+.PHONY: package-test
+package-test: $(BIN)/nfpm ## install, upgrade, remove and purge the package in a Debian of its own (needs root)
+	@tools/setup.sh package
+	@go test -count=1 -timeout 30m ./test/package
+
 .PHONY: ci
 ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
 	@tools/ci.sh
@@ -141,6 +156,8 @@ $(BIN)/versitygw $(BIN)/sqlc: tools/go.mod tools/go.sum
 	@cd tools && go build -o ../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../$@
 $(BIN)/govulncheck: tools/vuln/go.mod tools/vuln/go.sum
 	@cd tools/vuln && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
+$(BIN)/nfpm: tools/nfpm/go.mod tools/nfpm/go.sum
+	@cd tools/nfpm && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@cd tools/lint && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 

@@ -1,7 +1,7 @@
-// Package config holds every setting of the daemon: its name in the environment,
-// its default and its check. The process's environment is the only source; a
-// WEIR_ variable that is none of these is an error, because it is most likely a
-// misspelt one.
+// Package config holds every setting of the daemon: its name, its default and its
+// check. They come from the process's environment and, where that says nothing, from
+// a file; a WEIR_ variable that is none of these is an error, because it is most
+// likely a misspelt one.
 package config
 
 import (
@@ -22,8 +22,11 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Config is the daemon's settings. Each field's `desc` is what docs/settings.md says.
+// Config is the daemon's settings. Each field's `desc` is what docs/settings.md says;
+// one with `reload` is taken over by a daemon that runs, at SIGHUP.
 type Config struct {
+	File string `env:"WEIR_CONFIG_FILE" desc:"File of settings, a NAME=VALUE a line in the form of systemd's EnvironmentFile; --config wins over it. What the environment says wins over the file."`
+
 	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it. Settings of Postgres may stand in its query, as ?statement_timeout=5min."`
 	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
 	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas; weir-admin seal rotate makes them needless."`
@@ -32,7 +35,7 @@ type Config struct {
 	Worker  bool `env:"WEIR_WORKER" envDefault:"true" desc:"This daemon works for the MistServer of its machine."`
 
 	APIListen string        `env:"WEIR_API_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address of the HTTP API."`
-	APITokens secret.Secret `env:"WEIR_API_TOKENS" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
+	APITokens secret.Secret `env:"WEIR_API_TOKENS" reload:"yes" desc:"Who may use the API: TENANT=TOKEN, more of them separated by commas. A token may stand as sha256:HEX of itself."`
 
 	WebListen  string        `env:"WEIR_WEB_LISTEN" desc:"Address of the operators' pages, of a daemon that leads, as 127.0.0.1:8081; empty serves none. Other machines come by a proxy with TLS, see docs/pages.md."`
 	WebUsers   secret.Secret `env:"WEIR_WEB_USERS" desc:"Who may use the pages: NAME:ROLE:HASH, more of them separated by commas; the role is viewer or operator, weir-admin web-user makes one. The hash - is for those whom only WEIR_WEB_TRUSTED_HEADER names."`
@@ -40,14 +43,14 @@ type Config struct {
 	WebHeader  string        `env:"WEIR_WEB_TRUSTED_HEADER" desc:"Header in which a proxy names the user that it has asked for, as X-Forwarded-User; its role is that of WEIR_WEB_USERS. Empty believes none."`
 	WebProxies []string      `env:"WEIR_WEB_TRUSTED_PROXIES" envSeparator:"," desc:"Addresses or networks of the proxies that are believed, separated by commas: of no other peer the header is read."`
 
-	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
-	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
+	APIRate       int `env:"WEIR_API_RATE" envDefault:"1000" reload:"yes" desc:"Requests a second that each API token may send to this daemon, twice as many at once; more get a 429. 0 is any number."`
+	APIFailedAuth int `env:"WEIR_API_FAILED_AUTH" envDefault:"60" reload:"yes" desc:"Requests a minute without a known token that one address may send to this daemon; more get a 429, and new tokens from there too. Behind a proxy all callers have its address. 0 is any number."`
 	UrgentPercent int `env:"WEIR_URGENT_SLOTS_PERCENT" envDefault:"0" desc:"Of all hosts' slots so many percent stay for transcodes of priority 0 to 2 (0 to 50); the same on all daemons."`
 
-	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
-	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
-	KeepEvents           int `env:"WEIR_KEEP_EVENTS_DAYS" envDefault:"7" desc:"For how many days events are kept, for streams that go on behind one: no longer than transcodes; 0 keeps them for ever."`
-	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
+	KeepTranscodes       int `env:"WEIR_KEEP_TRANSCODES_DAYS" envDefault:"90" reload:"yes" desc:"For how many days transcodes are kept after their end (up to 3650); 0 keeps them for ever. A repeated external_id is a new request after that."`
+	KeepTriggers         int `env:"WEIR_KEEP_TRIGGERS_DAYS" envDefault:"7" reload:"yes" desc:"For how many days Mist's triggers are kept: no longer than transcodes; 0 keeps them for ever."`
+	KeepEvents           int `env:"WEIR_KEEP_EVENTS_DAYS" envDefault:"7" reload:"yes" desc:"For how many days events are kept, for streams that go on behind one: no longer than transcodes; 0 keeps them for ever."`
+	KeepCallbackAttempts int `env:"WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS" envDefault:"30" reload:"yes" desc:"For how many days each try to deliver a callback is kept; 0 keeps them as long as their transcode."`
 
 	HostID        string        `env:"WEIR_HOST_ID" desc:"This host's short id: lower case letters, digits and dashes. By default made from the machine's host name."`
 	HostSlots     int           `env:"WEIR_HOST_SLOTS" envDefault:"4" desc:"Transcodes that run on this host at once (1 to 1000)."`
@@ -69,7 +72,7 @@ type Config struct {
 	SourceHTTP      bool     `env:"WEIR_SOURCE_HTTP" envDefault:"false" desc:"Also take sources over http://, without TLS."`
 	IPFSGateway     string   `env:"WEIR_IPFS_GATEWAY" desc:"URL that the id and path of a source ipfs://ID/path are put behind, as https://ipfs.example.com/ipfs; empty: such sources are refused."`
 	ARGateway       string   `env:"WEIR_AR_GATEWAY" desc:"The same for ar://ID/path, as https://arweave.net."`
-	AllowedNetworks []string `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
+	AllowedNetworks []string `env:"WEIR_ALLOWED_NETWORKS" envSeparator:"," reload:"yes" desc:"What requests may reach beside the public internet, separated by commas: addresses or CIDRs, with ports where only those are meant (10.0.0.0/8, 10.0.0.7:9000, 10.0.0.0/8:8000-8999, [fd00::/8]:443). It is for sources, outputs and callbacks, see docs/security.md; Mist's and Weir's own ports are never reached."`
 
 	CallbackSecret secret.Secret `env:"WEIR_CALLBACK_SECRET" desc:"Signs callbacks (Weir-Signature); empty leaves them unsigned."`
 
@@ -81,12 +84,20 @@ type Config struct {
 
 	FFmpeg    string `env:"WEIR_FFMPEG" envDefault:"ffmpeg" desc:"The ffmpeg program."`
 	FFprobe   string `env:"WEIR_FFPROBE" envDefault:"ffprobe" desc:"The ffprobe program."`
-	LogLevel  string `env:"WEIR_LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
+	LogLevel  string `env:"WEIR_LOG_LEVEL" envDefault:"info" reload:"yes" desc:"debug, info, warn or error."`
 	LogFormat string `env:"WEIR_LOG_FORMAT" envDefault:"json" desc:"json or text."`
 }
 
 // Setting is one line of the settings' documentation.
-type Setting struct{ Name, Default, Description string }
+type Setting struct {
+	Name, Default, Description string
+	// Required: there is no default.
+	Required bool
+	// Secret: its value is never shown.
+	Secret bool
+	// Reload: a daemon that runs takes it over at SIGHUP.
+	Reload bool
+}
 
 var hostIDPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -107,14 +118,25 @@ const (
 // foreign are variables with our prefix that other programs of the project read.
 var foreign = []string{"WEIR_TEST_", "WEIR_DEMO_", "WEIR_BIN_DIR"}
 
-// Load reads the settings from environ (as os.Environ gives it) and checks them.
-// The error names every setting that is wrong, and what to write.
+// Load reads the settings from environ (as os.Environ gives it), and from the file that
+// it names, and checks them.
 func Load(environ []string) (*Config, error) {
-	vars := env.ToMap(environ)
+	given, err := Read(environ, "")
+	if err != nil {
+		return nil, err
+	}
+	return given.Load()
+}
+
+// Load checks what was given. The error names every setting that is wrong, and what to
+// write.
+func (g *Given) Load() (*Config, error) {
+	vars := g.merged()
 	cfg := &Config{}
 	if err := env.ParseWithOptions(cfg, env.Options{Environment: vars}); err != nil {
 		return nil, missing(err)
 	}
+	cfg.File = g.File
 	if cfg.HostID == "" {
 		cfg.HostID = defaultHostID()
 	}
@@ -131,11 +153,14 @@ func Settings() []Setting {
 	var settings []Setting
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		name, options, _ := strings.Cut(field.Tag.Get("env"), ",")
-		value := field.Tag.Get("envDefault")
-		if strings.Contains(options, "required") {
+		value, required := field.Tag.Get("envDefault"), strings.Contains(options, "required")
+		if required {
 			value = "(required)"
 		}
-		settings = append(settings, Setting{Name: name, Default: value, Description: field.Tag.Get("desc")})
+		settings = append(settings, Setting{
+			Name: name, Default: value, Description: field.Tag.Get("desc"), Required: required,
+			Secret: field.Type == reflect.TypeFor[secret.Secret](), Reload: field.Tag.Get("reload") == "yes",
+		})
 	}
 	return settings
 }
@@ -188,17 +213,24 @@ func unknown(vars map[string]string) []error {
 	}
 	var names []string
 	for name := range vars {
-		if strings.HasPrefix(name, prefix) && !known[name] &&
-			!slices.ContainsFunc(foreign, func(p string) bool { return strings.HasPrefix(name, p) }) {
+		if strings.HasPrefix(name, prefix) && !known[name] && !foreigner(name) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	var problems []error
 	for _, name := range names {
-		problems = append(problems, fmt.Errorf("%s is no setting: see docs/settings.md for the names", name))
+		hint := "see docs/settings.md for the names"
+		if near := nearest(name); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		problems = append(problems, fmt.Errorf("%s is no setting: %s", name, hint))
 	}
 	return problems
+}
+
+func foreigner(name string) bool {
+	return slices.ContainsFunc(foreign, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 func defaultHostID() string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/golang-migrate/migrate/v4"
+	"github.com/golang-migrate/migrate/v4/database"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -72,7 +73,21 @@ func up(ctx context.Context, conn *sql.DB, locked *sql.Conn) error {
 	stop := context.AfterFunc(ctx, func() { migrator.GracefulStop <- true })
 	defer stop()
 	if err := migrator.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
-		return fmt.Errorf("migrate schema %s: %w", migrations.Schema, err)
+		return fmt.Errorf("migrate schema %s: %w", migrations.Schema, short(migrator, err))
 	}
 	return nil
+}
+
+// short leaves out of an error the text of the whole migration, which the driver puts
+// into it, and says which one it was.
+func short(migrator *migrate.Migrate, err error) error {
+	var failed database.Error
+	if !errors.As(err, &failed) || failed.OrigErr == nil {
+		return err
+	}
+	version, _, unknown := migrator.Version()
+	if unknown != nil {
+		return failed.OrigErr
+	}
+	return fmt.Errorf("migration %06d: %w", version, failed.OrigErr)
 }

@@ -166,3 +166,16 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	_, err = db.Migrate(t.Context(), pool)
 	require.NoError(t, err)
 }
+
+// A migration that fails is told of by its number and what Postgres says, not by its text.
+func TestFailedMigrationIsOneLine(t *testing.T) {
+	t.Parallel()
+	pool, err := db.Open(t.Context(), dbtest.Empty(t), 2)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = pool.Exec(t.Context(), "CREATE SCHEMA weir; CREATE TABLE weir.transcodes (id int)")
+	require.NoError(t, err)
+	_, err = db.Migrate(t.Context(), pool)
+	require.Error(t, err)
+	require.Regexp(t, `^migrate schema weir: migration 0000\d\d: ERROR: [^\n]*relation "transcodes" already exists \(SQLSTATE 42P07\)$`, err.Error())
+}

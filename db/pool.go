@@ -29,7 +29,7 @@ const (
 func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("WEIR_DATABASE_URL is no Postgres URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+		return nil, errors.New("it is no Postgres URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.ConnectTimeout = connectTimeout

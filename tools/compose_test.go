@@ -54,18 +54,41 @@ func TestComposeImagesAreNamedByVersion(t *testing.T) {
 func TestComposeHasTheWholeSystem(t *testing.T) {
 	t.Parallel()
 	project := loadCompose(t)
-	for _, name := range []string{"postgres", "s3", "bucket", "migrate", "store", "broadcaster", "studio", "mist", "daemon"} {
+	for _, name := range []string{
+		"postgres", "s3", "bucket", "migrate", "store", "broadcaster", "studio", "control", "mist", "daemon", "mist-2", "daemon-2",
+	} {
 		service, ok := project.Services[name]
 		require.True(t, ok, "service %s is missing", name)
 		require.Empty(t, service.Profiles, "service %s does not come with `docker compose up`", name)
 	}
+	for _, name := range []string{"prometheus", "grafana"} {
+		require.Equal(t, []string{"telemetry"}, project.Services[name].Profiles, "service %s comes with its profile alone", name)
+	}
 	// Triggers are taken from the loopback only, and MistProcLivepeer works through shared memory
 	// and process ids.
-	daemon := project.Services["daemon"]
-	require.Equal(t, "service:mist", daemon.NetworkMode)
-	require.Equal(t, "service:mist", daemon.Pid)
-	require.Equal(t, "service:mist", daemon.Ipc)
-	require.Equal(t, project.Services["mist"].Volumes, daemon.Volumes, "both see the spool under one path")
+	hosts, spools := map[string]bool{}, map[string]bool{}
+	for daemon, mist := range map[string]string{"daemon": "mist", "daemon-2": "mist-2"} {
+		of := "service:" + mist
+		service := project.Services[daemon]
+		require.Equal(t, of, service.NetworkMode)
+		require.Equal(t, of, service.Pid)
+		require.Equal(t, of, service.Ipc)
+		require.Equal(t, project.Services[mist].Volumes, service.Volumes, "both see the spool under one path")
+		require.Equal(t, "false", *service.Environment["WEIR_CONTROL"])
+		require.Contains(t, service.DependsOn, mist)
+		hosts[*service.Environment["WEIR_HOST_ID"]] = true
+		for _, volume := range service.Volumes {
+			spools[volume.Source] = true
+		}
+	}
+	require.Len(t, hosts, 2, "each host has an id")
+	require.Len(t, spools, 4, "each host has its own volumes")
+	require.Equal(t, "false", *project.Services["control"].Environment["WEIR_WORKER"])
+	for name, service := range project.Services {
+		for _, port := range service.Ports {
+			require.Equal(t, "127.0.0.1", port.HostIP, "service %s is reachable from other machines", name)
+		}
+	}
 }
 
 // A WEIR_ variable that is no setting stops the daemon.

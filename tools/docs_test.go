@@ -164,3 +164,21 @@ func TestOperationsQuoteWhatIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// docs/README.md leads to every page.
+func TestEveryPageIsLedTo(t *testing.T) {
+	t.Parallel()
+	led := map[string]bool{}
+	for _, m := range link.FindAllStringSubmatch(read(t, "../docs/README.md"), -1) {
+		led[filepath.Join("../docs", m[1])] = true
+	}
+	pages := 0
+	require.NoError(t, filepath.WalkDir("../docs", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" && path != "../docs/README.md" {
+			pages++
+			require.True(t, led[path], "docs/README.md does not lead to %s", path)
+		}
+		return err
+	}))
+	require.Greater(t, pages, 10)
+}

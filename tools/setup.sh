@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Finds, or on Debian and Ubuntu installs, what Weir needs on this machine and Go does not bring:
 # PostgreSQL's server programs, ffmpeg, Node with npm (for tests), with `race` a C compiler (for the race detector), and with
-# `browser` Chromium (for the tests that play what comes out).
-#   usage: tools/setup.sh [race] [browser]
+# `browser` Chromium (for the tests that play what comes out), with `units` systemd-analyze and with `package`
+# debootstrap (for the tests of the units and of the package).
+#   usage: tools/setup.sh [race] [browser] [units] [package]
 set -euo pipefail
 
 oldest_postgres=15 # what Weir supports; db/ and docs say the same
@@ -30,6 +31,8 @@ command -v node >/dev/null || need+=(nodejs)
 command -v npm >/dev/null || need+=(npm)
 ! asked race || have_compiler || need+=(gcc libc6-dev)
 ! asked browser || command -v chromium >/dev/null || need+=(chromium)
+! asked units || command -v systemd-analyze >/dev/null || need+=(systemd)
+! asked package || command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || need+=(debootstrap)
 [ "${#need[@]}" -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null ||

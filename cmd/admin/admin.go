@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"weir/config"
+	"weir/config/buildinfo"
 	"weir/db"
 	"weir/jobs"
 	"weir/jobs/audit"
@@ -39,6 +41,7 @@ type admin struct {
 	environ []string
 
 	databaseURL string
+	configFile  string
 	json        bool
 
 	pool *pgxpool.Pool
@@ -51,12 +54,15 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func (a *admin) root() *cobra.Command {
-	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.failures(), a.bulk(), a.callbacks(), a.triggers(), a.events(), a.hosts(), a.top(), a.tenants(), a.queue(), a.actions(), a.seal(), a.webUser(), a.db())
+	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.failures(), a.bulk(), a.callbacks(), a.triggers(), a.events(), a.hosts(), a.top(), a.tenants(), a.queue(), a.actions(), a.seal(), a.webUser(), a.db(), a.config(), a.version())
 	root.Long = root.Short + ".\n\nIt speaks to the database alone and works while no daemon is up."
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.Version = buildinfo.Read().String()
+	root.SetVersionTemplate("weir-admin {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.databaseURL, "database-url", "",
 		"Postgres, as postgres://USER@HOST:PORT/DATABASE; $"+databaseEnv+" where it is not given. Leave passwords to the latter or to ~/.pgpass: others can see this flag")
+	root.PersistentFlags().StringVar(&a.configFile, "config", "",
+		"`FILE` of a daemon's settings, for what the environment does not say; $"+config.FileVariable+" where it is not given, "+config.DefaultFile+" where nothing else names a database")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, in the shapes of docs/admin.md")
 	return root
 }
@@ -87,16 +93,19 @@ func act(f func(ctx context.Context, args []string) error) func(*cobra.Command, 
 
 // connect opens the database without a look at its schema.
 func (a *admin) connect(ctx context.Context) error {
-	url := a.databaseURL
+	url, as := a.databaseURL, "--database-url"
 	if url == "" {
-		url = a.variable(databaseEnv)
+		var err error
+		if url, as, err = a.setting(databaseEnv); err != nil {
+			return err
+		}
 	}
 	if url == "" {
-		return errors.New("no database: set " + databaseEnv + ", or give --database-url")
+		return errors.New("no database: set " + databaseEnv + ", or give --database-url or --config")
 	}
 	pool, err := db.Open(ctx, url, maxConns)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", as, err)
 	}
 	a.pool = pool
 	return nil

@@ -276,7 +276,7 @@ func TestUsage(t *testing.T) {
 		require.Empty(t, r.stdout)
 	}
 	r := command(t.Context(), nil, "hosts", "list")
-	require.Equal(t, result{exitFailed, "", "weir-admin: no database: set WEIR_DATABASE_URL, or give --database-url\n"}, r)
+	require.Equal(t, result{exitFailed, "", "weir-admin: no database: set WEIR_DATABASE_URL, or give --database-url or --config\n"}, r)
 	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@:bad:/x"}, "hosts", "list")
 	require.Equal(t, exitFailed, r.code)
 	require.NotContains(t, r.stderr, "hush")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,11 +83,9 @@ func (a *admin) sealRotate() *cobra.Command {
 }
 
 func (a *admin) rotation(ctx context.Context) (*reseal.Rotation, error) {
-	text := ""
-	for _, variable := range a.environ {
-		if value, found := strings.CutPrefix(variable, keysEnv+"="); found {
-			text = value
-		}
+	text, _, err := a.setting(keysEnv)
+	if err != nil {
+		return nil, err
 	}
 	if text == "" {
 		return nil, errors.New("no key: set " + keysEnv + " as the daemons have it, the newest key first and the former ones behind it")

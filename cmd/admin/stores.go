@@ -154,7 +154,10 @@ func (a *admin) setStore(ctx context.Context, ch *change, store *tenants.Store, 
 
 // sealer seals as the daemons do.
 func (a *admin) sealer() (*secret.Sealer, error) {
-	text := a.variable(keysEnv)
+	text, _, err := a.setting(keysEnv)
+	if err != nil {
+		return nil, err
+	}
 	if text == "" {
 		return nil, errors.New(keysEnv + " is not set: give it the daemons' own, with which they open what is sealed here")
 	}

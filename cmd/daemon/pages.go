@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/api/events"
+	"weir/config/buildinfo"
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
@@ -54,7 +55,7 @@ func (d *daemon) startPages(ctx context.Context, group *errgroup.Group, on net.L
 	}
 	pages, err := web.New(&web.Config{
 		DB: d.pool, Transcodes: d.transcodes, River: d.client, Events: hub, Users: users, Proxy: proxy, URL: d.cfg.WebURL,
-		Objects: &stored{objects, &tenants.Stores{DB: d.pool, Sealer: d.sealer}, d.sealer}, Version: version(), Log: d.log,
+		Objects: &stored{objects, &tenants.Stores{DB: d.pool, Sealer: d.sealer}, d.sealer}, Version: buildinfo.Version(), Log: d.log,
 	})
 	if err != nil {
 		return err

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"weir/api"
 	"weir/api/events"
 	"weir/config"
+	"weir/config/buildinfo"
 	"weir/db"
 	"weir/engine"
 	"weir/jobs"
@@ -53,24 +52,24 @@ const (
 
 // run is the daemon: it returns when ctx ends and all is drained, or with what
 // stopped it.
-func run(ctx context.Context, cfg *config.Config, logs io.Writer) error {
+func run(ctx context.Context, cfg *config.Config, around *surroundings) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	log := logger(cfg, logs)
-	keys, err := secret.ParseKeys(string(cfg.SecretKey))
+	d := &daemon{cfg: cfg, current: cfg, around: around, boot: uuid.New(), working: make(chan struct{})}
+	d.log = logger(cfg, &d.level, around.logs)
+	// What can be wrong with the settings is known before anything is touched.
+	read, err := read(cfg)
 	if err != nil {
-		return err
+		return &settingsError{err}
 	}
-	sealer, err := secret.NewSealer(keys...)
-	if err != nil {
-		return fmt.Errorf("WEIR_SECRET_KEY: %w", err)
+	d.texts = read
+	if d.sealer, err = secret.NewSealer(read.keys...); err != nil {
+		return &settingsError{fmt.Errorf("WEIR_SECRET_KEY: %w", err)}
 	}
-	pool, err := db.Open(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns)
-	if err != nil {
-		return err
+	if d.pool, err = db.Open(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns); err != nil {
+		return &settingsError{fmt.Errorf("WEIR_DATABASE_URL: %w", err)}
 	}
-	defer pool.Close()
-	d := &daemon{cfg: cfg, log: log, pool: pool, sealer: sealer, boot: uuid.New()}
+	defer d.pool.Close()
 	return d.run(ctx)
 }
 
@@ -102,36 +101,36 @@ func waitFor(ctx context.Context, log *slog.Logger, what string, ask func(contex
 
 type daemon struct {
 	cfg    *config.Config
+	texts  *texts
+	around *surroundings
 	log    *slog.Logger
+	level  slog.LevelVar
 	pool   *pgxpool.Pool
 	sealer *secret.Sealer
 	boot   uuid.UUID
-	tokens *api.Tokens
 	guard  *dial.Guard
+	// current are the settings that were read last; served and front are the API as it
+	// began and as it is now, retention what goes by them too. All but front are the
+	// reloading's alone once that has begun.
+	current   *config.Config
+	served    *api.Config
+	front     front
+	retention *retention.Retention
+	pulse     pulse
 	// transcodes are the operations of the API, requests by SQL among them.
 	transcodes *jobs.Transcodes
 	leads      *control.Control
 	host       *host.Host // nil: it works for no Mist
 	triggers   *triggers.Listener
 	client     *river.Client[pgx.Tx]
-	// works is set once jobs are worked.
-	works atomic.Bool
+	// works is set once jobs are worked, and working is closed then.
+	works   atomic.Bool
+	working chan struct{}
 }
 
 var errWaits = errors.New("the daemon waits for its dependencies")
 
 func (d *daemon) run(ctx context.Context) error {
-	// What can be wrong with the settings is known before anything is touched.
-	if d.cfg.Control {
-		var err error
-		if d.tokens, err = api.ParseTokens(string(d.cfg.APITokens)); err != nil {
-			return err
-		}
-	}
-	allowed, err := dial.ParseNetworks(d.cfg.AllowedNetworks)
-	if err != nil {
-		return fmt.Errorf("WEIR_ALLOWED_NETWORKS: %w", err)
-	}
 	triggersOn, apiOn, err := d.listen(ctx)
 	if err != nil {
 		return err
@@ -140,7 +139,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn, pages)}
+	d.guard = &dial.Guard{Allowed: d.texts.networks, Own: d.ownPorts(triggersOn, apiOn, pages)}
 	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer}
 	// Requests by SQL are read as the API reads its own.
 	accepts := inbox.Open(d.transcodes, api.NewReader(d.api(nil)))
@@ -160,7 +159,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.cfg.Control {
 		d.leads.Studio = studio.New(&studio.Config{
 			Secret: d.cfg.CallbackSecret, Bearer: d.cfg.CallbackToken,
-			BearerHosts: d.cfg.CallbackHosts, Version: version(), Guard: d.guard,
+			BearerHosts: d.cfg.CallbackHosts, Version: buildinfo.Version(), Guard: d.guard,
 		})
 		defer d.leads.Studio.Close()
 	}
@@ -173,6 +172,7 @@ func (d *daemon) run(ctx context.Context) error {
 	// soon as Postgres does.
 	group, groupCtx := errgroup.WithContext(ctx)
 	if d.cfg.Control {
+		d.retention = &retention.Retention{DB: d.pool, Log: d.log, Keep: keep(d.cfg)}
 		hub := events.New(d.pool, d.log)
 		group.Go(func() error { return hub.Run(groupCtx) })
 		if err := d.startAPI(groupCtx, group, apiOn, hub); err != nil {
@@ -182,6 +182,9 @@ func (d *daemon) run(ctx context.Context) error {
 			return err
 		}
 	}
+	group.Go(func() error { return d.reloads(groupCtx) })
+	group.Go(func() error { return d.tellsReady(groupCtx) })
+	group.Go(func() error { return d.tellsAlive(groupCtx, apiOn) })
 	group.Go(func() error { return d.work(groupCtx, group, triggersOn) })
 	err = group.Wait()
 	d.log.InfoContext(ctx, "weir-daemon stopped")
@@ -198,6 +201,7 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 		if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return d.host.Boot(ctx, d.client) }); err != nil {
 			return err
 		}
+		d.host.Turned = d.pulse.of("the host's lease")
 		group.Go(func() error { return d.host.Run(ctx, d.client) })
 	}
 	// River's contexts must outlive the signal: a soft stop lets jobs end.
@@ -205,14 +209,16 @@ func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net
 		return fmt.Errorf("start River: %w", err)
 	}
 	if d.cfg.Control {
+		d.leads.Turned = d.pulse.of("the lead's lease")
 		group.Go(func() error { return d.leads.Run(ctx, d.client) })
-		history := &retention.Retention{DB: d.pool, Log: d.log, Keep: d.keep()}
-		group.Go(func() error { return history.Run(ctx) })
+		group.Go(func() error { return d.retention.Run(ctx) })
 	}
 	d.works.Store(true)
-	d.log.InfoContext(ctx, "weir-daemon runs", "version", version(), "host", d.cfg.HostID, "boot", d.boot,
+	close(d.working)
+	d.log.InfoContext(ctx, "weir-daemon runs", "version", buildinfo.Version(), "host", d.cfg.HostID, "boot", d.boot,
 		"control", d.cfg.Control, "worker", d.cfg.Worker)
 	<-ctx.Done()
+	d.tell(ctx, d.around.service.Stopping("drains: what runs in MistServer goes on"))
 	return d.stop(context.WithoutCancel(ctx))
 }
 
@@ -273,7 +279,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		Engine: &mist.Engine{
 			Client: client, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir, Hidden: []secret.Secret{d.cfg.LivepeerToken},
 		},
-		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: version(),
+		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: buildinfo.Version(),
 		DB: d.pool, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
 		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
@@ -310,19 +316,20 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 	if err != nil {
 		return err
 	}
-	config := d.api(hub)
-	config.Preview = looks
-	handler, err := api.New(config)
+	d.served = d.api(hub)
+	d.served.Preview = looks
+	handler, err := api.New(d.served)
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return api.Serve(ctx, on, handler, d.log) })
+	d.front.set(handler)
+	group.Go(func() error { return api.Serve(ctx, on, &d.front, d.log) })
 	return nil
 }
 
 func (d *daemon) api(hub *events.Hub) *api.Config {
 	return &api.Config{
-		Transcodes: d.transcodes, Tokens: d.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
+		Transcodes: d.transcodes, Tokens: d.texts.tokens, Events: hub, Ready: d.ready, Logger: d.log, AllowHTTPSource: d.cfg.SourceHTTP,
 		Gateways: storage.Gateways{"ipfs": d.cfg.IPFSGateway, "ar": d.cfg.ARGateway},
 		Rate:     d.cfg.APIRate, FailedAuth: d.cfg.APIFailedAuth,
 	}
@@ -340,29 +347,8 @@ func (d *daemon) ready(ctx context.Context) map[string]error {
 	return state
 }
 
-func (d *daemon) keep() retention.Keep {
-	return retention.Keep{Transcodes: d.cfg.KeepTranscodes, Triggers: d.cfg.KeepTriggers, Events: d.cfg.KeepEvents, CallbackAttempts: d.cfg.KeepCallbackAttempts}
-}
-
-func logger(cfg *config.Config, w io.Writer) *slog.Logger {
-	level, _ := cfg.Level() // checked by config.Load
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+func keep(cfg *config.Config) retention.Keep {
+	return retention.Keep{
+		Transcodes: cfg.KeepTranscodes, Triggers: cfg.KeepTriggers, Events: cfg.KeepEvents, CallbackAttempts: cfg.KeepCallbackAttempts,
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
-}
-
-// version is the build's, from the module or the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "dev"
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value[:min(len(setting.Value), 12)] //nolint:mnd // a short commit
-		}
-	}
-	return "dev"
 }

@@ -22,5 +22,5 @@ func TestSpoolThatIsAFile(t *testing.T) {
 		"WEIR_HOST_ID=h", "WEIR_BROADCASTERS=http://127.0.0.1:1", "WEIR_TRIGGER_LISTEN=127.0.0.1:0", "WEIR_SPOOL_DIR=" + file,
 	})
 	require.NoError(t, err)
-	require.ErrorContains(t, run(t.Context(), cfg, io.Discard), "WEIR_SPOOL_DIR")
+	require.ErrorContains(t, run(t.Context(), cfg, &surroundings{logs: io.Discard}), "WEIR_SPOOL_DIR")
 }

@@ -47,6 +47,8 @@ type Control struct {
 	Log    *slog.Logger
 	// UrgentPercent of all slots stay for transcodes of priority 0 to 2.
 	UrgentPercent int
+	// Turned is called with each round of the lead, whatever came of it; nil: nobody asks.
+	Turned func()
 }
 
 // Inbox accepts what waits in it, in the transaction that is handed in.

@@ -54,7 +54,12 @@ func (c *Control) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	running.Go(func() { c.tellStatuses(ctx) })
 	running.Go(func() { c.tellEvents(ctx) })
 	running.Go(func() {
-		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error { return c.renew(ctx, client) })
+		c.repeat(ctx, jobs.RenewEvery, func(ctx context.Context) error {
+			if c.Turned != nil {
+				c.Turned()
+			}
+			return c.renew(ctx, client)
+		})
 	})
 	for _, part := range c.parts(client, &patience{every: reapEvery}, &patience{every: repairEvery}) {
 		running.Go(func() { c.repeat(ctx, part.every, part.do) })

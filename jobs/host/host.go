@@ -88,6 +88,8 @@ type Host struct {
 	Guard        *dial.Guard
 	// TriggerURL is where the Engine posts its triggers.
 	TriggerURL string
+	// Turned is called with each round of the lease, whatever came of it; nil: nobody asks.
+	Turned func()
 
 	stopping chan struct{}
 	soon     chan struct{} // wakes reconcile
@@ -237,6 +239,9 @@ func (h *Host) live(ctx context.Context, client *river.Client[pgx.Tx]) error {
 			return nil
 		case <-tick.C:
 		case <-h.mind.changed():
+		}
+		if h.Turned != nil {
+			h.Turned()
 		}
 		err := h.renew(ctx)
 		switch {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,19 @@ type Retention struct {
 	// Log gets a line for each round that did something.
 	Log  *slog.Logger
 	Keep Keep
+
+	changed atomic.Pointer[Keep]
+}
+
+// Change has later rounds keep history for other times. It is safe while Run runs.
+func (r *Retention) Change(keep Keep) { r.changed.Store(&keep) }
+
+// Kept is what the next round goes by.
+func (r *Retention) Kept() Keep {
+	if keep := r.changed.Load(); keep != nil {
+		return *keep
+	}
+	return r.Keep
 }
 
 // Removed is what a round came to.
@@ -79,8 +93,8 @@ func (r *Retention) Run(ctx context.Context) error {
 // Round removes all that is too old now: triggers first, which are the most and of the
 // least use.
 func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
-	q := dbsqlc.New()
-	if days := r.Keep.Triggers; days > 0 {
+	q, keep := dbsqlc.New(), r.Kept()
+	if days := keep.Triggers; days > 0 {
 		done.Triggers, err = Batches(ctx, func(ctx context.Context) (int64, error) {
 			return q.MistEventPrune(ctx, r.DB, dbsqlc.MistEventPruneParams{Days: int32(days), PageSize: Batch})
 		})
@@ -88,7 +102,7 @@ func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 			return done, fmt.Errorf("remove triggers: %w", err)
 		}
 	}
-	if days := r.Keep.Events; days > 0 {
+	if days := keep.Events; days > 0 {
 		done.Events, err = Batches(ctx, func(ctx context.Context) (int64, error) {
 			return q.EventPrune(ctx, r.DB, dbsqlc.EventPruneParams{Days: int32(days), PageSize: Batch})
 		})
@@ -96,7 +110,7 @@ func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 			return done, fmt.Errorf("remove events: %w", err)
 		}
 	}
-	if days := r.Keep.CallbackAttempts; days > 0 {
+	if days := keep.CallbackAttempts; days > 0 {
 		done.CallbackAttempts, err = Batches(ctx, func(ctx context.Context) (int64, error) {
 			return q.CallbackAttemptPrune(ctx, r.DB, dbsqlc.CallbackAttemptPruneParams{Days: int32(days), PageSize: Batch})
 		})
@@ -104,8 +118,8 @@ func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 			return done, fmt.Errorf("remove callback attempts: %w", err)
 		}
 	}
-	if r.Keep.Transcodes > 0 {
-		if done.Transcodes, done.Held, err = r.transcodes(ctx); err != nil {
+	if keep.Transcodes > 0 {
+		if done.Transcodes, done.Held, err = r.transcodes(ctx, keep.Transcodes); err != nil {
 			return done, fmt.Errorf("remove transcodes: %w", err)
 		}
 	}
@@ -114,8 +128,8 @@ func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 
 // transcodes goes once through those that are old enough, so that what stays holds up
 // nothing behind it.
-func (r *Retention) transcodes(ctx context.Context) (removed, held int64, err error) {
-	q, days := dbsqlc.New(), int32(r.Keep.Transcodes)
+func (r *Retention) transcodes(ctx context.Context, keep int) (removed, held int64, err error) {
+	q, days := dbsqlc.New(), int32(keep)
 	after := dbsqlc.TranscodeListEndedParams{Days: days, PageSize: Batch}
 	seen, err := Batches(ctx, func(ctx context.Context) (int64, error) {
 		list, err := q.TranscodeListEnded(ctx, r.DB, after)

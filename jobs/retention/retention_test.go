@@ -247,3 +247,19 @@ func TestRetentionOfEvents(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, done.Events)
 }
+
+// Other settings hold from the next round on.
+func TestRetentionChanges(t *testing.T) {
+	t.Parallel()
+	b := history{jobstest.New(t)}
+	transcode := b.ended(t)
+	retention := b.retention()
+	retention.Change(Keep{Transcodes: keepDays + 7})
+	_, err := retention.Round(t.Context())
+	require.NoError(t, err)
+	require.True(t, b.there(t, transcode.ID))
+	retention.Change(Keep{Transcodes: keepDays - 1})
+	_, err = retention.Round(t.Context())
+	require.NoError(t, err)
+	require.False(t, b.there(t, transcode.ID))
+}

@@ -6,13 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Guard says which addresses may be connected to for a request: those of the public
 // internet, and what is allowed beside them. Its zero value, and nil, allow nothing
-// else. It is safe for concurrent use and must not be changed while it is used.
+// else. It is safe for concurrent use; while it is used, only Allow may change it.
 type Guard struct {
 	// Allowed are networks that are not public and may be reached all the same.
 	Allowed []Network
@@ -22,6 +23,18 @@ type Guard struct {
 	Own []uint16
 	// Resolver looks up host names; nil is the system's.
 	Resolver *net.Resolver
+
+	changed atomic.Pointer[[]Network]
+}
+
+// Allow puts other networks in the place of Allowed, for what is dialled from now on.
+func (g *Guard) Allow(networks []Network) { g.changed.Store(&networks) }
+
+func (g *Guard) allowed() []Network {
+	if changed := g.changed.Load(); changed != nil {
+		return *changed
+	}
+	return g.Allowed
 }
 
 // Refusal is an address that may not be connected to. Its text is for operators.
@@ -94,7 +107,7 @@ func (g *Guard) Trusts(to netip.AddrPort) bool {
 }
 
 func (g *Guard) allows(addr netip.Addr, port uint16) bool {
-	return g != nil && slices.ContainsFunc(g.Allowed, func(n Network) bool { return n.contains(addr, port) })
+	return g != nil && slices.ContainsFunc(g.allowed(), func(n Network) bool { return n.contains(addr, port) })
 }
 
 // ofThisMachine is asked at each connection: addresses come and go. What listens on all

@@ -172,3 +172,18 @@ func TestSomeAddressesOfAName(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 }
+
+// Networks may be changed while a guard is used.
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	guard := &Guard{Allowed: networks(t, "10.0.0.0/8")}
+	ten, home := netip.MustParseAddrPort("10.1.2.3:443"), netip.MustParseAddrPort("192.168.1.2:443")
+	require.NoError(t, guard.Check(ten))
+	require.Error(t, guard.Check(home))
+	guard.Allow(networks(t, "192.168.0.0/16"))
+	require.Error(t, guard.Check(ten))
+	require.NoError(t, guard.Check(home))
+	require.True(t, guard.Trusts(home))
+	guard.Allow(nil)
+	require.Error(t, guard.Check(home))
+}
