@@ -31,6 +31,7 @@ func jsonShapes() map[string]any {
 		"failures list": failuresShown{}, "failures retry": bulkShown{}, "failures cancel": bulkShown{},
 		"bulk list": bulkList{}, "bulk show": bulkShown{}, "bulk pause": bulkShown{}, "bulk resume": bulkShown{}, "bulk cancel": bulkShown{},
 		"actions list":   actionList{},
+		"web-user":       webUserMade{},
 		"callbacks list": callbackList{}, "callbacks show": callbackDetail{}, "callbacks redeliver": redelivery{},
 		"triggers list": eventList{}, "triggers show": eventShown{}, "triggers replay": replayed{},
 		"events tail": view.Event{}, "events deliveries list": deliveryList{}, "events deliveries show": deliveryDetail{},
