@@ -29,7 +29,9 @@ var done = map[string]string{
 	"bumped":      "It has another priority now.",
 	"drained":     "The host takes no more. What it runs goes on.",
 	"resumed":     "Work is taken again.",
-	"paused":      "Nothing more is placed. What runs goes on.",
+	"begun":       "It has begun, and goes on when this page is closed.",
+	"ended":       "It is ended. What it has done stays done.",
+	"paused":      "It is paused. What runs goes on.",
 }
 
 // change is what an operator asks for.
@@ -48,13 +50,13 @@ type badForm struct{ error }
 
 // make makes a change for the reason that the form gives, and goes back to its page.
 func (p *Pages) change(w http.ResponseWriter, r *http.Request, c *change) {
-	reason := strings.TrimSpace(r.PostFormValue("reason"))
-	if reason == "" || utf8.RuneCountInString(reason) > reasonMost || !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) {
-		p.problem(w, r, http.StatusUnprocessableEntity, fmt.Errorf("the reason is missing or longer than %d characters: say why, for whoever finds it so", reasonMost))
+	reason, err := reasonOf(r)
+	if err != nil {
+		p.problem(w, r, http.StatusUnprocessableEntity, err)
 		return
 	}
 	who := userOf(r.Context()).Name
-	err := audit.Do(r.Context(), p.cfg.DB, &audit.Action{Who: who, Via: audit.Web, What: c.what, Target: c.target, Reason: reason, Detail: c.detail}, false,
+	err = audit.Do(r.Context(), p.cfg.DB, &audit.Action{Who: who, Via: audit.Web, What: c.what, Target: c.target, Reason: reason, Detail: c.detail}, false,
 		func(tx pgx.Tx) error { return c.do(r.Context(), tx, who, reason) })
 	if err != nil {
 		p.refused(w, r, c, err)
@@ -62,6 +64,15 @@ func (p *Pages) change(w http.ResponseWriter, r *http.Request, c *change) {
 	}
 	p.cfg.Log.InfoContext(r.Context(), "changed", "user", who, "what", c.what, "target", c.target, "reason", reason)
 	http.Redirect(w, r, c.back+"?done="+c.done, http.StatusSeeOther)
+}
+
+// reasonOf is why a form asks for a change.
+func reasonOf(r *http.Request) (string, error) {
+	reason := strings.TrimSpace(r.PostFormValue("reason"))
+	if reason == "" || utf8.RuneCountInString(reason) > reasonMost || !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) {
+		return "", fmt.Errorf("the reason is missing or longer than %d characters: say why, for whoever finds it so", reasonMost)
+	}
+	return reason, nil
 }
 
 // conflicts are answers that say the state is another than the button was for.

@@ -82,6 +82,7 @@ func New(cfg *Config) (*Pages, error) {
 		p.problem(w, r, http.StatusForbidden, errors.New("this came from another site's page: open the page here and do it again"))
 	}))
 	p.routed()
+	p.routedBulk()
 	if err := p.openRiver(); err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func TestAccessible(t *testing.T) {
 	b.operates(t, "/hosts")
 	for _, page := range []struct{ name, path string }{
 		{"overview", "/"}, {"transcodes", "/transcodes"}, {"transcodes-refused", "/transcodes?q=state:nope"}, {"transcode", "/transcodes/" + id},
-		{"failed", "/transcodes/" + failed}, {"play", "/transcodes/" + id + "/play/180p"}, {"hosts", "/hosts"}, {"tenants", "/tenants"}, {"actions", "/actions"}, {"missing", "/none"},
+		{"failed", "/transcodes/" + failed}, {"play", "/transcodes/" + id + "/play/180p"}, {"failures", "/failures"}, {"bulk", "/bulk"}, {"bulk-new", "/bulk/new?kind=retry&filter=state:failed"}, {"hosts", "/hosts"}, {"tenants", "/tenants"}, {"actions", "/actions"}, {"missing", "/none"},
 	} {
 		b.open(t, page.path)
 		b.await(t, page.name, "document.readyState === 'complete' && document.querySelector('main h1')")

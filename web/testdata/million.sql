@@ -1,6 +1,7 @@
 -- A million transcodes that ended within the last month, and 500 that wait. Neither foreign
 -- keys nor the triggers that watch over states are in question here.
 SET session_replication_role = replica;
+SET statement_timeout = 0;
 
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed,
