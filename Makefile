@@ -39,7 +39,7 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(PROMETHEUS)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -53,6 +53,8 @@ demo: setup build ## run the whole system on this machine and one request throug
 
 # The tests of whole systems play what comes out in a browser.
 test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
+# Those of telemetry have a Prometheus scrape it.
+test: PROMETHEUS := $(if $(filter ./... ./test/... ./test/telemetry%,$(PACKAGES)),prometheus)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)
