@@ -27,8 +27,10 @@ import (
 	"weir/jobs/host"
 	"weir/jobs/host/preview"
 	"weir/jobs/inbox"
+	"weir/jobs/metrics"
 	"weir/jobs/retention"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/media"
 	"weir/mist"
 	"weir/secret"
@@ -106,8 +108,11 @@ type daemon struct {
 	pool   *pgxpool.Pool
 	sealer *secret.Sealer
 	boot   uuid.UUID
-	tokens *api.Tokens
-	guard  *dial.Guard
+	// metrics count, and trace follows, what happens.
+	metrics *metrics.Metrics
+	trace   *trace.Tracer
+	tokens  *api.Tokens
+	guard   *dial.Guard
 	// transcodes are the operations of the API, requests by SQL among them.
 	transcodes *jobs.Transcodes
 	leads      *control.Control
@@ -132,15 +137,21 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("WEIR_ALLOWED_NETWORKS: %w", err)
 	}
-	triggersOn, apiOn, err := d.listen(ctx)
+	triggersOn, apiOn, metricsOn, err := d.listen(ctx)
 	if err != nil {
 		return err
 	}
-	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn)}
-	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer}
+	d.metrics = d.newMetrics()
+	flush, err := d.openTraces(ctx)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	d.guard = &dial.Guard{Allowed: allowed, Own: d.ownPorts(triggersOn, apiOn, metricsOn)}
+	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer, Trace: d.trace}
 	// Requests by SQL are read as the API reads its own.
 	accepts := inbox.Open(d.transcodes, api.NewReader(d.api(nil)))
-	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Inbox: accepts, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
+	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Inbox: accepts, Log: d.log, UrgentPercent: d.cfg.UrgentPercent, Trace: d.trace, Told: d.metrics.Told}
 	hosts, replays := host.NoRoom, triggers.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
@@ -148,6 +159,7 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 		if d.triggers, err = triggers.New(&triggers.Config{
 			DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
+			Seen: d.metrics.Seen,
 		}); err != nil {
 			return err
 		}
@@ -160,7 +172,9 @@ func (d *daemon) run(ctx context.Context) error {
 		})
 		defer d.leads.Studio.Close()
 	}
-	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot}, d.leads.Room, hosts, replays); err != nil {
+	if d.client, err = jobs.NewClient(&jobs.Config{
+		DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot, Trace: &trace.Jobs{Tracer: d.trace, Host: d.cfg.HostID},
+	}, d.leads.Room, hosts, replays); err != nil {
 		return err
 	}
 	d.transcodes.River = d.client
@@ -168,6 +182,7 @@ func (d *daemon) run(ctx context.Context) error {
 	// The API comes first: it says what the daemon waits for, and takes requests as
 	// soon as Postgres does.
 	group, groupCtx := errgroup.WithContext(ctx)
+	d.startMetrics(groupCtx, group, metricsOn)
 	if d.cfg.Control {
 		if err := d.startAPI(groupCtx, group, apiOn); err != nil {
 			return err
@@ -225,19 +240,24 @@ func (d *daemon) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn net.Listener, err error) {
+func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn, metricsOn net.Listener, err error) {
 	var config net.ListenConfig
 	if d.cfg.Worker {
 		if triggersOn, err = config.Listen(ctx, "tcp", d.cfg.TriggerListen); err != nil {
-			return nil, nil, fmt.Errorf("WEIR_TRIGGER_LISTEN: %w: give a free address", err)
+			return nil, nil, nil, fmt.Errorf("WEIR_TRIGGER_LISTEN: %w: give a free address", err)
 		}
 	}
 	if d.cfg.Control {
 		if apiOn, err = config.Listen(ctx, "tcp", d.cfg.APIListen); err != nil {
-			return nil, nil, fmt.Errorf("WEIR_API_LISTEN: %w: give a free address", err)
+			return nil, nil, nil, fmt.Errorf("WEIR_API_LISTEN: %w: give a free address", err)
 		}
 	}
-	return triggersOn, apiOn, nil
+	if d.cfg.MetricsListen != "" {
+		if metricsOn, err = config.Listen(ctx, "tcp", d.cfg.MetricsListen); err != nil {
+			return nil, nil, nil, fmt.Errorf("WEIR_METRICS_LISTEN: %w: give a free address, or nothing for no metrics", err)
+		}
+	}
+	return triggersOn, apiOn, metricsOn, nil
 }
 
 func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
@@ -245,7 +265,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword})
+	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword, Done: d.metrics.Asked})
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
 	}
@@ -270,12 +290,13 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
 		LivepeerAPIs: d.cfg.LivepeerAPIs, Guard: d.guard,
+		Trace: d.trace, Meter: d.metrics,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }
 
 func (d *daemon) storage() *storage.Config {
-	return &storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard}
+	return &storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard, Done: d.metrics.Stored}
 }
 
 // preview makes dry runs: a request waits for them, so they try less than a transcode.
@@ -309,7 +330,7 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return api.Serve(ctx, on, handler, d.log) })
+	group.Go(func() error { return api.Serve(ctx, on, withCaller(handler), d.log) })
 	return nil
 }
 
@@ -341,9 +362,9 @@ func logger(cfg *config.Config, w io.Writer) *slog.Logger {
 	level, _ := cfg.Level() // checked by config.Load
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(trace.Lines(slog.NewTextHandler(w, options)))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(trace.Lines(slog.NewJSONHandler(w, options)))
 }
 
 // version is the build's, from the module or the commit it was built from.

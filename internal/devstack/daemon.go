@@ -31,6 +31,8 @@ const drainGrace = 3 * time.Second
 type Daemon struct {
 	// API is the address of its HTTP API, "http://127.0.0.1:20001".
 	API string
+	// Metrics is where Prometheus scrapes it, "127.0.0.1:20002".
+	Metrics string
 	// Log is the path of its log file, Spool that of its spool.
 	Log, Spool string
 	proc       *process
@@ -74,14 +76,18 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 		if err != nil {
 			return nil, err
 		}
+		metrics, err := freePort(ctx)
+		if err != nil {
+			return nil, err
+		}
 		listen := cfg.APIListen
 		if listen == "" {
 			listen = hostPort(port)
 		}
-		d := &Daemon{API: "http://" + listen, Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
+		d := &Daemon{API: "http://" + listen, Metrics: hostPort(metrics), Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
 		env := settings(cfg.Settings, map[string]string{
 			"WEIR_API_LISTEN": listen, "WEIR_TRIGGER_LISTEN": hostPort(triggers), "WEIR_SPOOL_DIR": spool,
-			"WEIR_SHM_DIR": shmDir(),
+			"WEIR_SHM_DIR": shmDir(), "WEIR_METRICS_LISTEN": d.Metrics,
 		})
 		d.start = func() (*process, error) {
 			cmd := exec.Command(program) //nolint:noctx // lives until Close, not until a context ends
