@@ -42,7 +42,7 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(DEBIAN)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(DEBIAN) $(PROMETHEUS)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -58,6 +58,8 @@ demo: setup build ## run the whole system on this machine and one request throug
 test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
 # The package is installed in a Debian of its own.
 test: DEBIAN := $(if $(filter ./... ./test/... ./test/package%,$(PACKAGES)),package)
+# Those of telemetry have a Prometheus scrape it.
+test: PROMETHEUS := $(if $(filter ./... ./test/... ./test/telemetry%,$(PACKAGES)),prometheus)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)

@@ -82,8 +82,10 @@ type Config struct {
 	HEVC      bool `env:"WEIR_TRANSCODERS_HEVC" envDefault:"false" desc:"The Broadcasters' transcoders take HEVC: such sources pass as they are instead of being encoded."`
 	HighDepth bool `env:"WEIR_TRANSCODERS_HIGH_DEPTH" envDefault:"false" desc:"The Broadcasters' transcoders take H264 of more than 8 bits, or with more colour than 4:2:0: it passes as it is."`
 
-	FFmpeg    string `env:"WEIR_FFMPEG" envDefault:"ffmpeg" desc:"The ffmpeg program."`
-	FFprobe   string `env:"WEIR_FFPROBE" envDefault:"ffprobe" desc:"The ffprobe program."`
+	FFmpeg        string `env:"WEIR_FFMPEG" envDefault:"ffmpeg" desc:"The ffmpeg program."`
+	FFprobe       string `env:"WEIR_FFPROBE" envDefault:"ffprobe" desc:"The ffprobe program."`
+	MetricsListen string `env:"WEIR_METRICS_LISTEN" envDefault:"127.0.0.1:9464" desc:"Address of /metrics, for Prometheus; empty: there is none. It asks for no login, see docs/monitoring.md."`
+
 	LogLevel  string `env:"WEIR_LOG_LEVEL" envDefault:"info" reload:"yes" desc:"debug, info, warn or error."`
 	LogFormat string `env:"WEIR_LOG_FORMAT" envDefault:"json" desc:"json or text."`
 }
@@ -137,6 +139,10 @@ func (g *Given) Load() (*Config, error) {
 		return nil, missing(err)
 	}
 	cfg.File = g.File
+	// The library takes a setting that is set to nothing for one that is not set.
+	if listen, set := vars["WEIR_METRICS_LISTEN"]; set && listen == "" {
+		cfg.MetricsListen = ""
+	}
 	if cfg.HostID == "" {
 		cfg.HostID = defaultHostID()
 	}
@@ -252,6 +258,7 @@ func (c *Config) problems() []error {
 	check(c.DatabaseMaxConns >= 2 && c.DatabaseMaxConns <= maxConns, "WEIR_DATABASE_MAX_CONNS is %d: give 2 to %d", c.DatabaseMaxConns, maxConns)
 	check(c.Control || c.Worker, "WEIR_CONTROL and WEIR_WORKER are both false: this daemon would do nothing")
 	check(c.LogFormat == "json" || c.LogFormat == "text", "WEIR_LOG_FORMAT is %q: give json or text", c.LogFormat)
+	check(c.MetricsListen == "" || validAddress(c.MetricsListen), "WEIR_METRICS_LISTEN is %q: give HOST:PORT, or nothing for no metrics", c.MetricsListen)
 	_, err := c.Level()
 	check(err == nil, "%w", err)
 	if c.Control {

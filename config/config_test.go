@@ -41,6 +41,10 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, []string{"http://127.0.0.1:8935", "https://b.example"}, cfg.Broadcasters)
 	require.Equal(t, "127.0.0.1:8938", cfg.TriggerListen)
 	require.True(t, cfg.Control)
+	require.Equal(t, "127.0.0.1:9464", cfg.MetricsListen)
+	cfg, err = config.Load(append(environ(nil), "WEIR_METRICS_LISTEN="))
+	require.NoError(t, err)
+	require.Empty(t, cfg.MetricsListen, "set to nothing: none")
 
 	cfg, err = config.Load(environ(map[string]string{"WEIR_KEEP_TRANSCODES_DAYS": "0", "WEIR_KEEP_CALLBACK_ATTEMPTS_DAYS": "0"}))
 	require.NoError(t, err)

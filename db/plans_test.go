@@ -61,7 +61,8 @@ func lists() map[string][]filters {
 		"AdminActionList": {
 			{}, {"target": "'host-1'"}, {"since": "now() - interval '1 hour'"}, {"before_id": "1000"},
 		},
-		"EventPrune": {{}}, // its inner page
+		"EventPrune":     {{}}, // its inner page
+		"MetricsHistory": {{}}, // the first of each
 		"MistEventList": {
 			{}, {"transcode_id": id}, {"verdict": "'applied'"}, {"verdict": "'stale'"}, {"verdict": "'unmatched'"}, {"verdict": "'unreadable'"},
 			{"trigger": "'PUSH_END'"}, {"before_id": "1000"},
@@ -96,7 +97,7 @@ type filters map[string]string
 // bounded are the tables that do not grow with what was ever done.
 func bounded() []string {
 	return []string{"hosts", "leads", "tenants", "placement", "turns", "stores", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity",
-		"inbox", "speakers", "callback_secrets", "web_sessions"}
+		"inbox", "speakers", "callback_secrets", "web_sessions", "pg_class", "pg_namespace"}
 }
 
 // ofTheOpen are indexes that hold only what is open: reading one to its end is reading

@@ -444,6 +444,15 @@ BEGIN
     RETURN 'its scheme is none of s3, s3+https, s3+http, https, http';
 END $_$;
 
+-- Name: oldest_transaction_seconds(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.oldest_transaction_seconds() RETURNS double precision
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT COALESCE(max(EXTRACT(epoch FROM clock_timestamp() - a.xact_start)), 0)::float8 FROM pg_stat_activity a
+     WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+$$;
+
 -- Name: outputs_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.outputs_check_state() RETURNS trigger
@@ -955,6 +964,14 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
     "callback_url"
   ]
 }$form$::jsonb $_$;
+
+-- Name: table_rows(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.table_rows() RETURNS TABLE(name text, live bigint, dead bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT s.relname::text, s.n_live_tup, s.n_dead_tup FROM pg_stat_user_tables s WHERE s.schemaname = 'weir' ORDER BY s.relname
+$$;
 
 -- Name: transcodes_check_callback(); Type: FUNCTION; Schema: weir; Owner: -
 

@@ -15,6 +15,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/db/migrations"
+	"weir/jobs/trace"
 )
 
 // River's settings, each because its default does not fit.
@@ -56,6 +57,8 @@ type Config struct {
 	// HostID and BootID name the daemon, also one that works for no Mist.
 	HostID string
 	BootID uuid.UUID
+	// Trace hands on what jobs are about; nil: nothing is.
+	Trace *trace.Jobs
 }
 
 // Room adds to a client the kinds that it works, and the queues that this daemon takes
@@ -81,6 +84,9 @@ func NewClient(cfg *Config, rooms ...Room) (*river.Client[pgx.Tx], error) {
 		CompletedJobRetentionPeriod: keepDone,
 		CancelledJobRetentionPeriod: keepDone,
 		DiscardedJobRetentionPeriod: keepDiscarded,
+	}
+	if cfg.Trace != nil {
+		settings.Middleware = append(settings.Middleware, cfg.Trace)
 	}
 	for _, room := range rooms {
 		room(settings)

@@ -18,6 +18,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/secret"
 )
 
@@ -65,6 +66,8 @@ type Transcodes struct {
 	Sealer *secret.Sealer
 	// Inbox are the requests that nobody has accepted yet; nil: they are left out.
 	Inbox Inbox
+	// Trace follows what is accepted; nil: nobody does.
+	Trace *trace.Tracer
 
 	limits tenants.Limits
 }
@@ -134,6 +137,7 @@ type Filter struct {
 // one is returned. A different one is ErrConflict, but for FormVOD, which posts a task anew
 // that way (again).
 func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transcode, created bool, err error) {
+	began := time.Now()
 	id, err := uuid.NewV7()
 	if err != nil {
 		return t, false, fmt.Errorf("make an id: %w", err)
@@ -154,6 +158,9 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 	Crash(CrashAccepted)
 	if err != nil {
 		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
+	}
+	if created {
+		ts.Trace.RecordAccept(ctx, t.ID, began, "tenant", t.Tenant, "form", t.Form)
 	}
 	return t, created, nil
 }

@@ -54,6 +54,9 @@ type Config struct {
 	Password secret.Secret
 	// Timeout of one exchange; 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Done is told of each exchange that has ended: which command it was, how long it took, and
+	// the kind of error that came of it (of ErrUnavailable and the others); nil: nobody is.
+	Done func(command string, took time.Duration, kind error)
 }
 
 // Client speaks to one MistController. It is safe for concurrent use and keeps
@@ -65,6 +68,7 @@ type Client struct {
 	password secret.Secret
 	timeout  time.Duration
 	http     *http.Client
+	done     func(command string, took time.Duration, kind error)
 }
 
 // New checks cfg and returns a client. It does not connect.
@@ -99,6 +103,7 @@ func New(cfg *Config) (*Client, error) {
 		username: cfg.Username,
 		password: cfg.Password,
 		timeout:  timeout,
+		done:     cfg.Done,
 		http: &http.Client{
 			Transport: &http.Transport{MaxConnsPerHost: maxConns, MaxIdleConnsPerHost: maxConns, IdleConnTimeout: idleTimeout},
 			// Mist never redirects; whoever does is not Mist.
@@ -139,7 +144,10 @@ func (c *Client) call(ctx context.Context, op string, cmd command) (reply, error
 // send posts cmd and returns the answer, logging in where Mist asks for it. A
 // login holds for one TCP connection and the challenge for a day, so the
 // command is simply sent again with the login in it.
-func (c *Client) send(ctx context.Context, address, op string, cmd command) (reply, error) {
+func (c *Client) send(ctx context.Context, address, op string, cmd command) (_ reply, err error) {
+	if c.done != nil {
+		defer func(began time.Time) { c.tell(ctx, op, time.Since(began), err) }(time.Now())
+	}
 	r, auth, err := c.post(ctx, address, op, cmd)
 	if err != nil {
 		return nil, err
@@ -163,6 +171,28 @@ func (c *Client) send(ctx context.Context, address, op string, cmd command) (rep
 		return nil, c.fail(op, ErrAuth, errors.New("Mist has no account and serves none but its own machine, create one"))
 	}
 	return r, nil
+}
+
+// commands are the beginnings of what operations are called; what follows names streams.
+var commands = []string{
+	"info", "push start", "push stop", "status", "add streams", "remove streams", "list streams", "read triggers", registerTriggers,
+}
+
+// tell tells of an exchange, unless its caller gave up.
+func (c *Client) tell(ctx context.Context, op string, took time.Duration, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	of := "other"
+	for _, command := range commands {
+		if strings.HasPrefix(op, command) {
+			of = command
+		}
+	}
+	if known, ok := errors.AsType[*Error](err); ok {
+		err = known.Kind
+	}
+	c.done(of, took, err)
 }
 
 // post makes one exchange.

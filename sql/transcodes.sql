@@ -236,7 +236,7 @@ UPDATE weir.transcodes t
    SET state = 'placed', host_id = p.host_id, attempt = t.attempt + 1, attempts_left = t.attempts_left - 1, placed_at = now()
   FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@host_ids::text[]) AS host_id) p
  WHERE t.id = p.id AND t.state = 'queued' AND t.attempts_left > 0
-RETURNING t.id, t.attempt, p.host_id::text AS host_id;
+RETURNING t.id, t.attempt, p.host_id::text AS host_id, GREATEST(t.run_at, t.not_before)::timestamptz AS waits_from, t.placed_at;
 
 -- name: TranscodeStart :execrows
 -- The attempt's supervisor has taken it up.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -59,6 +60,9 @@ type Config struct {
 	MaxAttempts int
 	// MaxBackoff is the longest pause between attempts; 0 is 5 s.
 	MaxBackoff time.Duration
+	// Done is told of each operation that has ended, how many bytes it moved, and what came
+	// of it: a Code, or "" where it is done; nil: nobody is.
+	Done func(operation string, bytes int64, code Code)
 }
 
 // Client moves files. It is safe for concurrent use.
@@ -111,6 +115,24 @@ func New(cfg *Config) (*Client, error) {
 		s3HTTP:  &http.Client{Transport: brief{guarded}, CheckRedirect: stay},
 		web:     &http.Client{Transport: guarded, CheckRedirect: checkRedirect},
 	}, nil
+}
+
+// done tells of an operation.
+func (c *Client) done(operation string, bytes int64, err error) {
+	if c.config.Done == nil {
+		return
+	}
+	code := Code("")
+	var known *Error
+	switch {
+	case errors.As(err, &known):
+		code = known.Code
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return // its caller had enough of it
+	case err != nil:
+		code = CodeS3Unavailable
+	}
+	c.config.Done(operation, bytes, code)
 }
 
 // Close closes idle connections. The Client stays usable.

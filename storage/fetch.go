@@ -46,7 +46,8 @@ type Fetched struct {
 // behind the other in the file; its Identity is theirs.
 //
 // Only one Fetch at a time may write to path.
-func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt FetchOptions) (Fetched, error) {
+func (c *Client) Fetch(ctx context.Context, loc Location, path string, opt FetchOptions) (got Fetched, err error) {
+	defer func() { c.done("fetch", got.Bytes, err) }()
 	if !loc.IsPlaylist() {
 		return c.fetchFile(ctx, loc, path, opt)
 	}

@@ -8,12 +8,13 @@ import (
 )
 
 // Delete removes the object at loc. That there is none is no error.
-func (c *Client) Delete(ctx context.Context, loc Location) error {
+func (c *Client) Delete(ctx context.Context, loc Location) (err error) {
+	defer func() { c.done("delete", 0, err) }()
 	if err := checkObject("delete", loc); err != nil {
 		return err
 	}
 	key := loc.Key()
-	err := c.serve(loc, func(s *server) error {
+	err = c.serve(loc, func(s *server) error {
 		_, err := s.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key})
 		return err
 	})
@@ -26,13 +27,13 @@ func (c *Client) Delete(ctx context.Context, loc Location) error {
 // DeleteFolder removes every object below loc, and ends the uploads of such: nobody else
 // may write there. It returns how many objects it removed, also on failure; it can be
 // repeated.
-func (c *Client) DeleteFolder(ctx context.Context, loc Location) (int, error) {
+func (c *Client) DeleteFolder(ctx context.Context, loc Location) (removed int, err error) {
 	const op = "delete folder"
+	defer func() { c.done(op, 0, err) }()
 	if err := checkObject(op, loc); err != nil {
 		return 0, err
 	}
-	removed := 0
-	err := c.serve(loc, func(s *server) error {
+	err = c.serve(loc, func(s *server) error {
 		n, err := s.deleteFolder(ctx, loc.Key()+"/")
 		removed += n
 		return err
@@ -77,13 +78,13 @@ func (s *server) deleteFolder(ctx context.Context, prefix string) (removed int, 
 // AbortUploads ends every multipart upload to the object at loc, and returns how many:
 // one that still runs fails. Objects whose keys begin with this one's are left alone. On
 // failure it returns how many it ended before; it can be repeated.
-func (c *Client) AbortUploads(ctx context.Context, loc Location) (int, error) {
+func (c *Client) AbortUploads(ctx context.Context, loc Location) (aborted int, err error) {
 	const op = "abort uploads"
+	defer func() { c.done(op, 0, err) }()
 	if err := checkObject(op, loc); err != nil {
 		return 0, err
 	}
-	aborted := 0
-	err := c.serve(loc, func(s *server) error {
+	err = c.serve(loc, func(s *server) error {
 		n, err := s.abortUploads(ctx, loc.Key())
 		aborted += n
 		return err

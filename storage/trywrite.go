@@ -22,8 +22,9 @@ const (
 // can't be, for its key is too long, is told before anything is sent.
 //
 // A key that may write and not delete is no failure: what was written stays then.
-func (c *Client) TryWrite(ctx context.Context, folder Location, objects ...Location) error {
+func (c *Client) TryWrite(ctx context.Context, folder Location, objects ...Location) (err error) {
 	const op = "try to write"
+	defer func() { c.done(op, 0, err) }()
 	if err := c.CheckNames(objects...); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (c *Client) TryWrite(ctx context.Context, folder Location, objects ...Locat
 	if err := checkObject(op, loc); err != nil {
 		return err
 	}
-	err := c.serve(loc, func(s *server) error { return c.tryWrite(ctx, s, loc) })
+	err = c.serve(loc, func(s *server) error { return c.tryWrite(ctx, s, loc) })
 	if err != nil {
 		return failure(ctx, op, loc, err)
 	}

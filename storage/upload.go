@@ -45,13 +45,13 @@ type Object struct {
 // When it fails or ctx ends, a half upload is aborted, within 15 s and also
 // after ctx ended. CodeUploadUnverified means that S3 took everything but
 // doesn't show it.
-func (c *Client) Upload(ctx context.Context, loc Location, path string, opt UploadOptions) (Object, error) {
+func (c *Client) Upload(ctx context.Context, loc Location, path string, opt UploadOptions) (object Object, err error) {
+	defer func() { c.done("upload", object.Bytes, err) }()
 	if err := checkObject("upload", loc); err != nil {
 		return Object{}, err
 	}
-	var object Object
 	sent := &progress{tell: opt.OnProgress}
-	err := c.serve(loc, func(s *server) (err error) {
+	err = c.serve(loc, func(s *server) (err error) {
 		object, err = c.upload(ctx, s, loc, path, opt.ContentType, sent)
 		return err
 	})

@@ -18,11 +18,12 @@ import (
 // HEAD, or by reading it where the server keeps no CRC32C. Other bytes are
 // CodeChecksumMismatch, no object is CodeObjectMissing. ETag and VersionID are
 // not compared: they are the server's names and not evidence.
-func (c *Client) Verify(ctx context.Context, loc Location, want Object) error {
+func (c *Client) Verify(ctx context.Context, loc Location, want Object) (err error) {
+	defer func() { c.done("verify", 0, err) }()
 	if err := checkObject("verify", loc); err != nil {
 		return err
 	}
-	err := c.serve(loc, func(s *server) error {
+	err = c.serve(loc, func(s *server) error {
 		_, err := c.verify(ctx, s, loc.Key(), want)
 		if err != nil {
 			return s.ask(ctx, loc.Key(), err)

@@ -2,8 +2,9 @@
 # Finds, or on Debian and Ubuntu installs, what Weir needs on this machine and Go does not bring:
 # PostgreSQL's server programs, ffmpeg, Node with npm (for tests), with `race` a C compiler (for the race detector), and with
 # `browser` Chromium (for the tests that play what comes out), with `units` systemd-analyze and with `package`
-# debootstrap (for the tests of the units and of the package).
-#   usage: tools/setup.sh [race] [browser] [units] [package]
+# debootstrap (for the tests of the units and of the package), and with `prometheus` Prometheus and
+# promtool (for the tests of metrics and alerts), which are only unpacked into build/bin.
+#   usage: tools/setup.sh [race] [browser] [units] [package] [prometheus]
 set -euo pipefail
 
 oldest_postgres=15 # what Weir supports; db/ and docs say the same
@@ -19,6 +20,9 @@ newest_postgres() {
 
 have_postgres() { [ "$(newest_postgres || true)" ] && [ "$(newest_postgres)" -ge "$oldest_postgres" ]; }
 have_ffmpeg() { command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; }
+have_prometheus() {
+  [ -x build/bin/prometheus ] && [ -x build/bin/promtool ] || { command -v prometheus && command -v promtool; } >/dev/null
+}
 have_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null; }
 asked() { [[ " ${wishes[*]} " == *" $1 "* ]]; }
 
@@ -33,22 +37,38 @@ command -v npm >/dev/null || need+=(npm)
 ! asked browser || command -v chromium >/dev/null || need+=(chromium)
 ! asked units || command -v systemd-analyze >/dev/null || need+=(systemd)
 ! asked package || command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || need+=(debootstrap)
-[ "${#need[@]}" -gt 0 ] || exit 0
+unpack=()
+! asked prometheus || have_prometheus || unpack+=(prometheus)
+[ "${#need[@]}" -gt 0 ] || [ "${#unpack[@]}" -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null ||
-  fail "please install ${need[*]} (PostgreSQL $oldest_postgres or newer); only Debian and Ubuntu are installed on from here"
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || fail "please install as root: apt-get install ${need[*]}"
-  as_root=(sudo)
-fi
+  fail "please install ${need[*]} ${unpack[*]} (PostgreSQL $oldest_postgres or newer); only Debian and Ubuntu are installed on from here"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quietly() { "$@" </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }; }
+
+# The package would start a service of its own; Weir only wants the programs.
+unpack_prometheus() (
+  echo "setup: unpacking prometheus" >&2
+  folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT && mkdir -p build/bin && bin=$PWD/build/bin && cd "$folder" &&
+    quietly apt-get -q download prometheus && quietly dpkg-deb -x prometheus_*.deb . && mv usr/bin/prometheus usr/bin/promtool "$bin"
+)
+if [ "${#unpack[@]}" -gt 0 ] && unpack_prometheus 2>/dev/null; then
+  unpack=()
+fi
+[ "${#need[@]}" -gt 0 ] || [ "${#unpack[@]}" -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || fail "please install as root: apt-get install ${need[*]} ${unpack[*]}"
+  as_root=(sudo)
+fi
 apt() { quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 -y "$@"; }
 
-echo "setup: installing ${need[*]} (a minute or two)" >&2
+[ "${#need[@]}" -eq 0 ] || echo "setup: installing ${need[*]} (a minute or two)" >&2
 apt update || fail "apt-get update failed; is the network up?"
+[ "${#unpack[@]}" -eq 0 ] || unpack_prometheus || fail "could not unpack prometheus"
+[ "${#need[@]}" -gt 0 ] || exit 0
 if [[ " ${need[*]} " == *" postgresql "* ]]; then
   # The package would start a server of its own on port 5432; Weir only wants the programs.
   apt install --no-install-recommends postgresql-common || fail "apt-get could not install postgresql-common"

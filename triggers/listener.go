@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"weir/jobs/trace"
 )
 
 const (
@@ -44,6 +46,8 @@ type Config struct {
 	// Wake is called after an event of a transcode is committed. It must not block.
 	// nil: nobody is woken, and the transcode is looked at at the next poll.
 	Wake func(transcode uuid.UUID)
+	// Seen is called after an event is committed, with what was made of it; nil: nobody is told.
+	Seen func(trigger, verdict string)
 	// Logger; nil: none.
 	Logger *slog.Logger
 }
@@ -71,6 +75,9 @@ func New(cfg *Config) (*Listener, error) {
 	l.cfg.Spool = filepath.Clean(cfg.Spool)
 	if l.cfg.Wake == nil {
 		l.cfg.Wake = func(uuid.UUID) {}
+	}
+	if l.cfg.Seen == nil {
+		l.cfg.Seen = func(string, string) {}
 	}
 	if l.cfg.Logger == nil {
 		l.cfg.Logger = slog.New(slog.DiscardHandler)
@@ -172,7 +179,14 @@ func (l *Listener) take(ctx context.Context, r *http.Request) error {
 	if recorded && e.matched() {
 		l.cfg.Wake(e.name.Transcode)
 	}
-	l.cfg.Logger.Debug("trigger", "trigger", e.row.Trigger, "stream", e.row.Stream, "verdict", e.row.Verdict,
+	about := trace.Subject{Host: l.cfg.HostID}
+	if e.row.TranscodeID != nil {
+		about.Transcode, about.Attempt = *e.row.TranscodeID, int(*e.row.Attempt)
+	}
+	if recorded {
+		l.cfg.Seen(e.row.Trigger, e.row.Verdict)
+	}
+	l.cfg.Logger.DebugContext(trace.With(ctx, about), "trigger", "trigger", e.row.Trigger, "stream", e.row.Stream, "verdict", e.row.Verdict,
 		"new", recorded, "note", e.row.Note)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"weir/api"
 	"weir/cmd/daemon/systemd"
 	"weir/config"
+	"weir/jobs/trace"
 	"weir/secret"
 	"weir/storage/dial"
 )
@@ -137,7 +138,7 @@ func logger(cfg *config.Config, level *slog.LevelVar, w io.Writer) *slog.Logger 
 	level.Set(first)
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(trace.Lines(slog.NewTextHandler(w, options)))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(trace.Lines(slog.NewJSONHandler(w, options)))
 }

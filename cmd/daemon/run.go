@@ -26,8 +26,10 @@ import (
 	"weir/jobs/host"
 	"weir/jobs/host/preview"
 	"weir/jobs/inbox"
+	"weir/jobs/metrics"
 	"weir/jobs/retention"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/media"
 	"weir/mist"
 	"weir/secret"
@@ -108,7 +110,10 @@ type daemon struct {
 	pool   *pgxpool.Pool
 	sealer *secret.Sealer
 	boot   uuid.UUID
-	guard  *dial.Guard
+	// metrics count, and trace follows, what happens.
+	metrics *metrics.Metrics
+	trace   *trace.Tracer
+	guard   *dial.Guard
 	// current are the settings that were read last; served and front are the API as it
 	// began and as it is now, retention what goes by them too. All but front are the
 	// reloading's alone once that has begun.
@@ -131,7 +136,7 @@ type daemon struct {
 var errWaits = errors.New("the daemon waits for its dependencies")
 
 func (d *daemon) run(ctx context.Context) error {
-	triggersOn, apiOn, err := d.listen(ctx)
+	triggersOn, apiOn, metricsOn, err := d.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,11 +144,17 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.guard = &dial.Guard{Allowed: d.texts.networks, Own: d.ownPorts(triggersOn, apiOn, pages)}
-	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer}
+	d.metrics = d.newMetrics()
+	flush, err := d.openTraces(ctx)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	d.guard = &dial.Guard{Allowed: d.texts.networks, Own: d.ownPorts(triggersOn, apiOn, metricsOn, pages)}
+	d.transcodes = &jobs.Transcodes{DB: d.pool, Sealer: d.sealer, Trace: d.trace}
 	// Requests by SQL are read as the API reads its own.
 	accepts := inbox.Open(d.transcodes, api.NewReader(d.api(nil)))
-	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Inbox: accepts, Log: d.log, UrgentPercent: d.cfg.UrgentPercent}
+	d.leads = &control.Control{DB: d.pool, Sealer: d.sealer, Inbox: accepts, Log: d.log, UrgentPercent: d.cfg.UrgentPercent, Trace: d.trace, Told: d.metrics.Told}
 	hosts, replays := host.NoRoom, triggers.NoRoom
 	if d.cfg.Worker {
 		if d.host, err = d.newHost(triggersOn.Addr()); err != nil {
@@ -151,6 +162,7 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 		if d.triggers, err = triggers.New(&triggers.Config{
 			DB: d.pool, HostID: d.cfg.HostID, Wake: d.host.Wakes.Wake, Logger: d.log, Spool: d.host.Spool,
+			Seen: d.metrics.Seen,
 		}); err != nil {
 			return err
 		}
@@ -163,7 +175,9 @@ func (d *daemon) run(ctx context.Context) error {
 		})
 		defer d.leads.Studio.Close()
 	}
-	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot}, d.leads.Room, hosts, replays); err != nil {
+	if d.client, err = jobs.NewClient(&jobs.Config{
+		DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot, Trace: &trace.Jobs{Tracer: d.trace, Host: d.cfg.HostID},
+	}, d.leads.Room, hosts, replays); err != nil {
 		return err
 	}
 	d.transcodes.River = d.client
@@ -171,6 +185,7 @@ func (d *daemon) run(ctx context.Context) error {
 	// The API comes first: it says what the daemon waits for, and takes requests as
 	// soon as Postgres does.
 	group, groupCtx := errgroup.WithContext(ctx)
+	d.startMetrics(groupCtx, group, metricsOn)
 	if d.cfg.Control {
 		d.retention = &retention.Retention{DB: d.pool, Log: d.log, Keep: keep(d.cfg)}
 		hub := events.New(d.pool, d.log)
@@ -240,19 +255,24 @@ func (d *daemon) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn net.Listener, err error) {
+func (d *daemon) listen(ctx context.Context) (triggersOn, apiOn, metricsOn net.Listener, err error) {
 	var config net.ListenConfig
 	if d.cfg.Worker {
 		if triggersOn, err = config.Listen(ctx, "tcp", d.cfg.TriggerListen); err != nil {
-			return nil, nil, fmt.Errorf("WEIR_TRIGGER_LISTEN: %w: give a free address", err)
+			return nil, nil, nil, fmt.Errorf("WEIR_TRIGGER_LISTEN: %w: give a free address", err)
 		}
 	}
 	if d.cfg.Control {
 		if apiOn, err = config.Listen(ctx, "tcp", d.cfg.APIListen); err != nil {
-			return nil, nil, fmt.Errorf("WEIR_API_LISTEN: %w: give a free address", err)
+			return nil, nil, nil, fmt.Errorf("WEIR_API_LISTEN: %w: give a free address", err)
 		}
 	}
-	return triggersOn, apiOn, nil
+	if d.cfg.MetricsListen != "" {
+		if metricsOn, err = config.Listen(ctx, "tcp", d.cfg.MetricsListen); err != nil {
+			return nil, nil, nil, fmt.Errorf("WEIR_METRICS_LISTEN: %w: give a free address, or nothing for no metrics", err)
+		}
+	}
+	return triggersOn, apiOn, metricsOn, nil
 }
 
 func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
@@ -260,7 +280,7 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword})
+	client, err := mist.New(&mist.Config{URL: d.cfg.MistAPI, Username: d.cfg.MistUsername, Password: d.cfg.MistPassword, Done: d.metrics.Asked})
 	if err != nil {
 		return nil, fmt.Errorf("WEIR_MIST_API: %w", err)
 	}
@@ -285,12 +305,13 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,
 		LivepeerAPIs: d.cfg.LivepeerAPIs, Guard: d.guard,
+		Trace: d.trace, Meter: d.metrics,
 		TriggerURL: "http://" + triggersOn.String() + triggerPath + d.cfg.HostID,
 	}, nil
 }
 
 func (d *daemon) storage() *storage.Config {
-	return &storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard}
+	return &storage.Config{AllowHTTP: d.cfg.SourceHTTP, Guard: d.guard, Done: d.metrics.Stored}
 }
 
 // preview makes dry runs: a request waits for them, so they try less than a transcode.
@@ -323,7 +344,7 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 		return err
 	}
 	d.front.set(handler)
-	group.Go(func() error { return api.Serve(ctx, on, &d.front, d.log) })
+	group.Go(func() error { return api.Serve(ctx, on, withCaller(&d.front), d.log) })
 	return nil
 }
 

@@ -225,7 +225,7 @@ func start(t *testing.T, program, database string) *running {
 	// Its context outlives the test, whose clean-up stops it.
 	r := &running{url: "http://" + address, process: exec.CommandContext(context.WithoutCancel(t.Context()), program)}
 	r.process.Env = []string{
-		"WEIR_DATABASE_URL=" + database, "WEIR_WORKER=false", "WEIR_API_LISTEN=" + address, "WEIR_API_TOKENS=studio=" + token,
+		"WEIR_DATABASE_URL=" + database, "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=", "WEIR_API_LISTEN=" + address, "WEIR_API_TOKENS=studio=" + token,
 		"WEIR_SECRET_KEY=" + strings.Repeat("07", 32),
 	}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))

@@ -1417,7 +1417,7 @@ UPDATE weir.transcodes t
    SET state = 'placed', host_id = p.host_id, attempt = t.attempt + 1, attempts_left = t.attempts_left - 1, placed_at = now()
   FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS host_id) p
  WHERE t.id = p.id AND t.state = 'queued' AND t.attempts_left > 0
-RETURNING t.id, t.attempt, p.host_id::text AS host_id
+RETURNING t.id, t.attempt, p.host_id::text AS host_id, GREATEST(t.run_at, t.not_before)::timestamptz AS waits_from, t.placed_at
 `
 
 type TranscodePlaceParams struct {
@@ -1426,9 +1426,11 @@ type TranscodePlaceParams struct {
 }
 
 type TranscodePlaceRow struct {
-	ID      uuid.UUID
-	Attempt int32
-	HostID  string
+	ID        uuid.UUID
+	Attempt   int32
+	HostID    string
+	WaitsFrom time.Time
+	PlacedAt  *time.Time
 }
 
 // Gives each its host. One that was cancelled meanwhile has no row.
@@ -1441,7 +1443,13 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 	items := []TranscodePlaceRow{}
 	for rows.Next() {
 		var i TranscodePlaceRow
-		if err := rows.Scan(&i.ID, &i.Attempt, &i.HostID); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Attempt,
+			&i.HostID,
+			&i.WaitsFrom,
+			&i.PlacedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -33,6 +33,8 @@ type Daemon struct {
 	API string
 	// Pages is that of the operators' pages; "": it serves none.
 	Pages string
+	// Metrics is where Prometheus scrapes it, "127.0.0.1:20002".
+	Metrics string
 	// Log is the path of its log file, Spool that of its spool.
 	Log, Spool string
 	proc       *process
@@ -77,14 +79,18 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 		if err != nil {
 			return nil, err
 		}
+		metrics, err := freePort(ctx)
+		if err != nil {
+			return nil, err
+		}
 		listen := cfg.APIListen
 		if listen == "" {
 			listen = hostPort(port)
 		}
-		d := &Daemon{API: "http://" + listen, Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
+		d := &Daemon{API: "http://" + listen, Metrics: hostPort(metrics), Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
 		env := settings(cfg.Settings, map[string]string{
 			"WEIR_API_LISTEN": listen, "WEIR_TRIGGER_LISTEN": hostPort(triggers), "WEIR_SPOOL_DIR": spool,
-			"WEIR_SHM_DIR": shmDir(),
+			"WEIR_SHM_DIR": shmDir(), "WEIR_METRICS_LISTEN": d.Metrics,
 		})
 		if cfg.Settings["WEIR_WEB_USERS"] != "" {
 			pages, err := freePort(ctx)

@@ -12,6 +12,7 @@ import (
 
 	"weir/db"
 	"weir/jobs"
+	"weir/jobs/trace"
 )
 
 // acceptTimeout is far above what accepting takes, and above a lock's wait (15 s, db.Open).
@@ -22,6 +23,7 @@ type acceptWorker struct {
 	river.WorkerDefaults[jobs.AcceptArgs]
 	db    *pgxpool.Pool
 	inbox Inbox
+	trace *trace.Tracer
 }
 
 // Timeout implements river.Worker.
@@ -35,6 +37,7 @@ func (w *acceptWorker) NextRetry(*river.Job[jobs.AcceptArgs]) time.Time {
 // Work accepts one, or refuses it for good, and ends the job in the same transaction. Where
 // another has done it before there is nothing left to do.
 func (w *acceptWorker) Work(ctx context.Context, job *river.Job[jobs.AcceptArgs]) error {
+	began := time.Now()
 	err := db.InTx(ctx, w.db, func(tx pgx.Tx) error {
 		if err := w.inbox.Accept(ctx, tx, job.Args.ID); err != nil {
 			return err
@@ -45,5 +48,6 @@ func (w *acceptWorker) Work(ctx context.Context, job *river.Job[jobs.AcceptArgs]
 	if err != nil {
 		return fmt.Errorf("accept the request %s: %w", job.Args.ID, err)
 	}
+	w.trace.RecordAccept(ctx, job.Args.ID, began, "form", "sql")
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/receivers"
+	"weir/jobs/trace"
 	"weir/secret"
 	"weir/studio"
 )
@@ -37,6 +38,8 @@ type callbackWorker struct {
 	sealer *secret.Sealer
 	studio *studio.Client
 	log    *slog.Logger
+	trace  *trace.Tracer
+	told   func(studio.Fate, time.Duration)
 	gate   gate
 }
 
@@ -59,6 +62,7 @@ func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackA
 		return fmt.Errorf("deliver callback %s: %w", job.Args.CallbackID, err)
 	}
 	callback := row.Callback
+	ctx = trace.With(ctx, trace.Subject{Transcode: callback.TranscodeID})
 	leave, wait := w.gate.enter(row.Tenant, receiver(callback.URL))
 	if leave == nil {
 		return river.JobSnooze(wait)
@@ -73,22 +77,35 @@ func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackA
 		return err
 	}
 	var result studio.Result
-	result, known = w.deliver(ctx, &claim, &callback)
+	sending, span := w.trace.Begin(ctx, trace.Callback, "callback", callback.ID, "number", callback.Attempts+1)
+	result, known = w.deliver(sending, &claim, &callback)
+	span.End(untold(result), "fate", result.Fate)
 	if ctx.Err() != nil {
 		return fmt.Errorf("deliver callback %s: %w", callback.ID, ctx.Err())
 	}
 	jobs.Crash(jobs.CrashDelivered)
 	next := nextDelivery(&callback, job.CreatedAt, result, time.Now())
-	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "transcode", callback.TranscodeID, "fate", result.Fate,
+	w.log.InfoContext(ctx, "callback sent", "callback", callback.ID, "fate", result.Fate,
 		"number", callback.Attempts+1, "latency", result.Latency, "why", result.Err)
 	if next, err = w.record(ctx, job, &claim, result, next); err != nil {
 		return fmt.Errorf("record delivery of callback %s: %w", callback.ID, err)
 	}
 	jobs.Crash(jobs.CrashDeliveryKept)
+	if w.told != nil && !job.Args.Redelivery {
+		w.told(result.Fate, time.Since(callback.CreatedAt))
+	}
 	if next.wait > 0 {
 		return river.JobSnooze(next.wait)
 	}
 	return nil
+}
+
+// untold is why a delivery did not arrive.
+func untold(result studio.Result) error {
+	if result.Fate == studio.Delivered {
+		return nil
+	}
+	return errors.New(result.Err)
 }
 
 // receiver is whom a callback goes to, as gates know them.

@@ -15,6 +15,7 @@ import (
 
 	"weir/jobs"
 	"weir/jobs/bulk"
+	"weir/jobs/trace"
 	"weir/secret"
 	"weir/studio"
 )
@@ -49,6 +50,10 @@ type Control struct {
 	UrgentPercent int
 	// Turned is called with each round of the lead, whatever came of it; nil: nobody asks.
 	Turned func()
+	// Trace follows transcodes; nil: nobody does.
+	Trace *trace.Tracer
+	// Told is told what came of a delivery, and how long after its outcome; nil: nobody is.
+	Told func(fate studio.Fate, lag time.Duration)
 }
 
 // Inbox accepts what waits in it, in the transaction that is handed in.
@@ -58,9 +63,9 @@ type Inbox interface {
 
 // Room is c's part in a daemon's River client.
 func (c *Control) Room(settings *river.Config) {
-	river.AddWorker(settings.Workers, &acceptWorker{db: c.DB, inbox: c.Inbox})
-	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log, urgentPercent: c.UrgentPercent})
-	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log})
+	river.AddWorker(settings.Workers, &acceptWorker{db: c.DB, inbox: c.Inbox, trace: c.Trace})
+	river.AddWorker(settings.Workers, &placeWorker{db: c.DB, log: c.Log, urgentPercent: c.UrgentPercent, trace: c.Trace})
+	river.AddWorker(settings.Workers, &callbackWorker{db: c.DB, sealer: c.Sealer, studio: c.Studio, log: c.Log, trace: c.Trace, told: c.Told})
 	bulk.Room(settings, c.DB, c.Log, c.Studio != nil)
 	if c.Studio == nil {
 		return

@@ -14,6 +14,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/trace"
 )
 
 const (
@@ -37,6 +38,7 @@ type placeWorker struct {
 	log *slog.Logger
 	// urgentPercent of all slots stay for the urgent.
 	urgentPercent int
+	trace         *trace.Tracer
 }
 
 // Timeout implements river.Worker.
@@ -72,7 +74,9 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 		return err
 	}
 	for _, t := range placed {
-		w.log.InfoContext(ctx, "transcode placed", "transcode", t.ID, "attempt", t.Attempt, "host", t.HostID)
+		ctx := trace.With(ctx, trace.Subject{Transcode: t.ID, Attempt: int(t.Attempt), Host: t.HostID})
+		w.trace.Record(ctx, trace.Place, t.WaitsFrom, *t.PlacedAt)
+		w.log.InfoContext(ctx, "transcode placed")
 	}
 	if len(placed) > 0 {
 		jobs.Crash(jobs.CrashPlaced)

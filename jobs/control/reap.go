@@ -15,6 +15,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/bulk"
+	"weir/jobs/trace"
 )
 
 // reapEvery and leaseLength make the 30 s from a host's death to the new start:
@@ -193,6 +194,7 @@ func (c *Control) reap(ctx context.Context, client *river.Client[pgx.Tx], host s
 		return fmt.Errorf("list what %s holds: %w", host, err)
 	}
 	return each(ctx, held, func(ctx context.Context, id uuid.UUID) error {
+		ctx = trace.With(ctx, trace.Subject{Transcode: id, Host: host})
 		taken := false
 		err := db.InTx(ctx, c.DB, func(tx pgx.Tx) (err error) {
 			taken, err = jobs.Decider{Tx: tx, River: client}.Lose(ctx, id, host)
@@ -202,7 +204,7 @@ func (c *Control) reap(ctx context.Context, client *river.Client[pgx.Tx], host s
 			return fmt.Errorf("take %s from host %s: %w", id, host, err)
 		}
 		if taken {
-			c.Log.WarnContext(ctx, "transcode taken from a dead host", "transcode", id, "host", host)
+			c.Log.WarnContext(ctx, "transcode taken from a dead host")
 		}
 		return nil
 	})

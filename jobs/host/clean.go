@@ -9,6 +9,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/trace"
 )
 
 // letGo stops what runs, without a word to the database, which may be what is out
@@ -28,7 +29,7 @@ func (s *supervisor) letGo(ctx context.Context) {
 }
 
 // finish says that Mist is done: the slot is free for another.
-func (s *supervisor) finish(ctx context.Context) error {
+func (s *supervisor) finish(ctx context.Context, rows *jobs.Rows) error {
 	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
 		q := dbsqlc.New()
 		// No row when the stores were quicker and the outcome is decided.
@@ -47,6 +48,14 @@ func (s *supervisor) finish(ctx context.Context) error {
 		return fmt.Errorf("finish %s: %w", s.name, err)
 	}
 	jobs.Crash(jobs.CrashTranscoded)
+	if from := rows.Attempt.ProcessStartedAt; from != nil {
+		broadcaster := ""
+		if b := rows.Attempt.Broadcaster; b != nil {
+			broadcaster = *b
+		}
+		s.host.Trace.Record(ctx, trace.Transcode, *from, s.host.clock.now(), "broadcaster", broadcaster,
+			"hung_starts", rows.Attempt.HungStarts, "reruns", rows.Attempt.Reruns)
+	}
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"weir/jobs/host/outputs"
 	"weir/jobs/ladder"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/storage"
 )
 
@@ -26,6 +27,13 @@ const outputLimit = 10 * time.Second
 
 // errLate: the source has had its time.
 var errLate = errors.New("the source has had its time")
+
+func (s *supervisor) tracedFetch(ctx context.Context, rows *jobs.Rows) error {
+	ctx, span := s.host.Trace.Begin(ctx, trace.Fetch)
+	err := s.fetch(ctx, rows)
+	span.End(err)
+	return err
+}
 
 // fetch brings the source into the spool.
 func (s *supervisor) fetch(ctx context.Context, rows *jobs.Rows) error {

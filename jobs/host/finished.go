@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weir/jobs"
+	"weir/jobs/trace"
 	"weir/media"
 	"weir/storage"
 )
@@ -84,16 +85,20 @@ func (s *store) finishAnew(ctx context.Context, pushed, path string) (done finis
 	}
 	done.again = fileBytes(path) > 0
 	began := time.Now()
-	if err := h.Media.Finish(ctx, media.Pushed{
+	finishing, span := h.Trace.Begin(ctx, trace.Finish, "rendition", s.rendition.Name)
+	err = h.Media.Finish(finishing, media.Pushed{
 		Path: pushed, From: h.sourcePath(s.name), Source: source, Prepared: prepared, FPS: frameRate(&s.rendition),
-	}, path); err != nil {
+	}, path)
+	span.End(err)
+	if err != nil {
 		return done, fmt.Errorf("finish: %w", err)
 	}
 	jobs.Crash(jobs.CrashFinished)
 	planned := plannedSize(&s.rendition)
 	judging := time.Now()
 	done.took.finish = judging.Sub(began)
-	group, groupCtx := errgroup.WithContext(ctx)
+	judgingCtx, span := h.Trace.Begin(ctx, trace.Judge, "rendition", s.rendition.Name)
+	group, groupCtx := errgroup.WithContext(judgingCtx)
 	group.Go(func() (err error) {
 		done.Verdict, err = h.Media.Judge(groupCtx, path, media.Want{
 			Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
@@ -109,7 +114,9 @@ func (s *store) finishAnew(ctx context.Context, pushed, path string) (done finis
 		done.Checksum, err = storage.Checksum(path)
 		return err
 	})
-	if err := group.Wait(); err != nil {
+	err = group.Wait()
+	span.End(err, "ok", done.Verdict.OK, "frames", done.Verdict.Frames)
+	if err != nil {
 		return done, err
 	}
 	if !done.Verdict.OK {

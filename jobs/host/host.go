@@ -23,6 +23,7 @@ import (
 	"weir/jobs"
 	"weir/jobs/host/outputs"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/media"
 	"weir/secret"
 	"weir/storage"
@@ -90,6 +91,9 @@ type Host struct {
 	TriggerURL string
 	// Turned is called with each round of the lease, whatever came of it; nil: nobody asks.
 	Turned func()
+	// Trace follows transcodes, Meter counts; nil: nobody does.
+	Trace *trace.Tracer
+	Meter Meter
 
 	stopping chan struct{}
 	soon     chan struct{} // wakes reconcile
@@ -107,6 +111,33 @@ type Host struct {
 	// finishing holds a place for each file that is finished and judged, and for what is packaged.
 	finishing    chan struct{}
 	destinations destinations
+}
+
+// Meter counts what happens on a host.
+type Meter interface {
+	// Renewed: the lease was renewed so long after the last time, or was not.
+	Renewed(after time.Duration, err error)
+	// Missed: what this trigger tells was found without it.
+	Missed(trigger string)
+	// Behind: so much media is at a Broadcaster and has not come back.
+	Behind(broadcaster string, media time.Duration)
+	// Refused: a Broadcaster has refused a segment, or has no room.
+	Refused(broadcaster, what string)
+}
+
+// unmetered is a Meter that counts nothing.
+type unmetered struct{}
+
+func (unmetered) Renewed(time.Duration, error) {}
+func (unmetered) Missed(string)                {}
+func (unmetered) Behind(string, time.Duration) {}
+func (unmetered) Refused(string, string)       {}
+
+func (h *Host) meter() Meter {
+	if h.Meter == nil {
+		return unmetered{}
+	}
+	return h.Meter
 }
 
 // Room is h's part in a daemon's River client.
@@ -243,7 +274,11 @@ func (h *Host) live(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		if h.Turned != nil {
 			h.Turned()
 		}
+		last := h.lease.since()
 		err := h.renew(ctx)
+		if ctx.Err() == nil {
+			h.meter().Renewed(last, err)
+		}
 		switch {
 		case errors.Is(err, ErrHostTaken):
 			return err

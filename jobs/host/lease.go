@@ -44,6 +44,16 @@ func (l *lease) renewed(asked time.Time) {
 	time.AfterFunc(time.Until(asked.Add(jobs.LeaseLength-leaseMargin)), func() { l.expire(asked) })
 }
 
+// since is how long ago the last renewal was sent.
+func (l *lease) since() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last.IsZero() {
+		return 0
+	}
+	return time.Since(l.last)
+}
+
 // expire ends the lease unless it was renewed since.
 func (l *lease) expire(asked time.Time) {
 	l.mu.Lock()

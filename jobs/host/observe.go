@@ -114,6 +114,15 @@ func (s *supervisor) readLog(seen *jobs.Seen, report engine.Report) error {
 	seen.Posted = was.Posted || log.Posted || report.ReceivedMS > 0
 	seen.Hung, seen.Reading = was.Hung || log.Hung, was.Reading || log.Reading || report.SentMS > 0
 	seen.GaveUp, seen.Full, seen.Rejected = log.GaveUp, log.Full, log.Rejected
+	if report.Broadcaster != "" && seen.MediaMS != was.MediaMS {
+		s.host.meter().Behind(report.Broadcaster, time.Duration(max(report.SentMS-report.ReceivedMS, 0))*time.Millisecond)
+	}
+	if seen.Full && !was.Full {
+		s.host.meter().Refused(report.Broadcaster, "full")
+	}
+	if seen.Rejected != "" && was.Rejected == "" {
+		s.host.meter().Refused(report.Broadcaster, "segment")
+	}
 	return nil
 }
 
@@ -151,6 +160,7 @@ func (s *supervisor) findTracks(ctx context.Context, rows *jobs.Rows) error {
 			return fmt.Errorf("record track %d: %w", track.Index, err)
 		}
 		if changed > 0 {
+			s.host.meter().Missed("LIVE_TRACK_LIST")
 			s.host.Wakes.Wake(s.name.Transcode) // this look has it not yet
 			s.log.WarnContext(ctx, "track found without its trigger", "track", track.Index, "ordinal", track.Ordinal)
 		}

@@ -24,6 +24,7 @@ import (
 	"weir/jobs"
 	"weir/jobs/host/outputs"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/media"
 	"weir/media/pack"
 	"weir/storage"
@@ -120,8 +121,14 @@ func (p *packaging) try(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(leased, p.limit())
 	defer cancel()
 	began := time.Now()
-	made, err := p.run(limited)
+	running, span := h.Trace.Begin(limited, trace.Package)
+	made, err := p.run(running)
 	var wait *turned
+	if errors.As(err, &wait) {
+		span.End(nil, "waits", true)
+	} else {
+		span.End(err, "outputs", len(made))
+	}
 	switch {
 	case err == nil:
 		if err := p.commit(ctx, made); err != nil {

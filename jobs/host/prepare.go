@@ -15,6 +15,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/ladder"
+	"weir/jobs/trace"
 	"weir/media"
 )
 
@@ -124,7 +125,9 @@ func (s *supervisor) removeOtherLadder(ctx context.Context, rows *jobs.Rows) {
 func (s *supervisor) probe(ctx context.Context, path string, bytes int64) (media.Source, error) {
 	limited, cancel := context.WithTimeout(ctx, probeLimit(bytes))
 	defer cancel()
+	limited, span := s.host.Trace.Begin(limited, trace.Probe, "bytes", bytes)
 	source, err := s.host.Media.Probe(limited, path)
+	span.End(err)
 	if err != nil {
 		return source, slowAt(ctx, limited, err, jobs.StageProbe)
 	}
@@ -147,6 +150,7 @@ func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source 
 	if err != nil {
 		return media.Prepared{}, err
 	}
+	limited, span := s.host.Trace.Begin(limited, trace.Prepare, "media", whole)
 	prepared, err := s.host.Media.Prepare(limited, source, path, filepath.Dir(path), media.Options{
 		Constant: slices.ContainsFunc(rows.Renditions, func(r dbsqlc.Rendition) bool { return r.FPS > 0 }),
 		Encode:   damaged, HEVC: s.host.HEVC, HighDepth: s.host.HighDepth,
@@ -156,6 +160,7 @@ func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source 
 				noted{jobs.StagePrepare, int64(part * float64(whole.Milliseconds())), whole.Milliseconds(), jobs.UnitMS}, whole, s.host.clock.now())
 		},
 	})
+	span.End(err, "frames", prepared.Frames, "reencoded", prepared.Reencoded)
 	if err != nil {
 		return prepared, slowAt(ctx, limited, err, jobs.StagePrepare)
 	}

@@ -12,6 +12,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
+	"weir/jobs/trace"
 )
 
 // pushAll starts the pushes of all tracks at once: with a look at Mist between them, a
@@ -92,6 +93,12 @@ func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 	jobs.Crash(jobs.CrashPushedRecorded)
 	if err != nil {
 		return fmt.Errorf("hand over %s: %w", r.Name, err)
+	}
+	if r.PushStartedAt != nil {
+		s.host.Trace.Record(ctx, trace.Push, *r.PushStartedAt, s.host.clock.now(), "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
+	}
+	if r.RecordedReason == nil { // the end was seen in Mist's list alone
+		s.host.meter().Missed("RECORDING_END")
 	}
 	s.log.InfoContext(ctx, "rendition pushed", "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
 	return nil

@@ -21,6 +21,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
+	"weir/jobs/trace"
 )
 
 const (
@@ -53,6 +54,11 @@ func (h *Host) reconcile(ctx context.Context, client *river.Client[pgx.Tx]) erro
 	return errors.Join(errs...)
 }
 
+// about is ctx of an attempt, as lines of the log name it.
+func (h *Host) about(ctx context.Context, name engine.Name) context.Context {
+	return trace.With(ctx, trace.Subject{Transcode: name.Transcode, Attempt: name.Attempt, Host: h.ID})
+}
+
 // known is what rows say of attempts that this host has not open; those that they don't
 // know are not in it.
 func (h *Host) known(ctx context.Context, names map[engine.Name]bool) (map[engine.Name]dbsqlc.AttemptsKnownRow, error) {
@@ -82,7 +88,7 @@ func (h *Host) endOrphans(ctx context.Context, l *look) error {
 		if err != nil || filepath.Dir(process.Folder) != h.Spool || l.attempts[name] != nil {
 			continue
 		}
-		h.Log.WarnContext(ctx, "orphan process ended", "pid", process.ID(), "attempt", name)
+		h.Log.WarnContext(h.about(ctx, name), "orphan process ended", "pid", process.ID())
 		if err := process.Stop(ctx, orphanGrace); err != nil {
 			errs = append(errs, fmt.Errorf("end orphan %d: %w", process.ID(), err))
 		}
@@ -123,7 +129,7 @@ func (h *Host) removeStreams(ctx context.Context, l *look) error {
 		if is.CleanedAt == nil {
 			continue
 		}
-		h.Log.WarnContext(ctx, "orphan streams removed", "attempt", name)
+		h.Log.WarnContext(h.about(ctx, name), "orphan streams removed")
 		if err := h.Engine.Remove(ctx, name); err != nil {
 			errs = append(errs, fmt.Errorf("remove orphan streams: %w", err))
 		}
@@ -233,7 +239,11 @@ func (h *Host) redo(ctx context.Context, client *river.Client[pgx.Tx], work *job
 		return fmt.Errorf("give %s another job: %w", work.Transcode, err)
 	}
 	if done {
-		h.Log.WarnContext(ctx, "work gets another job", "transcode", work.Transcode, "attempt", work.Attempt, "rendition", work.Rendition, "why", why)
+		about := trace.Subject{Transcode: work.Transcode, Attempt: int(work.Attempt), Host: h.ID}
+		if work.Named != nil {
+			about.Job = *work.Named
+		}
+		h.Log.WarnContext(trace.With(ctx, about), "work gets another job", "rendition", work.Rendition, "why", why)
 	}
 	return nil
 }

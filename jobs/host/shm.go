@@ -57,10 +57,10 @@ func (h *Host) sweepShm(ctx context.Context, l *look) error {
 		}
 		if err := os.Remove(page.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			// Another user's: that Mist is not ours.
-			h.Log.WarnContext(ctx, "orphan memory stays", "page", page.Path, "error", err)
+			h.Log.WarnContext(h.about(ctx, page.Name), "orphan memory stays", "page", page.Path, "error", err)
 			continue
 		}
-		h.Log.WarnContext(ctx, "orphan memory removed", "page", page.Path, "bytes", page.Bytes, "attempt", page.Name)
+		h.Log.WarnContext(h.about(ctx, page.Name), "orphan memory removed", "page", page.Path, "bytes", page.Bytes)
 	}
 	return nil
 }

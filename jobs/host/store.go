@@ -21,6 +21,7 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/tenants"
+	"weir/jobs/trace"
 	"weir/media"
 	"weir/storage"
 )
@@ -253,10 +254,12 @@ func (s *store) run(ctx context.Context) (stored, error) {
 	if err != nil {
 		return stored{}, err
 	}
-	object, err := h.Storage.Upload(ctx, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{
+	uploading, span := h.Trace.Begin(ctx, trace.Upload, "rendition", s.rendition.Name)
+	object, err := h.Storage.Upload(uploading, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{
 		ContentType: engine.ContentType,
 		OnProgress:  func(done, _ int64) { h.progress.send(s.name, sending, s.rendition.Name, done, h.clock.now()) },
 	})
+	span.End(err, "bytes", object.Bytes)
 	if err != nil {
 		err = &uploadError{err}
 		if trouble := troubleOf(err); trouble.Code == string(storage.CodeS3Unavailable) {

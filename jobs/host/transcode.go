@@ -295,7 +295,7 @@ func (s *supervisor) step(ctx context.Context) (did jobs.Do, err error) {
 	}
 	switch action.Do {
 	case jobs.DoFetch:
-		err = s.attemptStep(ctx, &action, &rows, s.fetch)
+		err = s.attemptStep(ctx, &action, &rows, s.tracedFetch)
 	case jobs.DoPrepare:
 		err = s.attemptStep(ctx, &action, &rows, s.prepare)
 	case jobs.DoStart:
@@ -315,7 +315,7 @@ func (s *supervisor) step(ctx context.Context) (did jobs.Do, err error) {
 	case jobs.DoSettle:
 		err = s.settle(ctx)
 	case jobs.DoFinish:
-		err = s.finish(ctx)
+		err = s.finish(ctx, &rows)
 	case jobs.DoClean:
 		err = s.clean(ctx)
 	case jobs.DoWait, jobs.DoLeave, jobs.DoNothing: // the loop's

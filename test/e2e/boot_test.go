@@ -52,7 +52,7 @@ func TestDaemonRefusesToStart(t *testing.T) {
 			settings["WEIR_HOST_ID"] = "never-" + b.prefix[:8]
 			settings["WEIR_SPOOL_DIR"] = t.TempDir()
 			settings["WEIR_MIST_API"], settings["WEIR_MIST_BIN_DIR"] = b.Hosts[0].API, b.Hosts[0].BinDir
-			settings["WEIR_API_LISTEN"], settings["WEIR_TRIGGER_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0"
+			settings["WEIR_API_LISTEN"], settings["WEIR_TRIGGER_LISTEN"], settings["WEIR_METRICS_LISTEN"] = "127.0.0.1:0", "127.0.0.1:0", ""
 			test.change(t, b, settings)
 
 			cmd := exec.CommandContext(b.ctx, filepath.Join(os.Getenv(devstack.BinDirVariable), "weir-daemon"))

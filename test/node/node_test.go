@@ -121,7 +121,7 @@ func (b *bundle) daemon(t *testing.T) {
 	dbtest.DropRole(t, b.pool, role)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(os.Getenv("WEIR_BIN_DIR"), "weir-daemon"))
 	cmd.Env = []string{
-		"WEIR_DATABASE_URL=" + b.login(t, role), "WEIR_WORKER=false", "WEIR_API_LISTEN=127.0.0.1:0", "WEIR_API_TOKENS=studio=token-of-studio-1",
+		"WEIR_DATABASE_URL=" + b.login(t, role), "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=", "WEIR_API_LISTEN=127.0.0.1:0", "WEIR_API_TOKENS=studio=token-of-studio-1",
 		"WEIR_SECRET_KEY=" + strings.Repeat("07", 32), "WEIR_LOG_FORMAT=text",
 	}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))

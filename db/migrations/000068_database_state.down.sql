@@ -1,0 +1,2 @@
+DROP FUNCTION weir.table_rows();
+DROP FUNCTION weir.oldest_transaction_seconds();
