@@ -43,7 +43,7 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func (a *admin) root() *cobra.Command {
-	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.callbacks(), a.triggers(), a.hosts(), a.tenants(), a.queue(), a.seal(), a.db())
+	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.callbacks(), a.triggers(), a.hosts(), a.tenants(), a.queue(), a.seal(), a.db(), a.doctor(), a.supportBundle())
 	root.Long = root.Short + ".\n\nIt speaks to the database alone and works while no daemon is up."
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -56,7 +56,7 @@ func TestGuideShapes(t *testing.T) {
 	require.NoError(t, err)
 	for _, shape := range []any{
 		transcodeList{}, transcodeShown{}, attemptShown{}, deliveryAttempt{}, eventList{}, eventShown{},
-		callbackList{}, callbackShown{}, redelivery{}, secretList{}, secretShown{}, secretAdded{}, secretRemoved{}, hostList{}, hostShown{}, hostChange{}, sealState{}, sealColumn{}, db.SchemaStatus{}, rolesDone{}, tenantList{}, tenantShown{}, pause{}, queueStatus{}, storeList{}, storeShown{}, storeRemoved{},
+		callbackList{}, callbackShown{}, redelivery{}, secretList{}, secretShown{}, secretAdded{}, secretRemoved{}, hostList{}, hostShown{}, hostChange{}, sealState{}, sealColumn{}, db.SchemaStatus{}, rolesDone{}, tenantList{}, tenantShown{}, pause{}, queueStatus{}, storeList{}, storeShown{}, storeRemoved{}, findingList{}, bundleMade{},
 	} {
 		of := reflect.TypeOf(shape)
 		for field := range of.Fields() {

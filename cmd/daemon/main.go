@@ -14,14 +14,22 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 {
-		fmt.Fprintln(os.Stderr, "weir-daemon: takes no arguments; its settings are WEIR_ variables, see docs/settings.md")
+	looks := len(os.Args) > 1 && os.Args[1] == "doctor"
+	if len(os.Args) > 1 && !looks {
+		fmt.Fprintln(os.Stderr, "weir-daemon: takes no arguments but doctor; its settings are WEIR_ variables, see docs/settings.md")
 		os.Exit(exitUsage)
 	}
 	cfg, err := config.Load(os.Environ())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "weir-daemon:", err)
 		os.Exit(exitUsage)
+	}
+	if looks {
+		if err := runDoctor(untilSignal(), cfg, os.Args[2:], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "weir-daemon:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := run(untilSignal(), cfg, os.Stderr); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "weir-daemon:", err)
