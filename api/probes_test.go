@@ -30,6 +30,27 @@ func TestProbes(t *testing.T) {
 	require.Contains(t, b.log.String(), "10.0.0.1: refused", "the log says why")
 }
 
+// failing is an error of a check.
+type failing struct{ serves bool }
+
+func (failing) Error() string        { return "PLANTED" }
+func (failing) CheckCode() string    { return "spool.room" }
+func (f failing) KeepsServing() bool { return f.serves }
+
+// What fails is named by its code. The API serves where it can.
+func TestReadyzNamesTheCheck(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ready["spool"] = failing{serves: true}
+	a := b.do(t, "", http.MethodGet, "/readyz", nil)
+	require.Equal(t, http.StatusOK, a.status)
+	require.JSONEq(t, `{"ready":true,"dependencies":{"postgres":"ok","spool":"failing"},"failing":["spool.room"]}`, a.text)
+	b.ready["spool"] = failing{}
+	a = b.do(t, "", http.MethodGet, "/readyz", nil)
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	require.JSONEq(t, `{"ready":false,"dependencies":{"postgres":"ok","spool":"failing"},"failing":["spool.room"]}`, a.text)
+}
+
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *api.Config) {

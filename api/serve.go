@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -84,6 +85,16 @@ type readyOutput struct {
 type Readiness struct {
 	Ready        bool              `json:"ready"`
 	Dependencies map[string]string `json:"dependencies" doc:"Each by name: ok or failing."`
+	Failing      []string          `json:"failing,omitempty" doc:"The checks that fail, by their codes in docs/doctor.md."`
+}
+
+// Failing is an error of Config.Ready that names the check which finds it.
+type Failing interface {
+	error
+	// CheckCode is the check's, of docs/doctor.md.
+	CheckCode() string
+	// KeepsServing: it is told, and the API serves all the same.
+	KeepsServing() bool
 }
 
 var readinessType = reflect.TypeFor[Readiness]()
@@ -98,8 +109,15 @@ func (s *server) ready(ctx context.Context, _ *struct{}) (*readyOutput, error) {
 		if err != nil {
 			s.cfg.Logger.Warn("not ready", "dependency", name, "error", err)
 			out.Body.Dependencies[name] = "failing"
-			out.Status, out.Body.Ready = http.StatusServiceUnavailable, false
+			check, named := errors.AsType[Failing](err)
+			if named {
+				out.Body.Failing = append(out.Body.Failing, check.CheckCode())
+			}
+			if !named || !check.KeepsServing() {
+				out.Status, out.Body.Ready = http.StatusServiceUnavailable, false
+			}
 		}
 	}
+	slices.Sort(out.Body.Failing)
 	return out, nil
 }

@@ -1342,6 +1342,46 @@ ALTER TABLE weir.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: examinations; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.examinations (
+    id uuid NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    asked_by text NOT NULL,
+    only_ text[] DEFAULT '{}'::text[] NOT NULL,
+    cheap boolean DEFAULT false NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT examinations_asked_by_check CHECK ((asked_by <> ''::text))
+);
+
+-- Name: examined; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.examined (
+    examination_id uuid NOT NULL,
+    daemon text NOT NULL,
+    job_id bigint,
+    answered_at timestamp with time zone,
+    CONSTRAINT examined_daemon_check CHECK ((daemon <> ''::text))
+);
+
+-- Name: findings; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.findings (
+    daemon text NOT NULL,
+    code text NOT NULL,
+    subject text NOT NULL,
+    verdict text NOT NULL,
+    evidence text NOT NULL,
+    mend text NOT NULL,
+    took_ms integer NOT NULL,
+    found_at timestamp with time zone DEFAULT now() NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT findings_code_check CHECK ((code ~ '^[a-z]+\.[a-z_]+$'::text)),
+    CONSTRAINT findings_daemon_check CHECK ((daemon <> ''::text)),
+    CONSTRAINT findings_have_a_way_out CHECK (((verdict = 'ok'::text) OR (mend <> ''::text))),
+    CONSTRAINT findings_verdict_check CHECK ((verdict = ANY (ARRAY['ok'::text, 'warn'::text, 'fail'::text, 'unknown'::text])))
+);
+
 -- Name: hosts; Type: TABLE; Schema: weir; Owner: -
 
 CREATE TABLE weir.hosts (
@@ -2455,6 +2495,60 @@ COMMENT ON COLUMN weir.v_failures.detail IS 'Why, with what is for operators alo
 
 COMMENT ON COLUMN weir.v_failures.final IS 'Whether the transcode failed by it; else another attempt followed.';
 
+-- Name: v_findings; Type: VIEW; Schema: weir; Owner: -
+
+CREATE VIEW weir.v_findings AS
+ SELECT findings.daemon,
+    findings.code,
+    findings.subject,
+    findings.verdict,
+    findings.evidence,
+    findings.mend,
+    findings.took_ms,
+    findings.found_at,
+    findings.since
+   FROM weir.findings;
+
+-- Name: VIEW v_findings; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON VIEW weir.v_findings IS 'What daemons found around them when they looked last, as `weir-admin doctor` shows it.';
+
+-- Name: COLUMN v_findings.daemon; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.daemon IS 'Who found it: a host''s id, "control" for a daemon that leads, "database" for the database itself.';
+
+-- Name: COLUMN v_findings.code; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.code IS 'What was looked at: a code of docs/doctor.md.';
+
+-- Name: COLUMN v_findings.subject; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.subject IS 'Which one, where there are several: a store, a Broadcaster, a receiver.';
+
+-- Name: COLUMN v_findings.verdict; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.verdict IS 'ok, warn, fail or unknown.';
+
+-- Name: COLUMN v_findings.evidence; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.evidence IS 'What was seen.';
+
+-- Name: COLUMN v_findings.mend; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.mend IS 'The line that mends it.';
+
+-- Name: COLUMN v_findings.took_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.took_ms IS 'How long the look took.';
+
+-- Name: COLUMN v_findings.found_at; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.found_at IS 'When it was seen last.';
+
+-- Name: COLUMN v_findings.since; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_findings.since IS 'Since when it is so.';
+
 -- Name: v_hosts; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_hosts AS
@@ -3491,6 +3585,21 @@ ALTER TABLE ONLY weir.event_delivery_attempts
 ALTER TABLE ONLY weir.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 
+-- Name: examinations examinations_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.examinations
+    ADD CONSTRAINT examinations_pkey PRIMARY KEY (id);
+
+-- Name: examined examined_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.examined
+    ADD CONSTRAINT examined_pkey PRIMARY KEY (examination_id, daemon);
+
+-- Name: findings findings_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.findings
+    ADD CONSTRAINT findings_pkey PRIMARY KEY (daemon, code, subject);
+
 -- Name: hosts hosts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.hosts
@@ -3685,6 +3794,10 @@ CREATE INDEX events_by_tenant ON weir.events USING btree (tenant, id);
 -- Name: events_by_transcode; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX events_by_transcode ON weir.events USING btree (transcode_id, id);
+
+-- Name: examinations_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX examinations_by_time ON weir.examinations USING btree (asked_at);
 
 -- Name: inbox_external_id; Type: INDEX; Schema: weir; Owner: -
 
@@ -3928,6 +4041,11 @@ ALTER TABLE ONLY weir.event_deliveries
 
 ALTER TABLE ONLY weir.event_delivery_attempts
     ADD CONSTRAINT event_delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES weir.event_deliveries(id) ON DELETE CASCADE;
+
+-- Name: examined examined_examination_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.examined
+    ADD CONSTRAINT examined_examination_id_fkey FOREIGN KEY (examination_id) REFERENCES weir.examinations(id) ON DELETE CASCADE;
 
 -- Name: missed_events missed_events_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

@@ -17,6 +17,9 @@ const (
 	ResidueQueue = "residue"
 )
 
+// examineTries: who is not answered asks again.
+const examineTries = 1
+
 const (
 	// acceptTries are for errors of Postgres. The function that inserts these jobs has them
 	// too (weir.enqueue_transcode); a test compares.
@@ -161,4 +164,21 @@ func (ReplayArgs) Kind() string { return "replay" }
 // InsertOpts implements river.JobArgsWithInsertOpts; the queue is the host's.
 func (ReplayArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: replayTries}
+}
+
+// ExamineArgs is the job that has a daemon look at what is around it (jobs/doctor). Without
+// an examination it asks all of them.
+type ExamineArgs struct {
+	ExaminationID *uuid.UUID `json:"examination_id,omitempty"`
+	// Daemon is who looks: a host's id, or "control".
+	Daemon string `json:"daemon,omitempty"`
+}
+
+// Kind implements river.JobArgs.
+func (ExamineArgs) Kind() string { return "examine" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts; a host's is in its own queue. Nobody
+// waits behind a callback that hangs, so the others are with those.
+func (ExamineArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: CallbackQueue, MaxAttempts: examineTries}
 }

@@ -45,10 +45,13 @@ func lasting(err error) error {
 // Listen implements host.Engine. Registering reads first: it mends what a restarted or
 // reconfigured controller lost.
 func (e *Engine) Listen(ctx context.Context, url string) (changed bool, err error) {
-	changed, err = e.Client.RegisterTriggers(ctx, url, []TriggerName{
-		TriggerLiveTrackList, TriggerPushEnd, TriggerRecordingEnd, TriggerInputAbort, TriggerSegmentRejected,
-	}, nil)
+	changed, err = e.Client.RegisterTriggers(ctx, url, listened(), nil)
 	return changed, lasting(err)
+}
+
+// listened are the triggers that a host listens to.
+func listened() []TriggerName {
+	return []TriggerName{TriggerLiveTrackList, TriggerPushEnd, TriggerRecordingEnd, TriggerInputAbort, TriggerSegmentRejected}
 }
 
 // PlanSize implements host.Engine.

@@ -33,6 +33,33 @@ const (
 
 const registerTriggers = "register triggers"
 
+// HasTriggers says which of the named events Mist does not post to the handler's URL as
+// RegisterTriggers wants it. It changes nothing.
+func (c *Client) HasTriggers(ctx context.Context, handler string, names []TriggerName) (lacks []TriggerName, err error) {
+	const op = "look for triggers"
+	want, err := newRegistration(handler, names, nil)
+	if err != nil {
+		return nil, c.fail(op, ErrInvalid, err)
+	}
+	current, err := c.triggers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		var entries []json.RawMessage
+		if raw, is := current[string(name)]; is && json.Unmarshal(raw, &entries) != nil {
+			entries = nil
+		}
+		if !slices.ContainsFunc(entries, func(entry json.RawMessage) bool {
+			t, ours := want.ours(entry)
+			return ours && t.Handler == handler && !t.Sync
+		}) {
+			lacks = append(lacks, name)
+		}
+	}
+	return lacks, nil
+}
+
 // trigger is an entry in Mist's configuration.
 type trigger struct {
 	Handler string   `json:"handler"`

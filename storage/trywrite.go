@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"io"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +39,89 @@ func (c *Client) TryWrite(ctx context.Context, folder Location, objects ...Locat
 		return failure(ctx, op, loc, err)
 	}
 	return nil
+}
+
+// Trial is what a location allows: nil, or why not.
+type Trial struct{ Put, Get, Delete error }
+
+// Try puts a small object below folder under a name of its own, reads it and removes it,
+// and tells each apart. What was not reached is the error of what came before it.
+func (c *Client) Try(ctx context.Context, folder Location) (t Trial) {
+	const op = "try the store"
+	loc := folder.Join(tryName + rand.Text())
+	if err := checkObject(op, loc); err != nil {
+		return Trial{err, err, err}
+	}
+	key := loc.Key()
+	var version *string
+	if t.Put = c.serve(loc, func(s *server) error {
+		out, err := sender{s.Client, s.form}.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &s.bucket, Key: &key, Body: strings.NewReader(tryText), ContentType: aws.String("text/plain"),
+		})
+		if err == nil {
+			version = out.VersionId
+		}
+		return err
+	}); t.Put != nil {
+		t.Put = failure(ctx, op, loc, t.Put)
+		return Trial{t.Put, t.Put, t.Put}
+	}
+	t.Get = c.serve(loc, func(s *server) error { return readTry(ctx, s, key) })
+	if t.Get != nil {
+		t.Get = failure(ctx, op, loc, t.Get)
+	}
+	// Also after the end of ctx. Named with its version, a bucket that keeps versions keeps
+	// none; that is a right of its own.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+	defer cancel()
+	t.Delete = c.serve(loc, func(s *server) error {
+		_, err := s.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, VersionId: version})
+		if err != nil && version != nil {
+			_, err = s.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key})
+		}
+		return err
+	})
+	if t.Delete != nil {
+		t.Delete = failure(ctx, op, loc, t.Delete)
+	}
+	return t
+}
+
+func readTry(ctx context.Context, s *server, key string) error {
+	out, err := s.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(out.Body, int64(len(tryText))+1))
+	if err != nil {
+		return err
+	}
+	if string(text) != tryText {
+		return codedf(CodeChecksumMismatch, "%d other bytes were read than the %d that were written", len(text), len(tryText))
+	}
+	return nil
+}
+
+// TryRead finds out whether objects can be read below folder, by asking for one that is not
+// there. A key that may not list gets a refusal for it too, which says nothing of what is
+// there: then the error is as of a key that is refused.
+func (c *Client) TryRead(ctx context.Context, folder Location) error {
+	const op = "try to read"
+	loc := folder.Join(tryName + rand.Text())
+	if err := checkObject(op, loc); err != nil {
+		return err
+	}
+	key := loc.Key()
+	err := c.serve(loc, func(s *server) error { return readTry(ctx, s, key) })
+	if err == nil {
+		return nil
+	}
+	err = failure(ctx, op, loc, err)
+	if known, ok := errors.AsType[*Error](err); ok && known.Code == CodeObjectMissing {
+		return nil
+	}
+	return err
 }
 
 // CheckNames tells of objects that can't be written whoever tries, for their keys.

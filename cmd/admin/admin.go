@@ -54,7 +54,7 @@ func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
 func (a *admin) root() *cobra.Command {
-	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.failures(), a.bulk(), a.callbacks(), a.triggers(), a.events(), a.hosts(), a.top(), a.tenants(), a.queue(), a.actions(), a.seal(), a.webUser(), a.db(), a.config(), a.version())
+	root := group("weir-admin", "See and mend what Weir does", a.transcodes(), a.failures(), a.bulk(), a.callbacks(), a.triggers(), a.events(), a.hosts(), a.top(), a.tenants(), a.queue(), a.actions(), a.seal(), a.webUser(), a.db(), a.doctor(), a.supportBundle(), a.config(), a.version())
 	root.Long = root.Short + ".\n\nIt speaks to the database alone and works while no daemon is up."
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = buildinfo.Read().String()

@@ -101,7 +101,7 @@ func commands(environ []string, stdout, stderr io.Writer) *cobra.Command {
 		return errors.New("weir-daemon config needs one of: check")
 	}}
 	ofConfig.AddCommand(check)
-	root.AddCommand(ofConfig, &cobra.Command{
+	root.AddCommand(ofConfig, doctorCommand(given, stdout), &cobra.Command{
 		Use: "version", Short: "Say which build this is", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(stdout, "weir-daemon", buildinfo.Read())

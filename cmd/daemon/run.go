@@ -23,6 +23,7 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/control"
+	"weir/jobs/doctor"
 	"weir/jobs/host"
 	"weir/jobs/host/preview"
 	"weir/jobs/inbox"
@@ -131,6 +132,9 @@ type daemon struct {
 	// works is set once jobs are worked, and working is closed then.
 	works   atomic.Bool
 	working chan struct{}
+	// cheap are the checks of the host's own things, well what they came to.
+	cheap []doctor.Check
+	well  readiness
 }
 
 var errWaits = errors.New("the daemon waits for its dependencies")
@@ -175,9 +179,17 @@ func (d *daemon) run(ctx context.Context) error {
 		})
 		defer d.leads.Studio.Close()
 	}
+	var listens net.Addr
+	if triggersOn != nil {
+		listens = triggersOn.Addr()
+	}
+	examiner, err := d.examiner(listens)
+	if err != nil {
+		return err
+	}
 	if d.client, err = jobs.NewClient(&jobs.Config{
 		DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot, Trace: &trace.Jobs{Tracer: d.trace, Host: d.cfg.HostID},
-	}, d.leads.Room, hosts, replays); err != nil {
+	}, d.leads.Room, hosts, replays, examiner.Room); err != nil {
 		return err
 	}
 	d.transcodes.River = d.client
@@ -356,11 +368,23 @@ func (d *daemon) api(hub *events.Hub) *api.Config {
 	}
 }
 
-// ready asks each dependency of this daemon.
+// ready asks each dependency of this daemon, and names the check that finds what fails.
+// What is asked of Postgres and Mist is asked now; the rest is from the last look.
 func (d *daemon) ready(ctx context.Context) map[string]error {
-	state := map[string]error{"postgres": db.CheckSchema(ctx, d.pool)}
+	err := db.CheckSchema(ctx, d.pool)
+	code := doctor.PostgresReach
+	if errors.Is(err, db.ErrSchemaTooOld) || errors.Is(err, db.ErrSchemaTooNew) || errors.Is(err, db.ErrSchemaDirty) || errors.Is(err, db.ErrSchemaMigrating) {
+		code = doctor.SchemaVersion
+	}
+	state := map[string]error{"postgres": named(code, err)}
 	if d.host != nil {
-		_, state["mist"] = d.host.Engine.Info(ctx)
+		_, err := d.host.Engine.Info(ctx)
+		state["mist"] = named(doctor.MistAPI, err)
+		for _, finding := range d.well.of(ctx, d.pool, d.cfg.HostID, d.cheap) {
+			if finding.Verdict == doctor.Fail && finding.Code != doctor.MistAPI {
+				state[string(finding.Code)] = &doctor.Failing{Finding: finding}
+			}
+		}
 	}
 	if !d.works.Load() {
 		state["workers"] = errWaits

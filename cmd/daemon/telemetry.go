@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -22,6 +24,7 @@ import (
 
 	"weir/config"
 	"weir/config/buildinfo"
+	"weir/jobs/doctor"
 	"weir/jobs/metrics"
 	"weir/jobs/trace"
 )
@@ -97,7 +100,35 @@ func (d *daemon) newMetrics() *metrics.Metrics {
 	if d.cfg.Worker {
 		cfg.Disks = func() []metrics.Disk { return disks(d.cfg) }
 	}
+	cfg.Findings = func(ctx context.Context) ([]metrics.Finding, error) { return findings(ctx, d.pool) }
 	return metrics.New(cfg)
+}
+
+// findings are what daemons found last. One that several subjects have is as bad as the
+// worst of them.
+func findings(ctx context.Context, pool *pgxpool.Pool) ([]metrics.Finding, error) {
+	latest, err := doctor.Latest(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	words := map[doctor.Verdict]string{doctor.OK: "ok", doctor.Unknown: "unknown", doctor.Warn: "warning", doctor.Fail: "failed"}
+	order := []doctor.Verdict{doctor.OK, doctor.Unknown, doctor.Warn, doctor.Fail}
+	type check struct {
+		code   doctor.Code
+		daemon string
+	}
+	worst := map[check]doctor.Verdict{}
+	for i := range latest {
+		of := check{latest[i].Code, latest[i].Daemon}
+		if slices.Index(order, latest[i].Verdict) >= slices.Index(order, worst[of]) {
+			worst[of] = latest[i].Verdict
+		}
+	}
+	found := make([]metrics.Finding, 0, len(worst))
+	for of, verdict := range worst {
+		found = append(found, metrics.Finding{Check: string(of.code), Host: of.daemon, Status: words[verdict]})
+	}
+	return found, nil
 }
 
 func disks(cfg *config.Config) (found []metrics.Disk) {

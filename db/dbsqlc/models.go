@@ -180,6 +180,18 @@ type EventDeliveryAttempt struct {
 	SentAt     time.Time
 }
 
+type Finding struct {
+	Daemon   string
+	Code     string
+	Subject  string
+	Verdict  string
+	Evidence string
+	Mend     string
+	TookMs   int32
+	FoundAt  time.Time
+	Since    time.Time
+}
+
 type Host struct {
 	ID             string
 	BootID         uuid.UUID

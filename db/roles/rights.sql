@@ -30,6 +30,7 @@ GRANT INSERT, UPDATE, DELETE ON weir.tenants, weir.placement, weir.stores, weir.
 GRANT UPDATE ON weir.hosts TO weir_admin;
 GRANT INSERT ON weir.admin_actions TO weir_admin;
 GRANT INSERT, UPDATE ON weir.bulk_operations TO weir_admin;
+GRANT INSERT, UPDATE, DELETE ON weir.examinations, weir.examined, weir.findings TO weir_admin;
 GRANT EXECUTE ON FUNCTION weir.sealed_page, weir.sealed_replace TO weir_admin;
 
 -- The daemons: all rows. What a tenant is and which schema this is, they only read.

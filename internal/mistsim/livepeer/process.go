@@ -38,6 +38,8 @@ type Process struct {
 	Socket string
 	// Stdin holds the configuration.
 	Stdin io.Reader
+	// Stdout takes what it is, where that is asked for.
+	Stdout io.Writer
 	// Stderr takes log lines in Mist's form.
 	Stderr io.Writer
 
@@ -71,11 +73,24 @@ type Process struct {
 	insertTurn  int
 }
 
+// describe says what the program is, as the controller asks at its start. The real one
+// says more, and ends with -1 as well.
+func (p *Process) describe() int {
+	_, _ = io.WriteString(p.Stdout, `{"name":"Livepeer","required":{"target_profiles":{"type":"sublist"}}}`+"\n")
+	return exitDescribed
+}
+
+// exitDescribed is -1, as a parent sees it.
+const exitDescribed = 255
+
 // Run does the work of the process and returns its exit code. It blocks until
 // the source is through, SIGTERM comes, uploads fail for good, or the host goes
 // away; for a source of one GOP or of no media it blocks until the last of these.
 // Where the real process crashes, it ends by the same signal and does not return.
 func (p *Process) Run(ctx context.Context, args []string) int {
+	if slices.Equal(args, []string{"-j"}) {
+		return p.describe()
+	}
 	p.pid, p.began, p.ordinals, p.initialized = os.Getpid(), time.Now(), map[string]int{}, map[int]bool{}
 	p.dir, p.link = filepath.Dir(p.Socket), shm.Dial(p.Socket)
 	defer p.link.Close()

@@ -25,6 +25,6 @@ func main() {
 	if os.Args[0] == livepeer.InputName && len(os.Args) > inputStream {
 		os.Exit(livepeer.RunInput(context.Background(), socket, os.Args[inputStream]))
 	}
-	p := &livepeer.Process{Socket: socket, Stdin: os.Stdin, Stderr: os.Stderr}
+	p := &livepeer.Process{Socket: socket, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	os.Exit(p.Run(context.Background(), os.Args[1:]))
 }

@@ -1,0 +1,217 @@
+package doctor
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"weir/db"
+	"weir/db/dbsqlc"
+	"weir/db/dbtest"
+)
+
+// find runs one check of the database and returns its only finding.
+func find(t *testing.T, d *database, code Code) Finding {
+	t.Helper()
+	checks := append(databaseChecks(d), Check{Codes: []Code{PostgresReach}, Look: d.reach}, Check{Codes: []Code{PostgresRights}, Look: d.rights})
+	found, looked := Run(t.Context(), "h", Order{Only: Only{string(code)}}, checks...)
+	require.Equal(t, []Code{code}, looked)
+	require.Len(t, found, 1)
+	return found[0]
+}
+
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
+	t.Helper()
+	_, err := pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// Each check of the database says that all is well where it is, and finds what is not.
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	d := &database{pool, theLimits()}
+	d.slow = time.Minute // the machine may be busy
+	exec(t, pool, "INSERT INTO weir.river_leader (leader_id, elected_at, expires_at) VALUES ('leads', now(), now() + interval '1 hour')")
+	for _, code := range []Code{
+		PostgresReach, PostgresVersion, PostgresTransactions, PostgresDead, PostgresRights, SchemaVersion, RiverLeader, RiverQueues, RiverStuck,
+	} {
+		f := find(t, d, code)
+		require.Equal(t, OK, f.Verdict, "%s: %s", code, f.Evidence)
+		require.Empty(t, f.Mend)
+		require.NotEmpty(t, f.Evidence)
+	}
+	require.Equal(t, Database, find(t, d, RiverLeader).Daemon)
+	require.Equal(t, "h", find(t, d, PostgresReach).Daemon)
+
+	wrong := func(code Code, verdict Verdict, evidence, mend string) {
+		t.Helper()
+		f := find(t, d, code)
+		require.Equal(t, verdict, f.Verdict, "%s: %s", code, f.Evidence)
+		require.Contains(t, f.Evidence, evidence)
+		require.Contains(t, f.Mend, mend)
+	}
+	exec(t, pool, "UPDATE weir.river_leader SET expires_at = now()")
+	wrong(RiverLeader, Fail, "leads led, and is gone", "WEIR_CONTROL=true")
+	exec(t, pool, "DELETE FROM weir.river_leader")
+	wrong(RiverLeader, Fail, "no daemon leads", "WEIR_CONTROL=true")
+	exec(t, pool, "INSERT INTO weir.river_queue (name, paused_at) VALUES ('place', now() - interval '3 minutes')")
+	wrong(RiverQueues, Fail, "place for 3m", "UPDATE weir.river_queue")
+	exec(t, pool, "INSERT INTO weir.river_job (args, kind, queue, scheduled_at) VALUES ('{}', 'transcode', 'host-gone', now() - interval '10 minutes')")
+	wrong(RiverStuck, Warn, "1 jobs are due and not fetched, the first for 10m", "start the daemon")
+	exec(t, pool, "UPDATE weir.river_job SET state = 'running', attempted_at = now() - interval '1 hour', attempted_by = '{gone_x}'")
+	wrong(RiverStuck, Warn, "in the hands of a daemon that is gone", "start the daemon")
+	require.Equal(t, "gone", find(t, d, RiverStuck).Subject)
+
+	d.limits.connections = 0
+	wrong(PostgresConnections, Warn, "by Weir", "max_connections")
+	d.slow = 0
+	wrong(PostgresReach, Warn, "a round trip takes", "closer together")
+	held, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), "SELECT 1")
+	require.NoError(t, err)
+	d.old = 0
+	wrong(PostgresTransactions, Warn, "the oldest is open for", "pg_terminate_backend(")
+	d.tooOld = 0
+	wrong(PostgresTransactions, Fail, "idle in transaction", "pg_terminate_backend(")
+	require.NoError(t, held.Rollback(t.Context()))
+
+	exec(t, pool, "UPDATE weir.schema_migrations SET version = 20")
+	wrong(SchemaVersion, Fail, "too old", "weir-admin db migrate")
+	exec(t, pool, "UPDATE weir.schema_migrations SET dirty = true")
+	wrong(SchemaVersion, Fail, "stopped half way", "by hand")
+	exec(t, pool, "UPDATE weir.schema_migrations SET version = 9000, dirty = false")
+	exec(t, pool, "UPDATE weir.schema_compat SET serves_from = 8000")
+	wrong(SchemaVersion, Fail, "too new", "install the Weir")
+}
+
+func TestDeadRows(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	d := &database{pool, theLimits()}
+	d.limits.dead = 0
+	exec(t, pool, "ALTER TABLE weir.hosts SET (autovacuum_enabled = false)")
+	exec(t, pool, "INSERT INTO weir.hosts (id, boot_id, slots, lease_until) VALUES ('h', gen_random_uuid(), 1, now())")
+	for range 3 {
+		exec(t, pool, "UPDATE weir.hosts SET slots = slots + 1")
+	}
+	exec(t, pool, "DELETE FROM weir.hosts")
+	require.Eventually(t, func() bool {
+		exec(t, pool, "SELECT pg_stat_force_next_flush()")
+		f := find(t, d, PostgresDead)
+		return f.Verdict == Warn && f.Mend == "VACUUM (ANALYZE) weir.hosts"
+	}, time.Minute, 100*time.Millisecond)
+}
+
+// What a server would say that can't be had here.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	good := dbsqlc.DatabaseSettingsRow{VersionNum: 180001, Version: "18.1", Fsync: "on", FullPageWrites: "on", Autovacuum: "on", TrackCounts: "on", SynchronousCommit: "on"}
+	for name, test := range map[string]struct {
+		change   func(*dbsqlc.DatabaseSettingsRow)
+		code     Code
+		verdict  Verdict
+		evidence string
+		mend     string
+	}{
+		"old":     {func(r *dbsqlc.DatabaseSettingsRow) { r.VersionNum, r.Version = 140009, "14.9" }, PostgresVersion, Fail, "14.9", "15 or newer"},
+		"standby": {func(r *dbsqlc.DatabaseSettingsRow) { r.Standby = true }, PostgresVersion, Fail, "standby", "primary"},
+		"fsync":   {func(r *dbsqlc.DatabaseSettingsRow) { r.Fsync = "off" }, PostgresSettings, Fail, "may lose", "postgresql.conf"},
+		"vacuum":  {func(r *dbsqlc.DatabaseSettingsRow) { r.Autovacuum = "off" }, PostgresSettings, Warn, "autovacuum off", "set autovacuum to on"},
+		"good":    {func(*dbsqlc.DatabaseSettingsRow) {}, PostgresSettings, OK, "on", ""},
+	} {
+		row := good
+		test.change(&row)
+		found := judged(&row)
+		require.Len(t, found, 2, name)
+		for _, f := range found {
+			if f.Code == test.code {
+				require.Equal(t, test.verdict, f.Verdict, name)
+				require.Contains(t, f.Evidence, test.evidence, name)
+				require.Contains(t, f.Mend, test.mend, name)
+			} else {
+				require.Equal(t, OK, f.Verdict, name)
+			}
+		}
+	}
+}
+
+func TestRights(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	pool, err := db.Open(t.Context(), url, 2)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	const role = "weir_test_doctor"
+	dbtest.DropRole(t, pool, role)
+	exec(t, pool, "CREATE ROLE "+role+" LOGIN")
+	exec(t, pool, "GRANT USAGE ON SCHEMA weir TO "+role)
+	t.Cleanup(func() {
+		_, _ = pool.Exec(context.WithoutCancel(t.Context()), "REVOKE USAGE ON SCHEMA weir FROM "+role)
+	})
+	conn, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	_, err = tx.Exec(t.Context(), "SET LOCAL ROLE "+role)
+	require.NoError(t, err)
+	rows, err := tx.Query(t.Context(), rightsSQL)
+	require.NoError(t, err)
+	lacks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[right])
+	require.NoError(t, err)
+	f := rightsOf(role, lacks)
+	require.Equal(t, Fail, f.Verdict)
+	require.Contains(t, f.Evidence, role+" may not DELETE weir.attempts")
+	require.Equal(t, "run `weir-admin db roles` as the schema's owner", f.Mend)
+}
+
+// No database: what is said names no password.
+func TestReach(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	pool, err := db.Open(t.Context(), "postgres://u:PLANTED@"+listener.Addr().String()+"/weir", 2)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	found, _ := Run(t.Context(), "h", Order{}, append(ConnectionChecks(pool), DatabaseChecks(pool)...)...)
+	require.Len(t, found, 12)
+	require.Equal(t, PostgresReach, found[0].Code)
+	require.Equal(t, Fail, found[0].Verdict)
+	require.Contains(t, found[0].Mend, "start Postgres, or correct WEIR_DATABASE_URL")
+	for i := range found {
+		require.NotContains(t, found[i].Evidence, "PLANTED")
+		if i > 0 {
+			require.Equal(t, Unknown, found[i].Verdict, found[i].Code)
+		}
+	}
+}
+
+func TestClock(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	for _, test := range []struct {
+		off      time.Duration
+		verdict  Verdict
+		evidence string
+	}{
+		{0, OK, ""}, {10 * time.Second, Warn, "ahead of the database"}, {-10 * time.Second, Warn, "behind the database"},
+		{time.Hour, Fail, "ahead of the database"}, {-time.Hour, Fail, "behind the database"},
+	} {
+		found := Clock(t.Context(), pool, func() time.Time { return time.Now().Add(test.off) })
+		require.Len(t, found, 1)
+		require.Equal(t, test.verdict, found[0].Verdict, found[0].Evidence)
+		require.Contains(t, found[0].Evidence, test.evidence)
+		if test.verdict != OK {
+			require.Equal(t, "on the host: timedatectl set-ntp true, then timedatectl timesync-status", found[0].Mend)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package checkup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"weir/engine"
+	"weir/jobs/doctor"
+)
+
+// mistMajor is the MistServer that Weir was tried with.
+const mistMajor = 3
+
+func (h *Host) lookAtMist(ctx context.Context) []doctor.Finding {
+	info, err := h.Mist.Info(ctx)
+	if err != nil {
+		mend := ""
+		if errors.Is(err, engine.ErrSettings) {
+			mend = "correct WEIR_MIST_API, WEIR_MIST_USERNAME and WEIR_MIST_PASSWORD: Mist asks for a login"
+		}
+		return []doctor.Finding{
+			doctor.Wrong(doctor.Fail, doctor.MistAPI, "", mend, "%s", brief(err)),
+			doctor.Wrong(doctor.Unknown, doctor.MistVersion, "", doctor.MistAPI.Mend(), "Mist does not answer"),
+		}
+	}
+	found := []doctor.Finding{doctor.Well(doctor.MistAPI, "", "it answers, as instance %s", info.IID)}
+	major, readable := majorOf(info.Version)
+	switch {
+	case !readable:
+		return append(found, doctor.Wrong(doctor.Unknown, doctor.MistVersion, "", "", "it calls itself %q", info.Version))
+	case major != mistMajor:
+		return append(found, doctor.Wrong(doctor.Warn, doctor.MistVersion, "", "", "it is %s; Weir was tried with %d", info.Version, mistMajor))
+	}
+	return append(found, doctor.Well(doctor.MistVersion, "", "it is %s", info.Version))
+}
+
+// majorOf reads the first number of a version, whatever stands before it.
+func majorOf(version string) (int, bool) {
+	digits := strings.TrimLeft(version, "vV")
+	first, _, _ := strings.Cut(digits, ".")
+	major, err := strconv.Atoi(first)
+	return major, err == nil
+}
+
+// lookAtTriggers: Mist has them all, by its own word, and where it posts them somebody
+// answers, and when one came last.
+func (h *Host) lookAtTriggers(ctx context.Context) []doctor.Finding {
+	lacks, err := h.Mist.Lacks(ctx, h.TriggerURL)
+	if err != nil {
+		return []doctor.Finding{doctor.Wrong(doctor.Unknown, doctor.MistTrigger, "", doctor.MistAPI.Mend(), "Mist does not answer")}
+	}
+	listens := listening(ctx, h.TriggerURL)
+	switch {
+	case listens != nil:
+		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", "start weir-daemon on this host, or free the address of WEIR_TRIGGER_LISTEN",
+			"nobody of Weir listens at %s: %s", h.TriggerURL, brief(listens))}
+	case len(lacks) > 0:
+		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", "", "Mist does not post %s to %s", strings.Join(lacks, ", "), h.TriggerURL)}
+	}
+	return []doctor.Finding{doctor.Well(doctor.MistTrigger, "", "Mist posts all of them to %s, where this daemon listens", h.TriggerURL)}
+}
+
+// listening asks the listener of triggers, which refuses what is no trigger.
+func listening(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("it is no address")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return errors.New("it is no address")
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<10)) //nolint:mnd // what is polite
+	if res.StatusCode != http.StatusMethodNotAllowed {
+		return fmt.Errorf("something else answers there, with HTTP %d", res.StatusCode)
+	}
+	return nil
+}
+
+func (h *Host) lookAtProgram(ctx context.Context) []doctor.Finding {
+	program, err := h.Program(ctx)
+	if err != nil {
+		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.MistProgram, "", "", "%s", brief(err))}
+	}
+	return []doctor.Finding{doctor.Well(doctor.MistProgram, "", "%s runs", program)}
+}
+
+// brief is an error in one line that a screen holds.
+func brief(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	const most = 300
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return text
+}

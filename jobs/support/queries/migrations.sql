@@ -1,0 +1,1 @@
+SELECT m.version, m.dirty, c.serves_from FROM weir.schema_migrations m CROSS JOIN weir.schema_compat c

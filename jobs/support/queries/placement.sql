@@ -1,0 +1,1 @@
+SELECT paused_at, paused_by, pause_reason FROM weir.placement
