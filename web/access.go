@@ -54,7 +54,7 @@ func (p *Pages) user(r *http.Request) (*login.User, error) {
 	}
 	cookie, err := r.Cookie(p.cookie())
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // no cookie: nobody is logged in
 	}
 	return p.sessions.Of(r.Context(), cookie.Value)
 }
@@ -136,7 +136,7 @@ func (p *Pages) logOut(w http.ResponseWriter, r *http.Request) {
 
 // setCookie has the browser keep the session's id until it is closed, or forget it.
 func (p *Pages) setCookie(w http.ResponseWriter, id string, age int) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure is so where browsers come by https, WEIR_WEB_URL
 		Name: p.cookie(), Value: id, Path: "/", MaxAge: age, HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteStrictMode,
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"html"
 	"net/http"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +39,7 @@ func TestHistory(t *testing.T) {
 			answer, body := v.get(t, path)
 			best = min(best, time.Since(began))
 			require.Equal(t, http.StatusOK, answer.StatusCode, path)
-			require.True(t, strings.Contains(html.UnescapeString(body), words), "%s does not say %s", path, words)
+			require.Contains(t, html.UnescapeString(body), words, path)
 		}
 		t.Logf("%-50s %s", path, best.Round(100*time.Microsecond))
 		require.Less(t, best, pageMost, path)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -93,9 +94,7 @@ func (v *visitor) ask(t *testing.T, method, path string, form url.Values, header
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, v.b.url+path, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
-	for name, values := range headers {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, headers)
 	if form != nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

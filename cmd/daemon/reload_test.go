@@ -84,7 +84,7 @@ func startService(t *testing.T, watchdog time.Duration, lines ...string) *servic
 	s.write(t, lines...)
 	s.process = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "--config", s.file)
 	s.process.Env = []string{
-		asDaemon + "=1", "WEIR_DATABASE_URL=" + dbtest.URL(t), "WEIR_API_LISTEN=" + address, "WEIR_WORKER=false",
+		asDaemon + "=1", "WEIR_DATABASE_URL=" + dbtest.URL(t), "WEIR_API_LISTEN=" + address, "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=",
 		"NOTIFY_SOCKET=" + socket, fmt.Sprint("WATCHDOG_USEC=", watchdog.Microseconds()), "WEIR_SECRET_KEY=" + strings.Repeat("07", 32),
 	}
 	s.process.Stderr = &s.log

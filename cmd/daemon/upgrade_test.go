@@ -148,7 +148,7 @@ func (b *balancer) submit(t *testing.T, id string) bool {
 	b.mu.Unlock()
 	said := "nobody was there"
 	first := int(b.turned.Add(1))
-	for try := range len(urls) {
+	for try := range urls {
 		if try > 0 {
 			b.again.Add(1)
 		}

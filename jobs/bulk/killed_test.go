@@ -29,7 +29,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, err)
 
 	op := b.start(t, bulk.Retry, "state:failed", bulk.MaxRate)
-	worker := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this binary
+	worker := exec.CommandContext(t.Context(), os.Args[0])
 	worker.Env = append(os.Environ(), asWorker+"="+b.Pool.Config().ConnString())
 	worker.Stderr = os.Stderr
 	require.NoError(t, worker.Start())

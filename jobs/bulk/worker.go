@@ -124,7 +124,7 @@ func (w *worker) work(ctx context.Context, client *river.Client[pgx.Tx], id uuid
 			return false, w.finish(ctx, &op)
 		}
 		for i := 0; i < len(items) && op.State == StateRunning && time.Now().Before(over); i++ {
-			moved := false
+			var moved bool
 			if op, moved, err = w.item(ctx, client, &op, &items[i]); err != nil {
 				return true, err
 			}

@@ -56,7 +56,7 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, "some", groups[1].Helps())
 	require.Equal(t, []failures.Code{{Code: jobs.CodePushFailed, Failures: 1}, {Code: "source_no_video", Failures: 1}}, groups[1].Codes)
 	require.Len(t, ask(failures.ByTenant, "tenant:acme"), 1)
-	require.Len(t, ask(failures.ByTenant, "code:source_no_video host:mist-1"), 0)
+	require.Empty(t, ask(failures.ByTenant, "code:source_no_video host:mist-1"))
 	groups = ask(failures.ByBroadcaster, "")
 	require.Equal(t, []string{"http://b1", "", "http://b2"}, []string{groups[0].Name, groups[1].Name, groups[2].Name})
 }

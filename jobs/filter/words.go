@@ -107,9 +107,9 @@ func parseTime(text string) (time.Duration, error) {
 func writeTime(d time.Duration) string {
 	var text strings.Builder
 	for _, u := range units()[1:] {
-		if n := d / u.of; n > 0 {
-			text.WriteString(strconv.FormatInt(int64(n), 10) + u.sign)
-			d -= n * u.of
+		if n := int64(d / u.of); n > 0 {
+			text.WriteString(strconv.FormatInt(n, 10) + u.sign)
+			d %= u.of
 		}
 	}
 	return text.String()

@@ -116,7 +116,7 @@ const version = "v7.2.0"
 
 // made makes the package once for all tests, without the flags of a make that runs us.
 var made = sync.OnceValue(func() error {
-	cmd := exec.Command("make", "-s", "package", "VERSION="+version) //nolint:noctx // it is no one test's
+	cmd := exec.Command("make", "-s", "package", "VERSION="+version)
 	cmd.Dir = "../.."
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); name != "MAKEFLAGS" && name != "MFLAGS" && name != "MAKELEVEL" {

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/internal/devstack"
-	"weir/secret"
 )
 
 // An operator cancels what runs; a failure is explained, retried with what was mended, and
@@ -58,7 +57,7 @@ func TestViewer(t *testing.T) {
 	b := setup(t)
 	missing, err := b.S3.URL(b.Bucket, b.prefix+"/source.mp4")
 	require.NoError(t, err)
-	id := b.submit(t, secret.Secret(missing)).ID
+	id := b.submit(t, missing).ID
 	_, err = b.API.Await(b.ctx, id, func(t *devstack.Transcode) bool { return t.State == "failed" })
 	require.NoError(t, err)
 	before := b.lines(t, "SELECT count(*)::text FROM weir.admin_actions")
