@@ -17,6 +17,8 @@ PACKAGES ?= ./...
 GOTEST := go test $(if $(RACE),-race) $(TESTFLAGS)
 # Whole systems that encode video: one at a time, or two would starve each other's time limits.
 ALONE := ./internal/mistsim ./test/...
+# Bootstraps a Debian, which takes minutes, the network and root: make package-test.
+ITSELF := ./test/package
 DEVSTACK := $(BIN)/devstack run --
 
 .PHONY: help
@@ -42,7 +44,7 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(DEBIAN) $(PROMETHEUS)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(PROMETHEUS)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -56,15 +58,13 @@ demo: setup build ## run the whole system on this machine and one request throug
 
 # The tests of whole systems play what comes out in a browser.
 test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
-# The package is installed in a Debian of its own.
-test: DEBIAN := $(if $(filter ./... ./test/... ./test/package%,$(PACKAGES)),package)
 # Those of telemetry have a Prometheus scrape it.
 test: PROMETHEUS := $(if $(filter ./... ./test/... ./test/telemetry%,$(PACKAGES)),prometheus)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)
 	@$(DEVSTACK) $(GOTEST) $$(go list ./... | grep -vxF "$$(go list $(ALONE))")
-	@$(DEVSTACK) $(GOTEST) -p 1 $(ALONE)
+	@$(DEVSTACK) $(GOTEST) -p 1 $$(go list $(ALONE) | grep -vxF "$$(go list $(ITSELF))")
 else
 	@$(DEVSTACK) $(GOTEST) $(PACKAGES)
 endif

@@ -119,7 +119,7 @@ func brief(err error) string {
 	}
 	if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok { // it says the same of each address
 		err = errors.Unwrap(refused)
-		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 { //nolint:errorlint // what errors.Join made
+		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
 			err = joined.Unwrap()[0]
 		}
 	}

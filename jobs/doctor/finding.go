@@ -71,7 +71,7 @@ func (f *Failing) Error() string {
 // CheckCode is the finding's code.
 func (f *Failing) CheckCode() string { return string(f.Finding.Code) }
 
-// KeepsServing: what is around a host keeps no API from taking requests.
+// KeepsServing says that what is around a host keeps no API from taking requests.
 func (*Failing) KeepsServing() bool { return true }
 
 // Worst is the gravest verdict of all.

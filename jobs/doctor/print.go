@@ -59,7 +59,7 @@ func wrap(mark, text string) string {
 	var lines strings.Builder
 	lead := strings.Repeat(" ", indent) + mark
 	line, empty := lead, true
-	for _, one := range strings.Fields(printable(text)) {
+	for one := range strings.FieldsSeq(printable(text)) {
 		if !empty && len([]rune(line))+1+len([]rune(one)) > width {
 			lines.WriteString(line + "\n")
 			line, empty = strings.Repeat(" ", indent+len(mark)), true

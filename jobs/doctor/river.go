@@ -19,13 +19,13 @@ func (d *database) leader(ctx context.Context) []Finding {
 	if err != nil {
 		return unseen(RiverLeader, err)
 	}
-	for _, row := range rows {
-		if row.Alive {
-			return []Finding{Well(RiverLeader, "", "%s leads", row.LeaderID)}
-		}
-		return []Finding{Wrong(Fail, RiverLeader, "", "", "%s led, and is gone: nothing is rescheduled, and no periodic job comes", row.LeaderID)}
+	switch {
+	case len(rows) == 0:
+		return []Finding{Wrong(Fail, RiverLeader, "", "", "no daemon leads: nothing is rescheduled, and no periodic job comes")}
+	case !rows[0].Alive:
+		return []Finding{Wrong(Fail, RiverLeader, "", "", "%s led, and is gone: nothing is rescheduled, and no periodic job comes", rows[0].LeaderID)}
 	}
-	return []Finding{Wrong(Fail, RiverLeader, "", "", "no daemon leads: nothing is rescheduled, and no periodic job comes")}
+	return []Finding{Well(RiverLeader, "", "%s leads", rows[0].LeaderID)}
 }
 
 func (d *database) queues(ctx context.Context) []Finding {

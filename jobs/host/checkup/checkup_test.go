@@ -237,10 +237,10 @@ func TestStoreRights(t *testing.T) {
 		{http.MethodGet, doctor.StoreGet, doctor.Fail}, {http.MethodDelete, doctor.StoreDelete, doctor.Warn}, {http.MethodPut, doctor.StorePut, doctor.Fail},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case r.Method == test.method:
+			switch r.Method {
+			case test.method:
 				w.WriteHeader(http.StatusForbidden)
-			case r.Method == http.MethodGet:
+			case http.MethodGet:
 				_, _ = w.Write([]byte("Weir looks whether it may write here. This object can be removed.\n"))
 			}
 		}))
