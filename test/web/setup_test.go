@@ -138,10 +138,9 @@ func (b *testBundle) press(t *testing.T, label, reason string) {
 	b.do(t, eval(fmt.Sprintf(`(() => {
 		const change = [...document.querySelectorAll('.change')].find(c => c.querySelector('summary').textContent === %q);
 		change.querySelector('summary').click();
-		change.querySelector('[name=reason]').id = 'the-reason';
-		change.querySelector('button').id = 'the-button';
-	})()`, label)))
-	b.do(t, chromedp.SendKeys(chromedp.CSS("#the-reason"), reason), chromedp.Click(chromedp.CSS("#the-button")), chromedp.WaitVisible(chromedp.CSS(".done, .problem[role=alert]")))
+		change.querySelector('[name=reason]').value = %q;
+		change.querySelector('button').click();
+	})()`, label, reason)), chromedp.WaitVisible(chromedp.CSS(".done, .problem[role=alert]")))
 }
 
 func eval(script string) chromedp.Action[chromedp.Void] {

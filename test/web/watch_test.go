@@ -24,7 +24,7 @@ func TestWatch(t *testing.T) {
 	require.Equal(t, "here", mark, "the page was loaded anew")
 	steps, err := chromedp.Run(b.ctx, chromedp.Evaluate[int]("window.seen.size"))
 	require.NoError(t, err)
-	require.Greater(t, steps, 2, "progress moved in steps")
+	require.GreaterOrEqual(t, steps, 2, "progress moved in steps") // one of them on the way, be the machine as quick as it may
 	require.Equal(t, "This transcode has succeeded.", strings.TrimSpace(b.text("#said")))
 	require.Contains(t, b.text("#triggers"), "LIVE_TRACK_LIST")
 	b.await(t, "the picture of its attempt", "document.querySelector('.timeline rect.span.transcode')")
