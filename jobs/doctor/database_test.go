@@ -169,7 +169,7 @@ func TestRights(t *testing.T) {
 	require.NoError(t, err)
 	f := rightsOf(role, lacks)
 	require.Equal(t, Fail, f.Verdict)
-	require.Contains(t, f.Evidence, role+" may not DELETE weir.attempts")
+	require.Contains(t, f.Evidence, role+" may not DELETE weir.admin_actions")
 	require.Equal(t, "run `weir-admin db roles` as the schema's owner", f.Mend)
 }
 

@@ -25,6 +25,8 @@ var notSealed = []string{
 	"enqueued.digest", "inbox.digest", // of what its caller knows: docs/sql.md
 	"transcodes.request_digest",  // keyed, and can't be computed again: docs/security.md
 	"river_job.unique_key",       // River's
+	"web_sessions.id_hash",       // of what the browser has
+	"web_sessions.setting",       // a hash of the user that WEIR_WEB_USERS has
 	"river_job.unique_states",    // River's
 	"river_migration.unique_key", // River's
 }

@@ -29,7 +29,7 @@ func TestScrub(t *testing.T) {
 		"s3+https://K:S%2F@s3.example:9000/b/k":     "s3+https://" + Gone + "@s3.example:9000/b/k",
 		"Authorization: Bearer abc.def":             "Authorization: " + Gone,
 		"password=hunter2, next":                    "password=" + Gone + ", next",
-		"AKIAABCDEFGHIJKLMNOP":                      Gone,
+		"AKIAABCDEFGHIJKLMNOP":                      Gone, // planted
 		"its log ends: disk full":                   "its log ends: disk full",
 		"s3://media/out/360p.ts":                    "s3://media/out/360p.ts",
 		"connect: connection refused 10.0.0.1:9000": "connect: connection refused 10.0.0.1:9000",
