@@ -714,6 +714,8 @@ export interface components {
             dependencies: {
                 [key: string]: string;
             };
+            /** @description The checks that fail, by their codes in docs/doctor.md. */
+            failing?: string[] | null;
             ready: boolean;
         };
         Rendition: {
@@ -914,7 +916,7 @@ export interface components {
             priority: number;
             /** @description How far its newest attempt is in what it does, as the host told it last; null before and after. */
             progress: components["schemas"]["Progress"];
-            /** @description Where it waits; null unless it is queued. */
+            /** @description Where it waits; null unless it is queued, and in the answer that accepts it. */
             queue: components["schemas"]["Queue"];
             /**
              * Format: double
@@ -1482,6 +1484,8 @@ export interface operations {
                         dependencies: {
                             [key: string]: string;
                         };
+                        /** @description The checks that fail, by their codes in docs/doctor.md. */
+                        failing?: string[] | null;
                         ready: boolean;
                     };
                 };
@@ -1565,6 +1569,8 @@ export interface operations {
                 created_to?: string;
                 /** @description The caller's own id of a transcode. */
                 external_id?: string;
+                /** @description The same and more in one text, as state:failed code:push_failed age<1d; a key of it is not given beside it. docs/api.md has its words. */
+                filter?: string;
                 /** @description The host of the newest attempt. */
                 host?: string;
                 /** @description Only those with this label, as KEY:VALUE; given several times, with all of them. An operator names a tenant with it. */
