@@ -42,6 +42,7 @@ func (d *demo) keep(ctx context.Context) {
 	fmt.Fprintf(d.out, "\nEverything runs until Ctrl-C.\n\n")
 	for _, line := range [][2]string{
 		{"operators' pages", s.Daemons[0].Pages}, {"their login", demoUser + " with the token " + string(d.token)}, {"River's pages", s.Daemons[0].Pages + "/river/"},
+		{"its metrics", "http://" + s.Daemons[0].Metrics + "/metrics"},
 		{"API", s.API.URL}, {"its description", s.API.URL + "/docs"}, {"Mist's API", s.Hosts[0].API}, {"Broadcaster", s.Settings()["WEIR_BROADCASTERS"]},
 		{"S3", s.S3.Endpoint + " (bucket " + s.Bucket + ")"}, {"Studio's callbacks", s.Studio.URL + "TASK"},
 		{"daemon's log", s.Daemons[0].Log}, {"all files", d.folder.Path},
