@@ -25,7 +25,7 @@ const (
 	// workers: operations are rare, and each holds one connection.
 	workers = 2
 	// poll: whoever begins an operation tells of it.
-	poll = 30 * time.Second
+	poll = time.Minute
 	// tries are for errors of Postgres; [Operations.Repair] comes behind them.
 	tries = 100
 	// shift is how long one job works: a daemon that stops waits for no longer, and jobs of

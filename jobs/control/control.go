@@ -29,7 +29,7 @@ const (
 	// placePoll: whoever queues work, or frees room for it, tells of it.
 	placePoll = 30 * time.Second
 	// acceptPoll: weir.enqueue_transcode tells of its requests.
-	acceptPoll = 30 * time.Second
+	acceptPoll = time.Minute
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds
 	// gateFirst of them for 10 s, and then one.
 	callbackWorkers = 256

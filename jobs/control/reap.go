@@ -26,9 +26,9 @@ const (
 	// repairEvery is soon beside the minute of silence that Studio takes for lost.
 	repairEvery = 10 * time.Second
 	// acceptsEvery: only somebody who deletes jobs in River leaves a request without one.
-	acceptsEvery = 30 * time.Second
+	acceptsEvery = time.Minute
 	// bulkEvery: what many wait for by the hand of one who sleeps may wait this much longer.
-	bulkEvery = 30 * time.Second
+	bulkEvery = time.Minute
 	// resumeEvery is how long a pause in River may hold up everybody's work.
 	resumeEvery = 30 * time.Second
 	// takeBackEvery is little beside the minutes that a host has.
