@@ -102,6 +102,7 @@ func TestSearch(t *testing.T) {
 	for query, lines := range map[string]int{
 		"": 2, "task-1": 1, "none": 0, "tenant:studio": 2, "state:queued tenant:studio": 2, "state:failed": 0, "external_id:task-1": 1,
 		"tenant:studio label:customer=acme": 1, "age<1h": 2, "age>1h": 0,
+		"code:push_failed": 0, "ended<1d": 0, "callback:refused age<1d": 0, "broadcaster:none age<1d": 0, "state:queued state:failed": 2,
 	} {
 		answer, body := v.get(t, "/transcodes?q="+url.QueryEscape(query))
 		require.Equal(t, http.StatusOK, answer.StatusCode, query)
@@ -109,7 +110,7 @@ func TestSearch(t *testing.T) {
 	}
 	answer, _ := v.get(t, "/transcodes?q="+id)
 	require.Equal(t, "/transcodes/"+id, answer.Header.Get("Location"))
-	for _, wrong := range []string{"state:nope", "colour:red", "label:customer=acme"} {
+	for _, wrong := range []string{"state:nope", "colour:red", "label:customer=acme", "callback:refused"} {
 		answer, body := v.get(t, "/transcodes?q="+url.QueryEscape(wrong))
 		require.Equal(t, http.StatusUnprocessableEntity, answer.StatusCode, wrong)
 		require.Contains(t, body, `role="alert"`, wrong)

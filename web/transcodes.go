@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"weir/api/view"
+	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/filter"
 )
@@ -35,16 +37,19 @@ func (p *Pages) transcodes(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/transcodes/"+id.String(), http.StatusSeeOther)
 		return
 	}
-	wanted, err := search(list.Query)
+	var found []jobs.Detail
+	wanted, err := p.search(r.Context(), list.Query)
 	if err == nil {
-		err = older(&wanted, r.URL.Query().Get("before"))
+		err = older(wanted, r.URL.Query().Get("before"))
 	}
-	if err != nil {
-		list.Problem = err.Error()
+	if err == nil {
+		found, err = p.cfg.Transcodes.ListAny(r.Context(), wanted)
+	}
+	if typed, is := errors.AsType[*wrong](err); is {
+		list.Problem = typed.Error()
 		p.show(w, r, http.StatusUnprocessableEntity, "transcodes", list)
 		return
 	}
-	found, err := p.cfg.Transcodes.List(r.Context(), wanted)
 	if err != nil {
 		p.failed(w, r, "list transcodes", err)
 		return
@@ -62,63 +67,48 @@ func (p *Pages) transcodes(w http.ResponseWriter, r *http.Request) {
 }
 
 // search reads what was typed: a filter, or an external id alone.
-func search(query string) (jobs.Filter, error) {
-	wanted := jobs.Filter{Limit: pageLines}
-	if query == "" {
-		return wanted, nil
-	}
-	if !strings.ContainsAny(query, ":<> ") {
-		wanted.ExternalID = &query
-		return wanted, nil
-	}
-	f, err := filter.Parse(query)
-	if err != nil {
-		return wanted, err
-	}
-	return listed(&f)
-}
-
-// listed is a filter as lists take it: one value of each key.
-func listed(f *filter.Filter) (jobs.Filter, error) {
-	wanted := jobs.Filter{Limit: pageLines, Labels: f.Labels}
-	for _, key := range []struct {
-		name   string
-		values []string
-		into   **string
-	}{
-		{"tenant", f.Tenants, &wanted.Tenant}, {"state", f.States, &wanted.State}, {"host", f.Hosts, &wanted.HostID}, {"external_id", f.ExternalIDs, &wanted.ExternalID},
-	} {
-		switch len(key.values) {
-		case 0:
-		case 1:
-			*key.into = &key.values[0]
-		default:
-			return wanted, fmt.Errorf("the list takes one %s", key.name)
+func (p *Pages) search(ctx context.Context, query string) ([]jobs.Filter, error) {
+	f := filter.Filter{}
+	switch {
+	case query == "":
+	case !strings.ContainsAny(query, ":<> "):
+		f.ExternalIDs = []string{query}
+	default:
+		var err error
+		if f, err = filter.Parse(query); err != nil {
+			return nil, &wrong{err}
 		}
 	}
-	if len(f.Labels) > 0 && wanted.Tenant == nil {
-		return wanted, errors.New("labels are a tenant's: add tenant:NAME")
+	now, err := dbsqlc.New().Clock(ctx, p.cfg.DB)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the time: %w", err)
 	}
-	if f.Older > 0 {
-		wanted.CreatedTo = new(time.Now().Add(-f.Older))
+	lists, err := f.Lists(now)
+	if err != nil {
+		return nil, &wrong{err}
 	}
-	if f.Younger > 0 {
-		wanted.CreatedFrom = new(time.Now().Add(-f.Younger))
+	for i := range lists {
+		lists[i].Limit = pageLines
 	}
-	return wanted, nil
+	return lists, nil
 }
 
-// older narrows a list to what is behind the last line of the page before.
-func older(wanted *jobs.Filter, before string) error {
+// wrong is what a person can mend in what was typed.
+type wrong struct{ error }
+
+// older narrows lists to what is behind the last line of the page before.
+func older(wanted []jobs.Filter, before string) error {
 	if before == "" {
 		return nil
 	}
 	when, which, _ := strings.Cut(before, ",")
 	at, err := time.Parse(time.RFC3339Nano, when)
-	id, wrong := uuid.Parse(which)
-	if err != nil || wrong != nil {
-		return errors.New("this address has a page that there is none of: search again")
+	id, noID := uuid.Parse(which)
+	if err != nil || noID != nil {
+		return &wrong{errors.New("this address has a page that there is none of: search again")}
 	}
-	wanted.BeforeAt, wanted.BeforeID = &at, &id
+	for i := range wanted {
+		wanted[i].BeforeAt, wanted[i].BeforeID = &at, &id
+	}
 	return nil
 }

@@ -23,6 +23,9 @@ type bundleMade struct {
 
 var errDeclined = errors.New("nothing was written")
 
+// bundledDefault holds a night's page, and what came before it.
+const bundledDefault = 2 * time.Hour
+
 func (a *admin) supportBundle() *cobra.Command {
 	var since time.Duration
 	var file string
@@ -77,7 +80,7 @@ func (a *admin) supportBundle() *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().DurationVar(&since, "since", 2*time.Hour, "how far back it reaches")
+	c.Flags().DurationVar(&since, "since", bundledDefault, "how far back it reaches")
 	c.Flags().StringVar(&file, "out", "", "the file to write, which must not be there; weir-support-TIME.tar.gz where it is not given")
 	c.Flags().BoolVar(&yes, "yes", false, "ask nothing, for scripts")
 	return c

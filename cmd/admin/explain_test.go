@@ -196,7 +196,8 @@ func TestTop(t *testing.T) {
 	for _, says := range []string{"0 of 4 slots used, 1 wait", "push_failed", "studio"} {
 		require.Contains(t, text, says)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+	const looks = 2 * time.Second // some of those that it takes in a second
+	ctx, stop := context.WithTimeout(t.Context(), looks)
 	defer stop()
 	require.Equal(t, exitOK, command(ctx, []string{databaseEnv + "=" + b.url}, "top", "--json").code, "it is stopped, and has no other end")
 }

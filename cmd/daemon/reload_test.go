@@ -156,7 +156,8 @@ func (s *service) status(t *testing.T, token string) int {
 // A daemon tells systemd how it is, and takes over at SIGHUP what may change.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	s := startService(t, 3*time.Second, "WEIR_API_TOKENS=studio=old-hush")
+	const watchdog = 3 * time.Second // a test hears several of its words
+	s := startService(t, watchdog, "WEIR_API_TOKENS=studio=old-hush")
 	s.hears(t, "STATUS=waits")
 	require.Equal(t, "READY=1\nSTATUS=works", s.hears(t, "READY=1"))
 	s.hears(t, "WATCHDOG=1")

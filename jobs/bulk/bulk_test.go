@@ -129,7 +129,8 @@ func (b *bundle) ends(t *testing.T, id uuid.UUID) (op dbsqlc.BulkOperation) {
 
 func (b *bundle) until(t *testing.T, is func() bool) {
 	t.Helper()
-	require.Eventually(t, is, time.Minute, 20*time.Millisecond)
+	const most, every = time.Minute, 20 * time.Millisecond // of a busy machine
+	require.Eventually(t, is, most, every)
 }
 
 // Retry, cancel and redeliver reach what the filter means and nothing else; what is done,
