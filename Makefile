@@ -104,12 +104,12 @@ media: setup build ## send the files of CASES=FOLDER (or the suite's own) throug
 	@go build -o $(BIN)/ ./test/media
 	@CASES='$(CASES)' ONLY='$(ONLY)' $(BIN)/media
 
-# BENCH=-speed measures only what is added to a minute of 720p30, BENCH=-fair how tenants share the slots,
-# BENCH=-accept how soon requests are accepted.
+# ONLY=speed,accept measures some groups alone; BENCH are flags: -short, -page docs/performance.md. The figures
+# are in build/bench.json too.
 .PHONY: bench
 bench: setup build ## measure, beside the machine's own figures
 	@go build -o $(BIN)/ ./test/bench
-	@$(BIN)/bench $(BENCH)
+	@$(BIN)/bench -only '$(ONLY)' $(BENCH)
 
 # CHAOS are flags of the suite: -short, -only REGEXP, -logs FOLDER.
 .PHONY: chaos

@@ -107,7 +107,11 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 			return startProcess("daemon", d.Log, cmd, syscall.SIGKILL) // a drain would outlive us
 		}
 		if err := d.Restart(ctx); err != nil {
-			return nil, errors.Join(err, d.Close())
+			err = errors.Join(err, d.Close())
+			if taken(ctx, triggers) || taken(ctx, metrics) {
+				err = errors.Join(err, errTaken)
+			}
+			return nil, err
 		}
 		return d, nil
 	})

@@ -51,8 +51,11 @@ func checkFree(ctx context.Context, addr, setting string) error {
 	return nil
 }
 
+// errTaken says that another port than onFreePort's own got taken.
+var errTaken = errors.New("a port that was free is taken")
+
 // onFreePort calls start with a free port, and again with another one when the
-// port was taken in between.
+// port was taken in between, or another of the part's ([errTaken]).
 func onFreePort[T any](ctx context.Context, start func(port int) (T, error)) (T, error) {
 	var part T
 	for try := 1; ; try++ {
@@ -61,7 +64,7 @@ func onFreePort[T any](ctx context.Context, start func(port int) (T, error)) (T,
 			return part, err
 		}
 		part, err = start(port)
-		if err == nil || try == portTries || !errors.Is(err, errExited) || !taken(ctx, port) {
+		if err == nil || try == portTries || !errors.Is(err, errExited) || !errors.Is(err, errTaken) && !taken(ctx, port) {
 			return part, err
 		}
 	}

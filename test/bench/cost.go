@@ -39,8 +39,8 @@ func count(ctx context.Context, db *pgx.Conn) (asked, error) {
 	return a, nil
 }
 
-// measureCost is the cost alone.
-func (b *bench) measureCost(ctx context.Context) error {
+// cost is what a transcode asks of Postgres, and an idle daemon.
+func (b *bench) cost(ctx context.Context) error {
 	dir, err := b.stack.Folder.Make("bench")
 	if err != nil {
 		return err
@@ -49,11 +49,6 @@ func (b *bench) measureCost(ctx context.Context) error {
 	if err := devstack.MakeClip(ctx, source, devstack.Clip{}); err != nil {
 		return err
 	}
-	return b.cost(ctx, source)
-}
-
-// cost is what a transcode asks of Postgres, and an idle daemon.
-func (b *bench) cost(ctx context.Context, source string) error {
 	db, err := pgx.Connect(ctx, string(b.stack.Database))
 	if err != nil {
 		return fmt.Errorf("connect to the stack's database: %w", err)

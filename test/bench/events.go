@@ -29,13 +29,16 @@ const (
 	heardLeast = 0.9
 )
 
-// measureEvents is what concerns events alone.
-func (b *bench) measureEvents(ctx context.Context) error {
+// events are what a thousand listeners cost, and how well ends are told.
+func (b *bench) events(ctx context.Context) error {
 	dir, err := b.stack.Folder.Make("bench")
 	if err != nil {
 		return err
 	}
-	if err := b.events(ctx, dir); err != nil {
+	if err := b.listened(ctx); err != nil {
+		return err
+	}
+	if err := b.ends(ctx, dir); err != nil {
 		return err
 	}
 	tps, err := pgbench(ctx, string(b.stack.Database), pgbenchClients)
@@ -44,13 +47,6 @@ func (b *bench) measureEvents(ctx context.Context) error {
 	}
 	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", pgbenchClients), "tx/s", "", 0, tps)
 	return nil
-}
-
-func (b *bench) events(ctx context.Context, dir string) error {
-	if err := b.listened(ctx); err != nil {
-		return err
-	}
-	return b.ends(ctx, dir)
 }
 
 // listened is what listeners cost the daemon: on transcodes of a host that is none, so that

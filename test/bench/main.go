@@ -1,6 +1,5 @@
-// Command bench measures what Weir adds to a transcode, and prints the machine's
-// own figures beside it: a number from a shared machine says little, a ratio
-// within one run says more.
+// Command bench measures what Weir costs, and prints the machine's own figures, or a peer's,
+// beside it: a number from a shared machine says little, a ratio within one run says more.
 package main
 
 import (
@@ -12,11 +11,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"weir/internal/devstack"
 )
@@ -28,10 +25,8 @@ const (
 	// speedRounds and speedLength are for the figure of speed, whose rounds are long.
 	speedRounds = 3
 	speedLength = time.Minute
-	// runLimit bounds the whole: five minutes where nothing else runs.
-	runLimit = 30 * time.Minute
-	// idleAfter lets a daemon settle before its memory is read.
-	idleAfter = 5 * time.Second
+	// runLimit bounds the whole.
+	runLimit = time.Hour
 )
 
 // The goals.
@@ -51,14 +46,35 @@ const (
 )
 
 var (
-	speedOnly = flag.Bool("speed", false, "measure only what is added to a minute of 720p30")
-	costOnly  = flag.Bool("cost", false, "measure only what Postgres is asked")
-	// eventsOnly may be at once with a curve to be kept.
-	eventsOnly = flag.Bool("events", false, "measure only what a thousand listeners cost, and how well ends are told")
-	curve      = flag.String("curve", "", "with -events: write how the transcode went to this `file`")
-	fairOnly   = flag.Bool("fair", false, "measure only how tenants share the slots")
-	acceptOnly = flag.Bool("accept", false, "measure only how soon requests are accepted")
+	only  = flag.String("only", "", "measure only the groups of these `names`, parted by commas")
+	short = flag.Bool("short", false, "measure the groups that are quick, and fail where a ratio misses its goal by a third")
+	to    = flag.String("json", "build/bench.json", "write the figures to this `file`")
+	page  = flag.String("page", "", "write the table of each group that is measured into this `file`, where it has a place for it")
+	// curve is a file to be had when events are measured.
+	curve = flag.String("curve", "", "with -only events: write how the transcode went to this `file`")
 )
+
+// A group is measured by itself, on servers of its own: what it leaves is in no other's way.
+type group struct {
+	name, about string
+	measure     func(*bench, context.Context) error
+	// short are measured in CI too.
+	short bool
+	// alone are those that start what they need themselves; others get a stack.
+	alone bool
+}
+
+func groups() []group {
+	return []group{
+		{name: "start", about: "the demo's request on an idle daemon", measure: (*bench).start, short: true},
+		{name: "cost", about: "what Postgres is asked", measure: (*bench).cost},
+		{name: "memory", about: "a daemon's memory, of short and long sources", measure: (*bench).memory},
+		{name: "speed", about: "a minute of 720p30 beside plain ffmpeg", measure: (*bench).speed},
+		{name: "events", about: "a thousand listeners, and how well an end is told", measure: (*bench).events},
+		{name: "fair", about: "how tenants share the slots", measure: (*bench).fair},
+		{name: "accept", about: "how soon requests are accepted", measure: (*bench).accept},
+	}
+}
 
 func main() {
 	flag.Parse()
@@ -70,210 +86,69 @@ func main() {
 	}
 }
 
-func begin(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, runLimit)
+func begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, runLimit, fmt.Errorf("not all was measured within %s", runLimit))
 	defer cancel()
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find my own folder: %w", err)
-	}
-	stack, err := devstack.Start(ctx, &devstack.Config{
-		BinDir: filepath.Dir(self),
-		// One token has the load of many.
-		Settings:         map[string]string{"WEIR_LOG_FORMAT": "json", "WEIR_API_RATE": "0"},
-		PostgresSettings: []string{"shared_preload_libraries=pg_stat_statements"},
-	})
+	chosen, err := choose(*only, *short)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stack.Close()) }()
-	b := &bench{stack: stack}
-	measure := b.measure
-	switch {
-	case *speedOnly:
-		measure = b.measureSpeed
-	case *costOnly:
-		measure = b.measureCost
-	case *eventsOnly:
-		measure = b.measureEvents
-	case *fairOnly:
-		measure = b.fair
-	case *acceptOnly:
-		measure = b.accept
+	r := &report{short: *short}
+	for _, g := range chosen {
+		r.begin(&g)
+		// What was measured before is told all the same.
+		if err := measure(ctx, &g, r); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", g.name, err), r.write(*to, *page))
+		}
 	}
-	if err := measure(ctx); err != nil {
+	if err := r.write(*to, *page); err != nil {
 		return err
 	}
-	return b.print()
+	return r.verdict()
 }
 
-// bench collects figures.
-type bench struct {
-	stack *devstack.Stack
-	lines []line
+// choose gives the groups of some names, or all.
+func choose(names string, short bool) ([]group, error) {
+	var chosen []group
+	known := make([]string, 0, len(groups()))
+	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
+	for _, g := range groups() {
+		known = append(known, g.name)
+		if named := slices.Contains(wanted, g.name); named || len(wanted) == 0 && (g.short || !short) {
+			chosen = append(chosen, g)
+		}
+	}
+	for _, name := range wanted {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("no group %q to measure: there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return chosen, nil
 }
 
-type line struct {
-	name, goal string
-	// values are in unit; one for what is measured once.
-	values []float64
-	unit   string
-	met    string
-}
-
-// run is one transcode that went well.
-type run struct {
-	*devstack.Transcode
-	told time.Time // when the last callback came
-}
-
-func (b *bench) add(name, unit, goal string, below float64, values ...float64) {
-	l := line{name: name, unit: unit, goal: goal, values: values}
-	if goal != "" {
-		l.met = map[bool]string{true: "yes", false: "NO"}[median(values) <= below]
-	}
-	b.tell(&l)
-}
-
-// addAbove is add for what is to be reached.
-func (b *bench) addAbove(name, unit, goal string, least float64, values ...float64) {
-	b.tell(&line{name: name, unit: unit, goal: goal, values: values, met: map[bool]string{true: "yes", false: "NO"}[median(values) >= least]})
-}
-
-// tell shows a figure at once: the whole takes minutes, and may break off.
-func (b *bench) tell(l *line) {
-	fmt.Fprintf(os.Stderr, "bench: %s: %.3f %s\n", l.name, median(l.values), l.unit)
-	b.lines = append(b.lines, *l)
-}
-
-func (b *bench) measure(ctx context.Context) error {
-	dir, err := b.stack.Folder.Make("bench")
-	if err != nil {
-		return err
-	}
-	source := filepath.Join(dir, "source.mp4")
-	if err := devstack.MakeClip(ctx, source, devstack.Clip{}); err != nil {
-		return err
-	}
-	select {
-	case <-time.After(idleAfter):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	idle, err := b.memoryMB(resident)
-	if err != nil {
-		return err
-	}
-	b.add("daemon idle, resident", "MB", fmt.Sprintf("under %d", goalIdleMB), goalIdleMB, idle)
-	if err := b.transcodes(ctx, source); err != nil {
-		return err
-	}
-	after, err := b.memoryMB(resident)
-	if err != nil {
-		return err
-	}
-	b.add("daemon after the transcodes, resident", "MB", "", 0, after)
-	if err := b.cost(ctx, source); err != nil {
-		return err
-	}
-	if err := b.memory(ctx, dir); err != nil {
-		return err
-	}
-	if err := b.speed(ctx, dir); err != nil {
-		return err
-	}
-	if err := b.events(ctx, dir); err != nil {
-		return err
-	}
-	if err := b.fair(ctx); err != nil { // its host keeps what it was given
-		return err
-	}
-	return b.accept(ctx) // last: what it has accepted stays
-}
-
-// transcodes runs the demo's request several times, one after the other.
-func (b *bench) transcodes(ctx context.Context, source string) error {
-	db, err := pgx.Connect(ctx, string(b.stack.Database))
-	if err != nil {
-		return fmt.Errorf("connect to the stack's database: %w", err)
-	}
-	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
-	var start, callback, whole []float64
-	for i := range rounds {
-		t, err := b.transcode(ctx, fmt.Sprintf("bench-%d", i), source, ladder())
+func measure(ctx context.Context, g *group, r *report) (err error) {
+	b := &bench{report: r}
+	if !g.alone {
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find my own folder: %w", err)
+		}
+		b.stack, err = devstack.Start(ctx, &devstack.Config{
+			BinDir: filepath.Dir(self),
+			// One token has the load of many.
+			Settings:         map[string]string{"WEIR_LOG_FORMAT": "json", "WEIR_API_RATE": "0"},
+			PostgresSettings: []string{"shared_preload_libraries=pg_stat_statements"},
+		})
 		if err != nil {
 			return err
 		}
-		var started, ended time.Time
-		if err := db.QueryRow(ctx, `SELECT process_started_at FROM weir.attempts WHERE transcode_id = $1`, t.ID).Scan(&started); err != nil {
-			return fmt.Errorf("read when the process started: %w", err)
-		}
-		if err := db.QueryRow(ctx, `SELECT max(received_at) FROM weir.mist_events
-			WHERE transcode_id = $1 AND trigger = 'PUSH_END'`, t.ID).Scan(&ended); err != nil {
-			return fmt.Errorf("read when the last push ended: %w", err)
-		}
-		start = append(start, started.Sub(t.CreatedAt).Seconds())
-		callback = append(callback, t.told.Sub(ended).Seconds())
-		whole = append(whole, t.told.Sub(t.CreatedAt).Seconds())
+		defer func() { err = errors.Join(err, b.stack.Close()) }()
 	}
-	b.add("accepted -> MistProcLivepeer started", "s", "under "+goalStart.String(), goalStart.Seconds(), start...)
-	b.add("last PUSH_END -> callback received (below 0: it came first)", "s", "under "+goalCallback.String(), goalCallback.Seconds(), callback...)
-	b.add("accepted -> callback received", "s", "", 0, whole...)
-	return nil
+	return g.measure(b, ctx)
 }
 
-// transcode runs one request until nothing of it is left on the host.
-func (b *bench) transcode(ctx context.Context, name, source string, profiles []devstack.Profile) (run, error) {
-	url, err := b.stack.Upload(ctx, source, "bench/"+name+filepath.Ext(source))
-	if err != nil {
-		return run{}, err
-	}
-	output, err := b.stack.S3.URL(b.stack.Bucket, "bench/out")
-	if err != nil {
-		return run{}, err
-	}
-	t, err := b.stack.API.Submit(ctx, &devstack.Request{
-		ExternalID: name, Source: devstack.Location{URL: string(url)}, Output: devstack.Location{URL: string(output)},
-		CallbackURL: b.stack.Studio.URL + "bench", Profiles: profiles,
-	})
-	if err != nil {
-		return run{}, err
-	}
-	told, err := b.stack.Studio.WaitTerminal(ctx, t.ID)
-	if err != nil {
-		return run{}, err
-	}
-	if told.Status != "success" {
-		return run{}, fmt.Errorf("transcode %s ended with %s: %s", t.ID, told.Status, told.Error)
-	}
-	if left, err := b.stack.AwaitClean(ctx); err != nil || len(left) > 0 {
-		return run{}, errors.Join(err, fmt.Errorf("left behind: %v", left))
-	}
-	ended, err := b.stack.API.Transcode(ctx, t.ID)
-	if err != nil {
-		return run{}, err
-	}
-	return run{ended, told.At}, nil
-}
-
-func (b *bench) print() error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
-	fmt.Fprintln(w, "figure\tmedian\tleast\tmost\tunit\tgoal\tmet")
-	for _, l := range b.lines {
-		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.3f\t%s\t%s\t%s\n", l.name, median(l.values), slices.Min(l.values), slices.Max(l.values), l.unit, l.goal, l.met)
-	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	for _, l := range b.lines {
-		if l.met == "NO" {
-			return fmt.Errorf("%s: %.3f %s, the goal is %s", l.name, median(l.values), l.unit, l.goal)
-		}
-	}
-	return nil
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+// bench measures one group.
+type bench struct {
+	*report
+	stack *devstack.Stack // nil for a group that is measured alone
 }

@@ -62,7 +62,11 @@ func (b *bench) peak(do func() error) (float64, error) {
 }
 
 // memory compares the daemon's peak over large renditions with the one over small.
-func (b *bench) memory(ctx context.Context, dir string) error {
+func (b *bench) memory(ctx context.Context) error {
+	dir, err := b.stack.Folder.Make("bench")
+	if err != nil {
+		return err
+	}
 	small, err := b.noisy(ctx, dir, smallSeconds)
 	if err != nil {
 		return err
@@ -71,9 +75,9 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	b.add("memory: the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, small)
-	b.add("memory: its peak, 2 renditions of some 360 MB", "MB", "", 0, large)
-	b.add("memory: the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, large/small)
+	b.add("the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, small)
+	b.add("its peak, 2 renditions of some 360 MB", "MB", "", 0, large)
+	b.add("the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, large/small)
 	return nil
 }
 

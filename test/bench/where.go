@@ -171,18 +171,13 @@ func (b *bench) where(ctx context.Context, db *pgx.Conn, t *run) (parts []part, 
 	}, own, nil
 }
 
-// measureSpeed is the speed alone.
-func (b *bench) measureSpeed(ctx context.Context) error {
+// speed is the time around the stand-in Broadcaster's own work, in parts of what plain
+// ffmpeg needs for the same. Each round has both, as the machine changes.
+func (b *bench) speed(ctx context.Context) error {
 	dir, err := b.stack.Folder.Make("bench")
 	if err != nil {
 		return err
 	}
-	return b.speed(ctx, dir)
-}
-
-// speed is the time around the stand-in Broadcaster's own work, in parts of what plain
-// ffmpeg needs for the same. Each round has both, as the machine changes.
-func (b *bench) speed(ctx context.Context, dir string) error {
 	db, err := pgx.Connect(ctx, string(b.stack.Database))
 	if err != nil {
 		return fmt.Errorf("connect to the stack's database: %w", err)
