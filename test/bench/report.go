@@ -67,14 +67,13 @@ func (r *report) add(name, unit, goal string, below float64, values ...float64) 
 }
 
 // addAbove is add for what is to be reached.
-func (r *report) addAbove(name, unit, goal string, least float64, values ...float64) *figure {
+func (r *report) addAbove(name, unit, goal string, least float64, values ...float64) {
 	f := r.tell(name, unit, values)
 	f.judge(goal, f.Value >= least)
 	f.ratio = unit == ""
 	if r.short && f.ratio {
 		f.judge(goal, f.Value >= least*(1-shortSlack))
 	}
-	return f
 }
 
 func (r *report) tell(name, unit string, values []float64) *figure {
@@ -140,7 +139,7 @@ func (r *report) write(file, page string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fmt.Errorf("write the figures: %w", err)
 	}
-	if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil { //nolint:gosec // for all to read
+	if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write the figures: %w", err)
 	}
 	if page == "" {
@@ -164,7 +163,7 @@ func (r *report) fill(page string) error {
 		}
 		text = []byte(before + from + r.markdown(g) + to + after)
 	}
-	if err := os.WriteFile(page, text, 0o644); err != nil { //nolint:gosec // for all to read
+	if err := os.WriteFile(page, text, 0o644); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil

@@ -216,7 +216,7 @@ func (b *bench) speed(ctx context.Context) error {
 		}
 	}
 	b.add("60 s of 720p30: plain ffmpeg, the same ladder and preset", "s", "", 0, plain...)
-	b.add("accepted -> callback received", "s", "", 0, total...)
+	b.add("accepted -> callback received", "s", "", 0, total...).beside("plain ffmpeg", median(plain))
 	b.add("of it the stand-in's own time, a segment in work", "s", "", 0, owns...)
 	for _, name := range names {
 		b.add("  "+name, "s", "", 0, took[name]...)
