@@ -25,6 +25,9 @@ const (
 	listeners, listenedTo = 1000, 100
 	// listenFor is how long it is measured, listenBefore what they get to settle.
 	listenFor, listenBefore = 20 * time.Second, 5 * time.Second
+	// swingMean is a Broadcaster's time for a second of media, where it swings, and swingEvery
+	// how long it has one speed: a few segments.
+	swingMean, swingEvery = 0.45, 3 * time.Second
 	// heardLeast is the part of what was told that must have come for the figure to count.
 	heardLeast = 0.9
 )
@@ -38,8 +41,10 @@ func (b *bench) events(ctx context.Context) error {
 	if err := b.listened(ctx); err != nil {
 		return err
 	}
-	if err := b.ends(ctx, dir); err != nil {
-		return err
+	for _, swings := range []bool{false, true} {
+		if err := b.ends(ctx, dir, swings); err != nil {
+			return err
+		}
 	}
 	tps, err := pgbench(ctx, string(b.stack.Database), pgbenchClients)
 	if err != nil {
@@ -168,16 +173,26 @@ func tellAll(ctx context.Context, db *pgx.Conn, ids []string) error {
 // told is an end as it was told at a time, both from the begin.
 type told struct{ at, end time.Duration }
 
-// ends is how far off the ends are that a transcode tells, from a third of the way on. One
-// goes before, so that the host knows what is behind a stage.
-func (b *bench) ends(ctx context.Context, dir string) error {
-	source := filepath.Join(dir, "ends.mp4")
-	if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: speedLength}); err != nil {
+// ends is how far off the ends are that a transcode tells, from a third of the way on: with a
+// Broadcaster of one speed, or with one whose speed swings. The first transcode that is followed
+// may know nothing of what is behind a stage.
+func (b *bench) ends(ctx context.Context, dir string, swings bool) error {
+	source, name, by := filepath.Join(dir, "ends.mp4"), "ends", ""
+	if swings {
+		swinging, stop := context.WithCancel(ctx)
+		var swung errgroup.Group
+		swung.Go(func() error { return b.swing(swinging) })
+		defer func() {
+			stop()
+			_ = swung.Wait() // a Broadcaster that was not slowed makes the figure better, not wrong
+		}()
+		name, by = "swinging", ", by a Broadcaster whose speed swings by a third"
+	} else if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: speedLength}); err != nil {
 		return err
 	}
 	var worst, mean []float64
 	for i := range speedRounds {
-		ends, whole, err := b.follow(ctx, fmt.Sprintf("ends-%d", i), source)
+		ends, whole, err := b.follow(ctx, fmt.Sprintf("%s-%d", name, i), source)
 		if err != nil {
 			return err
 		}
@@ -194,9 +209,30 @@ func (b *bench) ends(ctx context.Context, dir string) error {
 		}
 		worst, mean = append(worst, off), append(mean, sum/float64(n))
 	}
-	b.add("an end told from a third of the way on, wrong by, mean", "%", fmt.Sprintf("under %d", goalEnd), goalEnd, mean...)
+	b.add("an end told from a third of the way on, wrong by, mean"+by, "%", fmt.Sprintf("under %d", goalEnd), goalEnd, mean...)
 	b.add("  worst", "%", "", 0, worst...)
 	return nil
+}
+
+// swing has the Broadcaster be a third slower and a third faster in turn, until ctx ends.
+func (b *bench) swing(ctx context.Context) error {
+	tick := time.NewTicker(swingEvery)
+	defer tick.Stop()
+	defer func() { _ = b.stack.Broadcaster.Faults(context.WithoutCancel(ctx), "{}") }()
+	for slow := true; ; slow = !slow {
+		factor := swingMean * 2 / 3 //nolint:mnd // a third
+		if slow {
+			factor = swingMean * 4 / 3 //nolint:mnd // a third
+		}
+		if err := b.stack.Broadcaster.Faults(ctx, fmt.Sprintf(`{"mode": "throughput", "factor": %g}`, factor)); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // follow runs a transcode and gives the ends that it told.
