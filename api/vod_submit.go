@@ -111,7 +111,7 @@ func (s *server) refusalsOfVOD(submission *VODSubmission) (errs []error) {
 		if !strings.EqualFold(l.Type, vodObjectStore) {
 			add(at+".type", "nothing is pinned to IPFS here; use "+vodObjectStore)
 		}
-		if l.Outputs != nil && strings.EqualFold(l.Outputs.Clip, vodEnabled) && !submission.clips() {
+		if l.Outputs != nil && strings.EqualFold(l.Outputs.Clip, vodEnabled) && !clips(submission) {
 			add(at+".outputs.clip", "is enabled, and clip_strategy asks for no clip; leave it empty, or say which part")
 		}
 	}
@@ -119,11 +119,11 @@ func (s *server) refusalsOfVOD(submission *VODSubmission) (errs []error) {
 }
 
 // clips says whether a part of the source is asked for: Studio sends the object always.
-func (v *VODSubmission) clips() bool { return v.ClipStrategy != nil && *v.ClipStrategy != (VODClip{}) }
+func clips(v *VODSubmission) bool { return v.ClipStrategy != nil && *v.ClipStrategy != (VODClip{}) }
 
 // clipOfVOD checks the part of a recording that is asked for, and adds it to the request.
 func (w *wanted) clipOfVOD(submission *VODSubmission) (errs []error) {
-	if !submission.clips() {
+	if !clips(submission) {
 		return nil
 	}
 	clip := submission.ClipStrategy
@@ -161,7 +161,7 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 		segment = usualSegment
 	}
 	asked := map[string]int{}
-	var clips []jobs.Output
+	var cut []jobs.Output
 	for i := range submission.OutputLocations {
 		l := &submission.OutputLocations[i]
 		at := fmt.Sprintf("body.output_locations[%d]", i)
@@ -183,7 +183,7 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 			continue
 		}
 		if clip && !hasHLS(of) { // behind the others: it is not what players are told of
-			clips = append(clips, jobs.Output{Type: jobs.OutputHLS, Segment: segment, URL: string(location.Secret()), Shown: location.String()})
+			cut = append(cut, jobs.Output{Type: jobs.OutputHLS, Segment: segment, URL: string(location.Secret()), Shown: location.String()})
 		}
 		for _, o := range of {
 			if earlier, twice := asked[o.Type]; twice {
@@ -207,7 +207,7 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 	if len(errs) == 0 && !hls && !mp4 && !fmp4 {
 		errs = append(errs, refusal("body.output_locations", "ask for no video; at least one has to have hls, mp4 or fragmented_mp4 enabled"))
 	}
-	return append(outputs, clips...), folder, errs
+	return append(outputs, cut...), folder, errs
 }
 
 func hasHLS(outputs []jobs.Output) bool {
