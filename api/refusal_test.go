@@ -146,6 +146,22 @@ func refusals() []refusalCase {
 		{"second profile", func(o object) { o["profiles"].([]any)[1].(object)["height"] = 0 }, "body.profiles[1].height", "1 to", atOnce},
 		{"profile unknown field", func(o object) { first(o)["codec"] = "hevc" }, "body.profiles[0].codec", "no field", atOnce},
 		{"unknown field", func(o object) { o["urgency"] = 1 }, "body.urgency", "no field", atOnce},
+		{"clip no object", func(o object) { o["clip"] = "0-10" }, "body.clip", "object", atOnce},
+		{"clip without a start", func(o object) { o["clip"] = object{"end_ms": 1000} }, "body.clip.start_ms", "missing", atOnce},
+		{"clip without an end", func(o object) { o["clip"] = object{"start_ms": 1000} }, "body.clip.end_ms", "missing", atOnce},
+		{"clip negative", func(o object) { o["clip"] = object{"start_ms": -1, "end_ms": 1000} }, "body.clip.start_ms", "from 0", atOnce},
+		{"clip of a half", func(o object) { o["clip"] = object{"start_ms": 0.5, "end_ms": 1000} }, "body.clip.start_ms", "whole number", atOnce},
+		{"clip backwards", func(o object) { o["clip"] = object{"start_ms": 2000, "end_ms": 1000} }, "body.clip.end_ms", "not behind start_ms", atOnce},
+		{"clip of no time", func(o object) { o["clip"] = object{"start_ms": 2000, "end_ms": 2000, "clock": "Source"} }, "body.clip.end_ms", "not behind start_ms", atOnce},
+		{"clip of another clock", func(o object) { o["clip"] = object{"start_ms": 0, "end_ms": 1, "clock": "utc"} }, "body.clip.clock", "one of source unix", atOnce},
+		{"clip by the time of day of a file", func(o object) {
+			o["clip"] = object{"start_ms": 1700000000000, "end_ms": 1700000001000, "clock": "unix"}
+		}, "body.clip.clock", "no playlist", atOnce},
+		{"clip by the time of day in seconds", func(o object) {
+			o["source"] = object{"url": "https://h/in/index.m3u8?x=1"}
+			o["clip"] = object{"start_ms": 1700000000, "end_ms": 1700000001, "clock": "UNIX"}
+		}, "body.clip.start_ms", "no Unix time", atOnce},
+		{"clip unknown field", func(o object) { o["clip"] = object{"start_ms": 0, "end_ms": 1, "start": 1} }, "body.clip.start", "no field", atOnce},
 		{"priority too low", func(o object) { o["priority"] = 10 }, "body.priority", "from 0 to 9", atOnce},
 		{"priority of a half", func(o object) { o["priority"] = 1.5 }, "body.priority", "whole number", atOnce},
 		{"field in another case", func(o object) { o["Callback_URL"] = "https://h" }, "body.Callback_URL", "no field", atOnce},

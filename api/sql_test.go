@@ -123,6 +123,35 @@ func TestRefusalsBySQL(t *testing.T) {
 	}
 }
 
+// TestClipByBothWays: the part of a source that is asked for is kept, and shown.
+func TestClipByBothWays(t *testing.T) {
+	t.Parallel()
+	b, in := setupSQL(t)
+	for name, test := range map[string]struct {
+		source string
+		asked  object
+		want   view.Clip
+	}{
+		"usual clock":         {"s3://media/in/clip.mp4", object{"start_ms": 0, "end_ms": 1500}, view.Clip{EndMS: 1500, Clock: jobs.ClockSource}},
+		"by word":             {"s3://media/in/clip.mp4", object{"start_ms": 250, "end_ms": 1500, "clock": "Source"}, view.Clip{StartMS: 250, EndMS: 1500, Clock: jobs.ClockSource}},
+		"times of a playlist": {"s3://media/in/index.m3u8", object{"start_ms": 250, "end_ms": 1500}, view.Clip{StartMS: 250, EndMS: 1500, Clock: jobs.ClockSource}},
+		"time of day": {"s3://media/in/index.m3u8", object{"start_ms": 1_700_000_000_000, "end_ms": 1_700_000_001_000, "clock": "unix"},
+			view.Clip{StartMS: 1_700_000_000_000, EndMS: 1_700_000_001_000, Clock: jobs.ClockUnix}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := submission()
+			delete(body, "external_id")
+			body["source"], body["clip"] = object{"url": test.source}, test.asked
+			require.Equal(t, &test.want, b.submit(t, body).Clip)
+			id := b.enqueued(t, body)
+			b.takeIn(t, in, id)
+			require.Equal(t, &test.want, b.show(t, studio, id).Clip)
+		})
+	}
+	require.Nil(t, b.submit(t, submission()).Clip)
+}
+
 // The database says of a request word for word what the API says, and all of it.
 func TestRefusedInTheSameWords(t *testing.T) {
 	t.Parallel()

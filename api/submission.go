@@ -20,6 +20,7 @@ type Submission struct {
 	CallbackSecret secret.Secret     `json:"callback_secret,omitempty" doc:"Signs what is posted for this transcode, in place of the tenant's secrets; it is sealed and never shown." example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`
 	Profiles       []Profile         `json:"profiles,omitempty" doc:"The renditions, at most 10; none, or an empty list: the default ladder."`
 	Outputs        []WantedOutput    `json:"outputs,omitempty" nullable:"false" doc:"What is made of the renditions, up to 16; without it, their files alone (ts)."`
+	Clip           *WantedClip       `json:"clip,omitempty" doc:"The part of the source that is transcoded; without it, all of it."`
 	Priority       *int              `json:"priority,omitempty" doc:"0, the most urgent, to 9, what may wait longest; 5 where it is left out. It orders the tenant's own queue."`
 	Events         []string          `json:"events,omitempty" nullable:"false" doc:"Events to be told of, each by a message of its own, to events_url or, without it, to callback_url."`
 	EventsURL      SecretURL         `json:"events_url,omitempty" doc:"Where the events go, where that is not callback_url: http or https." example:"https://studio.example/events"`
@@ -59,6 +60,21 @@ type Place struct {
 // TransformSchema implements huma.SchemaTransformer.
 func (Place) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	upTo(s.Properties["url"], maxURL)
+	return s
+}
+
+// WantedClip is the part of a source that is transcoded.
+type WantedClip struct {
+	StartMS int64  `json:"start_ms" doc:"Where it begins, in milliseconds; a frame at this time belongs to it." example:"61500"`
+	EndMS   int64  `json:"end_ms" doc:"Where it ends; a frame at this time does not belong to it." example:"90000"`
+	Clock   string `json:"clock,omitempty" doc:"What the times count from: source (the usual one), from the first picture on; unix, the time of day that the playlist of a recording tells."`
+}
+
+// TransformSchema implements huma.SchemaTransformer.
+func (WantedClip) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	between(s.Properties["start_ms"], 0, maxClipMS)
+	between(s.Properties["end_ms"], 0, maxClipMS)
+	s.Properties["clock"].Enum = []any{jobs.ClockSource, jobs.ClockUnix}
 	return s
 }
 

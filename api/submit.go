@@ -92,6 +92,9 @@ func (s *server) wanted(submission *Submission) (*wanted, []error) {
 		errs = append(errs, checkWeb(lp.APIURL, "body.livepeer.api_url")...)
 		wanted.Livepeer = &jobs.Livepeer{AccessToken: string(lp.AccessToken), APIURL: string(lp.APIURL)}
 	}
+	if c := submission.Clip; c != nil {
+		errs = append(errs, wanted.clip(c)...)
+	}
 	wanted.Form = jobs.FormV1
 	wanted.Priority = submission.Priority
 	errs = append(errs, checkSecret(submission.CallbackSecret, "body.callback_secret")...)
@@ -99,6 +102,30 @@ func (s *server) wanted(submission *Submission) (*wanted, []error) {
 	errs = append(errs, wanted.subscribe(submission.Events, submission.EventsURL)...)
 	wanted.Metadata, wanted.Labels = submission.Metadata.RawMessage, submission.Labels
 	return wanted, errs
+}
+
+const (
+	// maxClipMS is the end of the year 9999, as a time of day.
+	maxClipMS = 253_402_300_799_999
+	// leastUnixMS is in 1973: what lies before was meant otherwise, in seconds most likely.
+	leastUnixMS = 100_000_000_000
+)
+
+// clip checks a part of the source, and adds it to the request.
+func (w *wanted) clip(asked *WantedClip) (errs []error) {
+	clip := &jobs.Clip{StartMS: asked.StartMS, EndMS: asked.EndMS, Clock: cmp.Or(strings.ToLower(asked.Clock), jobs.ClockSource)}
+	w.Clip = clip
+	if clip.EndMS <= clip.StartMS {
+		errs = append(errs, refusal("body.clip.end_ms", "is not behind start_ms; a clip ends after it begins"))
+	}
+	switch {
+	case clip.Clock != jobs.ClockUnix:
+	case w.source != (storage.Location{}) && !w.source.IsPlaylist():
+		errs = append(errs, refusal("body.clip.clock", "is unix, and the source is no playlist (.m3u8), which alone tells times of day; use source"))
+	case clip.StartMS < leastUnixMS:
+		errs = append(errs, refusal("body.clip.start_ms", "is no Unix time in milliseconds"))
+	}
+	return errs
 }
 
 // accept commits wanted; shown is the body as people may see it.

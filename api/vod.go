@@ -26,7 +26,7 @@ type VODSubmission struct {
 	TranscodeAPIURL       SecretURL     `json:"transcodeAPIUrl,omitempty" doc:"Livepeer's API; read with accessToken only."`
 	HardcodedBroadcasters Ignored       `json:"hardcodedBroadcasters,omitzero" doc:"Ignored."`
 
-	ClipStrategy *VODClip       `json:"clip_strategy,omitempty" doc:"Taken where it asks for no clip: empty, or all of it zero."`
+	ClipStrategy *VODClip       `json:"clip_strategy,omitempty" doc:"A part of a recording, whose playlist is the url; empty, or all of it zero: the whole."`
 	Encryption   *VODEncryption `json:"encryption,omitempty" doc:"Refused: encrypted sources can't be read."`
 	C2PA         bool           `json:"c2pa,omitempty" doc:"Refused where it is true: content credentials are not written."`
 }
@@ -70,7 +70,7 @@ type VODOutputs struct {
 	FMP4       string `json:"fragmented_mp4,omitempty" doc:"enabled: fragments with manifests for HLS and DASH."`
 	SourceMP4  bool   `json:"source_mp4,omitempty" doc:"The source is copied to the url as it is."`
 	Thumbnails string `json:"thumbnails,omitempty" doc:"enabled: pictures, and thumbnails.vtt that names them."`
-	Clip       string `json:"clip,omitempty" doc:"Refused where it is enabled: clips are not made."`
+	Clip       string `json:"clip,omitempty" doc:"enabled: the HLS of the clip, here too; for requests with a clip_strategy."`
 }
 
 // TransformSchema implements huma.SchemaTransformer.
@@ -84,9 +84,9 @@ func (VODOutputs) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 
 // VODClip is a part of a recording.
 type VODClip struct {
-	StartTime  int64  `json:"start_time,omitempty" doc:"Unix time in ms."`
+	StartTime  int64  `json:"start_time,omitempty" doc:"Unix time in ms, by the #EXT-X-PROGRAM-DATE-TIME of the playlist."`
 	EndTime    int64  `json:"end_time,omitempty" doc:"Unix time in ms."`
-	PlaybackID string `json:"playback_id,omitempty" doc:"The recording."`
+	PlaybackID string `json:"playback_id,omitempty" doc:"The recording; not read."`
 }
 
 // VODEncryption is how a source is encrypted.

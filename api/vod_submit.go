@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,7 @@ func (s *server) wantedOfVOD(submission *VODSubmission) (*wanted, []error) {
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
 	})
 	wanted.Outputs = outputs
+	errs = append(errs, wanted.clipOfVOD(submission)...)
 	for i := range submission.Profiles {
 		p := &submission.Profiles[i]
 		wanted.Profiles = append(wanted.Profiles, p.wanted(p.FPSDen))
@@ -103,18 +105,50 @@ func (s *server) refusalsOfVOD(submission *VODSubmission) (errs []error) {
 	if submission.C2PA {
 		add("c2pa", "content credentials are not written; leave it out, or send false")
 	}
-	if clip := submission.ClipStrategy; clip != nil && *clip != (VODClip{}) {
-		add("clip_strategy", "clips are not made; send the part as a source of its own, and leave this empty")
-	}
 	for i := range submission.OutputLocations {
 		l := &submission.OutputLocations[i]
 		at := fmt.Sprintf("output_locations[%d]", i)
 		if !strings.EqualFold(l.Type, vodObjectStore) {
 			add(at+".type", "nothing is pinned to IPFS here; use "+vodObjectStore)
 		}
-		if l.Outputs != nil && strings.EqualFold(l.Outputs.Clip, vodEnabled) {
-			add(at+".outputs.clip", "clips are not made; leave it empty")
+		if l.Outputs != nil && strings.EqualFold(l.Outputs.Clip, vodEnabled) && !clips(submission) {
+			add(at+".outputs.clip", "is enabled, and clip_strategy asks for no clip; leave it empty, or say which part")
 		}
+	}
+	return errs
+}
+
+// clips says whether a part of the source is asked for: Studio sends the object always.
+func clips(v *VODSubmission) bool { return v.ClipStrategy != nil && *v.ClipStrategy != (VODClip{}) }
+
+// clipOfVOD checks the part of a recording that is asked for, and adds it to the request.
+func (w *wanted) clipOfVOD(submission *VODSubmission) (errs []error) {
+	if !clips(submission) {
+		return nil
+	}
+	clip := submission.ClipStrategy
+	w.Clip = &jobs.Clip{StartMS: clip.StartTime, EndMS: clip.EndTime, Clock: jobs.ClockUnix}
+	for _, bound := range []struct {
+		at string
+		ms int64
+	}{{"start_time", clip.StartTime}, {"end_time", clip.EndTime}} {
+		at := "body.clip_strategy." + bound.at
+		switch {
+		case bound.ms == 0:
+			errs = append(errs, refusal(at, "is missing; send both times, or an empty clip_strategy"))
+		case bound.ms < 0:
+			errs = append(errs, refusal(at, "is negative; send Unix time in milliseconds"))
+		case bound.ms < leastUnixMS:
+			errs = append(errs, refusal(at, "is no Unix time in milliseconds; is it in seconds?"))
+		case bound.ms > maxClipMS:
+			errs = append(errs, refusal(at, "is beyond the year 9999; send Unix time in milliseconds"))
+		}
+	}
+	if len(errs) == 0 && clip.EndTime <= clip.StartTime {
+		errs = append(errs, refusal("body.clip_strategy.end_time", "is not behind start_time; a clip ends after it begins"))
+	}
+	if len(errs) == 0 && w.source != (storage.Location{}) && !w.source.IsPlaylist() {
+		errs = append(errs, refusal("body.clip_strategy", "is of a recording, whose times its playlist tells: url has to end in .m3u8"))
 	}
 	return errs
 }
@@ -127,11 +161,13 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 		segment = usualSegment
 	}
 	asked := map[string]int{}
+	var cut []jobs.Output
 	for i := range submission.OutputLocations {
 		l := &submission.OutputLocations[i]
 		at := fmt.Sprintf("body.output_locations[%d]", i)
 		of := outputsOf(l.Outputs, segment)
-		if len(of) == 0 || !strings.EqualFold(l.Type, vodObjectStore) {
+		clip := l.Outputs != nil && strings.EqualFold(l.Outputs.Clip, vodEnabled)
+		if len(of) == 0 && !clip || !strings.EqualFold(l.Type, vodObjectStore) {
 			continue // Studio names places of which it wants nothing
 		}
 		location, err := storage.ParseLocation(string(l.URL))
@@ -145,6 +181,9 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 		case !location.IsS3():
 			errs = append(errs, refusal(at+".url", "is no S3 location; use s3+https://KEY:SECRET@host/bucket/prefix, s3+http:// or s3://bucket/prefix"))
 			continue
+		}
+		if clip && !hasHLS(of) { // behind the others: it is not what players are told of
+			cut = append(cut, jobs.Output{Type: jobs.OutputHLS, Segment: segment, URL: string(location.Secret()), Shown: location.String()})
 		}
 		for _, o := range of {
 			if earlier, twice := asked[o.Type]; twice {
@@ -168,7 +207,11 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 	if len(errs) == 0 && !hls && !mp4 && !fmp4 {
 		errs = append(errs, refusal("body.output_locations", "ask for no video; at least one has to have hls, mp4 or fragmented_mp4 enabled"))
 	}
-	return outputs, folder, errs
+	return append(outputs, cut...), folder, errs
+}
+
+func hasHLS(outputs []jobs.Output) bool {
+	return slices.ContainsFunc(outputs, func(o jobs.Output) bool { return o.Type == jobs.OutputHLS })
 }
 
 // outputsOf are what a place asks for.

@@ -51,6 +51,7 @@ type vodWanted struct {
 	Profiles   []jobs.Profile
 	Outputs    []jobs.Output
 	Livepeer   *jobs.Livepeer `json:",omitempty"`
+	Clip       *jobs.Clip     `json:",omitempty"`
 	Shown      json.RawMessage
 }
 
@@ -79,7 +80,7 @@ func TestVOD(t *testing.T) {
 
 		got, err := json.MarshalIndent(vodWanted{
 			ExternalID: r.last.ExternalID, Source: r.last.SourceURL, Output: r.last.OutputURL, Callback: r.last.CallbackURL,
-			Profiles: r.last.Profiles, Outputs: r.last.Outputs, Livepeer: r.last.Livepeer, Shown: r.last.Shown,
+			Profiles: r.last.Profiles, Outputs: r.last.Outputs, Livepeer: r.last.Livepeer, Clip: r.last.Clip, Shown: r.last.Shown,
 		}, "", "  ")
 		require.NoError(t, err)
 		golden := strings.TrimSuffix(file, ".json") + ".want.json"
@@ -97,7 +98,7 @@ func TestVOD(t *testing.T) {
 		require.Equal(t, "queued", shown.State)
 		require.NotEmpty(t, b.do(t, studio, http.MethodPost, "/v1/transcodes/"+answer["request_id"].String()+"/cancel", nil).transcode(t).Callback)
 	}
-	require.Equal(t, 5, seen)
+	require.Equal(t, 6, seen)
 }
 
 func vodSubmission() object {
@@ -130,6 +131,12 @@ func TestVODRefusals(t *testing.T) {
 	b := setup(t)
 	location := func(o object, i int) object { return o["output_locations"].([]any)[i].(object) }
 	outputs := func(o object, i int) object { return location(o, i)["outputs"].(object) }
+	clip := func(start, end int64) func(o object) {
+		return func(o object) {
+			o["url"] = "s3://media/in/index.m3u8"
+			o["clip_strategy"] = object{"playback_id": "pb", "start_time": start, "end_time": end}
+		}
+	}
 	p := func(name string, fields object) []any {
 		fields["name"] = name
 		return []any{fields}
@@ -167,9 +174,17 @@ func TestVODRefusals(t *testing.T) {
 		"hls word":               {func(o object) { outputs(o, 0)["hls"] = "yes" }, "output_locations[0].outputs.hls: must be one of enabled disabled"},
 		"source_mp4 no boolean":  {func(o object) { outputs(o, 0)["source_mp4"] = "enabled" }, "output_locations[0].outputs.source_mp4: must be true or false"},
 		"outputs unknown field":  {func(o object) { outputs(o, 0)["dash"] = "enabled" }, "output_locations[0].outputs.dash: is no field"},
-		"clip output":            {func(o object) { outputs(o, 1)["clip"] = "enabled" }, "output_locations[1].outputs.clip: clips are not made"},
-		"clip":                   {func(o object) { o["clip_strategy"] = object{"playback_id": "pb", "start_time": 1, "end_time": 2} }, "clip_strategy: clips are not made"},
-		"clip times alone":       {func(o object) { o["clip_strategy"] = object{"end_time": 1700000000000} }, "clip_strategy: clips are not made"},
+		"clip output":            {func(o object) { outputs(o, 1)["clip"] = "enabled" }, "output_locations[1].outputs.clip: is enabled, and clip_strategy asks for no clip"},
+		"clip of no playlist":    {func(o object) { clip(1700000000000, 1700000001000)(o); o["url"] = "s3://media/in/clip.mp4" }, "clip_strategy: is of a recording"},
+		"clip without a start":   {clip(0, 1700000001000), "clip_strategy.start_time: is missing"},
+		"clip without an end":    {clip(1700000000000, 0), "clip_strategy.end_time: is missing"},
+		"clip without times":     {func(o object) { o["clip_strategy"] = object{"playback_id": "pb"} }, "clip_strategy.start_time: is missing"},
+		"clip in seconds":        {clip(1700000000, 1700000001), "clip_strategy.start_time: is no Unix time in milliseconds"},
+		"clip negative":          {clip(-5, 1700000001000), "clip_strategy.start_time: is negative"},
+		"clip backwards":         {clip(1700000001000, 1700000000000), "clip_strategy.end_time: is not behind start_time"},
+		"clip of no time":        {clip(1700000000000, 1700000000000), "clip_strategy.end_time: is not behind start_time"},
+		"clip after all time":    {clip(1700000000000, 1700000000000000), "clip_strategy.end_time: is beyond the year 9999"},
+		"clip time no number":    {func(o object) { o["clip_strategy"] = object{"start_time": "0:10"} }, "clip_strategy.start_time: must be a number"},
 		"clip unknown field":     {func(o object) { o["clip_strategy"] = object{"from": 1} }, "clip_strategy.from: is no field"},
 		"encryption":             {func(o object) { o["encryption"] = object{"encrypted_key": "hush"} }, "encryption: encrypted sources can't be read"},
 		"encryption without key": {func(o object) { o["encryption"] = object{} }, "encryption.encrypted_key: is missing"},

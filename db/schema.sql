@@ -631,6 +631,8 @@ DECLARE
     wrong    boolean := false;
     folder   text;
     file     text;
+    starts   bigint;
+    ends     bigint;
 BEGIN
     IF octet_length(request::text) > 1048576 THEN
         RETURN QUERY SELECT 'body', 'is longer than 1048576 bytes';
@@ -690,6 +692,19 @@ BEGIN
                 ELSE 'is the source''s name, which lies in the output''s folder; give another one' END
       FROM placed WHERE placed.first < placed.n OR placed.name = file ORDER BY placed.n;
 
+    starts := (request #>> '{clip,start_ms}')::bigint;
+    ends := (request #>> '{clip,end_ms}')::bigint;
+    IF ends <= starts THEN
+        RETURN QUERY SELECT 'body.clip.end_ms', 'is not behind start_ms; a clip ends after it begins';
+    END IF;
+    IF lower(request #>> '{clip,clock}') = 'unix' THEN
+        IF regexp_replace(source, '[?#].*$', '') !~* '\.m3u8$' THEN
+            RETURN QUERY SELECT 'body.clip.clock', 'is unix, and the source is no playlist (.m3u8), which alone tells times of day; use source';
+        ELSIF starts < 100000000000 THEN
+            RETURN QUERY SELECT 'body.clip.start_ms', 'is no Unix time in milliseconds';
+        END IF;
+    END IF;
+
     fault := weir.location_fault(livepeer);
     IF fault IS NULL AND livepeer ~* '^s3' THEN
         fault := 'must begin with http:// or https://';
@@ -715,6 +730,32 @@ CREATE FUNCTION weir.submission_form() RETURNS jsonb
       "type": "string",
       "minLength": 1,
       "maxLength": 8192
+    },
+    "clip": {
+      "type": "object",
+      "properties": {
+        "clock": {
+          "type": "string",
+          "enum": [
+            "source",
+            "unix"
+          ]
+        },
+        "end_ms": {
+          "type": "integer",
+          "minimum": 0,
+          "maximum": 253402300799999
+        },
+        "start_ms": {
+          "type": "integer",
+          "minimum": 0,
+          "maximum": 253402300799999
+        }
+      },
+      "required": [
+        "start_ms",
+        "end_ms"
+      ]
     },
     "events": {
       "type": "array",
@@ -1168,6 +1209,7 @@ CREATE TABLE weir.attempts (
     package_job_id bigint,
     package_from timestamp with time zone,
     publish_from timestamp with time zone,
+    source_begins timestamp with time zone,
     CONSTRAINT attempts_ended_with_outcome CHECK (((outcome IS NULL) = (ended_at IS NULL))),
     CONSTRAINT attempts_failed_has_code CHECK (((outcome <> 'failed'::text) OR (error_code IS NOT NULL))),
     CONSTRAINT attempts_hung_starts_check CHECK ((hung_starts >= 0)),
@@ -1533,8 +1575,12 @@ CREATE TABLE weir.transcodes (
     events text[] DEFAULT '{}'::text[] NOT NULL,
     events_url text,
     events_sealed bytea,
+    clip_start_ms bigint,
+    clip_end_ms bigint,
+    clip_clock text,
     CONSTRAINT transcodes_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT transcodes_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT transcodes_clip CHECK ((((clip_start_ms IS NULL) AND (clip_end_ms IS NULL) AND (clip_clock IS NULL)) OR ((clip_start_ms IS NOT NULL) AND (clip_end_ms IS NOT NULL) AND (clip_clock IS NOT NULL) AND (clip_start_ms >= 0) AND (clip_end_ms > clip_start_ms) AND (clip_clock = ANY (ARRAY['source'::text, 'unix'::text]))))),
     CONSTRAINT transcodes_events_check CHECK ((cardinality(events) <= 16)),
     CONSTRAINT transcodes_events_sealed CHECK (((events_url IS NULL) = (events_sealed IS NULL))),
     CONSTRAINT transcodes_external_id_check CHECK ((external_id <> ''::text)),

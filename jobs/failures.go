@@ -75,6 +75,7 @@ const (
 	CodeNotTakenUp       = "not_taken_up"
 	CodeStoreExpired     = "store_expired"
 	CodePackageSlow      = "package_too_slow"
+	CodeClipUntimed      = "clip_untimed"
 	CodeRenditionGone    = "rendition_gone"
 	CodeSpoolShare       = "spool_share"
 	CodeFetchSlow        = "fetch_too_slow"
@@ -138,6 +139,8 @@ var kinds = func() []Kind {
 		kind("source_too_long", BlameInput, final, read, "The source is too long."),
 		kind("source_bomb", BlameInput, final, read, "The source unpacks to far more than it is: make the file anew."),
 		kind("source_picture_too_large", BlameInput, final, probe, "The source's picture is larger than 8192x4608."),
+		kind("clip_outside", BlameInput, final, probe, "The source has no such part as the clip asks for."),
+		kind(CodeClipUntimed, BlameInput, final, probe, "The clip's bounds are times of day, and the source's playlist tells none."),
 		kind("pictures_damaged", BlameInput, counted, store, "Pictures of the source don't decode: it is encoded without them."),
 		kind("prepare_failed", BlameInput, final, prepare, "The source could not be made ready for transcoding."),
 		kind("push_empty", BlameLivepeer, counted, store, "A rendition came back without a frame of the source."),

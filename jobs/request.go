@@ -39,6 +39,8 @@ type Request struct {
 	Profiles []Profile
 	// Outputs are what is made of the renditions; none: their files alone, at OutputURL.
 	Outputs []Output
+	// Clip is the part of the source that is transcoded; nil: all of it.
+	Clip *Clip
 	// Priority is MostUrgent to LeastUrgent; nil: DefaultPriority.
 	Priority *int
 	// Events are the types that it subscribes to, each told by a message of its own, to
@@ -93,6 +95,28 @@ type Profile struct {
 	FPS, FPSDen int
 	// GOP and CodecProfile are MistProcLivepeer's, empty for its defaults.
 	GOP, CodecProfile string
+}
+
+// What a clip's bounds count from.
+const (
+	// ClockSource counts from the source's first picture.
+	ClockSource = "source"
+	// ClockUnix is the time of day, which playlists of recordings tell.
+	ClockUnix = "unix"
+)
+
+// Clip is a part of a source, from a time up to another, in milliseconds.
+type Clip struct {
+	StartMS, EndMS int64
+	Clock          string
+}
+
+// ClipOf is a transcode's, nil where it is of the whole source.
+func ClipOf(t *dbsqlc.Transcode) *Clip {
+	if t.ClipStartMs == nil || t.ClipEndMs == nil || t.ClipClock == nil {
+		return nil
+	}
+	return &Clip{StartMS: *t.ClipStartMs, EndMS: *t.ClipEndMs, Clock: *t.ClipClock}
 }
 
 // Livepeer is a request's own way to Livepeer.

@@ -294,6 +294,10 @@ func TestSchemaHoldsTheInvariants(t *testing.T) {
 		{"the same output twice", "INSERT INTO weir.outputs SELECT (jsonb_populate_record(o, '{\"ordinal\": 2}')).* FROM weir.outputs o" + of},
 		{"an output with objects without end", "UPDATE weir.outputs SET objects = (SELECT jsonb_agg(n) FROM generate_series(1, 65) n)" + of},
 		{"packages nothing", "INSERT INTO weir.transcodes SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'external_id', 'third', 'packages', true))).* FROM weir.transcodes t WHERE id = '" + open.ID.String() + "'"},
+		{"half a clip", "UPDATE weir.transcodes SET clip_start_ms = 0, clip_clock = 'source' WHERE id = '" + open.ID.String() + "'"},
+		{"a clip that ends before it begins", "UPDATE weir.transcodes SET clip_start_ms = 5, clip_end_ms = 5, clip_clock = 'source' WHERE id = '" + open.ID.String() + "'"},
+		{"a clip from before the begin", "UPDATE weir.transcodes SET clip_start_ms = -1, clip_end_ms = 5, clip_clock = 'source' WHERE id = '" + open.ID.String() + "'"},
+		{"a clip of another clock", "UPDATE weir.transcodes SET clip_start_ms = 0, clip_end_ms = 5, clip_clock = 'utc' WHERE id = '" + open.ID.String() + "'"},
 		{"same external id", "UPDATE weir.transcodes SET external_id = 'one'"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

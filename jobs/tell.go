@@ -94,6 +94,10 @@ func successMessage(id uuid.UUID, t *dbsqlc.Transcode, renditions []dbsqlc.Rendi
 		}
 	}
 	for i := range outputs {
+		// A clip's second HLS is nothing that the task runner asks for by its renditions.
+		if t.Form == FormVOD && outputs[i].Type == OutputHLS && len(place.Videos) > 0 {
+			continue
+		}
 		if err := place.add(&outputs[i]); err != nil {
 			return message{}, err
 		}

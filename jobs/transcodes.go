@@ -318,7 +318,7 @@ func (ts *Transcodes) tellAgain(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transc
 // is left to the request that is mended.
 func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req *Request, f *Failure) error {
 	refused := *req
-	refused.ExternalID, refused.Outputs = "", nil
+	refused.ExternalID, refused.Outputs, refused.Clip = "", nil, nil
 	params, err := ts.insertParams(came, &refused)
 	if err != nil {
 		return err
@@ -347,6 +347,9 @@ func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.Transcode
 		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
 		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
 		Packages: req.Packages(), Metadata: req.Metadata, Events: req.Events, AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
+	}
+	if req.Clip != nil {
+		params.ClipStartMs, params.ClipEndMs, params.ClipClock = &req.Clip.StartMS, &req.Clip.EndMS, &req.Clip.Clock
 	}
 	if req.Priority != nil {
 		params.Priority = int16(*req.Priority)

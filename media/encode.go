@@ -34,6 +34,7 @@ const (
 	ReencodeAspect     = "aspect"      // Broadcasters lose the shape of pixels that are not square
 	ReencodeInterlaced = "interlaced"  // a transcoder would scale two fields as one picture
 	ReencodeTrimmed    = "trimmed"     // an edit list hides pictures that others need
+	ReencodeClip       = "clip"        // a clip does not begin at a keyframe, or its last pictures need one behind it
 	ReencodeUntimed    = "untimed"     // pictures out of order without a time
 	ReencodeDamaged    = "damaged"     // pictures that don't decode would be shown as others
 	ReencodeOpenGOP    = "open_gop"    // frames that need the GOP before: lost where segments are decoded alone
@@ -65,6 +66,8 @@ func (s Source) reencode(opts Options) string {
 		return ReencodeTrimmed
 	case s.line.rank == nil:
 		return ReencodeUntimed
+	case s.line.cut != nil && !s.line.cut.copies:
+		return ReencodeClip
 	case v.Undecodable > 0 || opts.Encode:
 		return ReencodeDamaged
 	case opts.Constant && v.Variable:
@@ -83,6 +86,7 @@ func (p *preparation) encode(ctx context.Context, b *body, why string) error {
 	if err != nil {
 		return err
 	}
+	in = p.src.near(in)
 	listed, lists, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("pipe for ffmpeg: %w", err)
@@ -119,7 +123,7 @@ func (p *preparation) encode(ctx context.Context, b *body, why string) error {
 func (p *preparation) filters(b *body, why string) string {
 	v := p.src.Video
 	w, h := evenSize(v.Width, v.Height)
-	chain := []string{}
+	chain := p.src.line.cut.filters(p.src.line.rank != nil)
 	if v.Interlaced {
 		chain = append(chain, "bwdif=mode=send_frame") // one frame for each
 	}

@@ -19,6 +19,9 @@ const (
 	CodeSourceBomb             Code = "source_bomb"              // unpacks to far more than it is
 	CodeSourcePictureTooLarge  Code = "source_picture_too_large" // takes gigabytes to decode
 
+	// CodeClipOutside: the source has no such part.
+	CodeClipOutside Code = "clip_outside"
+
 	// CodePicturesDamaged: pictures that were copied don't decode. Encoded (Options.Encode) the
 	// others go out.
 	CodePicturesDamaged Code = "pictures_damaged"
@@ -66,7 +69,7 @@ func Codes() []Code {
 	return []Code{
 		CodeSourceUnreadable, CodeSourceNoVideo, CodeSourceUnsupportedCodec, CodeSourceZeroDuration,
 		CodeSourceTruncated, CodeSourceEncrypted, CodeSourceUndecodable, CodeSourceTooLong, CodeSourceBomb,
-		CodeSourcePictureTooLarge, CodePicturesDamaged, CodePrepareFailed,
+		CodeSourcePictureTooLarge, CodeClipOutside, CodePicturesDamaged, CodePrepareFailed,
 		CodePushEmpty, CodeFinishFailed, CodePackageFailed, CodeSpoolFull, CodeSpoolUnreadable, CodeToolMissing, CodeToolKilled,
 	}
 }

@@ -265,7 +265,7 @@ func (v *Verdict) sound(got Source, want Want) {
 		return
 	}
 	slack := int64(soundUS)
-	if encodes(audio, want.Prepared.AAC) {
+	if encodes(want.Source, want.Prepared.AAC) {
 		slack += primingUS
 	}
 	was := audio.StartUS - want.Prepared.StartUS

@@ -278,6 +278,9 @@ func (b *body) copied(p picture) error {
 	// A recovery point is taken for a keyframe too, though decoding can't start there.
 	key := l.key || b.src.line.flags[b.packets]&flagKey != 0
 	b.packets++
+	if rank == notShown && b.src.line.cut != nil {
+		return nil
+	}
 	switch {
 	case l.broken:
 		return &uncopyable{ReencodeDamaged}

@@ -61,6 +61,8 @@ type Source struct {
 	// Mended: the file's timestamps jump where parts were joined, and a copy without the jumps,
 	// beside it, stands for it.
 	Mended bool `json:"mended"`
+	// Cut is the part that stands for all of it, where a clip is asked for; nil: the whole.
+	Cut *Cut `json:"cut,omitempty"`
 
 	line *timeline
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"weir/media/mpegts"
 )
@@ -43,9 +44,10 @@ func tsAudio(codec string) bool {
 }
 
 // encodes says whether renditions have another sound than the source's own: where it has
-// gaps, or where those who read it know no such codec.
-func encodes(audio *Audio, browsers bool) bool {
-	return audio.Loose || !tsAudio(audio.Codec) || browsers && audio.Codec != "aac"
+// gaps, where it is a clip's, which is cut at its sample, or where those who read it know no such codec.
+func encodes(src Source, browsers bool) bool {
+	audio := src.Audio
+	return src.Cut != nil || audio.Loose || !tsAudio(audio.Codec) || browsers && audio.Codec != "aac"
 }
 
 // Sound makes the sound of an attempt's renditions, once for all of them, beside the prepared file.
@@ -78,7 +80,7 @@ func (t *Tools) Sound(ctx context.Context, from string, src Source, prep Prepare
 	}
 	part := out + ".part"
 	defer os.Remove(part) //nolint:errcheck // renamed away when all went well
-	args := append([]string{"-n", followNice, t.ffmpeg()}, soundArgs(in, src.Audio, prep.AAC)...)
+	args := append([]string{"-n", followNice, t.ffmpeg()}, soundArgs(in, src, prep.AAC)...)
 	if err := run(ctx, "nice", nil, nil, append(args, "file:"+part)...); err != nil {
 		return blame(err, failed)
 	}
@@ -87,18 +89,27 @@ func (t *Tools) Sound(ctx context.Context, from string, src Source, prep Prepare
 
 func soundPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), soundName) }
 
-func soundArgs(in []string, audio *Audio, browsers bool) []string {
+func soundArgs(in []string, src Source, browsers bool) []string {
+	audio := src.Audio
+	later := toUS(soundLead) - audio.StartUS
 	args := []string{
 		"-nostdin", "-y", "-hide_banner", "-loglevel", "error", "-copyts",
-		"-itsoffset", fmt.Sprintf("%dus", toUS(soundLead)-audio.StartUS),
+		"-itsoffset", fmt.Sprintf("%dus", later),
 	}
-	args = append(args, in...)
+	args = append(args, src.near(in)...)
 	args = append(args, "-map", "0:"+strconv.Itoa(audio.Index), "-c", "copy")
-	if encodes(audio, browsers) {
+	if encodes(src, browsers) {
 		args = append(args, "-c:a", "aac", "-b:a", strconv.Itoa(audioBitsPerChannel*max(1, audio.Channels)))
 	}
-	if audio.Loose { // gaps become silence, overlaps go
-		args = append(args, "-af", "aresample=async=1:min_hard_comp=0.01")
+	var filters []string
+	if audio.Loose || src.Cut != nil { // gaps become silence, overlaps go
+		filters = append(filters, "aresample=async=1:min_hard_comp=0.01")
+	}
+	if src.Cut != nil {
+		filters = append(filters, src.Cut.filter(later))
+	}
+	if len(filters) > 0 {
+		args = append(args, "-af", strings.Join(filters, ","))
 	}
 	return append(args, "-muxdelay", "0", "-muxpreload", "0", "-avoid_negative_ts", "disabled",
 		"-streamid", "0:"+strconv.Itoa(soundPID), "-f", "mpegts")

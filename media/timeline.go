@@ -42,9 +42,11 @@ type timeline struct {
 	dense float64
 	// delay is by how many frames decoding has to be ahead.
 	delay int64
+	// cut is where it is cut out of its track; nil: it is all of it.
+	cut *lineCut
 }
 
-// notShown is the rank of a packet that an edit list hides.
+// notShown is the rank of a packet that an edit list hides, or that a clip has not.
 const notShown = -1
 
 // timeline finds when the frames of a track are shown. said is the rate by the header.

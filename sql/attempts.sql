@@ -22,7 +22,8 @@ SELECT number FROM weir.attempts
 
 -- name: AttemptSetFetched :execrows
 UPDATE weir.attempts
-   SET stage = 'fetched', source_bytes = @source_bytes, source_etag = @source_etag, source_identity = @source_identity, fetched_at = now()
+   SET stage = 'fetched', source_bytes = @source_bytes, source_etag = @source_etag, source_identity = @source_identity,
+       source_begins = @source_begins, fetched_at = now()
  WHERE transcode_id = @transcode_id AND number = @number AND boot_id = @boot_id AND stage = 'placed';
 
 -- name: AttemptSetPrepared :execrows

@@ -5,13 +5,13 @@ INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
     livepeer_sealed, callback_secret_sealed, metadata, labels, events, events_url, events_sealed,
-    packages, attempts_left, priority, ladder, created_at)
+    packages, attempts_left, priority, ladder, clip_start_ms, clip_end_ms, clip_clock, created_at)
 VALUES (
     @id, @tenant, @external_id, @form, @request, @request_digest,
     @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
     @livepeer_sealed, @callback_secret_sealed, COALESCE(sqlc.narg('metadata')::jsonb, '{}'), COALESCE(sqlc.narg('labels')::jsonb, '{}'),
     COALESCE(sqlc.narg('events')::text[], '{}'), @events_url, @events_sealed,
-    @packages, @attempts_left, @priority, @ladder, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
+    @packages, @attempts_left, @priority, @ladder, @clip_start_ms, @clip_end_ms, @clip_clock, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
@@ -30,6 +31,8 @@ type Fetched struct {
 	// other bytes have another one. It is made of the ETag or the date that the server
 	// gives and of the length, or of the bytes where it gives neither.
 	Identity string
+	// Begins is when a recording began, as its playlist tells; zero: it tells nothing.
+	Begins time.Time
 
 	// from is where it came from in the end, behind redirects.
 	from Location

@@ -70,7 +70,9 @@ func (c *Client) fetchPlaylist(ctx context.Context, loc Location, path string, o
 	if err != nil {
 		return Fetched{}, err
 	}
-	return h.join(ctx, files)
+	fetched, err := h.join(ctx, files)
+	fetched.Begins = list.Segments[0].Time
+	return fetched, err
 }
 
 // read fetches a playlist and reads it. base is where it came from in the end.

@@ -27,6 +27,7 @@ type Transcode struct {
 	Attempt    int32                      `json:"attempt" doc:"Number of the newest attempt; 0 before the first."`
 	Host       *string                    `json:"host" doc:"Host of the newest attempt."`
 	Source     Source                     `json:"source"`
+	Clip       *Clip                      `json:"clip,omitempty" doc:"The part of the source that was asked for; not there: all of it."`
 	Output     Output                     `json:"output"`
 	Renditions []Rendition                `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
 	Outputs    []MadeOutput               `json:"outputs,omitempty" nullable:"false" doc:"What was asked to be made of the renditions, in the request's order; not there: their files alone."`
@@ -39,6 +40,13 @@ type Transcode struct {
 	PlacedAt   *time.Time                 `json:"placed_at" doc:"When a host was last chosen."`
 	StartedAt  *time.Time                 `json:"started_at" doc:"When its newest attempt began to run."`
 	FinishedAt *time.Time                 `json:"finished_at" doc:"When it reached its end."`
+}
+
+// Clip is a part of a source, in milliseconds.
+type Clip struct {
+	StartMS int64  `json:"start_ms"`
+	EndMS   int64  `json:"end_ms"`
+	Clock   string `json:"clock" enum:"source,unix" doc:"source: from the source's first picture on; unix: the time of day that its playlist tells."`
 }
 
 // Progress is how far a transcode is in what is done to it now.
@@ -150,6 +158,9 @@ func Of(d *jobs.Detail) Transcode {
 		Progress: progress(d, time.Now()), Queue: queue(d.Position), Run: t.Run, Attempt: t.Attempt, Host: t.HostID, Source: source(t), Output: Output{Location: t.OutputURL},
 		Renditions: []Rendition{}, Warnings: warnings(t), Error: failure(t.ErrorCode, t.ErrorStage, t.ErrorMessage),
 		CreatedAt: t.CreatedAt, PlacedAt: t.PlacedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
+	}
+	if clip := jobs.ClipOf(t); clip != nil {
+		v.Clip = new(Clip(*clip))
 	}
 	v.Metadata, v.Labels = map[string]json.RawMessage{}, map[string]string{}
 	// What can't be read is shown as none: the schema holds both to be objects.

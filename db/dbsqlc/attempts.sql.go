@@ -65,7 +65,7 @@ func (q *Queries) AttemptFailedBy(ctx context.Context, db DBTX, arg AttemptFaile
 }
 
 const attemptGet = `-- name: AttemptGet :one
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity, package_job_id, package_from, publish_from FROM weir.attempts WHERE transcode_id = $1 AND number = $2
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity, package_job_id, package_from, publish_from, source_begins FROM weir.attempts WHERE transcode_id = $1 AND number = $2
 `
 
 type AttemptGetParams struct {
@@ -107,6 +107,7 @@ func (q *Queries) AttemptGet(ctx context.Context, db DBTX, arg AttemptGetParams)
 		&i.PackageJobID,
 		&i.PackageFrom,
 		&i.PublishFrom,
+		&i.SourceBegins,
 	)
 	return i, err
 }
@@ -157,7 +158,7 @@ func (q *Queries) AttemptInsert(ctx context.Context, db DBTX, arg AttemptInsertP
 }
 
 const attemptList = `-- name: AttemptList :many
-SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity, package_job_id, package_from, publish_from FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
+SELECT transcode_id, number, host_id, boot_id, job_id, stage, outcome, error_code, error_stage, error_message, source_bytes, source_etag, prepared, process, broadcaster, created_at, started_at, fetched_at, prepared_at, process_started_at, transcoded_at, ended_at, cleaned_at, error_detail, hung_starts, reruns, source_identity, package_job_id, package_from, publish_from, source_begins FROM weir.attempts WHERE transcode_id = $1 ORDER BY number
 `
 
 func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUID) ([]Attempt, error) {
@@ -200,6 +201,7 @@ func (q *Queries) AttemptList(ctx context.Context, db DBTX, transcodeID uuid.UUI
 			&i.PackageJobID,
 			&i.PackageFrom,
 			&i.PublishFrom,
+			&i.SourceBegins,
 		); err != nil {
 			return nil, err
 		}
@@ -243,7 +245,7 @@ func (q *Queries) AttemptListFailedBroadcasters(ctx context.Context, db DBTX, ar
 }
 
 const attemptListNewest = `-- name: AttemptListNewest :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from FROM weir.attempts a
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id AND t.attempt = a.number
  WHERE a.transcode_id = ANY($1::uuid[])
 `
@@ -289,6 +291,7 @@ func (q *Queries) AttemptListNewest(ctx context.Context, db DBTX, transcodeIds [
 			&i.PackageJobID,
 			&i.PackageFrom,
 			&i.PublishFrom,
+			&i.SourceBegins,
 		); err != nil {
 			return nil, err
 		}
@@ -326,7 +329,7 @@ SELECT COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.fetched_at) / NULLIF(l.sou
        COALESCE(avg(EXTRACT(epoch FROM l.ended_at - l.pushed_at) * 1000 / l.source_duration_ms), 0)::float8 AS second_pushed
   FROM (SELECT a.fetched_at, a.prepared_at, a.ended_at, a.source_bytes, t.source_duration_ms,
                (SELECT max(r.pushed_at) FROM weir.renditions r WHERE r.transcode_id = t.id) AS pushed_at
-          FROM (SELECT o.id, o.tenant, o.external_id, o.form, o.request, o.request_digest, o.source_url, o.source_sealed, o.output_url, o.output_sealed, o.callback_url, o.callback_sealed, o.livepeer_sealed, o.state, o.run, o.attempt, o.attempts_left, o.host_id, o.not_before, o.source, o.source_duration_ms, o.ratio, o.status_sent_at, o.error_code, o.error_stage, o.error_message, o.created_at, o.placed_at, o.started_at, o.finished_at, o.updated_at, o.warnings, o.run_at, o.free_tries, o.telling_until, o.progress, o.priority, o.former_external_id, o.ladder, o.packages, o.callback_secret_sealed, o.statuses_refused_run, o.metadata, o.labels, o.events, o.events_url, o.events_sealed FROM weir.transcodes o WHERE o.host_id = $1::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
+          FROM (SELECT o.id, o.tenant, o.external_id, o.form, o.request, o.request_digest, o.source_url, o.source_sealed, o.output_url, o.output_sealed, o.callback_url, o.callback_sealed, o.livepeer_sealed, o.state, o.run, o.attempt, o.attempts_left, o.host_id, o.not_before, o.source, o.source_duration_ms, o.ratio, o.status_sent_at, o.error_code, o.error_stage, o.error_message, o.created_at, o.placed_at, o.started_at, o.finished_at, o.updated_at, o.warnings, o.run_at, o.free_tries, o.telling_until, o.progress, o.priority, o.former_external_id, o.ladder, o.packages, o.callback_secret_sealed, o.statuses_refused_run, o.metadata, o.labels, o.events, o.events_url, o.events_sealed, o.clip_start_ms, o.clip_end_ms, o.clip_clock FROM weir.transcodes o WHERE o.host_id = $1::text ORDER BY o.created_at DESC, o.id DESC LIMIT 20) t
           JOIN weir.attempts a ON a.transcode_id = t.id AND a.number = t.attempt AND a.outcome = 'succeeded'
          WHERE t.attempt = 1) l
 `
@@ -389,14 +392,16 @@ func (q *Queries) AttemptSetCleaned(ctx context.Context, db DBTX, arg AttemptSet
 
 const attemptSetFetched = `-- name: AttemptSetFetched :execrows
 UPDATE weir.attempts
-   SET stage = 'fetched', source_bytes = $1, source_etag = $2, source_identity = $3, fetched_at = now()
- WHERE transcode_id = $4 AND number = $5 AND boot_id = $6 AND stage = 'placed'
+   SET stage = 'fetched', source_bytes = $1, source_etag = $2, source_identity = $3,
+       source_begins = $4, fetched_at = now()
+ WHERE transcode_id = $5 AND number = $6 AND boot_id = $7 AND stage = 'placed'
 `
 
 type AttemptSetFetchedParams struct {
 	SourceBytes    *int64
 	SourceEtag     *string
 	SourceIdentity *string
+	SourceBegins   *time.Time
 	TranscodeID    uuid.UUID
 	Number         int32
 	BootID         *uuid.UUID
@@ -407,6 +412,7 @@ func (q *Queries) AttemptSetFetched(ctx context.Context, db DBTX, arg AttemptSet
 		arg.SourceBytes,
 		arg.SourceEtag,
 		arg.SourceIdentity,
+		arg.SourceBegins,
 		arg.TranscodeID,
 		arg.Number,
 		arg.BootID,

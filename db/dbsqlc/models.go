@@ -53,6 +53,7 @@ type Attempt struct {
 	PackageJobID     *int64
 	PackageFrom      *time.Time
 	PublishFrom      *time.Time
+	SourceBegins     *time.Time
 }
 
 type BulkOperation struct {
@@ -384,6 +385,9 @@ type Transcode struct {
 	Events               []string
 	EventsURL            *string
 	EventsSealed         []byte
+	ClipStartMs          *int64
+	ClipEndMs            *int64
+	ClipClock            *string
 }
 
 // One row per tenant and day: what the runs that ended on it used. It is kept by the day, so that WHERE day >= ... or tenant = ... reads a handful of rows, whatever was done.

@@ -105,7 +105,7 @@ UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeCancelParams struct {
@@ -171,6 +171,9 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
@@ -181,7 +184,7 @@ UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::f
    AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
    AND (t.telling_until IS NULL OR t.telling_until < now())
    AND t.statuses_refused_run < t.run
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeClaimParams struct {
@@ -243,6 +246,9 @@ func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClai
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
@@ -397,7 +403,7 @@ UPDATE weir.transcodes
    SET state = 'failed', finished_at = now(),
        error_code = $1::text, error_stage = $2::text, error_message = $3::text
  WHERE id = $4 AND attempt = $5 AND state IN ('queued', 'placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeFailParams struct {
@@ -465,6 +471,9 @@ func (q *Queries) TranscodeFail(ctx context.Context, db DBTX, arg TranscodeFailP
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
@@ -503,7 +512,7 @@ func (q *Queries) TranscodeFailedLately(ctx context.Context, db DBTX) ([]Transco
 }
 
 const transcodeGet = `-- name: TranscodeGet :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes WHERE id = $1
 `
 
 func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Transcode, error) {
@@ -557,12 +566,15 @@ func (q *Queries) TranscodeGet(ctx context.Context, db DBTX, id uuid.UUID) (Tran
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
 
 const transcodeGetByExternalID = `-- name: TranscodeGetByExternalID :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes WHERE tenant = $1 AND external_id = $2::text
 `
 
 type TranscodeGetByExternalIDParams struct {
@@ -621,12 +633,15 @@ func (q *Queries) TranscodeGetByExternalID(ctx context.Context, db DBTX, arg Tra
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
 
 const transcodeGetForUpdate = `-- name: TranscodeGetForUpdate :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1 FOR UPDATE
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes WHERE id = $1 FOR UPDATE
 `
 
 // The lock that every decision about a transcode is taken under: before its
@@ -682,12 +697,15 @@ func (q *Queries) TranscodeGetForUpdate(ctx context.Context, db DBTX, id uuid.UU
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
 
 const transcodeGetUnlocked = `-- name: TranscodeGetUnlocked :one
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes WHERE id = $1 FOR UPDATE SKIP LOCKED
 `
 
 // The same lock for a round over many, which waits for nobody: no row while another
@@ -743,6 +761,9 @@ func (q *Queries) TranscodeGetUnlocked(ctx context.Context, db DBTX, id uuid.UUI
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
@@ -776,15 +797,15 @@ INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
     livepeer_sealed, callback_secret_sealed, metadata, labels, events, events_url, events_sealed,
-    packages, attempts_left, priority, ladder, created_at)
+    packages, attempts_left, priority, ladder, clip_start_ms, clip_end_ms, clip_clock, created_at)
 VALUES (
     $1, $2, $3, $4, $5, $6,
     $7, $8, $9, $10, $11, $12,
     $13, $14, COALESCE($15::jsonb, '{}'), COALESCE($16::jsonb, '{}'),
     COALESCE($17::text[], '{}'), $18, $19,
-    $20, $21, $22, $23, COALESCE($24::timestamptz, now()))
+    $20, $21, $22, $23, $24, $25, $26, COALESCE($27::timestamptz, now()))
 ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeInsertParams struct {
@@ -811,6 +832,9 @@ type TranscodeInsertParams struct {
 	AttemptsLeft         int32
 	Priority             int16
 	Ladder               bool
+	ClipStartMs          *int64
+	ClipEndMs            *int64
+	ClipClock            *string
 	CreatedAt            *time.Time
 }
 
@@ -841,6 +865,9 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		arg.AttemptsLeft,
 		arg.Priority,
 		arg.Ladder,
+		arg.ClipStartMs,
+		arg.ClipEndMs,
+		arg.ClipClock,
 		arg.CreatedAt,
 	)
 	var i Transcode
@@ -892,12 +919,15 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
 
 const transcodeList = `-- name: TranscodeList :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes
  WHERE ($1::text IS NULL OR tenant = $1)
    AND ($2::text IS NULL OR state = $2)
    AND ($3::text IS NULL OR external_id = $3 OR former_external_id = $3)
@@ -1010,6 +1040,9 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 			&i.Events,
 			&i.EventsURL,
 			&i.EventsSealed,
+			&i.ClipStartMs,
+			&i.ClipEndMs,
+			&i.ClipClock,
 		); err != nil {
 			return nil, err
 		}
@@ -1022,7 +1055,7 @@ func (q *Queries) TranscodeList(ctx context.Context, db DBTX, arg TranscodeListP
 }
 
 const transcodeListByLabel = `-- name: TranscodeListByLabel :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes
  WHERE id = ANY(ARRAY(
     SELECT l.transcode_id FROM weir.transcode_labels l
      CROSS JOIN LATERAL (
@@ -1150,6 +1183,9 @@ func (q *Queries) TranscodeListByLabel(ctx context.Context, db DBTX, arg Transco
 			&i.Events,
 			&i.EventsURL,
 			&i.EventsSealed,
+			&i.ClipStartMs,
+			&i.ClipEndMs,
+			&i.ClipClock,
 		); err != nil {
 			return nil, err
 		}
@@ -1235,7 +1271,7 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 }
 
 const transcodeListOfTask = `-- name: TranscodeListOfTask :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes
  WHERE id = ANY(ARRAY(
     SELECT o.id FROM weir.transcodes o WHERE o.tenant = $1 AND o.external_id = $2::text
     UNION ALL
@@ -1310,6 +1346,9 @@ func (q *Queries) TranscodeListOfTask(ctx context.Context, db DBTX, arg Transcod
 			&i.Events,
 			&i.EventsURL,
 			&i.EventsSealed,
+			&i.ClipStartMs,
+			&i.ClipEndMs,
+			&i.ClipClock,
 		); err != nil {
 			return nil, err
 		}
@@ -1699,7 +1738,7 @@ UPDATE weir.transcodes
        not_before = now() + make_interval(secs => $3::float8),
        error_code = $4::text, error_stage = $5::text, error_message = $6::text
  WHERE id = $7 AND attempt = $8 AND state IN ('placed', 'running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeRequeueParams struct {
@@ -1775,6 +1814,9 @@ func (q *Queries) TranscodeRequeue(ctx context.Context, db DBTX, arg TranscodeRe
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
@@ -1784,7 +1826,7 @@ UPDATE weir.transcodes
    SET state = 'queued', run = run + 1, attempts_left = $1, free_tries = 0, run_at = now(), not_before = now(), finished_at = NULL,
        error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $2 AND state = 'failed'
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeRetryParams struct {
@@ -1844,6 +1886,9 @@ func (q *Queries) TranscodeRetry(ctx context.Context, db DBTX, arg TranscodeRetr
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }
@@ -2049,7 +2094,7 @@ const transcodeSucceed = `-- name: TranscodeSucceed :one
 UPDATE weir.transcodes
    SET state = 'succeeded', ratio = 1, finished_at = now(), error_code = NULL, error_stage = NULL, error_message = NULL
  WHERE id = $1 AND attempt = $2 AND state IN ('running', 'storing')
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeSucceedParams struct {
@@ -2108,6 +2153,9 @@ func (q *Queries) TranscodeSucceed(ctx context.Context, db DBTX, arg TranscodeSu
 		&i.Events,
 		&i.EventsURL,
 		&i.EventsSealed,
+		&i.ClipStartMs,
+		&i.ClipEndMs,
+		&i.ClipClock,
 	)
 	return i, err
 }

@@ -38,6 +38,13 @@ type Request struct {
 	CallbackURL string    `json:"callback_url"`
 	Profiles    []Profile `json:"profiles"`
 	Outputs     []Wanted  `json:"outputs,omitempty"`
+	Clip        *Part     `json:"clip,omitempty"`
+}
+
+// Part is the part of the source that is wanted, from its first picture on.
+type Part struct {
+	StartMS int64 `json:"start_ms"`
+	EndMS   int64 `json:"end_ms"`
 }
 
 // Wanted is what is to be made of the renditions.

@@ -146,6 +146,7 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 		changed, err := q.AttemptSetFetched(ctx, tx, dbsqlc.AttemptSetFetchedParams{
 			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &s.host.BootID,
 			SourceBytes: &fetched.Bytes, SourceEtag: &fetched.ETag, SourceIdentity: &fetched.Identity,
+			SourceBegins: beginsOf(fetched),
 		})
 		if err := fenced("record the fetch", changed, err); err != nil {
 			return err
@@ -160,6 +161,14 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 		s.log.WarnContext(ctx, "the source is another one: stored renditions are made anew", "renditions", renewed)
 	}
 	return nil
+}
+
+// beginsOf is the time of day at which a recording begins, nil where nothing tells it.
+func beginsOf(fetched *storage.Fetched) *time.Time {
+	if fetched.Begins.IsZero() {
+		return nil
+	}
+	return &fetched.Begins
 }
 
 // tryOutput finds out whether the renditions, and what is made of them, can be stored

@@ -30,7 +30,11 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 		return err
 	}
 	probed := time.Now()
-	prepared, err := s.prepareSource(ctx, rows, source, path)
+	reads := time.Duration(source.DurationUS) * time.Microsecond
+	if source, err = cut(rows, source); err != nil {
+		return err
+	}
+	prepared, err := s.prepareSource(ctx, rows, source, path, reads)
 	if err != nil {
 		return err
 	}
@@ -134,11 +138,34 @@ func (s *supervisor) probe(ctx context.Context, path string, bytes int64) (media
 	return source, nil
 }
 
-// prepareSource makes the prepared file, in a time that grows with the media's, and
-// shows how far it is.
-func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source media.Source, path string) (media.Prepared, error) {
+// cut is the source, or the part of it that the request asks for.
+func cut(rows *jobs.Rows, source media.Source) (media.Source, error) {
+	asked := jobs.ClipOf(&rows.Transcode)
+	if asked == nil {
+		return source, nil
+	}
+	const usPerMS = int64(time.Millisecond / time.Microsecond)
+	clip := media.Clip{StartUS: asked.StartMS * usPerMS, EndUS: asked.EndMS * usPerMS}
+	if asked.Clock == jobs.ClockUnix {
+		if rows.Attempt.SourceBegins == nil {
+			return source, jobs.Failed(jobs.CodeClipUntimed, jobs.StageProbe, "")
+		}
+		// Who saw a recording while it went on may ask for more than there came to be of it.
+		begins := rows.Attempt.SourceBegins.UnixMicro()
+		clip = media.Clip{StartUS: clip.StartUS - begins, EndUS: clip.EndUS - begins, Within: true}
+	}
+	part, err := source.Clip(clip)
+	if err != nil {
+		return source, failureAt(err, jobs.StageProbe)
+	}
+	return part, nil
+}
+
+// prepareSource makes the prepared file, in a time that grows with the media that is read,
+// and shows how far it is.
+func (s *supervisor) prepareSource(ctx context.Context, rows *jobs.Rows, source media.Source, path string, reads time.Duration) (media.Prepared, error) {
 	whole := time.Duration(source.DurationUS) * time.Microsecond
-	limited, cancel := context.WithTimeout(ctx, prepareLimit(whole))
+	limited, cancel := context.WithTimeout(ctx, prepareLimit(reads))
 	defer cancel()
 	damaged, err := dbsqlc.New().AttemptFailedBy(ctx, s.host.DB, dbsqlc.AttemptFailedByParams{
 		TranscodeID: s.name.Transcode, ErrorCode: string(media.CodePicturesDamaged),

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -57,6 +58,8 @@ type Segment struct {
 	Discontinuity bool
 	// Gap: its file is known to be missing.
 	Gap bool
+	// Time is the time of day of its begin; zero: it has none.
+	Time time.Time
 }
 
 // Part is a file, or a range of one.
@@ -152,6 +155,8 @@ func (r *reader) read(line string) error {
 		return r.byteRange(value)
 	case "#EXT-X-DISCONTINUITY":
 		r.segment.Discontinuity = true
+	case "#EXT-X-PROGRAM-DATE-TIME":
+		r.segment.Time = timeOf(value)
 	case "#EXT-X-GAP":
 		r.segment.Gap = true
 	case "#EXT-X-MAP":
@@ -170,6 +175,17 @@ func (r *reader) read(line string) error {
 		r.media, r.ended = true, true
 	}
 	return nil
+}
+
+// timeOf reads a date of ISO 8601, its offset with or without a colon; what is none is no
+// time, as all but clips go well without.
+func timeOf(text string) time.Time {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
+		if at, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 func (r *reader) streamInf(value string) error {

@@ -3,6 +3,7 @@ package playlist_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,8 +41,20 @@ func TestMedia(t *testing.T) {
 	require.Equal(t, []playlist.Segment{
 		{Part: playlist.Part{URI: "all.mp4", Offset: 720, Length: 1000}, Init: one},
 		{Part: playlist.Part{URI: "all.mp4", Offset: 1720, Length: 500}, Init: one},
-		{Part: playlist.Part{URI: "last.m4s"}, Init: two, Discontinuity: true, Gap: true},
+		{Part: playlist.Part{URI: "last.m4s"}, Init: two, Discontinuity: true, Gap: true, Time: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)},
 	}, list.Segments)
+}
+
+// A segment's time of day is read as packagers write it; what is none is left out.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	want := time.UnixMilli(1_700_000_000_250)
+	for _, text := range []string{"2023-11-14T22:13:20.250Z", "2023-11-14T23:13:20.25+01:00", "2023-11-14T23:13:20.250+0100"} {
+		list := parse(t, "#EXT-X-PROGRAM-DATE-TIME:"+text, "#EXTINF:2,", "a.ts", "#EXTINF:2,", "b.ts", "#EXT-X-ENDLIST")
+		require.True(t, list.Segments[0].Time.Equal(want), "%s: %s", text, list.Segments[0].Time)
+		require.True(t, list.Segments[1].Time.IsZero())
+	}
+	require.True(t, parse(t, "#EXT-X-PROGRAM-DATE-TIME:yesterday", "#EXTINF:2,", "a.ts", "#EXT-X-ENDLIST").Segments[0].Time.IsZero())
 }
 
 func TestRefused(t *testing.T) {

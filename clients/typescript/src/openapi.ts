@@ -265,6 +265,17 @@ export interface components {
             /** @enum {string} */
             state: "pending" | "delivered" | "refused" | "expired" | "superseded";
         };
+        Clip: {
+            /**
+             * @description source: from the source's first picture on; unix: the time of day that its playlist tells.
+             * @enum {string}
+             */
+            clock: "source" | "unix";
+            /** Format: int64 */
+            end_ms: number;
+            /** Format: int64 */
+            start_ms: number;
+        };
         DryRun: {
             /** @description Nothing is in the way, as far as was looked. */
             ok: boolean;
@@ -831,6 +842,8 @@ export interface components {
              * @example https://studio.example/hooks/4711
              */
             callback_url: string;
+            /** @description The part of the source that is transcoded; without it, all of it. */
+            clip?: components["schemas"]["WantedClip"];
             /** @description Events to be told of, each by a message of its own, to events_url or, without it, to callback_url. */
             events?: ("transcode.queued" | "transcode.placed" | "transcode.started" | "transcode.storing" | "transcode.succeeded" | "transcode.failed" | "transcode.cancelled" | "transcode.retried" | "rendition.pushed" | "rendition.ready" | "rendition.failed" | "output.ready")[];
             /**
@@ -875,6 +888,8 @@ export interface components {
             attempt: number;
             /** @description The terminal callback; null before the end. */
             callback: components["schemas"]["Callback"] | null;
+            /** @description The part of the source that was asked for; not there: all of it. */
+            clip?: components["schemas"]["Clip"];
             /**
              * Format: date-time
              * @description When it was accepted.
@@ -1011,11 +1026,11 @@ export interface components {
              * @description Unix time in ms.
              */
             end_time?: number;
-            /** @description The recording. */
+            /** @description The recording; not read. */
             playback_id?: string;
             /**
              * Format: int64
-             * @description Unix time in ms.
+             * @description Unix time in ms, by the #EXT-X-PROGRAM-DATE-TIME of the playlist.
              */
             start_time?: number;
         };
@@ -1045,7 +1060,7 @@ export interface components {
         };
         VODOutputs: {
             /**
-             * @description Refused where it is enabled: clips are not made.
+             * @description enabled: the HLS of the clip, here too; for requests with a clip_strategy.
              * @enum {string}
              */
             clip?: "" | "enabled" | "disabled";
@@ -1146,7 +1161,7 @@ export interface components {
              * @example https://studio.example/hooks/4711
              */
             callback_url: string;
-            /** @description Taken where it asks for no clip: empty, or all of it zero. */
+            /** @description A part of a recording, whose playlist is the url; empty, or all of it zero: the whole. */
             clip_strategy?: components["schemas"]["VODClip"];
             /** @description Refused: encrypted sources can't be read. */
             encryption?: components["schemas"]["VODEncryption"];
@@ -1175,6 +1190,25 @@ export interface components {
              * @example s3://media/in/1.mp4
              */
             url: string;
+        };
+        WantedClip: {
+            /**
+             * @description What the times count from: source (the usual one), from the first picture on; unix, the time of day that the playlist of a recording tells.
+             * @enum {string}
+             */
+            clock?: "source" | "unix";
+            /**
+             * Format: int64
+             * @description Where it ends; a frame at this time does not belong to it.
+             * @example 90000
+             */
+            end_ms: number;
+            /**
+             * Format: int64
+             * @description Where it begins, in milliseconds; a frame at this time belongs to it.
+             * @example 61500
+             */
+            start_ms: number;
         };
         WantedOutput: {
             /** @description Only of sources of up to two minutes; else it is skipped. For mp4. */

@@ -93,6 +93,9 @@ func (p *Previewer) Look(ctx context.Context, req *jobs.Request) (*Found, error)
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	if failure := outside(req.Clip, found.Glimpse); failure != nil && found.Source == nil {
+		found.Source = failure
+	}
 	p.plan(req, found)
 	return found, nil
 }
@@ -130,6 +133,15 @@ func (p *Previewer) source(ctx context.Context, req *jobs.Request, found *Found)
 	}
 	found.Glimpse = &glimpse
 	return nil
+}
+
+// outside is what becomes of a clip that begins behind the source's end, as its header says.
+func outside(clip *jobs.Clip, source *media.Glimpse) *jobs.Failure {
+	if clip == nil || clip.Clock != jobs.ClockSource || source == nil || source.DurationMS <= 0 || clip.StartMS < source.DurationMS {
+		return nil
+	}
+	return jobs.Failed(string(media.CodeClipOutside), jobs.StageProbe, "").
+		Telling(fmt.Sprintf("the clip begins at %d ms, and the source lasts %d", clip.StartMS, source.DurationMS))
 }
 
 // locate is where a location leads, which was checked before.

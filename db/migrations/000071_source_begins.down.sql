@@ -1,0 +1,1 @@
+ALTER TABLE weir.attempts DROP COLUMN source_begins;
