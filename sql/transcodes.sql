@@ -363,15 +363,21 @@ WITH due AS (
 )
 SELECT id, receiver::text AS receiver FROM ranked WHERE place <= @page_size::bigint ORDER BY place;
 
--- name: TranscodeClaim :one
--- The last look before a status is sent, and the claim to be the only one who tells of
--- the transcode: no row when it has ended, or when it is not due any more.
+-- name: TranscodeClaim :many
+-- The last look before statuses are sent, and the claim to be the only one who tells of
+-- those transcodes: no row of one that has ended, or that is not due any more. What somebody
+-- is at stays due: many are locked here, and who waited for one could be waited for.
+WITH due AS (
+    SELECT d.id FROM weir.transcodes d
+     WHERE d.id = ANY(@ids::uuid[]) AND d.state IN ('queued', 'placed', 'running', 'storing')
+       AND (d.status_sent_at IS NULL OR d.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
+       AND (d.telling_until IS NULL OR d.telling_until < now())
+       AND d.statuses_refused_run < d.run
+       FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell_seconds::float8)
- WHERE t.id = @id AND t.state IN ('queued', 'placed', 'running', 'storing')
-   AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
-   AND (t.telling_until IS NULL OR t.telling_until < now())
-   AND t.statuses_refused_run < t.run
-RETURNING *;
+  FROM due WHERE t.id = due.id
+RETURNING t.*;
 
 -- name: TranscodeRelease :exec
 -- Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
@@ -379,6 +385,22 @@ RETURNING *;
 UPDATE weir.transcodes
    SET telling_until = NULL, statuses_refused_run = GREATEST(statuses_refused_run, @refused_run::int), status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
  WHERE id = @id AND telling_until = @telling_until::timestamptz;
+
+-- name: TranscodeReleaseMany :many
+-- The same for many, but those that somebody is at. Gives those whose claim it has ended.
+WITH told AS (
+    SELECT unnest(@ids::uuid[]) AS id, unnest(@untils::timestamptz[]) AS until,
+           unnest(@heard::boolean[]) AS heard, unnest(@refused_runs::int[]) AS refused_run
+), held AS (
+    SELECT t.id, told.heard, told.refused_run
+      FROM weir.transcodes t JOIN told ON told.id = t.id AND told.until = t.telling_until
+       FOR NO KEY UPDATE OF t SKIP LOCKED
+)
+UPDATE weir.transcodes t
+   SET telling_until = NULL, statuses_refused_run = GREATEST(t.statuses_refused_run, held.refused_run),
+       status_sent_at = CASE WHEN held.heard THEN now() ELSE t.status_sent_at END
+  FROM held WHERE t.id = held.id
+RETURNING t.id;
 
 -- name: TranscodeHeldBy :many
 SELECT id FROM weir.transcodes WHERE host_id = @host_id AND state IN ('placed', 'running', 'storing') ORDER BY id;

@@ -175,76 +175,95 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 	return i, err
 }
 
-const transcodeClaim = `-- name: TranscodeClaim :one
+const transcodeClaim = `-- name: TranscodeClaim :many
+WITH due AS (
+    SELECT d.id FROM weir.transcodes d
+     WHERE d.id = ANY($2::uuid[]) AND d.state IN ('queued', 'placed', 'running', 'storing')
+       AND (d.status_sent_at IS NULL OR d.status_sent_at < now() - make_interval(secs => $3::float8))
+       AND (d.telling_until IS NULL OR d.telling_until < now())
+       AND d.statuses_refused_run < d.run
+       FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::float8)
- WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
-   AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
-   AND (t.telling_until IS NULL OR t.telling_until < now())
-   AND t.statuses_refused_run < t.run
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed
+  FROM due WHERE t.id = due.id
+RETURNING t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed
 `
 
 type TranscodeClaimParams struct {
 	TellSeconds  float64
-	ID           uuid.UUID
+	Ids          []uuid.UUID
 	AfterSeconds float64
 }
 
-// The last look before a status is sent, and the claim to be the only one who tells of
-// the transcode: no row when it has ended, or when it is not due any more.
-func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClaimParams) (Transcode, error) {
-	row := db.QueryRow(ctx, transcodeClaim, arg.TellSeconds, arg.ID, arg.AfterSeconds)
-	var i Transcode
-	err := row.Scan(
-		&i.ID,
-		&i.Tenant,
-		&i.ExternalID,
-		&i.Form,
-		&i.Request,
-		&i.RequestDigest,
-		&i.SourceURL,
-		&i.SourceSealed,
-		&i.OutputURL,
-		&i.OutputSealed,
-		&i.CallbackURL,
-		&i.CallbackSealed,
-		&i.LivepeerSealed,
-		&i.State,
-		&i.Run,
-		&i.Attempt,
-		&i.AttemptsLeft,
-		&i.HostID,
-		&i.NotBefore,
-		&i.Source,
-		&i.SourceDurationMs,
-		&i.Ratio,
-		&i.StatusSentAt,
-		&i.ErrorCode,
-		&i.ErrorStage,
-		&i.ErrorMessage,
-		&i.CreatedAt,
-		&i.PlacedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.UpdatedAt,
-		&i.Warnings,
-		&i.RunAt,
-		&i.FreeTries,
-		&i.TellingUntil,
-		&i.Progress,
-		&i.Priority,
-		&i.FormerExternalID,
-		&i.Ladder,
-		&i.Packages,
-		&i.CallbackSecretSealed,
-		&i.StatusesRefusedRun,
-		&i.Metadata,
-		&i.Labels,
-		&i.Events,
-		&i.EventsURL,
-		&i.EventsSealed,
-	)
-	return i, err
+// The last look before statuses are sent, and the claim to be the only one who tells of
+// those transcodes: no row of one that has ended, or that is not due any more. What somebody
+// is at stays due: many are locked here, and who waited for one could be waited for.
+func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClaimParams) ([]Transcode, error) {
+	rows, err := db.Query(ctx, transcodeClaim, arg.TellSeconds, arg.Ids, arg.AfterSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Transcode{}
+	for rows.Next() {
+		var i Transcode
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Form,
+			&i.Request,
+			&i.RequestDigest,
+			&i.SourceURL,
+			&i.SourceSealed,
+			&i.OutputURL,
+			&i.OutputSealed,
+			&i.CallbackURL,
+			&i.CallbackSealed,
+			&i.LivepeerSealed,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.AttemptsLeft,
+			&i.HostID,
+			&i.NotBefore,
+			&i.Source,
+			&i.SourceDurationMs,
+			&i.Ratio,
+			&i.StatusSentAt,
+			&i.ErrorCode,
+			&i.ErrorStage,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.PlacedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
+			&i.TellingUntil,
+			&i.Progress,
+			&i.Priority,
+			&i.FormerExternalID,
+			&i.Ladder,
+			&i.Packages,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+			&i.Events,
+			&i.EventsURL,
+			&i.EventsSealed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const transcodeCount = `-- name: TranscodeCount :one
@@ -1680,6 +1699,55 @@ func (q *Queries) TranscodeRelease(ctx context.Context, db DBTX, arg TranscodeRe
 		arg.TellingUntil,
 	)
 	return err
+}
+
+const transcodeReleaseMany = `-- name: TranscodeReleaseMany :many
+WITH told AS (
+    SELECT unnest($1::uuid[]) AS id, unnest($2::timestamptz[]) AS until,
+           unnest($3::boolean[]) AS heard, unnest($4::int[]) AS refused_run
+), held AS (
+    SELECT t.id, told.heard, told.refused_run
+      FROM weir.transcodes t JOIN told ON told.id = t.id AND told.until = t.telling_until
+       FOR NO KEY UPDATE OF t SKIP LOCKED
+)
+UPDATE weir.transcodes t
+   SET telling_until = NULL, statuses_refused_run = GREATEST(t.statuses_refused_run, held.refused_run),
+       status_sent_at = CASE WHEN held.heard THEN now() ELSE t.status_sent_at END
+  FROM held WHERE t.id = held.id
+RETURNING t.id
+`
+
+type TranscodeReleaseManyParams struct {
+	Ids         []uuid.UUID
+	Untils      []time.Time
+	Heard       []bool
+	RefusedRuns []int32
+}
+
+// The same for many, but those that somebody is at. Gives those whose claim it has ended.
+func (q *Queries) TranscodeReleaseMany(ctx context.Context, db DBTX, arg TranscodeReleaseManyParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, transcodeReleaseMany,
+		arg.Ids,
+		arg.Untils,
+		arg.Heard,
+		arg.RefusedRuns,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const transcodeReplace = `-- name: TranscodeReplace :exec
