@@ -34,12 +34,10 @@ SELECT * FROM weir.transcodes WHERE tenant = @tenant AND external_id = @external
 -- name: TranscodeListOfTask :many
 -- A tenant's of an external_id, newest first: the one that has it, and those that it
 -- replaced. Each by its own index: with an OR the newest of all of the tenant's might be
--- looked through instead.
-SELECT * FROM weir.transcodes
- WHERE id = ANY(ARRAY(
-    SELECT o.id FROM weir.transcodes o WHERE o.tenant = @tenant AND o.external_id = @external_id::text
-    UNION ALL
-    SELECT f.id FROM weir.transcodes f WHERE f.tenant = @tenant AND f.former_external_id = @external_id::text))
+-- looked through instead, and with a list of ids all of a table that was small a moment ago.
+SELECT * FROM weir.transcodes o WHERE o.tenant = @tenant AND o.external_id = @external_id::text
+UNION ALL
+SELECT * FROM weir.transcodes f WHERE f.tenant = @tenant AND f.former_external_id = @external_id::text
  ORDER BY created_at DESC, id DESC
  LIMIT @page_size;
 

@@ -1254,26 +1254,24 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 }
 
 const transcodeListOfTask = `-- name: TranscodeListOfTask :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes
- WHERE id = ANY(ARRAY(
-    SELECT o.id FROM weir.transcodes o WHERE o.tenant = $1 AND o.external_id = $2::text
-    UNION ALL
-    SELECT f.id FROM weir.transcodes f WHERE f.tenant = $1 AND f.former_external_id = $2::text))
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes o WHERE o.tenant = $2 AND o.external_id = $3::text
+UNION ALL
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed FROM weir.transcodes f WHERE f.tenant = $2 AND f.former_external_id = $3::text
  ORDER BY created_at DESC, id DESC
- LIMIT $3
+ LIMIT $1
 `
 
 type TranscodeListOfTaskParams struct {
+	PageSize   int32
 	Tenant     string
 	ExternalID string
-	PageSize   int32
 }
 
 // A tenant's of an external_id, newest first: the one that has it, and those that it
 // replaced. Each by its own index: with an OR the newest of all of the tenant's might be
-// looked through instead.
+// looked through instead, and with a list of ids all of a table that was small a moment ago.
 func (q *Queries) TranscodeListOfTask(ctx context.Context, db DBTX, arg TranscodeListOfTaskParams) ([]Transcode, error) {
-	rows, err := db.Query(ctx, transcodeListOfTask, arg.Tenant, arg.ExternalID, arg.PageSize)
+	rows, err := db.Query(ctx, transcodeListOfTask, arg.PageSize, arg.Tenant, arg.ExternalID)
 	if err != nil {
 		return nil, err
 	}
