@@ -149,20 +149,26 @@ SELECT count(*) FROM (
 -- queue, about twice as many in all as a round takes, so that neither a tenant's backlog nor
 -- their number is read; and, where slots stay for them, the first of its urgent ones. With
 -- each the tenant's place among the others: its turn, and the slots that it holds. A round
--- holds PlaceLock, so none of these is placed by another.
+-- holds PlaceLock, so none of these is placed by another. An urgent one may come twice, one
+-- behind the other.
 WITH RECURSIVE page AS (
     SELECT @page_size::int AS size
 ), held AS (
     SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
-), waiting AS (
-    -- From one to the next by the index: SELECT DISTINCT would read the whole queue.
-    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
+), waiting (tenant, id, attempt, host_id, priority, place, not_before) AS (
+    -- From one to the next by the index: SELECT DISTINCT would read the whole queue. The first
+    -- of each queue comes along, which is all that is read of it where many wait.
+    (SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
+       FROM weir.transcodes t WHERE t.state = 'queued'
+      ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1)
     UNION ALL
-    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
-      FROM waiting w WHERE w.tenant IS NOT NULL
+    SELECT f.tenant, f.id, f.attempt, f.host_id, f.priority, f.place, f.not_before FROM waiting w CROSS JOIN LATERAL (
+        SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
+          FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant
+         ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1) f
 ), may AS (
-    SELECT w.tenant, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
+    SELECT w.tenant, w.id, w.attempt, w.host_id, w.priority, w.place, w.not_before <= now() AS ready, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
            GREATEST(turns.turn, p.clock) AS turn,
            ceil(2.0 * page.size * COALESCE(n.weight, 1) / sum(COALESCE(n.weight, 1)) OVER ())::bigint AS most
       FROM waiting w CROSS JOIN page
@@ -170,24 +176,28 @@ WITH RECURSIVE page AS (
       LEFT JOIN weir.tenants n ON n.name = w.tenant
       LEFT JOIN weir.turns ON turns.tenant = w.tenant
       LEFT JOIN held ON held.tenant = w.tenant
-     WHERE w.tenant IS NOT NULL AND n.paused_at IS NULL
+     WHERE n.paused_at IS NULL
+), first AS (
+    SELECT may.tenant, may.id, may.attempt, may.host_id, may.priority, may.place FROM may WHERE may.most = 1 AND may.ready
+    UNION ALL
+    SELECT may.tenant, q.id, q.attempt, q.host_id, q.priority, q.place FROM may CROSS JOIN LATERAL (
+        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
+         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) q
+     WHERE may.most > 1 OR NOT may.ready
+    UNION ALL
+    SELECT may.tenant, u.id, u.attempt, u.host_id, u.priority, u.place FROM may CROSS JOIN LATERAL (
+        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
+         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) u
+     WHERE @reserved::boolean
 )
-SELECT q.id, q.attempt, q.host_id, q.priority, q.place::timestamptz AS place,
+SELECT first.id, first.attempt, first.host_id, first.priority, first.place::timestamptz AS place,
        may.tenant::text AS tenant, may.weight::int AS weight, may.running_most, may.hosts,
        may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most,
        (SELECT COALESCE(sum(held.urgent), 0) FROM held)::bigint AS urgent_held
-  FROM may, LATERAL (
-    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place
-       FROM weir.transcodes t
-      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
-      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)
-    UNION
-    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority)
-       FROM weir.transcodes t
-      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
-      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT CASE WHEN @reserved::boolean THEN may.most ELSE 0 END)
-  ) q
- ORDER BY may.tenant, q.place, q.id;
+  FROM first JOIN may ON may.tenant = first.tenant
+ ORDER BY may.tenant, first.place, first.id;
 
 -- name: TranscodeSetPriority :exec
 UPDATE weir.transcodes SET priority = @priority
