@@ -103,7 +103,7 @@ func bounded() []string {
 // ofTheOpen are indexes that hold only what is open: reading one to its end is reading
 // what is to be done.
 func ofTheOpen() []string {
-	return []string{"attempts_open", "bulk_operations_open", "event_deliveries_pending", "event_deliveries_waiting", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued", "transcodes_queued_by_tenant", "transcodes_queued_urgent", "transcodes_status_due"}
+	return []string{"attempts_open", "bulk_operations_open", "event_deliveries_pending", "event_deliveries_waiting", "river_job_running_by_host", "transcodes_open_on_host", "transcodes_queued_by_tenant", "transcodes_queued_urgent"}
 }
 
 // TestPlans: no statement's cost grows with history, and none counts it. Of each one in sql/

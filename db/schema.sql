@@ -3957,10 +3957,6 @@ CREATE INDEX transcodes_failed_untried ON weir.transcodes USING btree (finished_
 
 CREATE INDEX transcodes_open_on_host ON weir.transcodes USING btree (host_id, state) WHERE ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text])) AND (host_id IS NOT NULL));
 
--- Name: transcodes_queued; Type: INDEX; Schema: weir; Owner: -
-
-CREATE INDEX transcodes_queued ON weir.transcodes USING btree (created_at, id) WHERE (state = 'queued'::text);
-
 -- Name: transcodes_queued_by_tenant; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_queued_by_tenant ON weir.transcodes USING btree (tenant, weir.turn_of(created_at, priority), id, not_before) WHERE (state = 'queued'::text);
@@ -3968,10 +3964,6 @@ CREATE INDEX transcodes_queued_by_tenant ON weir.transcodes USING btree (tenant,
 -- Name: transcodes_queued_urgent; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_queued_urgent ON weir.transcodes USING btree (tenant, weir.turn_of(created_at, priority), id, not_before) WHERE ((state = 'queued'::text) AND (priority <= 2));
-
--- Name: transcodes_status_due; Type: INDEX; Schema: weir; Owner: -
-
-CREATE INDEX transcodes_status_due ON weir.transcodes USING btree (status_sent_at NULLS FIRST) WHERE (state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text]));
 
 -- Name: usage_by_day; Type: INDEX; Schema: weir; Owner: -
 

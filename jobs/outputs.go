@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"weir/db/dbsqlc"
 )
@@ -43,7 +42,7 @@ func (r *Request) Packages() bool {
 	return slices.ContainsFunc(r.Outputs, func(o Output) bool { return o.Type != OutputTS })
 }
 
-func (ts *Transcodes) insertOutputs(ctx context.Context, tx pgx.Tx, id uuid.UUID, req *Request) error {
+func (ts *Transcodes) insertOutputs(ctx context.Context, tx dbsqlc.DBTX, id uuid.UUID, req *Request) error {
 	if len(req.Outputs) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 )
 
@@ -86,12 +87,18 @@ const wakeStep = time.Second
 // commits: by a job, unless one waits. A round that is fetched before the commit does not
 // see it; the lock tells that round to have another one follow ([PlaceArgs]).
 func (d Decider) WakePlacement(ctx context.Context) error {
+	return d.wakePlacement(ctx, &db.Pipeline{On: d.Tx})
+}
+
+// wakePlacement is WakePlacement behind what is queued on a pipeline of the transaction.
+func (d Decider) wakePlacement(ctx context.Context, on *db.Pipeline) error {
 	q := dbsqlc.New()
-	// Before the look, or a round could begin and end between the two.
-	if err := q.PlaceWakeHold(ctx, d.Tx); err != nil {
+	// Before the look, or a round could begin and end between the two: each statement sees
+	// what is committed when it begins.
+	if err := q.PlaceWakeHold(ctx, on); err != nil {
 		return fmt.Errorf("wake the placement: %w", err)
 	}
-	waits, err := q.RiverJobPlaceWaits(ctx, d.Tx)
+	waits, err := q.RiverJobPlaceWaits(ctx, on)
 	if err != nil {
 		return fmt.Errorf("wake the placement: %w", err)
 	}

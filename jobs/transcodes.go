@@ -217,13 +217,14 @@ func (ts *Transcodes) AcceptTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 	if err != nil {
 		return t, false, err
 	}
-	if err := insertRenditions(ctx, tx, t.ID, req.Profiles, 0); err != nil {
+	together := &db.Pipeline{On: tx}
+	if err := insertRenditions(ctx, together, t.ID, req.Profiles, 0); err != nil {
 		return t, false, err
 	}
-	if err := ts.insertOutputs(ctx, tx, t.ID, req); err != nil {
+	if err := ts.insertOutputs(ctx, together, t.ID, req); err != nil {
 		return t, false, err
 	}
-	return t, true, Decider{tx, ts.River}.WakePlacement(ctx)
+	return t, true, Decider{tx, ts.River}.wakePlacement(ctx, together)
 }
 
 // taskMost is how many of a task's transcodes are looked at: Studio tries one three times,
@@ -239,10 +240,11 @@ const taskMost = 100
 // while the newer one is open, and something new afterwards.
 func (ts *Transcodes) again(ctx context.Context, tx pgx.Tx, req *Request) (*dbsqlc.Transcode, error) {
 	q := dbsqlc.New()
-	if err := q.TaskLock(ctx, tx, dbsqlc.TaskLockParams{Tenant: req.Tenant, ExternalID: req.ExternalID}); err != nil {
+	locked := &db.Pipeline{On: tx}
+	if err := q.TaskLock(ctx, locked, dbsqlc.TaskLockParams{Tenant: req.Tenant, ExternalID: req.ExternalID}); err != nil {
 		return nil, err
 	}
-	before, err := q.TranscodeListOfTask(ctx, tx, dbsqlc.TranscodeListOfTaskParams{
+	before, err := q.TranscodeListOfTask(ctx, locked, dbsqlc.TranscodeListOfTaskParams{
 		Tenant: req.Tenant, ExternalID: req.ExternalID, PageSize: taskMost,
 	})
 	if err != nil {
@@ -380,7 +382,7 @@ func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.Transcode
 	return params, nil
 }
 
-func insertRenditions(ctx context.Context, tx pgx.Tx, id uuid.UUID, profiles []Profile, attempt int32) error {
+func insertRenditions(ctx context.Context, tx dbsqlc.DBTX, id uuid.UUID, profiles []Profile, attempt int32) error {
 	if len(profiles) == 0 {
 		return nil
 	}

@@ -34,12 +34,10 @@ SELECT * FROM weir.transcodes WHERE tenant = @tenant AND external_id = @external
 -- name: TranscodeListOfTask :many
 -- A tenant's of an external_id, newest first: the one that has it, and those that it
 -- replaced. Each by its own index: with an OR the newest of all of the tenant's might be
--- looked through instead.
-SELECT * FROM weir.transcodes
- WHERE id = ANY(ARRAY(
-    SELECT o.id FROM weir.transcodes o WHERE o.tenant = @tenant AND o.external_id = @external_id::text
-    UNION ALL
-    SELECT f.id FROM weir.transcodes f WHERE f.tenant = @tenant AND f.former_external_id = @external_id::text))
+-- looked through instead, and with a list of ids all of a table that was small a moment ago.
+SELECT * FROM weir.transcodes o WHERE o.tenant = @tenant AND o.external_id = @external_id::text
+UNION ALL
+SELECT * FROM weir.transcodes f WHERE f.tenant = @tenant AND f.former_external_id = @external_id::text
  ORDER BY created_at DESC, id DESC
  LIMIT @page_size;
 
@@ -151,20 +149,26 @@ SELECT count(*) FROM (
 -- queue, about twice as many in all as a round takes, so that neither a tenant's backlog nor
 -- their number is read; and, where slots stay for them, the first of its urgent ones. With
 -- each the tenant's place among the others: its turn, and the slots that it holds. A round
--- holds PlaceLock, so none of these is placed by another.
+-- holds PlaceLock, so none of these is placed by another. An urgent one may come twice, one
+-- behind the other.
 WITH RECURSIVE page AS (
     SELECT @page_size::int AS size
 ), held AS (
     SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
-), waiting AS (
-    -- From one to the next by the index: SELECT DISTINCT would read the whole queue.
-    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
+), waiting (tenant, id, attempt, host_id, priority, place, not_before) AS (
+    -- From one to the next by the index: SELECT DISTINCT would read the whole queue. The first
+    -- of each queue comes along, which is all that is read of it where many wait.
+    (SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
+       FROM weir.transcodes t WHERE t.state = 'queued'
+      ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1)
     UNION ALL
-    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
-      FROM waiting w WHERE w.tenant IS NOT NULL
+    SELECT f.tenant, f.id, f.attempt, f.host_id, f.priority, f.place, f.not_before FROM waiting w CROSS JOIN LATERAL (
+        SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
+          FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant
+         ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1) f
 ), may AS (
-    SELECT w.tenant, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
+    SELECT w.tenant, w.id, w.attempt, w.host_id, w.priority, w.place, w.not_before <= now() AS ready, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
            GREATEST(turns.turn, p.clock) AS turn,
            ceil(2.0 * page.size * COALESCE(n.weight, 1) / sum(COALESCE(n.weight, 1)) OVER ())::bigint AS most
       FROM waiting w CROSS JOIN page
@@ -172,24 +176,28 @@ WITH RECURSIVE page AS (
       LEFT JOIN weir.tenants n ON n.name = w.tenant
       LEFT JOIN weir.turns ON turns.tenant = w.tenant
       LEFT JOIN held ON held.tenant = w.tenant
-     WHERE w.tenant IS NOT NULL AND n.paused_at IS NULL
+     WHERE n.paused_at IS NULL
+), first AS (
+    SELECT may.tenant, may.id, may.attempt, may.host_id, may.priority, may.place FROM may WHERE may.most = 1 AND may.ready
+    UNION ALL
+    SELECT may.tenant, q.id, q.attempt, q.host_id, q.priority, q.place FROM may CROSS JOIN LATERAL (
+        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
+         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) q
+     WHERE may.most > 1 OR NOT may.ready
+    UNION ALL
+    SELECT may.tenant, u.id, u.attempt, u.host_id, u.priority, u.place FROM may CROSS JOIN LATERAL (
+        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
+         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) u
+     WHERE @reserved::boolean
 )
-SELECT q.id, q.attempt, q.host_id, q.priority, q.place::timestamptz AS place,
+SELECT first.id, first.attempt, first.host_id, first.priority, first.place::timestamptz AS place,
        may.tenant::text AS tenant, may.weight::int AS weight, may.running_most, may.hosts,
        may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most,
        (SELECT COALESCE(sum(held.urgent), 0) FROM held)::bigint AS urgent_held
-  FROM may, LATERAL (
-    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place
-       FROM weir.transcodes t
-      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
-      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)
-    UNION
-    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority)
-       FROM weir.transcodes t
-      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
-      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT CASE WHEN @reserved::boolean THEN may.most ELSE 0 END)
-  ) q
- ORDER BY may.tenant, q.place, q.id;
+  FROM first JOIN may ON may.tenant = first.tenant
+ ORDER BY may.tenant, first.place, first.id;
 
 -- name: TranscodeSetPriority :exec
 UPDATE weir.transcodes SET priority = @priority
@@ -363,15 +371,21 @@ WITH due AS (
 )
 SELECT id, receiver::text AS receiver FROM ranked WHERE place <= @page_size::bigint ORDER BY place;
 
--- name: TranscodeClaim :one
--- The last look before a status is sent, and the claim to be the only one who tells of
--- the transcode: no row when it has ended, or when it is not due any more.
+-- name: TranscodeClaim :many
+-- The last look before statuses are sent, and the claim to be the only one who tells of
+-- those transcodes: no row of one that has ended, or that is not due any more. What somebody
+-- is at stays due: many are locked here, and who waited for one could be waited for.
+WITH due AS (
+    SELECT d.id FROM weir.transcodes d
+     WHERE d.id = ANY(@ids::uuid[]) AND d.state IN ('queued', 'placed', 'running', 'storing')
+       AND (d.status_sent_at IS NULL OR d.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
+       AND (d.telling_until IS NULL OR d.telling_until < now())
+       AND d.statuses_refused_run < d.run
+       FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => @tell_seconds::float8)
- WHERE t.id = @id AND t.state IN ('queued', 'placed', 'running', 'storing')
-   AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))
-   AND (t.telling_until IS NULL OR t.telling_until < now())
-   AND t.statuses_refused_run < t.run
-RETURNING *;
+  FROM due WHERE t.id = due.id
+RETURNING t.*;
 
 -- name: TranscodeRelease :exec
 -- Ends a claim, unless it has run out and is another's now. heard: Studio has answered.
@@ -379,6 +393,22 @@ RETURNING *;
 UPDATE weir.transcodes
    SET telling_until = NULL, statuses_refused_run = GREATEST(statuses_refused_run, @refused_run::int), status_sent_at = CASE WHEN @heard::boolean THEN now() ELSE status_sent_at END
  WHERE id = @id AND telling_until = @telling_until::timestamptz;
+
+-- name: TranscodeReleaseMany :many
+-- The same for many, but those that somebody is at. Gives those whose claim it has ended.
+WITH told AS (
+    SELECT unnest(@ids::uuid[]) AS id, unnest(@untils::timestamptz[]) AS until,
+           unnest(@heard::boolean[]) AS heard, unnest(@refused_runs::int[]) AS refused_run
+), held AS (
+    SELECT t.id, told.heard, told.refused_run
+      FROM weir.transcodes t JOIN told ON told.id = t.id AND told.until = t.telling_until
+       FOR NO KEY UPDATE OF t SKIP LOCKED
+)
+UPDATE weir.transcodes t
+   SET telling_until = NULL, statuses_refused_run = GREATEST(t.statuses_refused_run, held.refused_run),
+       status_sent_at = CASE WHEN held.heard THEN now() ELSE t.status_sent_at END
+  FROM held WHERE t.id = held.id
+RETURNING t.id;
 
 -- name: TranscodeHeldBy :many
 SELECT id FROM weir.transcodes WHERE host_id = @host_id AND state IN ('placed', 'running', 'storing') ORDER BY id;

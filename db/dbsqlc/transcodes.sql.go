@@ -178,79 +178,98 @@ func (q *Queries) TranscodeCancel(ctx context.Context, db DBTX, arg TranscodeCan
 	return i, err
 }
 
-const transcodeClaim = `-- name: TranscodeClaim :one
+const transcodeClaim = `-- name: TranscodeClaim :many
+WITH due AS (
+    SELECT d.id FROM weir.transcodes d
+     WHERE d.id = ANY($2::uuid[]) AND d.state IN ('queued', 'placed', 'running', 'storing')
+       AND (d.status_sent_at IS NULL OR d.status_sent_at < now() - make_interval(secs => $3::float8))
+       AND (d.telling_until IS NULL OR d.telling_until < now())
+       AND d.statuses_refused_run < d.run
+       FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE weir.transcodes t SET telling_until = now() + make_interval(secs => $1::float8)
- WHERE t.id = $2 AND t.state IN ('queued', 'placed', 'running', 'storing')
-   AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $3::float8))
-   AND (t.telling_until IS NULL OR t.telling_until < now())
-   AND t.statuses_refused_run < t.run
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
+  FROM due WHERE t.id = due.id
+RETURNING t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock
 `
 
 type TranscodeClaimParams struct {
 	TellSeconds  float64
-	ID           uuid.UUID
+	Ids          []uuid.UUID
 	AfterSeconds float64
 }
 
-// The last look before a status is sent, and the claim to be the only one who tells of
-// the transcode: no row when it has ended, or when it is not due any more.
-func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClaimParams) (Transcode, error) {
-	row := db.QueryRow(ctx, transcodeClaim, arg.TellSeconds, arg.ID, arg.AfterSeconds)
-	var i Transcode
-	err := row.Scan(
-		&i.ID,
-		&i.Tenant,
-		&i.ExternalID,
-		&i.Form,
-		&i.Request,
-		&i.RequestDigest,
-		&i.SourceURL,
-		&i.SourceSealed,
-		&i.OutputURL,
-		&i.OutputSealed,
-		&i.CallbackURL,
-		&i.CallbackSealed,
-		&i.LivepeerSealed,
-		&i.State,
-		&i.Run,
-		&i.Attempt,
-		&i.AttemptsLeft,
-		&i.HostID,
-		&i.NotBefore,
-		&i.Source,
-		&i.SourceDurationMs,
-		&i.Ratio,
-		&i.StatusSentAt,
-		&i.ErrorCode,
-		&i.ErrorStage,
-		&i.ErrorMessage,
-		&i.CreatedAt,
-		&i.PlacedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.UpdatedAt,
-		&i.Warnings,
-		&i.RunAt,
-		&i.FreeTries,
-		&i.TellingUntil,
-		&i.Progress,
-		&i.Priority,
-		&i.FormerExternalID,
-		&i.Ladder,
-		&i.Packages,
-		&i.CallbackSecretSealed,
-		&i.StatusesRefusedRun,
-		&i.Metadata,
-		&i.Labels,
-		&i.Events,
-		&i.EventsURL,
-		&i.EventsSealed,
-		&i.ClipStartMs,
-		&i.ClipEndMs,
-		&i.ClipClock,
-	)
-	return i, err
+// The last look before statuses are sent, and the claim to be the only one who tells of
+// those transcodes: no row of one that has ended, or that is not due any more. What somebody
+// is at stays due: many are locked here, and who waited for one could be waited for.
+func (q *Queries) TranscodeClaim(ctx context.Context, db DBTX, arg TranscodeClaimParams) ([]Transcode, error) {
+	rows, err := db.Query(ctx, transcodeClaim, arg.TellSeconds, arg.Ids, arg.AfterSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Transcode{}
+	for rows.Next() {
+		var i Transcode
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Form,
+			&i.Request,
+			&i.RequestDigest,
+			&i.SourceURL,
+			&i.SourceSealed,
+			&i.OutputURL,
+			&i.OutputSealed,
+			&i.CallbackURL,
+			&i.CallbackSealed,
+			&i.LivepeerSealed,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.AttemptsLeft,
+			&i.HostID,
+			&i.NotBefore,
+			&i.Source,
+			&i.SourceDurationMs,
+			&i.Ratio,
+			&i.StatusSentAt,
+			&i.ErrorCode,
+			&i.ErrorStage,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.PlacedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
+			&i.TellingUntil,
+			&i.Progress,
+			&i.Priority,
+			&i.FormerExternalID,
+			&i.Ladder,
+			&i.Packages,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+			&i.Events,
+			&i.EventsURL,
+			&i.EventsSealed,
+			&i.ClipStartMs,
+			&i.ClipEndMs,
+			&i.ClipClock,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const transcodeCount = `-- name: TranscodeCount :one
@@ -1271,26 +1290,24 @@ func (q *Queries) TranscodeListNotTakenUp(ctx context.Context, db DBTX, olderSec
 }
 
 const transcodeListOfTask = `-- name: TranscodeListOfTask :many
-SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes
- WHERE id = ANY(ARRAY(
-    SELECT o.id FROM weir.transcodes o WHERE o.tenant = $1 AND o.external_id = $2::text
-    UNION ALL
-    SELECT f.id FROM weir.transcodes f WHERE f.tenant = $1 AND f.former_external_id = $2::text))
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes o WHERE o.tenant = $2 AND o.external_id = $3::text
+UNION ALL
+SELECT id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock FROM weir.transcodes f WHERE f.tenant = $2 AND f.former_external_id = $3::text
  ORDER BY created_at DESC, id DESC
- LIMIT $3
+ LIMIT $1
 `
 
 type TranscodeListOfTaskParams struct {
+	PageSize   int32
 	Tenant     string
 	ExternalID string
-	PageSize   int32
 }
 
 // A tenant's of an external_id, newest first: the one that has it, and those that it
 // replaced. Each by its own index: with an OR the newest of all of the tenant's might be
-// looked through instead.
+// looked through instead, and with a list of ids all of a table that was small a moment ago.
 func (q *Queries) TranscodeListOfTask(ctx context.Context, db DBTX, arg TranscodeListOfTaskParams) ([]Transcode, error) {
-	rows, err := db.Query(ctx, transcodeListOfTask, arg.Tenant, arg.ExternalID, arg.PageSize)
+	rows, err := db.Query(ctx, transcodeListOfTask, arg.PageSize, arg.Tenant, arg.ExternalID)
 	if err != nil {
 		return nil, err
 	}
@@ -1597,18 +1614,23 @@ func (q *Queries) TranscodePrune(ctx context.Context, db DBTX, arg TranscodePrun
 
 const transcodeQueue = `-- name: TranscodeQueue :many
 WITH RECURSIVE page AS (
-    SELECT $2::int AS size
+    SELECT $1::int AS size
 ), held AS (
     SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
-), waiting AS (
-    -- From one to the next by the index: SELECT DISTINCT would read the whole queue.
-    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
+), waiting (tenant, id, attempt, host_id, priority, place, not_before) AS (
+    -- From one to the next by the index: SELECT DISTINCT would read the whole queue. The first
+    -- of each queue comes along, which is all that is read of it where many wait.
+    (SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
+       FROM weir.transcodes t WHERE t.state = 'queued'
+      ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1)
     UNION ALL
-    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
-      FROM waiting w WHERE w.tenant IS NOT NULL
+    SELECT f.tenant, f.id, f.attempt, f.host_id, f.priority, f.place, f.not_before FROM waiting w CROSS JOIN LATERAL (
+        SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
+          FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant
+         ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1) f
 ), may AS (
-    SELECT w.tenant, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
+    SELECT w.tenant, w.id, w.attempt, w.host_id, w.priority, w.place, w.not_before <= now() AS ready, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
            GREATEST(turns.turn, p.clock) AS turn,
            ceil(2.0 * page.size * COALESCE(n.weight, 1) / sum(COALESCE(n.weight, 1)) OVER ())::bigint AS most
       FROM waiting w CROSS JOIN page
@@ -1616,29 +1638,33 @@ WITH RECURSIVE page AS (
       LEFT JOIN weir.tenants n ON n.name = w.tenant
       LEFT JOIN weir.turns ON turns.tenant = w.tenant
       LEFT JOIN held ON held.tenant = w.tenant
-     WHERE w.tenant IS NOT NULL AND n.paused_at IS NULL
+     WHERE n.paused_at IS NULL
+), first AS (
+    SELECT may.tenant, may.id, may.attempt, may.host_id, may.priority, may.place FROM may WHERE may.most = 1 AND may.ready
+    UNION ALL
+    SELECT may.tenant, q.id, q.attempt, q.host_id, q.priority, q.place FROM may CROSS JOIN LATERAL (
+        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
+         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) q
+     WHERE may.most > 1 OR NOT may.ready
+    UNION ALL
+    SELECT may.tenant, u.id, u.attempt, u.host_id, u.priority, u.place FROM may CROSS JOIN LATERAL (
+        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
+         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) u
+     WHERE $2::boolean
 )
-SELECT q.id, q.attempt, q.host_id, q.priority, q.place::timestamptz AS place,
+SELECT first.id, first.attempt, first.host_id, first.priority, first.place::timestamptz AS place,
        may.tenant::text AS tenant, may.weight::int AS weight, may.running_most, may.hosts,
        may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most,
        (SELECT COALESCE(sum(held.urgent), 0) FROM held)::bigint AS urgent_held
-  FROM may, LATERAL (
-    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place
-       FROM weir.transcodes t
-      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
-      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)
-    UNION
-    (SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority)
-       FROM weir.transcodes t
-      WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
-      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT CASE WHEN $1::boolean THEN may.most ELSE 0 END)
-  ) q
- ORDER BY may.tenant, q.place, q.id
+  FROM first JOIN may ON may.tenant = first.tenant
+ ORDER BY may.tenant, first.place, first.id
 `
 
 type TranscodeQueueParams struct {
-	Reserved bool
 	PageSize int32
+	Reserved bool
 }
 
 type TranscodeQueueRow struct {
@@ -1661,9 +1687,10 @@ type TranscodeQueueRow struct {
 // queue, about twice as many in all as a round takes, so that neither a tenant's backlog nor
 // their number is read; and, where slots stay for them, the first of its urgent ones. With
 // each the tenant's place among the others: its turn, and the slots that it holds. A round
-// holds PlaceLock, so none of these is placed by another.
+// holds PlaceLock, so none of these is placed by another. An urgent one may come twice, one
+// behind the other.
 func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueueParams) ([]TranscodeQueueRow, error) {
-	rows, err := db.Query(ctx, transcodeQueue, arg.Reserved, arg.PageSize)
+	rows, err := db.Query(ctx, transcodeQueue, arg.PageSize, arg.Reserved)
 	if err != nil {
 		return nil, err
 	}
@@ -1719,6 +1746,55 @@ func (q *Queries) TranscodeRelease(ctx context.Context, db DBTX, arg TranscodeRe
 		arg.TellingUntil,
 	)
 	return err
+}
+
+const transcodeReleaseMany = `-- name: TranscodeReleaseMany :many
+WITH told AS (
+    SELECT unnest($1::uuid[]) AS id, unnest($2::timestamptz[]) AS until,
+           unnest($3::boolean[]) AS heard, unnest($4::int[]) AS refused_run
+), held AS (
+    SELECT t.id, told.heard, told.refused_run
+      FROM weir.transcodes t JOIN told ON told.id = t.id AND told.until = t.telling_until
+       FOR NO KEY UPDATE OF t SKIP LOCKED
+)
+UPDATE weir.transcodes t
+   SET telling_until = NULL, statuses_refused_run = GREATEST(t.statuses_refused_run, held.refused_run),
+       status_sent_at = CASE WHEN held.heard THEN now() ELSE t.status_sent_at END
+  FROM held WHERE t.id = held.id
+RETURNING t.id
+`
+
+type TranscodeReleaseManyParams struct {
+	Ids         []uuid.UUID
+	Untils      []time.Time
+	Heard       []bool
+	RefusedRuns []int32
+}
+
+// The same for many, but those that somebody is at. Gives those whose claim it has ended.
+func (q *Queries) TranscodeReleaseMany(ctx context.Context, db DBTX, arg TranscodeReleaseManyParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, transcodeReleaseMany,
+		arg.Ids,
+		arg.Untils,
+		arg.Heard,
+		arg.RefusedRuns,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const transcodeReplace = `-- name: TranscodeReplace :exec

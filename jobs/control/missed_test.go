@@ -33,7 +33,7 @@ func TestStatusesRefusedForGood(t *testing.T) {
 	}
 	send := func() {
 		b.Exec(t, "UPDATE weir.transcodes SET status_sent_at = NULL")
-		_, err := tell.send(t.Context(), transcode.ID)
+		err := tell.lane(t.Context(), []uuid.UUID{transcode.ID})
 		require.NoError(t, err)
 	}
 	answers["preparing"] = http.StatusServiceUnavailable // not for good
@@ -91,7 +91,7 @@ func TestMissed(t *testing.T) {
 		t.Helper()
 		req := requestTo(url)
 		req.Tenant = tenant
-		_, err := tell.send(t.Context(), b.AcceptRequest(t, req).ID)
+		err := tell.lane(t.Context(), []uuid.UUID{b.AcceptRequest(t, req).ID})
 		require.NoError(t, err)
 	}
 	first, second := expire(), expire()

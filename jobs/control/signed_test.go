@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
@@ -56,7 +57,7 @@ func TestSignedBy(t *testing.T) {
 		req := requestTo(server.URL)
 		req.CallbackSecret = own
 		transcode := b.RunRequest(t, req)
-		_, err := tell.send(t.Context(), transcode.ID)
+		err := tell.lane(t.Context(), []uuid.UUID{transcode.ID})
 		require.NoError(t, err)
 		list = append(list, <-heard)
 		require.NoError(t, b.Store(t.Context(), &transcode, "a"))
@@ -92,7 +93,7 @@ func TestSignedBy(t *testing.T) {
 	// One that can't be opened: nothing goes out unsigned, and the event waits.
 	b.Exec(t, `UPDATE weir.callback_secrets SET sealed = '\x01'`)
 	transcode := b.RunRequest(t, requestTo(server.URL))
-	_, err = tell.send(t.Context(), transcode.ID)
+	err = tell.lane(t.Context(), []uuid.UUID{transcode.ID})
 	require.NoError(t, err)
 	require.NoError(t, b.Store(t.Context(), &transcode, "a"))
 	require.Error(t, workCallbackBy(t, b, transcode.ID, client), "snoozed")

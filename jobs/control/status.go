@@ -2,22 +2,16 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"weir/db/dbsqlc"
-	"weir/jobs"
 	"weir/jobs/receivers"
-	"weir/secret"
-	"weir/studio"
 )
 
 const (
@@ -33,6 +27,13 @@ const (
 	statusAtOnce = 32
 	// statusReceivers are told at once; each that hangs holds one place for a delivery's time.
 	statusReceivers = 256
+
+	// statusClaim of one receiver's are claimed at once, by one statement and in one
+	// transaction.
+	statusClaim = 16
+	// statusPace spreads a receiver's statuses over most of the time to the next look, that
+	// many of them leave requests their time.
+	statusPace = 4 * time.Second / statusPage
 
 	// statusTenant of them are one tenant's at the most, so that many that hang leave places.
 	statusTenant = statusReceivers / 4
@@ -141,106 +142,11 @@ func (t *teller) told() []string {
 	return receivers
 }
 
-// lane sends one receiver's statuses: one, and if that is answered the others, until one
-// is not. What is not sent stays due.
+// lane tells one receiver of transcodes of one tenant.
 func (t *teller) lane(ctx context.Context, ids []uuid.UUID) error {
-	answered, err := t.send(ctx, ids[0])
-	if err != nil || !answered {
-		return err
-	}
-	var silent atomic.Bool
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(statusAtOnce)
-	for _, id := range ids[1:] {
-		group.Go(func() error {
-			if silent.Load() || groupCtx.Err() != nil {
-				return groupCtx.Err()
-			}
-			answered, err := t.send(ctx, id)
-			if !answered {
-				silent.Store(true)
-			}
-			return err
-		})
-	}
-	return group.Wait()
+	return (&statusLane{teller: t}).run(ctx, ids)
 }
 
-// send tells of one transcode, unless it has ended meanwhile: nothing may come behind
-// the terminal callback, which waits for the claim. answered is false when the receiver
-// said nothing.
-func (t *teller) send(ctx context.Context, id uuid.UUID) (answered bool, err error) {
-	c, q := t.control, dbsqlc.New()
-	transcode, err := q.TranscodeClaim(ctx, c.DB, dbsqlc.TranscodeClaimParams{
-		ID: id, TellSeconds: tellFor.Seconds(), AfterSeconds: statusAfter.Seconds(),
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("status of %s: %w", id, err)
-	}
-	missed, err := jobs.Missed(ctx, c.DB, transcode.Tenant)
-	if err != nil {
-		return false, fmt.Errorf("status of %s: %w", id, err)
-	}
-	delivery, err := t.delivery(ctx, &transcode, missed)
-	if err != nil {
-		c.Log.WarnContext(ctx, "status not sent", "transcode", id, "error", err)
-		return true, t.end(ctx, &transcode, false, 0)
-	}
-	result := c.Studio.Deliver(ctx, delivery)
-	if ctx.Err() != nil { // it may be on its way: the claim runs out by itself
-		return false, fmt.Errorf("status of %s: %w", id, ctx.Err())
-	}
-	if result.Fate != studio.Delivered {
-		c.Log.DebugContext(ctx, "status not taken", "transcode", id, "fate", result.Fate, "why", result.Err)
-	}
-	if len(missed) > 0 && result.Fate == studio.Delivered {
-		if err := q.MissedEventTold(ctx, c.DB, missed); err != nil {
-			return false, fmt.Errorf("status of %s: keep what it told: %w", id, err)
-		}
-	}
-	refused := int32(0)
-	if result.Fate == studio.Refused { // it said so for good: no more of this run
-		refused = transcode.Run
-	}
-	answered = heardOf(result) == answer
-	return answered, t.end(ctx, &transcode, answered, refused)
-}
-
-// end ends the claim on a transcode. refused is the run of which no more statuses are
-// wanted; 0: none.
-func (t *teller) end(ctx context.Context, transcode *dbsqlc.Transcode, heard bool, refused int32) error {
-	if err := dbsqlc.New().TranscodeRelease(ctx, t.control.DB, dbsqlc.TranscodeReleaseParams{
-		ID: transcode.ID, TellingUntil: *transcode.TellingUntil, Heard: heard, RefusedRun: refused,
-	}); err != nil {
-		return fmt.Errorf("status of %s: %w", transcode.ID, err)
-	}
-	return nil
-}
-
-func (t *teller) delivery(ctx context.Context, transcode *dbsqlc.Transcode, missed []uuid.UUID) (studio.Delivery, error) {
-	stage := ""
-	if transcode.Attempt > 0 {
-		a, err := dbsqlc.New().AttemptGet(ctx, t.control.DB, dbsqlc.AttemptGetParams{TranscodeID: transcode.ID, Number: transcode.Attempt})
-		if err != nil {
-			return studio.Delivery{}, err
-		}
-		stage = a.Stage
-	}
-	url, err := jobs.SealedCallback.Open(t.control.Sealer, transcode.ID, transcode.CallbackSealed)
-	if err != nil {
-		return studio.Delivery{}, err
-	}
-	secrets := receivers.Secrets{DB: t.control.DB, Sealer: t.control.Sealer}
-	signedBy, err := secrets.Of(ctx, transcode.ID, transcode.Tenant, transcode.CallbackSecretSealed)
-	if err != nil {
-		return studio.Delivery{}, err
-	}
-	body, err := jobs.ProgressBody(transcode, stage, missed)
-	if err != nil {
-		return studio.Delivery{}, err
-	}
-	return studio.Delivery{URL: secret.Secret(url), Body: body, Secrets: signedBy}, nil
+func (t *teller) secrets() *receivers.Secrets {
+	return &receivers.Secrets{DB: t.control.DB, Sealer: t.control.Sealer}
 }

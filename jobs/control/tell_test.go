@@ -223,7 +223,7 @@ func TestStatusNeverBehindTheEnd(t *testing.T) {
 	tell := tellerOf(t, b)
 	sent := make(chan error, 1)
 	go func() {
-		_, err := tell.send(t.Context(), transcode.ID)
+		err := tell.lane(t.Context(), []uuid.UUID{transcode.ID})
 		sent <- err
 	}()
 	require.Equal(t, "preparing", told(t, heard))
@@ -238,7 +238,7 @@ func TestStatusNeverBehindTheEnd(t *testing.T) {
 
 	// One that was found due before the end.
 	b.Exec(t, "UPDATE weir.transcodes SET status_sent_at = NULL")
-	_, err := tell.send(t.Context(), transcode.ID)
+	err := tell.lane(t.Context(), []uuid.UUID{transcode.ID})
 	require.NoError(t, err)
 	require.Empty(t, heard)
 }

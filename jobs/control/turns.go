@@ -56,6 +56,9 @@ func newTurns(queue []dbsqlc.TranscodeQueueRow, hosts []dbsqlc.HostFreeRow, rese
 	for i := range queue {
 		row := &queue[i]
 		t.reserve = max(reserved-row.UrgentHeld, 0)
+		if i > 0 && queue[i-1].ID == row.ID { // also among the urgent
+			continue
+		}
 		if i == 0 || queue[i-1].Tenant != row.Tenant {
 			l := &lane{tenant: row.Tenant, weight: float64(row.Weight), turn: row.Turn, held: row.Held, most: math.MaxInt64}
 			if row.RunningMost != nil {
