@@ -54,3 +54,15 @@ SELECT b.id FROM weir.bulk_operations b
    AND NOT EXISTS (SELECT FROM weir.river_job j
                     WHERE j.id = b.job_id AND j.state IN ('available', 'pending', 'retryable', 'scheduled'))
  ORDER BY b.id;
+
+-- name: BulkPrune :execrows
+-- Removes the oldest of those that ended so many days ago. What began later has not ended
+-- before, so the index of the beginnings bounds it.
+DELETE FROM weir.bulk_operations
+ WHERE ctid = ANY(ARRAY(
+    SELECT b.ctid FROM weir.bulk_operations b
+     WHERE b.frozen_at < now() - make_interval(days => @days::int)
+       AND b.ended_at < now() - make_interval(days => @days::int)
+     ORDER BY b.frozen_at
+     LIMIT @page_size
+     FOR UPDATE SKIP LOCKED));

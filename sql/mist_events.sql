@@ -31,3 +31,7 @@ DELETE FROM weir.mist_events
 
 -- name: MistEventGet :one
 SELECT * FROM weir.mist_events WHERE id = @id;
+
+-- name: MistEventTakeProbe :one
+-- What doctor posted and saw recorded goes at once: it is of nothing that anybody looks for.
+DELETE FROM weir.mist_events WHERE uuid = @uuid AND trigger = 'WEIR_DOCTOR' RETURNING host_id, verdict;

@@ -165,6 +165,22 @@ func TestOperationsQuoteWhatIsSaid(t *testing.T) {
 	}
 }
 
+// A page leads to every picture, and no picture makes the repository large.
+func TestEveryScreenshotIsLedTo(t *testing.T) {
+	t.Parallel()
+	const most = 100 << 10 // some seconds on a phone's poor connection
+	pictures, err := filepath.Glob("../docs/screenshots/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, pictures)
+	shown := read(t, "../docs/pages.md")
+	for _, picture := range pictures {
+		require.Contains(t, shown, "](screenshots/"+filepath.Base(picture)+")")
+		info, err := os.Stat(picture)
+		require.NoError(t, err)
+		require.Less(t, info.Size(), int64(most), picture)
+	}
+}
+
 // docs/README.md leads to every page.
 func TestEveryPageIsLedTo(t *testing.T) {
 	t.Parallel()

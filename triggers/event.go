@@ -11,6 +11,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/engine"
+	"weir/jobs/doctor"
 	"weir/mist"
 )
 
@@ -89,11 +90,14 @@ type event struct {
 
 // matched: it is of a transcode, as far as we know.
 func (e *event) matched() bool {
-	return e.row.Verdict == verdictApplied || e.row.Verdict == verdictNoted
+	return e.row.TranscodeID != nil && (e.row.Verdict == verdictApplied || e.row.Verdict == verdictNoted)
 }
 
 // read makes an event of a post: everything but what only the rows know.
 func (l *Listener) read(p *post) event {
+	if p.trigger == doctor.ProbeTrigger {
+		return l.readProbe(p)
+	}
 	h, known, err := parse(p.trigger, p.payload)
 	payload := h.stored
 	if payload == nil {

@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/doctor"
 )
 
 // One that came too early, or whose effect was lost, is made good; again and again it comes
@@ -50,4 +52,24 @@ func TestReplay(t *testing.T) {
 
 	require.ErrorContains(t, worker.Work(t.Context(), &river.Job[jobs.ReplayArgs]{JobRow: &rivertype.JobRow{}, Args: jobs.ReplayArgs{EventID: 1 << 40}}), "is gone")
 	require.ErrorContains(t, (&replayWorker{}).Work(t.Context(), &river.Job[jobs.ReplayArgs]{JobRow: &rivertype.JobRow{}}), "no Mist")
+}
+
+// What doctor posts is recorded as that, is of nobody, and keeps nothing of what was sent.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event := b.send(t, doctor.ProbeTrigger, pushEnded(b.name.Rendition(), target(b.name, "0_640x360")))
+	require.Equal(t, []string{doctor.ProbeTrigger, verdictNoted, "doctor looks whether triggers arrive"}, []string{event.Trigger, event.Verdict, event.Note})
+	require.Nil(t, event.TranscodeID)
+	require.Empty(t, event.Payload)
+	require.Empty(t, b.woken)
+
+	taken, err := dbsqlc.New().MistEventTakeProbe(t.Context(), b.pool, event.UUID)
+	require.NoError(t, err)
+	require.Equal(t, []string{testHost, verdictNoted}, []string{taken.HostID, taken.Verdict})
+	_, err = dbsqlc.New().MistEventTakeProbe(t.Context(), b.pool, event.UUID)
+	require.ErrorIs(t, err, pgx.ErrNoRows)
+	other := b.send(t, "PUSH_END", pushEnded("live+other", "/x.ts"))
+	_, err = dbsqlc.New().MistEventTakeProbe(t.Context(), b.pool, other.UUID)
+	require.ErrorIs(t, err, pgx.ErrNoRows, "no other is taken away")
 }

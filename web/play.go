@@ -28,6 +28,8 @@ const (
 	// sliceLeast bytes, so that a short one is played as a whole.
 	sliceSeconds = 10
 	sliceLeast   = 2 << 20
+	// picturesMost are shown of an output: an hour of them, at ten seconds each.
+	picturesMost = 360
 	// tsPacket is what slices are multiples of.
 	tsPacket = 188
 )
@@ -66,8 +68,18 @@ type playPage struct {
 
 	ID         uuid.UUID
 	Name, What string
-	// List is the address of a playlist.
+	// List is the address of a playlist; "": what is shown are files.
 	List string
+	// Files are whole videos, Pictures small ones along the video: by their addresses.
+	Files    []playedFile
+	Pictures []string
+	// More is how many pictures are left out.
+	More int
+}
+
+// playedFile is a video that a browser plays as it is.
+type playedFile struct {
+	Name, Address string
 }
 
 // play is a page with a player for a rendition.
@@ -155,20 +167,51 @@ func sliced(bytes int64, durationMS *int64) string {
 	return b.String()
 }
 
-// watch is a page with a player for an output that has playlists.
+// watch is a page with a player, or with pictures, for an output.
 func (p *Pages) watch(w http.ResponseWriter, r *http.Request) {
 	detail, output, ok := p.output(w, r)
 	if !ok {
 		return
 	}
-	if output.ManifestURL == nil || path.Ext(*output.ManifestURL) != ".m3u8" {
-		p.problem(w, r, http.StatusNotFound, errors.New("this output has no playlist"))
+	page := &playPage{
+		page: p.page(r, "Play "+output.Type), ID: detail.Transcode.ID, Name: nameOf(&detail.Transcode), What: output.Type,
+	}
+	if err := page.fill(output); err != nil {
+		p.failed(w, r, "read what was written", err)
 		return
 	}
-	p.show(w, r, http.StatusOK, "play", &playPage{
-		page: p.page(r, "Play "+output.Type), ID: detail.Transcode.ID, Name: nameOf(&detail.Transcode), What: output.Type,
-		List: fmt.Sprintf("/transcodes/%s/watch/%d/%s", detail.Transcode.ID, output.Ordinal, strings.TrimPrefix(strings.TrimPrefix(*output.ManifestURL, output.URL), "/")),
-	})
+	if page.List == "" && page.Files == nil && page.Pictures == nil {
+		p.problem(w, r, http.StatusNotFound, errors.New("this output has nothing that a browser shows"))
+		return
+	}
+	p.show(w, r, http.StatusOK, "play", page)
+}
+
+// fill sets what of an output a browser shows.
+func (page *playPage) fill(output *dbsqlc.Output) error {
+	address := func(url string) string {
+		return fmt.Sprintf("/transcodes/%s/watch/%d/%s", page.ID, output.Ordinal, strings.TrimPrefix(strings.TrimPrefix(url, output.URL), "/"))
+	}
+	if output.ManifestURL != nil && path.Ext(*output.ManifestURL) == ".m3u8" {
+		page.List = address(*output.ManifestURL)
+		return nil
+	}
+	objects, err := jobs.ObjectsOf(output)
+	if err != nil {
+		return err
+	}
+	for _, of := range objects {
+		switch {
+		case of.Kind == jobs.ObjectFile && output.Type == jobs.OutputMP4:
+			page.Files = append(page.Files, playedFile{of.Rendition, address(of.URL)})
+		case of.Kind == jobs.ObjectPictures:
+			page.More = max(of.Objects-picturesMost, 0)
+			for i := range min(of.Objects, picturesMost) { // as media/pack names them
+				page.Pictures = append(page.Pictures, fmt.Sprintf("%s/%d.jpg", address(of.URL), i))
+			}
+		}
+	}
+	return nil
 }
 
 func (p *Pages) output(w http.ResponseWriter, r *http.Request) (detail jobs.Detail, found *dbsqlc.Output, ok bool) {
@@ -201,7 +244,7 @@ func (p *Pages) watchFile(w http.ResponseWriter, r *http.Request) {
 // typeOf is the type of a file by its name's end; "": it is none that players need.
 func typeOf(ext string) string {
 	return map[string]string{
-		".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t", ".mp4": "video/mp4", ".m4s": "video/iso.segment", ".mpd": "application/dash+xml",
+		".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t", ".mp4": "video/mp4", ".m4s": "video/iso.segment", ".mpd": "application/dash+xml", ".jpg": "image/jpeg",
 	}[ext]
 }
 

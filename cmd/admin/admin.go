@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"weir/config"
 	"weir/config/buildinfo"
@@ -233,13 +234,12 @@ func (a *admin) do(ctx context.Context, ch *change, what, target string, detail 
 }
 
 // terminal says whether a person is there to be asked.
-func (a *admin) terminal() bool {
-	file, ok := a.in.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Mode()&os.ModeDevice != 0
+func (a *admin) terminal() bool { return terminal(a.in) }
+
+// terminal says whether a person is at the other end of what is read or written.
+func terminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // ask has a person answer in one line.

@@ -69,6 +69,53 @@ func TestBulk(t *testing.T) {
 	require.Contains(t, r.stderr, "queued, placed, running, storing")
 }
 
+// On a terminal the reason and a "yes" are asked for: what is meant is said first, any other
+// answer does nothing, and a script is told which flags answer.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fail(t, b.accept(t, "studio", "one"))
+	retry := []string{"transcodes", "retry", "--filter", "tenant:studio"}
+	operations := func() (all []bulkShown) {
+		var list bulkList
+		b.decode(t, &list, "bulk", "list")
+		return list.Operations
+	}
+	for typed, said := range map[string]string{
+		"the disk is back\nn\n":  "nothing was done",
+		"the disk is back\n\n":   "nothing was done",
+		"the disk is back\n\x04": "nothing was done", // the end of what is typed
+		"the disk is back\nyo\n": "nothing was done",
+		"  \n":                   "--reason is missing",
+		"\x04":                   "--reason is missing",
+	} {
+		r := b.answers(t, typed, retry...)
+		require.NotEqual(t, exitOK, r.code, "%q", typed)
+		require.Contains(t, r.stderr, "why? ", "%q", typed)
+		require.Contains(t, r.stderr, said, "%q", typed)
+		require.Empty(t, operations(), "%q", typed)
+	}
+	r := b.run(t, retry...)
+	require.Equal(t, exitUsage, r.code)
+	require.Contains(t, r.stderr, "--reason is missing")
+	require.NotContains(t, r.stderr, "why?")
+
+	r = b.answers(t, "the disk is back\n yes \n", retry...)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Contains(t, r.stderr, "retry 1 transcodes: tenant:studio. Is that meant? [y/N] ")
+	all := operations()
+	require.Len(t, all, 1)
+	require.Equal(t, []string{"the disk is back", "ann"}, []string{all[0].Reason, all[0].Who})
+
+	// Flags answer: nothing is asked.
+	r = b.answers(t, "", "bulk", "cancel", all[0].ID.String(), "--reason", "a mistake")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Empty(t, r.stderr)
+	r = b.answers(t, "a mistake\n", "transcodes", "cancel", b.accept(t, "studio", "two").String())
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Equal(t, "why? ", r.stderr)
+}
+
 // Failures are grouped, and a group acted on.
 func TestFailures(t *testing.T) {
 	t.Parallel()

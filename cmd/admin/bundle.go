@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +18,6 @@ type bundleMade struct {
 	Bytes int64          `json:"bytes"`
 	Parts []support.Part `json:"parts"`
 }
-
-var errDeclined = errors.New("nothing was written")
 
 // bundledDefault holds a night's page, and what came before it.
 const bundledDefault = 2 * time.Hour
@@ -46,7 +42,7 @@ func (a *admin) supportBundle() *cobra.Command {
 				file = "weir-support-" + time.Now().UTC().Format("20060102-150405") + ".tar.gz"
 			}
 			if !yes {
-				if err := a.confirmBundle(file, since); err != nil {
+				if err := a.tellParts(file, since); err != nil {
 					return err
 				}
 			}
@@ -86,8 +82,8 @@ func (a *admin) supportBundle() *cobra.Command {
 	return c
 }
 
-// confirmBundle lists what is taken, and asks.
-func (a *admin) confirmBundle(file string, since time.Duration) error {
+// tellParts lists what is taken, and has a person say that this is meant.
+func (a *admin) tellParts(file string, since time.Duration) error {
 	if err := say(a.out, "It reads the database alone, in one connection, and writes %s, of the last %s:", file, since); err != nil {
 		return err
 	}
@@ -96,12 +92,8 @@ func (a *admin) confirmBundle(file string, since time.Duration) error {
 			return err
 		}
 	}
-	if err := say(a.out, "Left out: all that is sealed, bodies of requests and callbacks, keys, passwords, tokens and queries of\nURLs. It does hold names of tenants, hosts, buckets and files.\nWrite it? [y/N]"); err != nil {
+	if err := say(a.out, "Left out: all that is sealed, bodies of requests and callbacks, keys, passwords, tokens and queries of\nURLs. It does hold names of tenants, hosts, buckets and files."); err != nil {
 		return err
 	}
-	answer, _ := bufio.NewReader(a.in).ReadString(0x0a) // "y" without a line's end is an answer
-	if word := strings.ToLower(strings.TrimSpace(answer)); word != "y" && word != "yes" {
-		return errDeclined
-	}
-	return nil
+	return a.confirm("write " + file)
 }

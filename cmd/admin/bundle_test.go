@@ -139,12 +139,15 @@ func TestSupportBundle(t *testing.T) {
 	b := setup(t)
 	b.history(t)
 	file := filepath.Join(t.TempDir(), "bundle.tar.gz")
-	asks := func(answer string) result {
-		return commandWith(t.Context(), strings.NewReader(answer), []string{databaseEnv + "=" + b.url}, "support-bundle", "--out", file)
-	}
-	r := asks("n\n")
+	asks := func(answer string) result { return b.answers(t, answer, "support-bundle", "--out", file) }
+	r := b.run(t, "support-bundle", "--out", file)
 	require.Equal(t, exitFailed, r.code)
-	require.Contains(t, r.stderr, "nothing was written")
+	require.Contains(t, r.stderr, "give --yes")
+	require.NoFileExists(t, file)
+	r = asks("n\n")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "write "+file+". Is that meant? [y/N] ")
+	require.Contains(t, r.stderr, "nothing was done")
 	for _, part := range support.Parts() {
 		require.Contains(t, r.stdout, part.What, "what it takes is said before")
 	}

@@ -130,7 +130,7 @@ func TestPrune(t *testing.T) {
 
 	b.exec(t, "UPDATE weir.mist_events SET received_at = now() - interval '3 days'")
 	b.exec(t, "UPDATE weir.transcodes SET finished_at = now() - interval '3 days'")
-	require.Contains(t, b.ok(t, "db", "prune", "--older-than", "2", "--only", "triggers"), "removed: 0 transcodes, 1 triggers")
+	require.Contains(t, b.ok(t, "db", "prune", "--older-than", "2", "--only", "triggers"), "removed: 0 transcodes, 0 bulk operations, 1 triggers")
 	r := command(t.Context(), []string{databaseEnv + "=" + b.url, "WEIR_KEEP_TRANSCODES_DAYS=2"}, "db", "prune", "--only", "transcodes")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Contains(t, r.stdout, "removed: 1 transcodes")

@@ -99,8 +99,8 @@ func (a *admin) dbPrune() *cobra.Command {
 				words = "would be removed"
 			}
 			r := did.Removed
-			return say(a.out, "%s: %d transcodes, %d triggers, %d events, %d tries to deliver callbacks; %d transcodes are as old and stay, as something of them is still to be done",
-				words, r.Transcodes, r.Triggers, r.Events, r.CallbackAttempts, r.Held)
+			return say(a.out, "%s: %d transcodes, %d bulk operations, %d triggers, %d events, %d tries to deliver callbacks; %d transcodes are as old and stay, as something of them is still to be done",
+				words, r.Transcodes, r.BulkOperations, r.Triggers, r.Events, r.CallbackAttempts, r.Held)
 		})
 	})
 	return a.changing(c, ch)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"weir/db"
 	"weir/db/dbtest"
@@ -71,6 +73,29 @@ func commandWith(ctx context.Context, stdin io.Reader, environ []string, args ..
 func (b *bundle) run(t *testing.T, args ...string) result {
 	t.Helper()
 	return command(t.Context(), []string{databaseEnv + "=" + b.url}, args...)
+}
+
+// answers runs a command on a terminal where somebody types.
+func (b *bundle) answers(t *testing.T, typed string, args ...string) result {
+	t.Helper()
+	return commandWith(t.Context(), keyboard(t, typed), []string{databaseEnv + "=" + b.url, "USER=ann"}, args...)
+}
+
+// keyboard is a terminal with these keys pressed.
+func keyboard(t *testing.T, typed string) *os.File {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, master.Close()) })
+	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)) // it may be opened
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, terminal.Close()) })
+	_, err = master.WriteString(typed)
+	require.NoError(t, err)
+	return terminal
 }
 
 // ok runs a command that has to go well.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -150,14 +148,4 @@ func (a *admin) printLine(v any) error {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil
-}
-
-// terminal says whether a person sees what is written.
-func terminal(out io.Writer) bool {
-	file, is := out.(*os.File)
-	if !is {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

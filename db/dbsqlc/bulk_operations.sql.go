@@ -294,6 +294,32 @@ func (q *Queries) BulkLost(ctx context.Context, db DBTX, silentSeconds float64) 
 	return items, nil
 }
 
+const bulkPrune = `-- name: BulkPrune :execrows
+DELETE FROM weir.bulk_operations
+ WHERE ctid = ANY(ARRAY(
+    SELECT b.ctid FROM weir.bulk_operations b
+     WHERE b.frozen_at < now() - make_interval(days => $1::int)
+       AND b.ended_at < now() - make_interval(days => $1::int)
+     ORDER BY b.frozen_at
+     LIMIT $2
+     FOR UPDATE SKIP LOCKED))
+`
+
+type BulkPruneParams struct {
+	Days     int32
+	PageSize int32
+}
+
+// Removes the oldest of those that ended so many days ago. What began later has not ended
+// before, so the index of the beginnings bounds it.
+func (q *Queries) BulkPrune(ctx context.Context, db DBTX, arg BulkPruneParams) (int64, error) {
+	result, err := db.Exec(ctx, bulkPrune, arg.Days, arg.PageSize)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const bulkSetJob = `-- name: BulkSetJob :exec
 UPDATE weir.bulk_operations SET job_id = $1, updated_at = now() WHERE id = $2
 `

@@ -180,3 +180,20 @@ func (q *Queries) MistEventSetVerdict(ctx context.Context, db DBTX, arg MistEven
 	_, err := db.Exec(ctx, mistEventSetVerdict, arg.Verdict, arg.Note, arg.ID)
 	return err
 }
+
+const mistEventTakeProbe = `-- name: MistEventTakeProbe :one
+DELETE FROM weir.mist_events WHERE uuid = $1 AND trigger = 'WEIR_DOCTOR' RETURNING host_id, verdict
+`
+
+type MistEventTakeProbeRow struct {
+	HostID  string
+	Verdict string
+}
+
+// What doctor posted and saw recorded goes at once: it is of nothing that anybody looks for.
+func (q *Queries) MistEventTakeProbe(ctx context.Context, db DBTX, argUuid *string) (MistEventTakeProbeRow, error) {
+	row := db.QueryRow(ctx, mistEventTakeProbe, argUuid)
+	var i MistEventTakeProbeRow
+	err := row.Scan(&i.HostID, &i.Verdict)
+	return i, err
+}

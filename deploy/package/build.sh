@@ -32,7 +32,7 @@ build/bin/nfpm package --config deploy/package/nfpm.yaml --packager deb --target
 mkdir -p "$root/lib/systemd/system" "$root/etc/weir" "$root/usr/share/doc/weir"
 cp deploy/systemd/weir-daemon.service "$root/lib/systemd/system/"
 install -m 0640 deploy/package/weir.env "$root/etc/weir/weir.env"
-cp docs/*.md CHANGELOG.md "$root/usr/share/doc/weir/"
+cp -r docs/. CHANGELOG.md "$root/usr/share/doc/weir/"
 tar -C "$root" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}" \
   -czf "$out/weir_${deb}_linux_$ARCH.tar.gz" .
 ls "$out"/*.deb "$out"/*.tar.gz

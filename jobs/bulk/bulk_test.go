@@ -310,3 +310,44 @@ func TestCancel(t *testing.T) {
 	})
 	require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE run = 2"))
 }
+
+// An error that comes again and again holds an operation up where it is, and is told. A person
+// may end it; a job that gave up gets another; and when the error is gone it goes on.
+func TestTrouble(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ids := b.failed(t, 3) // dealt with from the newest on
+	b.Exec(t, `CREATE FUNCTION weir.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full' USING ERRCODE = 'disk_full'; END $$`)
+	b.Exec(t, "CREATE TRIGGER refuse BEFORE UPDATE ON weir.transcodes FOR EACH ROW WHEN (OLD.id = '"+ids[1].String()+"') EXECUTE FUNCTION weir.refuse()")
+	op := b.start(t, bulk.Retry, "state:failed", bulk.MaxRate)
+	b.work(t)
+	met := func(times int) {
+		b.until(t, func() bool {
+			return b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'bulk' AND cardinality(errors) >= $1", times) > 0
+		})
+	}
+	met(1)
+	held, err := b.ops.Get(t.Context(), op.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{bulk.StateRunning, int64(1), int64(0)}, []any{held.State, held.Done, held.Failed})
+	require.Contains(t, held.Trouble, "retry "+ids[1].String())
+	require.Contains(t, held.Trouble, "the disk is full")
+	require.Equal(t, jobs.StateFailed, b.Get(t, ids[0]).State, "nothing is passed over")
+
+	held, err = b.ops.Pause(t.Context(), by(), op.ID)
+	require.NoError(t, err)
+	require.Empty(t, held.Trouble, "a person holds it up now")
+	_, err = b.ops.Resume(t.Context(), by(), op.ID)
+	require.NoError(t, err)
+	b.until(t, func() bool {
+		held, err := b.ops.Get(t.Context(), op.ID)
+		require.NoError(t, err)
+		return held.Trouble != ""
+	})
+	b.Exec(t, "UPDATE weir.river_job SET state = 'discarded', finalized_at = now() WHERE kind = 'bulk' AND state IN ('retryable', 'available', 'scheduled')")
+	b.Exec(t, "DROP TRIGGER refuse ON weir.transcodes")
+	b.Exec(t, "UPDATE weir.bulk_operations SET updated_at = now() - interval '1 minute'")
+	require.NoError(t, b.ops.Repair(t.Context()))
+	ended := b.ends(t, op.ID)
+	require.Equal(t, []any{bulk.StateDone, int64(3), int64(0), int64(0)}, []any{ended.State, ended.Done, ended.Skipped, ended.Failed})
+}

@@ -26,7 +26,8 @@ const (
 
 // Keep says for how many days history is kept; 0: for ever.
 type Keep struct {
-	// Transcodes counts from their end, with all that belongs to them.
+	// Transcodes counts from their end, with all that belongs to them; operations on many of
+	// them count from theirs.
 	Transcodes int
 	// Triggers counts from when they came.
 	Triggers int
@@ -65,6 +66,7 @@ type Removed struct {
 	Events           int64 `json:"events"`
 	CallbackAttempts int64 `json:"callback_attempts"`
 	Transcodes       int64 `json:"transcodes"`
+	BulkOperations   int64 `json:"bulk_operations"`
 	// Held are transcodes that are old enough and stay: something is still to be done.
 	Held int64 `json:"held"`
 }
@@ -77,7 +79,7 @@ func (r *Retention) Run(ctx context.Context) error {
 		done, err := r.Round(ctx)
 		if done != (Removed{}) {
 			r.Log.InfoContext(ctx, "history removed", "triggers", done.Triggers, "events", done.Events, "callback attempts", done.CallbackAttempts,
-				"transcodes", done.Transcodes, "transcodes held", done.Held)
+				"transcodes", done.Transcodes, "transcodes held", done.Held, "bulk operations", done.BulkOperations)
 		}
 		if err != nil && ctx.Err() == nil {
 			r.Log.WarnContext(ctx, "retention not finished", "error", err)
@@ -121,6 +123,12 @@ func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 	if keep.Transcodes > 0 {
 		if done.Transcodes, done.Held, err = r.transcodes(ctx, keep.Transcodes); err != nil {
 			return done, fmt.Errorf("remove transcodes: %w", err)
+		}
+		done.BulkOperations, err = Batches(ctx, func(ctx context.Context) (int64, error) {
+			return q.BulkPrune(ctx, r.DB, dbsqlc.BulkPruneParams{Days: int32(keep.Transcodes), PageSize: Batch})
+		})
+		if err != nil {
+			return done, fmt.Errorf("remove bulk operations: %w", err)
 		}
 	}
 	return done, nil

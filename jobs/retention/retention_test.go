@@ -263,3 +263,32 @@ func TestRetentionChanges(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, b.there(t, transcode.ID))
 }
+
+// Operations on many transcodes go as long after their end as transcodes do; one that is open
+// stays, however old.
+func TestRetentionOfBulkOperations(t *testing.T) {
+	t.Parallel()
+	b := history{jobstest.New(t)}
+	add := func(reason, state string, begun int, ended *int) {
+		b.Exec(t, `INSERT INTO weir.bulk_operations (id, kind, filter, who, via, reason, per_second, counted, state, frozen_at, ended_at)
+			VALUES (gen_random_uuid(), 'retry', 'state:failed', 'jo', 'cli', $1, 20, 1, $2, now() - make_interval(days => $3), now() - make_interval(days => $4))`, reason, state, begun, ended)
+	}
+	add("old", "done", keepDays+2, new(keepDays+1))
+	add("ended early", "cancelled", keepDays+1, new(keepDays+1))
+	add("long", "done", keepDays+9, new(keepDays-1))
+	add("lately", "done", keepDays-1, new(keepDays-1))
+	add("open", "paused", keepDays+9, nil)
+	left := func() (reasons []string) {
+		require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT array_agg(reason ORDER BY reason) FROM weir.bulk_operations").Scan(&reasons))
+		return reasons
+	}
+	kept := b.retention()
+	kept.Keep.Transcodes = 0
+	_, err := kept.Round(t.Context())
+	require.NoError(t, err)
+	require.Len(t, left(), 5, "0 keeps them for ever")
+	done, err := b.retention().Round(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Removed{BulkOperations: 2}, done)
+	require.Equal(t, []string{"lately", "long", "open"}, left())
+}

@@ -172,6 +172,7 @@ func TestPackage(t *testing.T) {
 		"/usr/share/fish/vendor_completions.d/weir-admin.fish": "root:root:644",
 		"/usr/share/bash-completion/completions/weir-daemon":   "root:root:644",
 		"/usr/share/doc/weir/first-hour.md":                    "root:root:644",
+		"/usr/share/doc/weir/runbooks/host-dead.md":            "root:root:644", // pages lead to each other
 	} {
 		require.Equal(t, owned, d.owned(t, path), path)
 	}
@@ -276,6 +277,7 @@ func TestTarball(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o640), modes[conf])
 	require.Contains(t, modes, "/lib/systemd/system/weir-daemon.service")
 	require.Contains(t, modes, "/usr/share/man/man1/weir-admin.1.gz")
+	require.Contains(t, modes, "/usr/share/doc/weir/runbooks/host-dead.md")
 	for name := range modes {
 		require.NotRegexp(t, `\.(go|sql)$`, name)
 	}

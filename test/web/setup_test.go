@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -30,6 +33,52 @@ type testBundle struct {
 	// ctx is the browser's tab.
 	ctx    context.Context
 	prefix string
+	console
+}
+
+// console is what the browser complains of, by itself and for scripts: refusals by a page's
+// policy, errors, what is not found.
+type console struct {
+	mu         sync.Mutex
+	complaints []string
+}
+
+func (c *console) hear(event any) {
+	var said string
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		if e.Entry.Level != log.EntryLevelError && e.Entry.Level != log.EntryLevelWarning {
+			return
+		}
+		said = fmt.Sprintf("%s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type != runtime.ConsoleAPICalledTypeError {
+			return
+		}
+		said = "console.error"
+		for _, argument := range e.Args {
+			said += " " + string(argument.Value) + argument.Description
+		}
+	case *runtime.EventExceptionThrown:
+		said = "exception: " + e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			said += " " + e.ExceptionDetails.Exception.Description
+		}
+	default:
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.complaints = append(c.complaints, said)
+}
+
+// heard are the complaints since the last time that somebody asked.
+func (c *console) heard() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	said := c.complaints
+	c.complaints = nil
+	return said
 }
 
 func setup(t *testing.T) *testBundle {
@@ -53,8 +102,7 @@ func setup(t *testing.T) *testBundle {
 	b := &testBundle{system: stack, ctx: ctx, prefix: "t-" + strings.ToLower(rand.Text()[:10])}
 	t.Cleanup(func() {
 		if t.Failed() {
-			again := *b
-			again.ctx = context.WithoutCancel(t.Context())
+			again := &testBundle{system: stack, ctx: context.WithoutCancel(t.Context())}
 			for _, line := range again.lines(t, `SELECT format('attempt %s on %s: %s %s %s: %s', number, a.host_id, a.stage, a.outcome, a.error_message, a.error_detail)
 				FROM weir.attempts a JOIN weir.transcodes t ON t.id = a.transcode_id WHERE t.external_id = $1 ORDER BY number`, b.prefix) {
 				t.Log(line)
@@ -62,6 +110,7 @@ func setup(t *testing.T) *testBundle {
 		}
 	})
 	b.do(t, chromedp.EmulateViewport(1200, 900))
+	require.NoError(t, chromedp.Listen(ctx, b.hear))
 	return b
 }
 
@@ -160,8 +209,8 @@ func (b *testBundle) source(t *testing.T, seconds int) secret.Secret {
 	return address
 }
 
-// submit asks for two small renditions.
-func (b *testBundle) submit(t *testing.T, source secret.Secret) *devstack.Transcode {
+// submit asks for two small renditions, and for what is to be made of them.
+func (b *testBundle) submit(t *testing.T, source secret.Secret, outputs ...devstack.Wanted) *devstack.Transcode {
 	t.Helper()
 	out, err := b.S3.URL(b.Bucket, b.prefix+"/out")
 	require.NoError(t, err)
@@ -170,6 +219,7 @@ func (b *testBundle) submit(t *testing.T, source secret.Secret) *devstack.Transc
 		CallbackURL: b.Studio.URL + b.prefix, Profiles: []devstack.Profile{
 			{Name: "180p", Width: 320, Height: 180, Bitrate: 400_000}, {Name: "90p", Width: 160, Height: 90, Bitrate: 200_000},
 		},
+		Outputs: outputs,
 	})
 	require.NoError(t, err)
 	return transcode

@@ -14,9 +14,11 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"weir/db/dbtest"
 	"weir/engine"
 	"weir/internal/devstack"
 	"weir/jobs/doctor"
@@ -28,6 +30,7 @@ import (
 	"weir/secret"
 	"weir/storage"
 	"weir/storage/dial/dialtest"
+	"weir/triggers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,12 +48,8 @@ func healthy(t *testing.T, b *jobstest.Bundle) *Host {
 	client, err := mist.New(&mist.Config{URL: stand.API})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) }))
-	t.Cleanup(listener.Close)
-	url := listener.URL + "/weir/triggers/mist-1"
 	engine := &mist.Engine{Client: client}
-	_, err = engine.Listen(t.Context(), url)
-	require.NoError(t, err)
+	url := listen(t, engine, b.Pool, "mist-1")
 	objects, err := storage.New(&storage.Config{AllowHTTP: true, Guard: dialtest.Loopback(), MaxAttempts: 1})
 	require.NoError(t, err)
 	t.Cleanup(objects.Close)
@@ -59,6 +58,19 @@ func healthy(t *testing.T, b *jobstest.Bundle) *Host {
 		Program:   func(ctx context.Context) (string, error) { return mist.CheckRuns(ctx, stand.BinDir) },
 		Broadcast: broadcast, Spool: t.TempDir(), ShmDir: t.TempDir(), Broadcasters: []string{livepeer.URL},
 	}
+}
+
+// listen starts what takes a host's triggers, and has Mist post them there.
+func listen(t *testing.T, engine *mist.Engine, pool *pgxpool.Pool, host string) (url string) {
+	t.Helper()
+	listener, err := triggers.New(&triggers.Config{DB: pool, HostID: host, Spool: t.TempDir()})
+	require.NoError(t, err)
+	server := httptest.NewServer(listener)
+	t.Cleanup(server.Close)
+	url = server.URL + "/weir/triggers/mist-1"
+	_, err = engine.Listen(t.Context(), url)
+	require.NoError(t, err)
+	return url
 }
 
 func broadcast(ctx context.Context, client *http.Client, address string) (string, error) {
@@ -141,6 +153,42 @@ func TestCheckup(t *testing.T) {
 	wrong(t, &full, doctor.ShmRoom, doctor.Fail, "0 of 0 MiB free", "mount -o remount")
 	full.ShmDir = full.Spool
 	wrong(t, &full, doctor.ShmRoom, doctor.Fail, "no such file", "WEIR_SHM_DIR")
+}
+
+// What is posted to where Mist's triggers go arrives in these rows, as this host's, and
+// leaves none behind; or it is said where it went instead.
+func TestTriggersArrive(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	stand, err := devstack.StartMistHost(t.Context(), &devstack.MistHostConfig{Dir: t.TempDir(), BinDir: os.Getenv(devstack.BinDirVariable)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stand.Close()) })
+	client, err := mist.New(&mist.Config{URL: stand.API})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	engine := &mist.Engine{Client: client}
+	h := &Host{DB: b.Pool, Mist: engine}
+	left := func() (events int) {
+		require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT count(*) FROM weir.mist_events").Scan(&events))
+		return events
+	}
+
+	h.TriggerURL = listen(t, engine, b.Pool, "mist-1")
+	found := run(t, h, string(doctor.MistTrigger))
+	require.Equal(t, doctor.OK, found[0].Verdict, found[0].Evidence)
+	require.Contains(t, found[0].Evidence, "one that was posted there was recorded")
+	require.Zero(t, left())
+
+	h.TriggerURL = listen(t, engine, b.Pool, "mist-2")
+	wrong(t, h, doctor.MistTrigger, doctor.Fail, "arrived as host mist-2's", "WEIR_TRIGGER_LISTEN")
+	require.Zero(t, left())
+	h.TriggerURL = listen(t, engine, dbtest.New(t), "mist-1")
+	wrong(t, h, doctor.MistTrigger, doctor.Fail, "is not in this database", "another weir-daemon listens there")
+
+	closed := dbtest.New(t)
+	h.TriggerURL = listen(t, engine, closed, "mist-1")
+	closed.Close()
+	wrong(t, h, doctor.MistTrigger, doctor.Fail, "was not taken: HTTP 503", "`trigger not recorded`")
 }
 
 func TestMistThatIsAnother(t *testing.T) {

@@ -48,22 +48,61 @@ func majorOf(version string) (int, bool) {
 	return major, err == nil
 }
 
-// lookAtTriggers: Mist has them all, by its own word, and where it posts them somebody
-// answers, and when one came last.
 func (h *Host) lookAtTriggers(ctx context.Context) []doctor.Finding {
+	return []doctor.Finding{h.triggersArrive(ctx)}
+}
+
+// triggersArrive: Mist has them all, by its own word; what is posted to the address that it
+// holds is answered, and arrives in the rows as this host's. Mist itself is not made to post:
+// of its two families only one posts anything for a stream that is not there, and to have one
+// there costs an input and its memory.
+func (h *Host) triggersArrive(ctx context.Context) doctor.Finding {
 	lacks, err := h.Mist.Lacks(ctx, h.TriggerURL)
 	if err != nil {
-		return []doctor.Finding{doctor.Wrong(doctor.Unknown, doctor.MistTrigger, "", doctor.MistAPI.Mend(), "Mist does not answer")}
+		return doctor.Wrong(doctor.Unknown, doctor.MistTrigger, "", doctor.MistAPI.Mend(), "Mist does not answer")
 	}
-	listens := listening(ctx, h.TriggerURL)
+	if listens := listening(ctx, h.TriggerURL); listens != nil {
+		return doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", "start weir-daemon on this host, or free the address of WEIR_TRIGGER_LISTEN",
+			"nobody of Weir listens at %s: %s", h.TriggerURL, brief(listens))
+	}
+	if len(lacks) > 0 {
+		return doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", "", "Mist does not post %s to %s", strings.Join(lacks, ", "), h.TriggerURL)
+	}
+	id := doctor.NewProbe()
+	if err := probe(ctx, h.TriggerURL, id); err != nil {
+		return doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", recordMend, "a trigger that was posted to %s was not taken: %s", h.TriggerURL, brief(err))
+	}
+	host, err := doctor.TakeProbe(ctx, h.DB, id)
 	switch {
-	case listens != nil:
-		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", "start weir-daemon on this host, or free the address of WEIR_TRIGGER_LISTEN",
-			"nobody of Weir listens at %s: %s", h.TriggerURL, brief(listens))}
-	case len(lacks) > 0:
-		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", "", "Mist does not post %s to %s", strings.Join(lacks, ", "), h.TriggerURL)}
+	case errors.Is(err, doctor.ErrNoProbe):
+		return doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", anotherMend, "a trigger that was posted to %s was answered, and is not in this database", h.TriggerURL)
+	case err != nil:
+		return doctor.Wrong(doctor.Unknown, doctor.MistTrigger, "", doctor.PostgresReach.Mend(), "the database does not tell whether a trigger arrived: %s", brief(err))
+	case !strings.HasSuffix(h.TriggerURL, "/"+host):
+		return doctor.Wrong(doctor.Fail, doctor.MistTrigger, "", anotherMend, "a trigger that was posted to %s arrived as host %s's", h.TriggerURL, host)
 	}
-	return []doctor.Finding{doctor.Well(doctor.MistTrigger, "", "Mist posts all of them to %s, where this daemon listens", h.TriggerURL)}
+	return doctor.Well(doctor.MistTrigger, "", "Mist posts all of them to %s, and one that was posted there was recorded", h.TriggerURL)
+}
+
+const (
+	recordMend  = "look into weir-daemon's log for `trigger not recorded`, and at the checks of Postgres"
+	anotherMend = "another weir-daemon listens there: give each its own WEIR_HOST_ID and WEIR_TRIGGER_LISTEN"
+)
+
+// probe posts what Mist's triggers look like, marked as ours.
+func probe(ctx context.Context, address, id string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(id))
+	if err != nil {
+		return errors.New("it is no address")
+	}
+	req.Header.Set("Content-Type", "text/plain")
+	req.Header.Set("X-Trigger", doctor.ProbeTrigger)
+	req.Header.Set("X-Trigger-UUID", id)
+	status, err := ask(req)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("HTTP %d", status)
+	}
+	return err
 }
 
 // listening asks the listener of triggers, which refuses what is no trigger.
@@ -76,20 +115,26 @@ func listening(ctx context.Context, address string) error {
 	if err != nil {
 		return errors.New("it is no address")
 	}
+	status, err := ask(req)
+	if err == nil && status != http.StatusMethodNotAllowed {
+		err = fmt.Errorf("something else answers there, with HTTP %d", status)
+	}
+	return err
+}
+
+// ask is one request to the listener of triggers, over a connection of its own as Mist's are.
+func ask(req *http.Request) (status int, err error) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
-		return err
+		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<10)) //nolint:mnd // what is polite
-	if res.StatusCode != http.StatusMethodNotAllowed {
-		return fmt.Errorf("something else answers there, with HTTP %d", res.StatusCode)
-	}
-	return nil
+	return res.StatusCode, nil
 }
 
 func (h *Host) lookAtProgram(ctx context.Context) []doctor.Finding {
