@@ -43,15 +43,20 @@ const (
 	goalAccept   = 10 * time.Millisecond
 	goalRound    = 20 * time.Millisecond
 	goalAccepted = 500 // requests a second
+	goalMoved    = 0.9 // of the rate of the faster of others
+	goalMoverMB  = 64  // over idle
 )
 
 var (
 	only  = flag.String("only", "", "measure only the groups of these `names`, parted by commas")
 	short = flag.Bool("short", false, "measure the groups that are quick, and fail where a ratio misses its goal by a third")
+	long  = flag.Bool("long", false, "measure what takes long as well: s3 moves 1 GiB")
 	to    = flag.String("json", "build/bench.json", "write the figures to this `file`")
 	page  = flag.String("page", "", "write the table of each group that is measured into this `file`, where it has a place for it")
 	// curve is a file to be had when events are measured.
 	curve = flag.String("curve", "", "with -only events: write how the transcode went to this `file`")
+	// as makes this program one of those that are measured, each a process of its own.
+	as = flag.String("as", "", "be a `program` that is measured; the benchmark starts them itself")
 )
 
 // A group is measured by itself, on servers of its own: what it leaves is in no other's way.
@@ -73,6 +78,7 @@ func groups() []group {
 		{name: "events", about: "a thousand listeners, and how well an end is told", measure: (*bench).events},
 		{name: "fair", about: "how tenants share the slots", measure: (*bench).fair},
 		{name: "accept", about: "how soon requests are accepted", measure: (*bench).accept},
+		{name: "s3", about: "large objects, beside other programs that move them", measure: (*bench).s3, short: true, alone: true},
 	}
 }
 
@@ -80,9 +86,23 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := begin(ctx); err != nil {
+	run := begin
+	if *as != "" {
+		run = measured
+	}
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:gocritic // the signals' handler goes with the process
+	}
+}
+
+// measured is a program that is measured, as the flag says.
+func measured(ctx context.Context) error {
+	switch *as {
+	case asMover:
+		return moverOf(os.Getenv).move(ctx, flag.Args())
+	default:
+		return fmt.Errorf("there is no program %q to be", *as)
 	}
 }
 
