@@ -21,6 +21,8 @@ import (
 )
 
 const (
+	// curveLength is a source that takes long enough for its end to be told ahead.
+	curveLength = time.Minute
 	// listeners hear of so many transcodes, each of which tells something every second.
 	listeners, listenedTo = 1000, 100
 	// listenFor is how long it is measured, listenBefore what they get to settle.
@@ -172,7 +174,7 @@ type told struct{ at, end time.Duration }
 // goes before, so that the host knows what is behind a stage.
 func (b *bench) ends(ctx context.Context, dir string) error {
 	source := filepath.Join(dir, "ends.mp4")
-	if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: speedLength}); err != nil {
+	if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: curveLength}); err != nil {
 		return err
 	}
 	var worst, mean []float64

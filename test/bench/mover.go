@@ -33,7 +33,7 @@ const (
 	endpointVariable  = "WEIR_BENCH_S3_ENDPOINT"
 	regionVariable    = "AWS_REGION"
 	accessKeyVariable = "AWS_ACCESS_KEY_ID"
-	secretKeyVariable = "AWS_SECRET_ACCESS_KEY"
+	secretKeyVariable = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // a name, no secret
 )
 
 // A mover moves objects to and from one S3 server.
