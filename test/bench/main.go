@@ -80,6 +80,7 @@ func groups() []group {
 		{name: "accept", about: "how soon requests are accepted", measure: (*bench).accept},
 		{name: "s3", about: "large objects, beside other programs that move them", measure: (*bench).s3, short: true, alone: true},
 		{name: "failover", about: "the primary killed under work, a synchronous standby promoted", measure: (*bench).failover, alone: true},
+		{name: "naive", about: "what else somebody might write, under the same faults", measure: (*bench).naive},
 	}
 }
 
@@ -102,6 +103,8 @@ func measured(ctx context.Context) error {
 	switch *as {
 	case asMover:
 		return moverOf(os.Getenv).move(ctx, flag.Args())
+	case asNaive:
+		return naive(ctx)
 	default:
 		return fmt.Errorf("there is no program %q to be", *as)
 	}
