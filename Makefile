@@ -150,7 +150,7 @@ package-test: $(BIN)/nfpm ## install, upgrade, remove and purge the package in a
 	@go test -count=1 -timeout 30m ./test/package
 
 .PHONY: ci
-ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
+ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, a short benchmark, the demo
 	@tools/ci.sh
 
 # Pinned programs, each built from a module of its own so that the product's go.mod stays clean.
