@@ -104,10 +104,10 @@ media: setup build ## send the files of CASES=FOLDER (or the suite's own) throug
 	@go build -o $(BIN)/ ./test/media
 	@CASES='$(CASES)' ONLY='$(ONLY)' $(BIN)/media
 
-# ONLY=speed,accept measures some groups alone; BENCH are flags: -short, -page docs/performance.md. The figures
-# are in build/bench.json too.
+# ONLY=speed,accept measures some groups alone; BENCH are flags: -short, -long, -page docs/performance.md. The
+# figures are in build/bench.json too.
 .PHONY: bench
-bench: setup build ## measure, beside the machine's own figures
+bench: setup build $(BIN)/s5cmd ## measure, beside the machine's own figures
 	@go build -o $(BIN)/ ./test/bench
 	@$(BIN)/bench -only '$(ONLY)' $(BENCH)
 
@@ -150,7 +150,7 @@ package-test: $(BIN)/nfpm ## install, upgrade, remove and purge the package in a
 	@go test -count=1 -timeout 30m ./test/package
 
 .PHONY: ci
-ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, the demo
+ci: ## all that CI checks: lint, verify, vulncheck, tests with -race, a short chaos run, a short benchmark, the demo
 	@tools/ci.sh
 
 # Pinned programs, each built from a module of its own so that the product's go.mod stays clean.
@@ -160,6 +160,8 @@ $(BIN)/govulncheck: tools/vuln/go.mod tools/vuln/go.sum
 	@cd tools/vuln && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 $(BIN)/nfpm: tools/nfpm/go.mod tools/nfpm/go.sum
 	@cd tools/nfpm && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
+$(BIN)/s5cmd: tools/s5cmd/go.mod tools/s5cmd/go.sum
+	@cd tools/s5cmd && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool) && touch ../../$@
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@cd tools/lint && go build -o ../../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$') && touch ../../$@
 

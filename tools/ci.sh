@@ -23,4 +23,5 @@ step verify make -s verify
 step vulncheck make -s vulncheck
 step test make -s test RACE=1
 step chaos make -s chaos CHAOS=-short
+step bench make -s bench BENCH=-short
 step demo make -s demo

@@ -77,6 +77,11 @@ func StartPostgres(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) 
 	if err := initdb(ctx, bin, cfg.Dir, password, who); err != nil {
 		return nil, err
 	}
+	return servePostgres(ctx, bin, cfg, password, who)
+}
+
+// servePostgres starts a server on a data folder that is there.
+func servePostgres(ctx context.Context, bin string, cfg *PostgresConfig, password string, who *syscall.Credential) (*Postgres, error) {
 	return onFreePort(ctx, func(port int) (*Postgres, error) {
 		address := &url.URL{
 			Scheme: "postgres", User: url.UserPassword(postgresUser, password),
@@ -92,6 +97,42 @@ func StartPostgres(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) 
 		}
 		return pg, nil
 	})
+}
+
+// Standby starts a second server that follows this one, by streaming. It returns when it
+// answers queries. This one has to be started with wal_level=replica and max_wal_senders;
+// both have the same password.
+func (p *Postgres) Standby(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, postgresStart, fmt.Errorf("the standby did not start within %s", postgresStart))
+	defer cancel()
+	bin, err := findPostgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who, err := postgresOwner(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if who != nil {
+		if err := os.Chown(cfg.Dir, int(who.Uid), int(who.Gid)); err != nil {
+			return nil, fmt.Errorf("give %s to postgres's user: %w", cfg.Dir, err)
+		}
+	}
+	u, err := url.Parse(string(p.URL))
+	if err != nil {
+		return nil, errors.New("the primary's address is no URL") // the error would quote the password
+	}
+	password, _ := u.User.Password()
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "pg_basebackup"), "--pgdata", filepath.Join(cfg.Dir, "data"),
+		"--host", u.Hostname(), "--port", u.Port(), "--username", u.User.Username(), "--no-password",
+		"--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--no-sync")
+	cmd.Dir = cfg.Dir
+	cmd.Env = append(postgresEnv(), "PGPASSWORD="+password)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("pg_basebackup into %s: %w: %s", cfg.Dir, err, bytes.TrimSpace(out))
+	}
+	return servePostgres(ctx, bin, cfg, password, who)
 }
 
 // Restart starts the server again after it ended, on the same data and address. It

@@ -21,6 +21,8 @@ import (
 )
 
 const (
+	// curveLength is a source that takes long enough for its end to be told ahead.
+	curveLength = time.Minute
 	// listeners hear of so many transcodes, each of which tells something every second.
 	listeners, listenedTo = 1000, 100
 	// listenFor is how long it is measured, listenBefore what they get to settle.
@@ -187,7 +189,7 @@ func (b *bench) ends(ctx context.Context, dir string, swings bool) error {
 			_ = swung.Wait() // a Broadcaster that was not slowed makes the figure better, not wrong
 		}()
 		name, by = "swinging", ", by a Broadcaster whose speed swings by a third"
-	} else if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: speedLength}); err != nil {
+	} else if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: curveLength}); err != nil {
 		return err
 	}
 	var worst, mean []float64

@@ -35,16 +35,21 @@ func ladder() []devstack.Profile {
 // plainLadder is what this machine needs for the same renditions without anything
 // around them, encoded as the stand-in Broadcaster does.
 func plainLadder(ctx context.Context, source, dir string) (time.Duration, error) {
-	args := []string{"-nostdin", "-loglevel", "error", "-y", "-i", source}
-	for _, p := range ladder() {
-		args = append(args, "-map", "0:v", "-map", "0:a", "-vf", fmt.Sprintf("scale=%d:-2", p.Width&^15),
-			"-c:v", "libx264", "-preset", "ultrafast", "-b:v", strconv.Itoa(p.Bitrate), "-c:a", "copy", filepath.Join(dir, "plain-"+p.Name+".ts"))
-	}
 	began := time.Now()
-	if out, err := exec.CommandContext(ctx, "ffmpeg", args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "ffmpeg", plainArgs(source, dir, ladder()...)...).CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("plain ffmpeg: %w: %s", err, out)
 	}
 	return time.Since(began), nil
+}
+
+// plainArgs are ffmpeg's for some renditions, each a file of its name in dir.
+func plainArgs(source, dir string, profiles ...devstack.Profile) []string {
+	args := []string{"-nostdin", "-loglevel", "error", "-y", "-i", source}
+	for _, p := range profiles {
+		args = append(args, "-map", "0:v", "-map", "0:a", "-vf", fmt.Sprintf("scale=%d:-2", p.Width&^15),
+			"-c:v", "libx264", "-preset", "ultrafast", "-b:v", strconv.Itoa(p.Bitrate), "-c:a", "copy", filepath.Join(dir, p.Name+".ts"))
+	}
+	return args
 }
 
 var tpsLine = regexp.MustCompile(`tps = ([0-9.]+)`)

@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"weir/internal/devstack"
 )
@@ -40,13 +38,7 @@ func (b *bench) memoryMB(name string) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the daemon's memory: %w", err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == name {
-			kib, err := strconv.ParseFloat(fields[1], 64)
-			return kib * 1024 / 1e6, err //nolint:mnd // kibibytes to megabytes
-		}
-	}
-	return 0, fmt.Errorf("the kernel tells no %s", name)
+	return memoryOf(text, name)
 }
 
 // peak is the most memory that the daemon has, in MB, while do runs.

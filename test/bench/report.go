@@ -95,10 +95,9 @@ func (r *report) tell(name, unit string, values []float64) *figure {
 func (f *figure) judge(goal string, met bool) { f.Goal, f.Met = goal, &met }
 
 // beside puts what the machine, or a peer, did in the same run, in the figure's unit.
-func (f *figure) beside(of string, limit float64) *figure {
+func (f *figure) beside(of string, limit float64) {
 	ratio := f.Value / limit
 	f.Limit, f.LimitOf, f.Ratio = &limit, of, &ratio
-	return f
 }
 
 func (f *figure) cells() []string {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"time"
@@ -169,58 +168,4 @@ func (b *bench) where(ctx context.Context, db *pgx.Conn, t *run) (parts []part, 
 		{"rest of its store: job, rows", stored.Sub(pushed) - last.Finish - last.Judge - last.Upload},
 		{"stored -> callback received", t.told.Sub(stored)},
 	}, own, nil
-}
-
-// speed is the time around the stand-in Broadcaster's own work, in parts of what plain
-// ffmpeg needs for the same. Each round has both, as the machine changes.
-func (b *bench) speed(ctx context.Context) error {
-	dir, err := b.stack.Folder.Make("bench")
-	if err != nil {
-		return err
-	}
-	db, err := pgx.Connect(ctx, string(b.stack.Database))
-	if err != nil {
-		return fmt.Errorf("connect to the stack's database: %w", err)
-	}
-	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
-	source := filepath.Join(dir, "minute.mp4")
-	if err := devstack.MakeClip(ctx, source, devstack.Clip{Duration: speedLength}); err != nil {
-		return err
-	}
-	var plain, total, owns, added []float64
-	var names []string
-	took := map[string][]float64{}
-	for i := range speedRounds {
-		alone, err := plainLadder(ctx, source, dir)
-		if err != nil {
-			return err
-		}
-		t, err := b.transcode(ctx, fmt.Sprintf("speed-%d", i), source, ladder())
-		if err != nil {
-			return err
-		}
-		parts, own, err := b.where(ctx, db, &t)
-		if err != nil {
-			return err
-		}
-		whole := t.told.Sub(t.CreatedAt)
-		plain = append(plain, alone.Seconds())
-		total = append(total, whole.Seconds())
-		owns = append(owns, own.Seconds())
-		added = append(added, (whole-own).Seconds()/alone.Seconds())
-		for _, p := range parts {
-			if i == 0 {
-				names = append(names, p.name)
-			}
-			took[p.name] = append(took[p.name], p.took.Seconds())
-		}
-	}
-	b.add("60 s of 720p30: plain ffmpeg, the same ladder and preset", "s", "", 0, plain...)
-	b.add("accepted -> callback received", "s", "", 0, total...).beside("plain ffmpeg", median(plain))
-	b.add("of it the stand-in's own time, a segment in work", "s", "", 0, owns...)
-	for _, name := range names {
-		b.add("  "+name, "s", "", 0, took[name]...)
-	}
-	b.add("(total - the stand-in's own) / plain ffmpeg", "", fmt.Sprintf("under %.1f", goalAdded), goalAdded, added...)
-	return nil
 }
