@@ -25,8 +25,9 @@ const (
 	failoverClip  = 10 * time.Second
 	// failoverAnswer is how long an answer is waited for while there is no primary.
 	failoverAnswer = 5 * time.Second
-	// failoverLimit bounds one round, half a minute where nothing else runs.
-	failoverLimit = 4 * time.Minute
+	// failoverLimit bounds one round, half a minute where nothing else runs: an attempt that lost
+	// its triggers is begun again after two.
+	failoverLimit = 8 * time.Minute
 	// failoverLook is how often the standby is asked how far it is.
 	failoverLook = 20 * time.Millisecond
 )
