@@ -21,18 +21,39 @@ const (
 	costRounds = 3
 )
 
-// asked is what Postgres was asked so far: statements (of the server's own count), and
-// transactions that wrote, each of which takes a number.
+// kept are the tables whose rows stay as long as their transcode; those of others go sooner.
+const kept = `'transcodes', 'attempts', 'renditions', 'outputs', 'callbacks', 'transcode_labels'`
+
+// held is what the tables of the schema have in them: rows, and bytes of rows without indexes.
+type held struct{ rows, bytes, keptRows, keptBytes float64 }
+
+func hold(ctx context.Context, db *pgx.Conn) (h held, err error) {
+	// The text of a count on each table, which Postgres itself runs: it has no other way to
+	// count what has just been written.
+	err = db.QueryRow(ctx, `WITH counted AS (
+			SELECT tablename, query_to_xml(format('SELECT count(*) AS n, coalesce(sum(pg_column_size(t.*)), 0) AS b FROM weir.%I t', tablename), false, true, '') AS x
+			FROM pg_tables WHERE schemaname = 'weir'
+		), read AS (
+			SELECT tablename IN (`+kept+`) AS kept, (xpath('/row/n/text()', x))[1]::text::float8 AS n, (xpath('/row/b/text()', x))[1]::text::float8 AS b FROM counted
+		) SELECT sum(n), sum(b), sum(n) FILTER (WHERE kept), sum(b) FILTER (WHERE kept) FROM read`).Scan(&h.rows, &h.bytes, &h.keptRows, &h.keptBytes)
+	if err != nil {
+		return h, fmt.Errorf("count rows: %w", err)
+	}
+	return h, nil
+}
+
+// asked is what Postgres was asked so far: statements (of the server's own count),
+// transactions that wrote, each of which takes a number, and bytes of WAL.
 type asked struct {
-	statements, writes int64
-	at                 time.Time
+	statements, writes, wal int64
+	at                      time.Time
 }
 
 func count(ctx context.Context, db *pgx.Conn) (asked, error) {
 	a := asked{at: time.Now()}
 	// Our own two are left out, and what only begins and ends transactions.
-	err := db.QueryRow(ctx, `SELECT coalesce(sum(calls), 0)::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-		FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%' AND query !~* '^(begin|commit|rollback)'`).Scan(&a.statements, &a.writes)
+	err := db.QueryRow(ctx, `SELECT coalesce(sum(calls), 0)::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, (pg_current_wal_insert_lsn() - '0/0')::bigint
+		FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%' AND query !~* '^(begin|commit|rollback)'`).Scan(&a.statements, &a.writes, &a.wal)
 	if err != nil {
 		return a, fmt.Errorf("count statements: %w", err)
 	}
@@ -74,8 +95,14 @@ func (b *bench) cost(ctx context.Context) error {
 	b.add("idle daemon: statements a second", "", fmt.Sprintf("under %d", goalIdle), goalIdle, float64(idle.statements-before.statements)/seconds)
 	b.add("idle daemon: transactions that write, a second", "", "", 0, float64(idle.writes-before.writes)/seconds)
 	idleWrites := float64(idle.writes-before.writes) / seconds
-	var writes, own, statements, rate []float64
+	idleWAL := float64(idle.wal-before.wal) / seconds
+	b.add("idle daemon: bytes of WAL, a second", "B", "", 0, idleWAL)
+	var writes, own, statements, rate, wal, rows, bytes, keptRows, keptBytes []float64
 	for i := range costRounds {
+		there, err := hold(ctx, db)
+		if err != nil {
+			return err
+		}
 		from, err := count(ctx, db)
 		if err != nil {
 			return err
@@ -87,6 +114,13 @@ func (b *bench) cost(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		now, err := hold(ctx, db)
+		if err != nil {
+			return err
+		}
+		rows, bytes = append(rows, now.rows-there.rows), append(bytes, now.bytes-there.bytes)
+		keptRows, keptBytes = append(keptRows, now.keptRows-there.keptRows), append(keptBytes, now.keptBytes-there.keptBytes)
+		wal = append(wal, float64(to.wal-from.wal)-idleWAL*to.at.Sub(from.at).Seconds())
 		writes = append(writes, float64(to.writes-from.writes))
 		own = append(own, float64(to.writes-from.writes)-idleWrites*to.at.Sub(from.at).Seconds())
 		statements = append(statements, float64(to.statements-from.statements))
@@ -96,6 +130,17 @@ func (b *bench) cost(ctx context.Context) error {
 	b.add("  without what an idle daemon writes", "", fmt.Sprintf("%d or fewer", goalWrites), goalWrites, own...)
 	b.add("  statements", "", "", 0, statements...)
 	b.add("  statements a second", "", "", 0, rate...)
+	b.add("  bytes of WAL, without an idle daemon's and without images of whole pages", "B", "", 0, wal...)
+	b.add("  rows", "", "", 0, rows...)
+	b.add("  their bytes, without indexes", "B", "", 0, bytes...)
+	b.add("  rows that stay as long as the transcode", "", "", 0, keptRows...)
+	b.add("  their bytes, without indexes", "B", "", 0, keptBytes...)
+	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
+	if err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
+	b.add("  half of it, by the transactions of one transcode: transcodes", "1/s", "", 0, tps/2/median(own)) //nolint:mnd // the other half is for reads and people
 	return b.rooms(ctx)
 }
 
