@@ -44,7 +44,7 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(PROMETHEUS)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(PROMETHEUS) $(POOLER)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -60,6 +60,8 @@ demo: setup build ## run the whole system on this machine and one request throug
 test: BROWSER := $(if $(filter ./... ./test/%,$(PACKAGES)),browser)
 # Those of telemetry have a Prometheus scrape it.
 test: PROMETHEUS := $(if $(filter ./... ./test/... ./test/telemetry%,$(PACKAGES)),prometheus)
+# Those of a large fleet, and its benchmark, go through a PgBouncer.
+test bench: POOLER := $(if $(or $(filter bench,$(MAKECMDGOALS)),$(filter ./... ./internal/... ./internal/fleet%,$(PACKAGES))),pooler)
 .PHONY: test
 test: setup build ## run the tests beside a private Postgres and S3 server
 ifeq ($(PACKAGES),./...)

@@ -29,6 +29,7 @@ type Config struct {
 
 	DatabaseURL      secret.Secret `env:"WEIR_DATABASE_URL,required" desc:"Postgres, as postgres://USER:PASSWORD@HOST:PORT/DATABASE. Weir keeps to the schema weir in it. Settings of Postgres may stand in its query, as ?statement_timeout=5min."`
 	DatabaseMaxConns int32         `env:"WEIR_DATABASE_MAX_CONNS" envDefault:"16" desc:"Most connections to Postgres of this daemon (2 to 1000)."`
+	Profile          string        `env:"WEIR_PROFILE" envDefault:"listen" desc:"How this daemon hears of work: listen (LISTEN, told at once; up to some 100 hosts) or poll (it asks every 2 s, and works through PgBouncer in transaction mode: hosts of a large fleet), see docs/sizing.md."`
 	SecretKey        secret.Secret `env:"WEIR_SECRET_KEY,required" desc:"32 bytes in base64 or hex: seals the credentials of requests before they are stored. The same on all daemons; without it stored requests can't be worked on. Former keys may stand behind it, separated by commas; weir-admin seal rotate makes them needless."`
 
 	Control bool `env:"WEIR_CONTROL" envDefault:"true" desc:"This daemon serves the API, places work, leads and delivers callbacks."`
@@ -89,6 +90,12 @@ type Config struct {
 	LogLevel  string `env:"WEIR_LOG_LEVEL" envDefault:"info" reload:"yes" desc:"debug, info, warn or error."`
 	LogFormat string `env:"WEIR_LOG_FORMAT" envDefault:"json" desc:"json or text."`
 }
+
+// The values of WEIR_PROFILE.
+const (
+	ProfileListen = "listen"
+	ProfilePoll   = "poll"
+)
 
 // Setting is one line of the settings' documentation.
 type Setting struct {
@@ -257,6 +264,7 @@ func (c *Config) problems() []error {
 	}
 	check(c.DatabaseMaxConns >= 2 && c.DatabaseMaxConns <= maxConns, "WEIR_DATABASE_MAX_CONNS is %d: give 2 to %d", c.DatabaseMaxConns, maxConns)
 	check(c.Control || c.Worker, "WEIR_CONTROL and WEIR_WORKER are both false: this daemon would do nothing")
+	check(c.Profile == ProfileListen || c.Profile == ProfilePoll, "WEIR_PROFILE is %q: give %s or %s", c.Profile, ProfileListen, ProfilePoll)
 	check(c.LogFormat == "json" || c.LogFormat == "text", "WEIR_LOG_FORMAT is %q: give json or text", c.LogFormat)
 	check(c.MetricsListen == "" || validAddress(c.MetricsListen), "WEIR_METRICS_LISTEN is %q: give HOST:PORT, or nothing for no metrics", c.MetricsListen)
 	_, err := c.Level()

@@ -61,6 +61,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"missing", map[string]string{"WEIR_DATABASE_URL": "", "WEIR_SECRET_KEY": ""}, []string{"WEIR_DATABASE_URL is not set", "WEIR_SECRET_KEY is not set"}},
 		{"misspelt", map[string]string{"WEIR_HOST_SLOT": "3"}, []string{"WEIR_HOST_SLOT is no setting: did you mean WEIR_HOST_SLOTS?"}},
 		{"not a number", map[string]string{"WEIR_HOST_SLOTS": "many"}, []string{"WEIR_HOST_SLOTS can't be read as int"}},
+		{"profile", map[string]string{"WEIR_PROFILE": "pol"}, []string{"WEIR_PROFILE", "listen or poll"}},
 		{"host id", map[string]string{"WEIR_HOST_ID": "Mist.1"}, []string{"WEIR_HOST_ID", "Mist.1"}},
 		{"open listener", map[string]string{"WEIR_TRIGGER_LISTEN": "0.0.0.0:8938"}, []string{"WEIR_TRIGGER_LISTEN", "loopback"}},
 		{"shared memory", map[string]string{"WEIR_SHM_DIR": "shm"}, []string{"WEIR_SHM_DIR", "from /"}},

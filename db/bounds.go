@@ -1,14 +1,20 @@
 package db
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sys/unix"
+
+	"weir/db/dbsqlc"
 )
 
 // Nothing at Postgres is waited for without end, whatever becomes of the machine at
@@ -39,9 +45,9 @@ const (
 	unackedTimeout = 20 * time.Second
 )
 
-// bound sets the bounds of cfg's connections, at both ends.
-func bound(cfg *pgx.ConnConfig) {
-	for name, value := range map[string]string{
+// bounds are the server's settings.
+func bounds() map[string]string {
+	return map[string]string{
 		"idle_in_transaction_session_timeout": milliseconds(idleInTransaction),
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"statement_timeout":                   milliseconds(statementTimeout),
@@ -49,7 +55,51 @@ func bound(cfg *pgx.ConnConfig) {
 		"tcp_keepalives_interval":             seconds(keepaliveInterval),
 		"tcp_keepalives_count":                strconv.Itoa(keepaliveCount),
 		"tcp_user_timeout":                    milliseconds(unackedTimeout),
+	}
+}
+
+// unbound leaves to the server what the URL does not say: a PgBouncer refuses a connection
+// that brings settings which it does not know.
+func unbound(cfg *pgx.ConnConfig) {
+	for name := range bounds() {
+		if _, is := cfg.RuntimeParams[name]; !is {
+			cfg.RuntimeParams[name] = ""
+		}
+	}
+}
+
+// ErrUnbounded: the server waits without end, and connections bring no bounds of their own.
+var ErrUnbounded = errors.New("Postgres waits without end")
+
+// CheckBounds fails where a connection of OpenPooled may wait without end, with
+// ErrUnbounded and the line that mends it.
+func CheckBounds(ctx context.Context, pool *pgxpool.Pool) error {
+	is, err := dbsqlc.New().DatabaseBounds(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("read the bounds of Postgres: %w", err)
+	}
+	var mend []string
+	for _, b := range []struct {
+		name, is string
+		want     time.Duration
+	}{
+		{"statement_timeout", is.StatementTimeout, statementTimeout},
+		{"lock_timeout", is.LockTimeout, lockTimeout},
+		{"idle_in_transaction_session_timeout", is.IdleInTransaction, idleInTransaction},
 	} {
+		if b.is == "0" {
+			mend = append(mend, fmt.Sprintf("ALTER ROLE %s SET %s = %s;", pgx.Identifier{pool.Config().ConnConfig.User}.Sanitize(), b.name, milliseconds(b.want)))
+		}
+	}
+	if len(mend) > 0 {
+		return fmt.Errorf("%w: through a PgBouncer no daemon brings its own bounds: run `%s` there, and RECONNECT in PgBouncer", ErrUnbounded, strings.Join(mend, " "))
+	}
+	return nil
+}
+
+// bound sets the bounds of cfg's connections, at both ends.
+func bound(cfg *pgx.ConnConfig) {
+	for name, value := range bounds() {
 		switch given, is := cfg.RuntimeParams[name]; {
 		case !is:
 			cfg.RuntimeParams[name] = value

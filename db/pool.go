@@ -27,6 +27,21 @@ const (
 // waits for locks and idle transactions end by themselves; settings in the url's query
 // win over how soon. The error never holds the url, which may hold a password.
 func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
+	return open(ctx, url, maxConns, bound)
+}
+
+// OpenPooled is Open through a PgBouncer in transaction mode, which gives each transaction
+// another connection: nothing is prepared on one for the next, and no setting comes with it.
+// CheckBounds says whether the server has bounds of its own.
+func OpenPooled(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
+	return open(ctx, url, maxConns, func(cfg *pgx.ConnConfig) {
+		cfg.DefaultQueryExecMode = unprepared
+		unbound(cfg)
+		bound(cfg)
+	})
+}
+
+func open(ctx context.Context, url string, maxConns int32, settle func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("it is no Postgres URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
@@ -34,7 +49,7 @@ func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.ConnConfig.RuntimeParams["application_name"] = "weir"
-	bound(cfg.ConnConfig)
+	settle(cfg.ConnConfig)
 	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
 		return p.IdleDuration > pingAfterIdle
 	}

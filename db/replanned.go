@@ -9,8 +9,7 @@ import (
 
 // Replanned runs statements with optional filters, each planned for the filters that
 // it was given. Postgres would keep one plan for all of them after some calls, and
-// only reading everything fits all. It costs a round trip more: it is for lists, whose
-// statements must not be hot.
+// only reading everything fits all. It is for lists, whose statements must not be hot.
 type Replanned struct{ On Queryer }
 
 // A Queryer is a pool, a connection or a transaction.
@@ -20,8 +19,10 @@ type Queryer interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// unprepared has pgx keep no statement: what is planned anew is so by its parameters.
-const unprepared = pgx.QueryExecModeDescribeExec
+// unprepared has pgx keep no statement, but its types: what is planned anew is so by its
+// parameters. It asks in one round trip, so that what a PgBouncer gives to the next
+// transaction is of no matter; describing each time would need two on one connection.
+const unprepared = pgx.QueryExecModeCacheDescribe
 
 // Exec implements dbsqlc.DBTX.
 func (r Replanned) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {

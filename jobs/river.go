@@ -10,11 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
 	"weir/db/dbsqlc"
 	"weir/db/migrations"
+	"weir/jobs/poll"
 	"weir/jobs/trace"
 )
 
@@ -59,6 +61,8 @@ type Config struct {
 	BootID uuid.UUID
 	// Trace hands on what jobs are about; nil: nothing is.
 	Trace *trace.Jobs
+	// Polls: it asks for its jobs and does not LISTEN.
+	Polls bool
 }
 
 // Room adds to a client the kinds that it works, and the queues that this daemon takes
@@ -91,7 +95,11 @@ func NewClient(cfg *Config, rooms ...Room) (*river.Client[pgx.Tx], error) {
 	for _, room := range rooms {
 		room(settings)
 	}
-	client, err := river.NewClient(riverpgxv5.New(cfg.DB), settings)
+	var driver riverdriver.Driver[pgx.Tx] = riverpgxv5.New(cfg.DB)
+	if cfg.Polls {
+		driver = poll.Room(settings, cfg.DB, ResidueQueue)
+	}
+	client, err := river.NewClient(driver, settings)
 	if err != nil {
 		return nil, fmt.Errorf("open River: %w", err)
 	}

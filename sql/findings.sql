@@ -77,6 +77,11 @@ SELECT current_setting('server_version_num')::int AS version_num, current_settin
        current_setting('max_connections')::int AS max_connections, current_setting('superuser_reserved_connections')::int AS reserved,
        pg_is_in_recovery() AS standby, current_database()::text AS database, current_user::text AS role;
 
+-- name: DatabaseBounds :one
+-- The bounds that a connection works under; what is 0 is waited for without end.
+SELECT current_setting('statement_timeout')::text AS statement_timeout, current_setting('lock_timeout')::text AS lock_timeout,
+       current_setting('idle_in_transaction_session_timeout')::text AS idle_in_transaction;
+
 -- name: RiverLeader :many
 SELECT leader_id, expires_at > now() AS alive FROM weir.river_leader;
 

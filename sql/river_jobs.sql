@@ -74,6 +74,12 @@ SELECT EXISTS (SELECT FROM weir.river_job
 -- name: RiverQueuePaused :many
 SELECT name FROM weir.river_queue WHERE paused_at IS NOT NULL ORDER BY name;
 
+-- name: RiverJobDue :many
+-- Which of some queues have a job to be fetched: what a daemon asks that does not LISTEN.
+-- LATERAL keeps it to the first of each, whatever waits in others.
+SELECT q.name::text AS queue FROM unnest(@queues::text[]) AS q(name),
+       LATERAL (SELECT FROM weir.river_job j WHERE j.state = 'available' AND j.queue = q.name AND j.scheduled_at <= now() LIMIT 1) due;
+
 -- name: RiverJobLook :many
 -- How the jobs are that rows name.
 SELECT j.id, j.kind, j.state::text AS state, j.queue, j.attempt::int AS attempt, j.max_attempts::int AS max_attempts,

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/config"
-	"weir/db"
 	"weir/jobs/control"
 	"weir/jobs/doctor"
 	"weir/jobs/host/checkup"
@@ -72,7 +71,7 @@ func runDoctor(ctx context.Context, cfg *config.Config, only string, asJSON bool
 	if err != nil {
 		return fmt.Errorf("WEIR_SECRET_KEY: %w", err)
 	}
-	pool, err := db.Open(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns)
+	pool, err := openDatabase(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -69,11 +69,18 @@ func run(ctx context.Context, cfg *config.Config, around *surroundings) error {
 	if d.sealer, err = secret.NewSealer(read.keys...); err != nil {
 		return &settingsError{fmt.Errorf("WEIR_SECRET_KEY: %w", err)}
 	}
-	if d.pool, err = db.Open(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns); err != nil {
+	if d.pool, err = openDatabase(ctx, cfg); err != nil {
 		return &settingsError{fmt.Errorf("WEIR_DATABASE_URL: %w", err)}
 	}
 	defer d.pool.Close()
 	return d.run(ctx)
+}
+
+func openDatabase(ctx context.Context, cfg *config.Config) (*pgxpool.Pool, error) {
+	if cfg.Profile == config.ProfilePoll {
+		return db.OpenPooled(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns)
+	}
+	return db.Open(ctx, string(cfg.DatabaseURL), cfg.DatabaseMaxConns)
 }
 
 // waitFor asks until what answers; while it does not, it says so. A schema that
@@ -89,7 +96,7 @@ func waitFor(ctx context.Context, log *slog.Logger, what string, ask func(contex
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty),
-			errors.Is(err, engine.ErrSettings),
+			errors.Is(err, db.ErrUnbounded), errors.Is(err, engine.ErrSettings),
 			errors.Is(err, host.ErrHostTaken), errors.Is(err, host.ErrSpoolTaken):
 			return err
 		}
@@ -189,6 +196,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	if d.client, err = jobs.NewClient(&jobs.Config{
 		DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot, Trace: &trace.Jobs{Tracer: d.trace, Host: d.cfg.HostID},
+		Polls: d.cfg.Profile == config.ProfilePoll,
 	}, d.leads.Room, hosts, replays, examiner.Room); err != nil {
 		return err
 	}
@@ -222,6 +230,11 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net.Listener) error {
 	if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckSchema(ctx, d.pool) }); err != nil {
 		return err
+	}
+	if d.cfg.Profile == config.ProfilePoll {
+		if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckBounds(ctx, d.pool) }); err != nil {
+			return err
+		}
 	}
 	if d.cfg.Worker {
 		group.Go(func() error { return d.triggers.Serve(ctx, triggersOn) })
@@ -312,7 +325,8 @@ func (d *daemon) newHost(triggersOn net.Addr) (*host.Host, error) {
 			Client: client, BinDir: d.cfg.MistBinDir, ShmDir: d.cfg.ShmDir, Hidden: []secret.Secret{d.cfg.LivepeerToken},
 		},
 		ID: d.cfg.HostID, BootID: d.boot, Slots: d.cfg.HostSlots, Stores: d.cfg.StoreWorkers, Version: buildinfo.Version(),
-		DB: d.pool, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
+		Seldom: d.cfg.Profile == config.ProfilePoll,
+		DB:     d.pool, Media: tools, Storage: objects, Sealer: d.sealer, Wakes: host.NewWakes(), Log: d.log,
 		Spool: spool, SpoolReserve: d.cfg.SpoolReserve, SourceMax: d.cfg.SourceMax,
 		HEVC: d.cfg.HEVC, HighDepth: d.cfg.HighDepth,
 		Broadcasters: d.cfg.Broadcasters, LivepeerToken: d.cfg.LivepeerToken, LivepeerAPI: d.cfg.LivepeerAPI,

@@ -12,6 +12,25 @@ import (
 	"github.com/google/uuid"
 )
 
+const databaseBounds = `-- name: DatabaseBounds :one
+SELECT current_setting('statement_timeout')::text AS statement_timeout, current_setting('lock_timeout')::text AS lock_timeout,
+       current_setting('idle_in_transaction_session_timeout')::text AS idle_in_transaction
+`
+
+type DatabaseBoundsRow struct {
+	StatementTimeout  string
+	LockTimeout       string
+	IdleInTransaction string
+}
+
+// The bounds that a connection works under; what is 0 is waited for without end.
+func (q *Queries) DatabaseBounds(ctx context.Context, db DBTX) (DatabaseBoundsRow, error) {
+	row := db.QueryRow(ctx, databaseBounds)
+	var i DatabaseBoundsRow
+	err := row.Scan(&i.StatementTimeout, &i.LockTimeout, &i.IdleInTransaction)
+	return i, err
+}
+
 const databaseClock = `-- name: DatabaseClock :one
 SELECT clock_timestamp()::timestamptz AS now
 `

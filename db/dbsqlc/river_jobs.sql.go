@@ -53,6 +53,33 @@ func (q *Queries) RiverJobDismiss(ctx context.Context, db DBTX, arg RiverJobDism
 	return result.RowsAffected(), nil
 }
 
+const riverJobDue = `-- name: RiverJobDue :many
+SELECT q.name::text AS queue FROM unnest($1::text[]) AS q(name),
+       LATERAL (SELECT FROM weir.river_job j WHERE j.state = 'available' AND j.queue = q.name AND j.scheduled_at <= now() LIMIT 1) due
+`
+
+// Which of some queues have a job to be fetched: what a daemon asks that does not LISTEN.
+// LATERAL keeps it to the first of each, whatever waits in others.
+func (q *Queries) RiverJobDue(ctx context.Context, db DBTX, queues []string) ([]string, error) {
+	rows, err := db.Query(ctx, riverJobDue, queues)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const riverJobFinalize = `-- name: RiverJobFinalize :execrows
 UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
  WHERE id = $1 AND state = 'running'

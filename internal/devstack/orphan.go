@@ -21,7 +21,7 @@ type orphan struct {
 // ever killed: a shell that stands in a stack's folder is its user's.
 func programs() []string {
 	return []string{
-		"postgres", "versitygw", "mistsim", "MistProcLivepeer", "broadcaster",
+		"postgres", "pgbouncer", "versitygw", "mistsim", "MistProcLivepeer", "broadcaster",
 		"weir-daemon", "weir-daemon-chaos", "weir-admin", "ffmpeg", "ffprobe",
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/engine"
+	"weir/jobs"
 	"weir/jobs/jobstest"
 )
 
@@ -152,7 +153,7 @@ func TestLooks(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		l.run(ctx, func(context.Context) (*look, error) {
+		l.run(ctx, jobs.PollEvery, func(context.Context) (*look, error) {
 			taken++
 			began := time.Now()
 			<-release

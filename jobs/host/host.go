@@ -53,6 +53,10 @@ const (
 	residuePoll = 30 * time.Second
 	// reconcileEvery is how late what nobody works on, or nobody owns, may be found.
 	reconcileEvery = 10 * time.Second
+	// reconcileSeldom and lookSeldom are the same, and jobs.PollEvery, for a host of a large
+	// fleet: three statements of each would be most of what a thousand idle ones ask.
+	reconcileSeldom = 30 * time.Second
+	lookSeldom      = 3 * time.Second
 )
 
 // Host is this machine's part in the work: its Mist, its spool, its lease.
@@ -91,6 +95,8 @@ type Host struct {
 	TriggerURL string
 	// Turned is called with each round of the lease, whatever came of it; nil: nobody asks.
 	Turned func()
+	// Seldom: it looks at rows less often where nothing tells it to, as one of a thousand.
+	Seldom bool
 	// Trace follows transcodes, Meter counts; nil: nobody does.
 	Trace *trace.Tracer
 	Meter Meter
@@ -212,10 +218,18 @@ func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	looking, end := context.WithCancel(context.WithoutCancel(ctx)) // a soft stop still looks
 	h.end = end
 	h.ended.Go(func() {
-		h.looks.run(looking, h.look, func(err error) { h.Log.WarnContext(ctx, "could not look", "host", h.ID, "error", err) })
+		h.looks.run(looking, h.often(jobs.PollEvery, lookSeldom), h.look, func(err error) { h.Log.WarnContext(ctx, "could not look", "host", h.ID, "error", err) })
 	})
 	h.Log.InfoContext(ctx, "host booted", "host", h.ID, "boot", h.BootID, "slots", h.Slots, "mist", is.version, "iid", is.iid)
 	return nil
+}
+
+// often is how often something is done that costs a statement.
+func (h *Host) often(usual, seldom time.Duration) time.Duration {
+	if h.Seldom {
+		return seldom
+	}
+	return usual
 }
 
 // Close ends what Boot began, when no supervisor is left.
@@ -237,7 +251,7 @@ func (h *Host) Run(ctx context.Context, client *river.Client[pgx.Tx]) error {
 		do    func(context.Context) error
 	}{
 		{jobs.RenewEvery, nil, func(ctx context.Context) error { _ = h.greet(ctx); return nil }}, // it tells itself
-		{reconcileEvery, h.soon, func(ctx context.Context) error { return h.reconcile(ctx, client) }},
+		{h.often(reconcileEvery, reconcileSeldom), h.soon, func(ctx context.Context) error { return h.reconcile(ctx, client) }},
 		{tellEvery, nil, h.tell},
 	} {
 		group.Go(func() error {

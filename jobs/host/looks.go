@@ -101,8 +101,8 @@ func newLooks() *looks {
 
 // run takes a look when somebody wants one, and every so often while somebody watches,
 // until ctx ends.
-func (l *looks) run(ctx context.Context, take func(context.Context) (*look, error), failed func(error)) {
-	tick := time.NewTicker(jobs.PollEvery)
+func (l *looks) run(ctx context.Context, every time.Duration, take func(context.Context) (*look, error), failed func(error)) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
