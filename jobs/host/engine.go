@@ -4,6 +4,9 @@ import (
 	"context"
 
 	"weir/engine"
+	"weir/jobs/host/outputs"
+	"weir/media"
+	"weir/storage"
 )
 
 // Engine transcodes for a host: it reads a prepared file, has its renditions made, and
@@ -65,4 +68,30 @@ type EngineLog interface {
 	LastWords(folder string, most int64) (string, error)
 	// TrimLog bounds it.
 	TrimLog(folder string) error
+}
+
+// Media is what a host has done to files: [media.Tools].
+type Media interface {
+	Probe(ctx context.Context, path string) (media.Source, error)
+	Prepare(ctx context.Context, source media.Source, in, outDir string, opts media.Options) (media.Prepared, error)
+	// Follow decodes a push while it is written; nil: it does not.
+	Follow(ctx context.Context, path string) *media.Following
+	Sound(ctx context.Context, from string, source media.Source, prepared media.Prepared) error
+	Finish(ctx context.Context, pushed media.Pushed, out string) error
+	Judge(ctx context.Context, path string, want media.Want) (media.Verdict, error)
+	CheckPictures(ctx context.Context, prepared media.Prepared) error
+}
+
+// Storage is where sources come from, and files go to: [storage.Client].
+type Storage interface {
+	outputs.Store
+
+	Fetch(ctx context.Context, from storage.Location, path string, opt storage.FetchOptions) (storage.Fetched, error)
+	// CheckNames says whether objects can have their names, TryWrite whether they can be
+	// written to a folder.
+	CheckNames(objects ...storage.Location) error
+	TryWrite(ctx context.Context, folder storage.Location, objects ...storage.Location) error
+	Delete(ctx context.Context, object storage.Location) error
+	DeleteFolder(ctx context.Context, folder storage.Location) (removed int, err error)
+	AbortUploads(ctx context.Context, object storage.Location) (aborted int, err error)
 }

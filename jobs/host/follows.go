@@ -25,7 +25,7 @@ type making struct {
 
 // sound makes the sound of an attempt's renditions unless that is done already. It
 // outlives ctx.
-func (f *follows) sound(ctx context.Context, tools *media.Tools, path string, source media.Source, prepared media.Prepared) {
+func (f *follows) sound(ctx context.Context, tools Media, path string, source media.Source, prepared media.Prepared) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped || f.sounds[prepared.Path] != nil {
@@ -45,7 +45,7 @@ func (f *follows) sound(ctx context.Context, tools *media.Tools, path string, so
 
 // begin follows a push unless that is done already. It outlives ctx: the supervisor is
 // done before the last store.
-func (f *follows) begin(ctx context.Context, tools *media.Tools, path string) {
+func (f *follows) begin(ctx context.Context, tools Media, path string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped || f.running[path] != nil {
@@ -54,7 +54,9 @@ func (f *follows) begin(ctx context.Context, tools *media.Tools, path string) {
 	if f.running == nil {
 		f.running = map[string]*media.Following{}
 	}
-	f.running[path] = tools.Follow(context.WithoutCancel(ctx), path)
+	if following := tools.Follow(context.WithoutCancel(ctx), path); following != nil {
+		f.running[path] = following
+	}
 }
 
 // over tells that a push is over, and gives what follows it; nil: nothing does.

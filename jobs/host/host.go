@@ -24,7 +24,6 @@ import (
 	"weir/jobs/host/outputs"
 	"weir/jobs/tenants"
 	"weir/jobs/trace"
-	"weir/media"
 	"weir/secret"
 	"weir/storage"
 	"weir/storage/dial"
@@ -69,10 +68,10 @@ type Host struct {
 
 	DB     *pgxpool.Pool
 	Engine Engine
-	Media  *media.Tools
+	Media  Media
 	// Packer is Media's, unless a test has another.
 	Packer  outputs.Packer
-	Storage *storage.Client
+	Storage Storage
 	Sealer  *secret.Sealer
 	Wakes   *Wakes
 	Log     *slog.Logger

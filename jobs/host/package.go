@@ -223,9 +223,10 @@ func (p *packaging) pack(ctx context.Context, order *outputs.Order) (*outputs.Pa
 		return nil, fmt.Errorf("wait for a turn to package: %w", context.Cause(ctx))
 	}
 	defer func() { <-h.finishing }()
-	var packer outputs.Packer = pack.Packer{Tools: h.Media}
-	if h.Packer != nil {
-		packer = h.Packer
+	packer := h.Packer
+	if packer == nil {
+		tools, _ := h.Media.(*media.Tools) // nil: those in PATH
+		packer = pack.Packer{Tools: tools}
 	}
 	return order.Pack(ctx, packer)
 }

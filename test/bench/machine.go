@@ -56,34 +56,44 @@ var tpsLine = regexp.MustCompile(`tps = ([0-9.]+)`)
 
 // pgbench is what this Postgres does, beside the stack's own database in it.
 func pgbench(ctx context.Context, database string, clients int) (float64, error) {
-	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench")
-	if path, err := exec.LookPath("pgbench"); err == nil {
-		programs = append(programs, path)
+	if _, err := pgbenchOutput(ctx, database, "-i", "-q", "-s", "1"); err != nil {
+		return 0, err
 	}
-	if len(programs) == 0 {
-		return 0, errors.New("no pgbench: apt-get install postgresql")
-	}
-	u, err := url.Parse(database)
+	return pgbenchOf(ctx, database, "-n", "-N", "-c", strconv.Itoa(clients), "-j", "2", "-T", pgbenchSeconds)
+}
+
+// pgbenchOf is the rate of a run of pgbench.
+func pgbenchOf(ctx context.Context, database string, args ...string) (float64, error) {
+	out, err := pgbenchOutput(ctx, database, args...)
 	if err != nil {
-		return 0, errors.New("the stack's database has no URL")
-	}
-	password, _ := u.User.Password()
-	u.User = url.User(u.User.Username())
-	program := slices.Max(programs)
-	var out []byte
-	for _, args := range [][]string{
-		{"-i", "-q", "-s", "1"},
-		{"-n", "-N", "-c", strconv.Itoa(clients), "-j", "2", "-T", pgbenchSeconds},
-	} {
-		cmd := exec.CommandContext(ctx, program, append(args, u.String())...)
-		cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
-		if out, err = cmd.CombinedOutput(); err != nil {
-			return 0, fmt.Errorf("pgbench: %w: %s", err, out)
-		}
+		return 0, err
 	}
 	match := tpsLine.FindSubmatch(out)
 	if match == nil {
 		return 0, fmt.Errorf("pgbench says no rate: %s", out)
 	}
 	return strconv.ParseFloat(string(match[1]), 64)
+}
+
+func pgbenchOutput(ctx context.Context, database string, args ...string) ([]byte, error) {
+	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench")
+	if path, err := exec.LookPath("pgbench"); err == nil {
+		programs = append(programs, path)
+	}
+	if len(programs) == 0 {
+		return nil, errors.New("no pgbench: apt-get install postgresql")
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		return nil, errors.New("the stack's database has no URL")
+	}
+	password, _ := u.User.Password()
+	u.User = url.User(u.User.Username())
+	cmd := exec.CommandContext(ctx, slices.Max(programs), append(args, u.String())...)
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("pgbench: %w: %s", err, out)
+	}
+	return out, nil
 }

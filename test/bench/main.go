@@ -58,6 +58,8 @@ var (
 	curve = flag.String("curve", "", "with -only events: write how the transcode went to this `file`")
 	// as makes this program one of those that are measured, each a process of its own.
 	as = flag.String("as", "", "be a `program` that is measured; the benchmark starts them itself")
+	// profiles are files to be had when lifecycles are measured.
+	profiles = flag.String("profile", "", "with -only lifecycle: write what the load costs to files that begin with this `name`")
 )
 
 // A group is measured by itself, on servers of its own: what it leaves is in no other's way.
@@ -82,6 +84,7 @@ func groups() []group {
 		{name: "s3", about: "large objects, beside other programs that move them", measure: (*bench).s3, short: true, alone: true},
 		{name: "failover", about: "the primary killed under work, a synchronous standby promoted", measure: (*bench).failover, alone: true},
 		{name: "naive", about: "what else somebody might write, under the same faults", measure: (*bench).naive},
+		{name: "lifecycle", about: "whole lifecycles where media and Mist cost nothing", measure: (*bench).lifecycle, alone: true},
 	}
 }
 

@@ -1,0 +1,351 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"weir/engine"
+	"weir/jobs/host"
+	"weir/media"
+	"weir/mist"
+	"weir/storage"
+)
+
+// What is free costs nothing: it says what the real one says of a source of 20 s in three
+// renditions, at once. The files are there, as a host looks for them, and hold next to nothing.
+const (
+	freeMS     = 20_000
+	freeFrames = 600
+	freeFile   = "a file that costs nothing"
+)
+
+var (
+	_ host.Engine  = (*freeEngine)(nil)
+	_ host.Media   = freeMedia{}
+	_ host.Storage = freeStorage{}
+)
+
+// freeMedia is media's tools.
+type freeMedia struct{}
+
+func (freeMedia) Probe(context.Context, string) (media.Source, error) {
+	return media.Source{
+		Container: "mov,mp4,m4a,3gp,3g2,mj2", Bytes: int64(len(freeFile)), DurationUS: freeMS * 1000, VideoTracks: 1,
+		Video: media.Video{Codec: "h264", PixFmt: "yuv420p", Width: 1280, Height: 720, CodedWidth: 1280, CodedHeight: 720,
+			Rate: media.Rate{Num: 30, Den: 1}, Frames: freeFrames, BitRate: 3_000_000},
+	}, nil
+}
+
+func (freeMedia) Prepare(_ context.Context, s media.Source, in, _ string, _ media.Options) (media.Prepared, error) {
+	return media.Prepared{
+		Path: in, StopMS: freeMS, EndMS: freeMS, SegmentMS: 2000, Bytes: s.Bytes, Frames: freeFrames, DurationUS: s.DurationUS, Segments: 10,
+		Width: s.Video.Width, Height: s.Video.Height, ClockFPS: 30, RateScale: 1, Rate: s.Video.Rate,
+	}, nil
+}
+
+func (freeMedia) Follow(context.Context, string) *media.Following { return nil }
+
+func (freeMedia) Sound(context.Context, string, media.Source, media.Prepared) error { return nil }
+
+func (freeMedia) Finish(_ context.Context, _ media.Pushed, out string) error { return leave(out) }
+
+func (freeMedia) Judge(_ context.Context, _ string, want media.Want) (media.Verdict, error) {
+	return media.Verdict{
+		OK: true, Problems: []media.Problem{}, Frames: freeFrames, Decoded: freeFrames, DurationMS: freeMS, Width: want.Width, Height: want.Height,
+		Rate: want.Source.Video.Rate, Codec: "h264", BitRate: want.BitRate, Bytes: int64(len(freeFile)),
+	}, nil
+}
+
+func (freeMedia) CheckPictures(context.Context, media.Prepared) error { return nil }
+
+// freeStorage is a storage.
+type freeStorage struct{}
+
+func (freeStorage) Fetch(_ context.Context, from storage.Location, path string, opt storage.FetchOptions) (storage.Fetched, error) {
+	bytes := int64(len(freeFile))
+	if opt.OnProgress != nil {
+		opt.OnProgress(bytes, bytes)
+	}
+	return storage.Fetched{Bytes: bytes, ETag: `"free"`, Identity: from.Key()}, leave(path)
+}
+
+func (freeStorage) Upload(_ context.Context, _ storage.Location, path string, opt storage.UploadOptions) (storage.Object, error) {
+	checksum, err := storage.Checksum(path)
+	bytes := int64(len(freeFile))
+	if opt.OnProgress != nil {
+		opt.OnProgress(bytes, bytes)
+	}
+	return storage.Object{Bytes: bytes, ETag: `"free"`, Checksum: checksum}, err
+}
+
+func (freeStorage) Verify(context.Context, storage.Location, storage.Object) error { return nil }
+
+func (freeStorage) CheckNames(...storage.Location) error { return nil }
+
+func (freeStorage) TryWrite(context.Context, storage.Location, ...storage.Location) error { return nil }
+
+func (freeStorage) Delete(context.Context, storage.Location) error { return nil }
+
+func (freeStorage) DeleteFolder(context.Context, storage.Location) (int, error) { return 0, nil }
+
+func (freeStorage) AbortUploads(context.Context, storage.Location) (int, error) { return 0, nil }
+
+func leave(path string) error { return os.WriteFile(path, []byte(freeFile), 0o600) }
+
+// freeEngine is a Mist that tells of two lists of tracks once it is started, and writes each
+// file at once, of which it posts what Mist posts.
+type freeEngine struct {
+	triggers http.Handler
+	marks    *marks
+	failed   func(error)
+
+	next     atomic.Int64
+	mu       sync.Mutex
+	attempts map[engine.Name]*freeAttempt
+}
+
+// freeAttempt is one that was added.
+type freeAttempt struct {
+	engine  *freeEngine
+	name    engine.Name
+	folder  string
+	id      int
+	pushes  map[int]engine.Push
+	open    int // renditions that are not pushed
+	started bool
+	alive   bool
+}
+
+func (*freeEngine) Info(context.Context) (engine.Info, error) {
+	return engine.Info{Version: "free", IID: "1"}, nil
+}
+
+func (*freeEngine) Listen(context.Context, string) (bool, error) { return false, nil }
+
+func (*freeEngine) PlanSize(source, box engine.Size) engine.SizePlan {
+	return (*mist.Engine)(nil).PlanSize(source, box)
+}
+
+func (e *freeEngine) Add(_ context.Context, name engine.Name, _ string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.attempts[name] == nil {
+		e.attempts[name] = &freeAttempt{engine: e, name: name, pushes: map[int]engine.Push{}}
+	}
+	return nil
+}
+
+func (e *freeEngine) Start(_ context.Context, task *engine.Task) (engine.Process, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.attempts[task.Name]
+	if a == nil {
+		return nil, errors.New("it was not added")
+	}
+	a.folder, a.id, a.open, a.started, a.alive = task.Folder, int(e.next.Add(1)), len(task.Profiles), true, true
+	e.marks.mark(task.Name.Transcode, markStarted)
+	renditions := len(task.Profiles)
+	go func() {
+		for _, tracks := range []int{1, renditions} {
+			e.post(string(mist.TriggerLiveTrackList), mist.Name(a.name).Rendition()+"\n"+trackList(tracks))
+		}
+	}()
+	return a, nil
+}
+
+// trackList is of the first of an attempt's renditions, as long as Mist's.
+func trackList(tracks int) string {
+	var list []string
+	for i := range tracks {
+		list = append(list, fmt.Sprintf(`"video_H264_640x360_30fps_%d":{"bps":39273,"codec":"H264","codecstring":"avc1.42c00d","firstms":23,"fpks":30000,`+
+			`"height":360,"idx":%d,"init":"\u0001B\u00C0\r\u00FF\u00E1\u0000\u001AgB\u00C0\r\u00DA\u0005\u0005\u00EF\u00FC\u0000\u00B0","jitter":200,`+
+			`"lastms":3990,"maxbps":39273,"trackid":%d,"type":"video","width":640}`, i, i, i<<16+256))
+	}
+	return "{" + strings.Join(list, ",") + "}\n"
+}
+
+func (e *freeEngine) Attach(process string) (engine.Process, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, a := range e.attempts {
+		if a.String() == process {
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("no process %q", process)
+}
+
+func (e *freeEngine) Push(_ context.Context, name engine.Name, path string, _ int, _ int64) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.attempts[name]
+	if a == nil {
+		return 0, engine.ErrPushNotStarted
+	}
+	rendition, _ := engine.RenditionOf(path)
+	for id, push := range a.pushes {
+		if push.Rendition == rendition {
+			return id, nil
+		}
+	}
+	id := int(e.next.Add(1))
+	a.pushes[id] = engine.Push{ID: id, Name: name, Rendition: rendition}
+	go e.record(a, id, path)
+	return id, nil
+}
+
+// record is a push, from its begin to its end.
+func (e *freeEngine) record(a *freeAttempt, id int, path string) {
+	if err := leave(path); err != nil {
+		e.failed(err)
+		return
+	}
+	e.mu.Lock()
+	if a.open--; a.open == 0 {
+		e.marks.mark(a.name.Transcode, markPushed)
+	}
+	e.mu.Unlock()
+	stream := mist.Name(a.name).Rendition()
+	e.post(string(mist.TriggerRecordingEnd), fmt.Sprintf("%s\n%s\nHTTPTS\n%d\n7\n1795354931\n1795354938\n%d\n23\n%d\nCLEAN_INTENDED_STOP\nplanned stopping point reached\n",
+		stream, path, len(freeFile), freeMS, freeMS+23))
+	e.mu.Lock()
+	delete(a.pushes, id)
+	e.mu.Unlock()
+	target := path + "?video=0&audio=none&recstart=-1&waittrackcount=1&recstop=20000"
+	e.post(string(mist.TriggerPushEnd), fmt.Sprintf("%d\n%s\n%s\n%s\n[[1795354931,\"INFO\",\"Recording will stop at timestamp 20000 ms\",\"%s\"]]\n{\"bytes\":%d,\"mediatime\":%d}\n",
+		id, stream, target, target, stream, len(freeFile), freeMS))
+}
+
+// post hands a trigger to its listener as an HTTP server would.
+func (e *freeEngine) post(trigger, body string) {
+	req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	req.RemoteAddr = "127.0.0.1:1"
+	req.Header = http.Header{"X-Trigger": {trigger}, "X-Trigger-Uuid": {uuid.NewString()}, "X-Uuid": {uuid.NewString()}, "X-Version": {"3.2.2"}, "User-Agent": {"MistServer/3.2.2"}}
+	answer := httptest.NewRecorder()
+	began := time.Now()
+	e.triggers.ServeHTTP(answer, req)
+	e.marks.trigger(time.Since(began))
+	if answer.Code != http.StatusOK {
+		e.failed(fmt.Errorf("%s: HTTP %d: %s", trigger, answer.Code, answer.Body))
+	}
+}
+
+func (*freeEngine) StopPush(context.Context, int) error { return nil }
+
+func (e *freeEngine) Remove(_ context.Context, name engine.Name) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.attempts, name)
+	return nil
+}
+
+func (e *freeEngine) Look(_ context.Context, names ...engine.Name) (engine.Look, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	look := engine.Look{Running: map[engine.Name]bool{}, NewestMS: map[engine.Name]int64{}, Processes: map[int]engine.Report{}}
+	see := func(a *freeAttempt) {
+		look.Running[a.name], look.NewestMS[a.name] = a.alive, freeMS
+		for _, push := range a.pushes {
+			push.MediaMS = freeMS
+			look.Pushes = append(look.Pushes, push)
+		}
+		look.Processes[a.id] = engine.Report{SentMS: freeMS, ReceivedMS: freeMS}
+	}
+	if len(names) == 0 {
+		for _, a := range e.attempts {
+			see(a)
+		}
+	}
+	for _, name := range names {
+		if a := e.attempts[name]; a != nil {
+			see(a)
+		}
+	}
+	return look, nil
+}
+
+func (e *freeEngine) Added(context.Context) ([]engine.Name, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var names []engine.Name
+	for name := range e.attempts {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+func (e *freeEngine) Find() ([]engine.Found, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var found []engine.Found
+	for _, a := range e.attempts {
+		if a.alive {
+			found = append(found, engine.Found{Process: a, Folder: a.folder})
+		}
+	}
+	return found, nil
+}
+
+func (e *freeEngine) InUse() (map[engine.Name]bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	used := map[engine.Name]bool{}
+	for name, a := range e.attempts {
+		used[name] = a.alive
+	}
+	return used, nil
+}
+
+func (*freeEngine) Memory() ([]engine.Memory, error) { return nil, nil }
+
+func (*freeEngine) Log(string) (engine.Log, error) {
+	return engine.Log{Reading: true, Posted: true}, nil
+}
+
+func (*freeEngine) Tracks(string) ([]engine.Track, error) { return nil, nil }
+
+func (*freeEngine) LastWords(string, int64) (string, error) { return "", nil }
+
+func (*freeEngine) TrimLog(string) error { return nil }
+
+func (a *freeAttempt) String() string { return filepath.Base(a.folder) }
+
+func (a *freeAttempt) ID() int { return a.id }
+
+func (a *freeAttempt) Alive() bool {
+	a.engine.mu.Lock()
+	defer a.engine.mu.Unlock()
+	return a.alive
+}
+
+func (*freeAttempt) End(context.Context) (engine.End, error) {
+	return engine.End{Text: "exit status 0"}, nil
+}
+
+func (a *freeAttempt) Terminate(context.Context, time.Duration) (bool, error) {
+	a.engine.mu.Lock()
+	defer a.engine.mu.Unlock()
+	a.alive = false
+	return true, nil
+}
+
+func (a *freeAttempt) Kill(ctx context.Context) error {
+	_, err := a.Terminate(ctx, 0)
+	return err
+}
+
+func (a *freeAttempt) Stop(ctx context.Context, grace time.Duration) error {
+	_, err := a.Terminate(ctx, grace)
+	return err
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"weir/db/migrations"
+)
+
+const (
+	// pressed lifecycles are at work at once: more add nothing on two cores.
+	pressed = 64
+	// pressWarm fills pools, caches and plans; pressFor is a round.
+	pressWarm, pressFor = 3 * time.Second, 3 * time.Second
+	pressShort          = time.Second
+	// pressLimit is when a lifecycle that does not end is not waited for any more.
+	pressLimit = 3 * time.Minute
+	// insertClients commit a row each, insertSeconds long.
+	insertClients = 16
+	insertSeconds = "2"
+	// noops are River's jobs that do nothing, worked by so many at once as its own benchmark does.
+	noops, noopWorkers = 20_000, 2000
+
+	goalCommits = 15 // of a lifecycle, under load
+	goalOfLimit = 0.5
+)
+
+// pace is what a fleet does under load.
+type pace struct{ rate, commits []float64 }
+
+// lifecycle is how many whole lifecycles a second one Postgres carries where media and Mist
+// cost nothing, beside what it commits at all, and what River does with jobs that do nothing.
+func (b *bench) lifecycle(ctx context.Context) (err error) {
+	f, err := startFleet(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
+	before, err := f.inserts(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := f.underLoad(ctx, b.short)
+	if err != nil {
+		return err
+	}
+	after, err := f.inserts(ctx)
+	if err != nil {
+		return err
+	}
+	limit := (before + after) / 2 //nolint:mnd // the mean
+	noop, err := f.noops(ctx)
+	if err != nil {
+		return err
+	}
+	b.tellPace(p, limit)
+	b.add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients", insertClients), "tx/s", "", 0, before, after)
+	b.add("a peer: River's jobs that do nothing", "1/s", "", 0, noop)
+	return nil
+}
+
+// tellPace tells what a fleet does under load, beside what its Postgres commits.
+func (b *bench) tellPace(p pace, limit float64) {
+	b.add(fmt.Sprintf("lifecycles, %d at once: ended", pressed), "1/s", "", 0, p.rate...)
+	b.add("  transactions that write, for each", "", "", 0, p.commits...).judge(fmt.Sprintf("at most %d", goalCommits), median(p.commits) <= goalCommits)
+	var share []float64
+	for i := range p.rate {
+		share = append(share, p.rate[i]*p.commits[i]/limit)
+	}
+	b.addAbove("  of the transactions that this Postgres commits", "", fmt.Sprintf("%g or more", goalOfLimit), goalOfLimit, share...)
+}
+
+// underLoad has lifecycles go on, and counts in rounds.
+func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
+	round := pressFor
+	if short {
+		round = pressShort
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, pressLimit, fmt.Errorf("lifecycles went on for more than %s", pressLimit))
+	defer cancel()
+	pressing, stop := context.WithCancel(ctx)
+	defer stop()
+	var done atomic.Int64
+	ended := make(chan error, 1)
+	go func() { ended <- f.press(pressing, pressed, &done) }()
+	pause := func(long time.Duration) error {
+		select {
+		case <-time.After(long):
+			return nil
+		case err := <-ended:
+			return errors.Join(err, errors.New("the load ended early"))
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := pause(pressWarm); err != nil {
+		return p, err
+	}
+	// As autovacuum does within the first minute: until then plans are for empty tables.
+	if _, err := f.pool.Exec(ctx, "ANALYZE"); err != nil {
+		return p, fmt.Errorf("analyze: %w", err)
+	}
+	if err := pause(pressWarm); err != nil {
+		return p, err
+	}
+	stopProfile, err := f.profile(ctx)
+	if err != nil {
+		return p, err
+	}
+	for range rounds {
+		began, from := time.Now(), done.Load()
+		writes, err := f.writes(ctx)
+		if err != nil {
+			return p, err
+		}
+		if err := pause(round); err != nil {
+			return p, err
+		}
+		written, err := f.writes(ctx)
+		if err != nil {
+			return p, err
+		}
+		ends := float64(done.Load() - from)
+		if ends == 0 {
+			return p, errors.New("no lifecycle ended in a round")
+		}
+		p.rate = append(p.rate, ends/time.Since(began).Seconds())
+		p.commits = append(p.commits, float64(written-writes)/ends)
+	}
+	if err := stopProfile(); err != nil {
+		return p, err
+	}
+	stop()
+	return p, <-ended
+}
+
+// profile writes what Postgres and this process do under load, where that is asked for.
+func (f *fleet) profile(ctx context.Context) (stop func() error, err error) {
+	if *profiles == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(*profiles + ".pprof")
+	if err != nil {
+		return nil, fmt.Errorf("write a profile: %w", err)
+	}
+	if _, err := f.pool.Exec(ctx, "SELECT pg_stat_statements_reset()"); err != nil {
+		return nil, fmt.Errorf("count statements anew: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		rows, err := f.pool.Query(ctx, `SELECT format('%s calls %s ms %s rows: %s', calls, round(total_exec_time), rows, regexp_replace(left(query, 160), '\s+', ' ', 'g'))
+			FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 80`)
+		if err != nil {
+			return fmt.Errorf("read the statements: %w", err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return fmt.Errorf("read the statements: %w", err)
+		}
+		text, err := os.Create(*profiles + ".sql.txt")
+		if err != nil {
+			return fmt.Errorf("write the statements: %w", err)
+		}
+		for _, line := range lines {
+			fmt.Fprintln(text, line)
+		}
+		return errors.Join(file.Close(), text.Close())
+	}, nil
+}
+
+// inserts is how many rows a second are committed here, one by one.
+func (f *fleet) inserts(ctx context.Context) (float64, error) {
+	if _, err := f.pool.Exec(ctx, "CREATE TABLE IF NOT EXISTS bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, filler text)"); err != nil {
+		return 0, fmt.Errorf("make a table: %w", err)
+	}
+	return f.custom(ctx, fmt.Sprintf("pgbench-%d", time.Now().UnixNano()), "INSERT INTO bench_rows (filler) VALUES ('a row of the bench');\n", insertClients)
+}
+
+type noopArgs struct {
+	N int `json:"n"`
+}
+
+func (noopArgs) Kind() string { return "bench_noop" }
+
+type noopWorker struct {
+	river.WorkerDefaults[noopArgs]
+	left atomic.Int64
+	done chan struct{}
+}
+
+func (w *noopWorker) Work(context.Context, *river.Job[noopArgs]) error {
+	if w.left.Add(-1) == 0 {
+		close(w.done)
+	}
+	return nil
+}
+
+// noops is how many jobs that do nothing River works a second, as its own benchmark has it:
+// they are all there before it starts.
+func (f *fleet) noops(ctx context.Context) (float64, error) {
+	const queue = "bench_noop"
+	worker := &noopWorker{done: make(chan struct{})}
+	worker.left.Store(noops)
+	workers := river.NewWorkers()
+	river.AddWorker(workers, worker)
+	client, err := river.NewClient(riverpgxv5.New(f.pool), &river.Config{
+		Schema: migrations.Schema, Workers: workers, LeaderElectionDisabled: true, ID: queue,
+		Queues:        map[string]river.QueueConfig{queue: {MaxWorkers: noopWorkers}},
+		FetchCooldown: 2 * time.Millisecond, FetchPollInterval: 10 * time.Millisecond, //nolint:mnd // as its benchmark has them
+	})
+	if err != nil {
+		return 0, fmt.Errorf("open River: %w", err)
+	}
+	inserts := make([]river.InsertManyParams, noops)
+	for i := range inserts {
+		inserts[i] = river.InsertManyParams{Args: noopArgs{i}, InsertOpts: &river.InsertOpts{Queue: queue}}
+	}
+	if _, err := client.InsertManyFast(ctx, inserts); err != nil {
+		return 0, fmt.Errorf("insert jobs: %w", err)
+	}
+	began := time.Now()
+	if err := client.Start(ctx); err != nil {
+		return 0, fmt.Errorf("start River: %w", err)
+	}
+	select {
+	case <-worker.done:
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	// It stops once all are completed in the rows too.
+	if err := client.Stop(ctx); err != nil {
+		return 0, fmt.Errorf("stop River: %w", err)
+	}
+	return noops / time.Since(began).Seconds(), nil
+}
