@@ -44,7 +44,7 @@ const (
 	// fleetConns are a daemon's connections.
 	fleetConns = 16
 	// fleetToken is no secret: the API listens here for a minute.
-	fleetToken = "the-bench-asks-for-transcodes-that-cost-nothing"
+	fleetToken = "the-bench-asks-for-transcodes-that-cost-nothing" //nolint:gosec // see above
 	// fleetStop bounds the end.
 	fleetStop = 30 * time.Second
 )
@@ -291,7 +291,7 @@ func (f *fleet) receive(w http.ResponseWriter, r *http.Request) {
 	case message.Status == "success":
 		f.marks.markAt(message.RequestID, markTold, at)
 		if waits, is := f.ended.LoadAndDelete(strings.TrimPrefix(r.URL.Path, "/hooks/")); is {
-			close(waits.(chan struct{})) //nolint:forcetypeassert // nothing else is put there
+			close(waits.(chan struct{})) //nolint:forcetypeassert,errcheck // nothing else is put there
 		}
 	}
 	w.WriteHeader(http.StatusOK)
@@ -353,10 +353,10 @@ func (f *fleet) press(ctx context.Context, clients int, done *atomic.Int64) erro
 		group.Go(func() error {
 			for {
 				err := f.lifecycle(ctx)
-				switch {
-				case ctx.Err() != nil:
-					return nil
-				case err != nil:
+				if ctx.Err() != nil {
+					return nil //nolint:nilerr // its end is what breaks the last ones off
+				}
+				if err != nil {
 					return err
 				}
 				done.Add(1)

@@ -229,7 +229,7 @@ func (e *freeEngine) record(a *freeAttempt, id int, path string) {
 
 // post hands a trigger to its listener as an HTTP server would.
 func (e *freeEngine) post(trigger, body string) {
-	req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", strings.NewReader(body))
 	req.RemoteAddr = "127.0.0.1:1"
 	req.Header = http.Header{"X-Trigger": {trigger}, "X-Trigger-Uuid": {uuid.NewString()}, "X-Uuid": {uuid.NewString()}, "X-Version": {"3.2.2"}, "User-Agent": {"MistServer/3.2.2"}}
 	answer := httptest.NewRecorder()

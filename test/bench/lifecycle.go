@@ -63,6 +63,7 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 		return err
 	}
 	b.tellPace(p, limit)
+	b.tellMarks(&f.marks)
 	b.add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients", insertClients), "tx/s", "", 0, before, after)
 	b.add("a peer: River's jobs that do nothing", "1/s", "", 0, noop)
 	return nil

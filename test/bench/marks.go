@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -61,4 +62,30 @@ func (m *marks) take() (courses map[uuid.UUID]*course, triggers []time.Duration)
 	courses, triggers = m.courses, m.triggers
 	m.courses, m.triggers = nil, nil
 	return courses, triggers
+}
+
+// tellMarks tells how soon things followed each other while the load was on: what waits for a
+// processor is in it.
+func (b *bench) tellMarks(m *marks) {
+	courses, triggers := m.take()
+	spans := func(name string, all []time.Duration) {
+		if len(all) == 0 {
+			return
+		}
+		slices.Sort(all)
+		b.add("  "+name+", 50 of 100", "s", "", 0, all[len(all)/2].Seconds())
+		b.add("  "+name+", 99 of 100", "s", "", 0, all[len(all)*99/100].Seconds())
+	}
+	between := func(from, to event) (all []time.Duration) {
+		for _, c := range courses {
+			if !c[from].IsZero() && !c[to].IsZero() {
+				all = append(all, c[to].Sub(c[from]))
+			}
+		}
+		return all
+	}
+	spans("a request is answered", between(markPosted, markTaken))
+	spans("accepted -> process started", between(markTaken, markStarted))
+	spans("a trigger is answered", triggers)
+	spans("last push over -> callback there", between(markPushed, markTold))
 }
