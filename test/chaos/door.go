@@ -26,6 +26,7 @@ type door struct {
 
 	mu      sync.Mutex
 	mode    doorMode
+	lags    string         // in the keys that doorLags holds
 	healed  chan struct{}  // closed when the mode ends
 	uploads map[string]int // by key: how often it was uploaded
 	held    map[string]int // by key: what waits for the mode's end
@@ -42,8 +43,9 @@ const (
 	doorFails doorMode = "fail"
 	// doorStalls takes half of what is uploaded and then nothing more.
 	doorStalls doorMode = "stall"
-	// doorLags takes what is uploaded, and stores it when the mode ends: also where the
-	// sender has hung up meanwhile.
+	// doorLags takes what one transcode uploads, and stores it when the mode ends: also where
+	// the sender has hung up meanwhile. Were all held, they would hold all slots, and the one
+	// that is to be seen in hand would wait for them.
 	doorLags doorMode = "lag"
 )
 
@@ -88,7 +90,7 @@ func newDoor(ctx context.Context, endpoint string) (*door, error) {
 func (d *door) misbehave(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
-		mode, healed := d.mode, d.healed
+		mode, lags, healed := d.mode, d.lags, d.healed
 		d.mu.Unlock()
 		if answer, ok := doorAnswers[mode]; ok {
 			w.Header().Set("Content-Type", "application/xml")
@@ -99,7 +101,7 @@ func (d *door) misbehave(next http.Handler) http.Handler {
 		if mode == doorStalls && r.Method == http.MethodPut {
 			r.Body = &stallingBody{ReadCloser: r.Body, left: r.ContentLength / 2, healed: healed, gone: r.Context().Done()}
 		}
-		if mode == doorLags && r.Method == http.MethodPut && !strings.Contains(r.URL.Path, tryName) {
+		if mode == doorLags && r.Method == http.MethodPut && strings.Contains(r.URL.Path, lags) && !strings.Contains(r.URL.Path, tryName) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
 				panic(http.ErrAbortHandler)
@@ -187,6 +189,14 @@ func (d *door) set(mode doorMode) {
 	defer d.mu.Unlock()
 	close(d.healed)
 	d.healed, d.mode = make(chan struct{}), mode
+}
+
+// lag holds what is uploaded to keys that hold the text.
+func (d *door) lag(text string) {
+	d.mu.Lock()
+	d.lags = text
+	d.mu.Unlock()
+	d.set(doorLags)
 }
 
 // Close ends it.

@@ -144,12 +144,12 @@ func (r *round) waiting(ctx context.Context) error {
 // landLate cancels a transcode while S3 has its upload in hand, lets what it stored be
 // removed, and then the upload land. The judge finds it unless it is removed again.
 func (r *round) landLate(ctx context.Context) error {
-	r.door.set(doorLags)
-	defer r.door.set(doorOpen)
 	id, err := r.ask(ctx, 0, "cancelled-"+r.key)
 	if err != nil {
 		return err
 	}
+	r.door.lag(id) // it has still to be fetched and transcoded
+	defer r.door.set(doorOpen)
 	if err := until(ctx, "an upload in hand", func(context.Context) (bool, error) { return r.door.heldOf(id) > 0, nil }); err != nil {
 		return err
 	}
