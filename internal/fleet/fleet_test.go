@@ -25,8 +25,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is for machines that build beside.
-const patience = time.Minute
+const (
+	// patience is for machines that build beside.
+	patience = time.Minute
+	// lookAgain costs a query each time.
+	lookAgain = 100 * time.Millisecond
+)
 
 // The loops of hosts, and of a daemon that leads, work through a PgBouncer in transaction
 // mode that keeps no connection for anybody: requests whose source is gone are placed, taken
@@ -98,7 +102,7 @@ func TestThroughPgBouncer(t *testing.T) {
 		require.NoError(t, pool.QueryRow(t.Context(), `SELECT string_agg(DISTINCT t.state::text || ' ' || COALESCE(c.state::text, '') || ' ' || COALESCE(a.stage::text, ''), ', ')
 			FROM weir.transcodes t LEFT JOIN weir.callbacks c ON c.transcode_id = t.id LEFT JOIN weir.attempts a ON a.transcode_id = t.id`).Scan(&state))
 		return state == "failed delivered cleaned"
-	}, patience, 100*time.Millisecond, "%s", &state)
+	}, patience, lookAgain, "%s", &state)
 	require.GreaterOrEqual(t, len(told), requests)
 
 	var listens, servers int

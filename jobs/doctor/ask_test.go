@@ -63,7 +63,7 @@ func TestAsk(t *testing.T) {
 	require.Eventually(t, func() bool {
 		answered, err := rows.answered(t.Context(), asking)
 		return err == nil && answered[jobstest.Host] && answered[Control]
-	}, time.Minute, 50*time.Millisecond)
+	}, patience, lookAgain)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	found, err := rows.Wait(over, asking)

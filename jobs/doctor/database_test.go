@@ -106,7 +106,7 @@ func TestDeadRows(t *testing.T) {
 		exec(t, pool, "SELECT pg_stat_force_next_flush()")
 		f := find(t, d, PostgresDead)
 		return f.Verdict == Warn && f.Mend == "VACUUM (ANALYZE) weir.hosts"
-	}, time.Minute, 100*time.Millisecond)
+	}, patience, lookAgain)
 }
 
 // What a server would say that can't be had here.

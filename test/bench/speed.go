@@ -19,11 +19,14 @@ type length struct {
 	long   bool    // by the flag alone
 }
 
+// The sources: one where what has no length weighs most, the goal's, and one by the flag alone.
+const shortSource, middleSource, longSource = 10 * time.Second, time.Minute, 10 * time.Minute
+
 func lengths() []length {
 	return []length{
-		{source: 10 * time.Second, rounds: rounds},
-		{source: time.Minute, rounds: speedRounds, goal: goalAdded},
-		{source: 10 * time.Minute, rounds: speedRounds, goal: goalAddedLong, long: true},
+		{source: shortSource, rounds: rounds},
+		{source: middleSource, rounds: speedRounds, goal: goalAdded},
+		{source: longSource, rounds: speedRounds, goal: goalAddedLong, long: true},
 	}
 }
 
