@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -57,4 +58,26 @@ func TestVerdict(t *testing.T) {
 		c.tell(r)
 		require.Equal(t, c.missed, r.verdict() != nil)
 	}
+}
+
+// A group that broke off leaves the page's table of it as it was.
+func TestFill(t *testing.T) {
+	t.Parallel()
+	page := filepath.Join(t.TempDir(), "page.md")
+	const before = "<!-- bench a -->\nold a\n<!-- end of a -->\n<!-- bench b -->\nold b\n<!-- end of b -->\n"
+	require.NoError(t, os.WriteFile(page, []byte(before), 0o600))
+	r := &report{}
+	a, b := &group{name: "a"}, &group{name: "b"}
+	r.begin(a)
+	r.add("one", "s", "", 0, 1)
+	r.whole = append(r.whole, a)
+	r.begin(b)
+	r.add("other", "s", "", 0, 1)
+	require.NoError(t, r.fill(page))
+	after, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.NotContains(t, string(after), "old a")
+	require.Contains(t, string(after), "| one |")
+	require.Contains(t, string(after), "old b")
+	require.NotContains(t, string(after), "other")
 }

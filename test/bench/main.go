@@ -132,6 +132,7 @@ func begin(ctx context.Context) error {
 		if err := measure(ctx, &g, r); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", g.name, err), r.write(*to, *page))
 		}
+		r.whole = append(r.whole, &g)
 	}
 	if err := r.write(*to, *page); err != nil {
 		return err

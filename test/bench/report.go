@@ -41,8 +41,11 @@ type figure struct {
 
 // report collects figures.
 type report struct {
-	short   bool
-	groups  []*group
+	short  bool
+	groups []*group
+	// whole are those of them that were measured to their end: what broke off takes no
+	// table's place on the page.
+	whole   []*group
 	figures []*figure
 	parent  string // of lines that are part of another
 }
@@ -153,7 +156,7 @@ func (r *report) fill(page string) error {
 	if err != nil {
 		return fmt.Errorf("read the page: %w", err)
 	}
-	for _, g := range r.groups {
+	for _, g := range r.whole {
 		from, to := fmt.Sprintf("<!-- bench %s -->\n", g.name), fmt.Sprintf("<!-- end of %s -->", g.name)
 		before, rest, begun := strings.Cut(string(text), from)
 		_, after, ended := strings.Cut(rest, to)
