@@ -22,6 +22,10 @@ type UploadOptions struct {
 	// OnProgress is called after each part, one call at a time and with done
 	// growing. It must not block.
 	OnProgress func(done, total int64)
+	// Wanted is asked before the last byte is sent, so before there is an object, and may
+	// block; an answer other than nil ends the upload, and is its error as it is. Where the
+	// upload has to begin anew it is asked again. nil: it is wanted.
+	Wanted func(ctx context.Context) error
 }
 
 // Object is what an upload left in S3; Verify can check it at any time.
@@ -46,22 +50,36 @@ type Object struct {
 // after ctx ended. CodeUploadUnverified means that S3 took everything but
 // doesn't show it.
 func (c *Client) Upload(ctx context.Context, loc Location, path string, opt UploadOptions) (object Object, err error) {
-	defer func() { c.done("upload", object.Bytes, err) }()
+	var unwanted error
+	defer func() {
+		if unwanted == nil {
+			c.done("upload", object.Bytes, err)
+		}
+	}()
 	if err := checkObject("upload", loc); err != nil {
 		return Object{}, err
 	}
 	sent := &progress{tell: opt.OnProgress}
+	atEnd := func() error {
+		if opt.Wanted != nil {
+			unwanted = opt.Wanted(ctx)
+		}
+		return unwanted
+	}
 	err = c.serve(loc, func(s *server) (err error) {
-		object, err = c.upload(ctx, s, loc, path, opt.ContentType, sent)
+		object, err = c.upload(ctx, s, loc, path, opt.ContentType, sent, atEnd)
 		return err
 	})
-	if err != nil {
+	switch {
+	case unwanted != nil:
+		return Object{}, unwanted
+	case err != nil:
 		return Object{}, failure(ctx, "upload", loc, err)
 	}
 	return object, nil
 }
 
-func (c *Client) upload(ctx context.Context, s *server, loc Location, path, contentType string, sent *progress) (Object, error) {
+func (c *Client) upload(ctx context.Context, s *server, loc Location, path, contentType string, sent *progress, atEnd func() error) (Object, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Object{}, spoolFailure(path, err)
@@ -76,7 +94,7 @@ func (c *Client) upload(ctx context.Context, s *server, loc Location, path, cont
 	}
 	size, key := info.Size(), loc.Key()
 	sent.total = size
-	body := &reader{path: path, file: file, left: size, crc: newCRC()}
+	body := &reader{path: path, file: file, left: size, crc: newCRC(), atEnd: atEnd}
 	input := &transfermanager.UploadObjectInput{Bucket: &s.bucket, Key: &key, Body: body, ContentLength: &size}
 	if contentType != "" {
 		input.ContentType = &contentType
@@ -129,6 +147,9 @@ type reader struct {
 	file *os.File
 	left int64
 	crc  hash.Hash32
+	// atEnd is asked before the end is told: the transfer manager reads a part to its end
+	// before it sends it, so that no connection waits for the answer.
+	atEnd func() error
 }
 
 func (r *reader) Read(b []byte) (int, error) {
@@ -140,6 +161,10 @@ func (r *reader) Read(b []byte) (int, error) {
 		return n, spoolFailure(r.path, err)
 	case r.left < 0, err != nil && r.left > 0:
 		return n, codedf(CodeSpoolFailed, "file %s changed while it was uploaded", r.path)
+	case err != nil: // the end
+		if err := r.atEnd(); err != nil {
+			return n, err
+		}
 	}
 	return n, err
 }

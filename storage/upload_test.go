@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -70,6 +71,52 @@ func TestRoundTrip(t *testing.T) {
 			require.NoError(t, b.client.Delete(t.Context(), loc))
 			require.NoError(t, b.client.Delete(t.Context(), loc), "idempotent")
 			requireCode(t, b.client.Verify(t.Context(), loc, object), CodeObjectMissing)
+		})
+	}
+}
+
+// An upload that is not wanted any more leaves no object and no parts; it is asked once all
+// parts but the last are there.
+func TestUploadWanted(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string]int{"a part": mib, "parts": 2*partBytes + mib} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			path, _ := b.file(t, size)
+			loc := b.at(t, "wanted")
+			parts := make(chan struct{}, size/partBytes+1)
+			client := b.front(t, &Config{}, func(_ http.ResponseWriter, r *http.Request, pass func()) {
+				pass()
+				if r.Method == http.MethodPut && r.URL.Query().Has("partNumber") {
+					parts <- struct{}{}
+				}
+			})
+			asked := 0
+			wanted := func(err error) UploadOptions {
+				return UploadOptions{Wanted: func(ctx context.Context) error {
+					asked++
+					for range size / partBytes {
+						select {
+						case <-parts:
+						case <-ctx.Done():
+							return context.Cause(ctx)
+						}
+					}
+					requireCode(t, client.Verify(ctx, loc, Object{Bytes: int64(size)}), CodeObjectMissing)
+					return err
+				}}
+			}
+			refused := errors.New("it is not what it should be")
+			_, err := client.Upload(b.ctx, loc, path, wanted(refused))
+			require.ErrorIs(t, err, refused)
+			requireCode(t, b.client.Verify(b.ctx, loc, Object{Bytes: int64(size)}), CodeObjectMissing)
+			require.Zero(t, b.uploads(t))
+
+			object, err := client.Upload(b.ctx, loc, path, wanted(nil))
+			require.NoError(t, err)
+			require.NoError(t, b.client.Verify(b.ctx, loc, object))
+			require.Equal(t, 2, asked)
 		})
 	}
 }

@@ -27,26 +27,51 @@ type finished struct {
 	Checksum string        `json:"checksum"`
 	Verdict  media.Verdict `json:"verdict"`
 
-	// again: an earlier try made it, and may have uploaded a part.
-	again bool
-	took  took
+	took took
 }
 
-// finish makes the rendition's file and judges it, unless an earlier try did: also one of
-// a daemon that is no more. What the push left is not needed any more then.
-func (s *store) finish(ctx context.Context) (finished, error) {
+// A judging is a finished file on its way to its verdict.
+type judging struct {
+	// again: an earlier try made the file, and may have uploaded a part.
+	again bool
+
+	over chan struct{}
+	// at is when it was over; found and err are there then.
+	at    time.Time
+	found finished
+	err   error
+}
+
+// wait is what the judge found; an error too where it is not OK.
+func (j *judging) wait() (finished, error) {
+	<-j.over
+	return j.found, j.err
+}
+
+// before is the judge's error, which comes before another of the same file.
+func (j *judging) before(err error) error {
+	if _, judged := j.wait(); judged != nil {
+		return judged
+	}
+	return err
+}
+
+// finish makes the rendition's file and begins to judge it, unless an earlier try did: also
+// one of a daemon that is no more. Who calls it waits for the judge.
+func (s *store) finish(ctx context.Context) (*judging, error) {
 	h := s.host
-	path, pushed := h.finishedPath(s.name, s.rendition.Name), h.pushedPath(s.name, s.rendition.Name)
+	path := h.finishedPath(s.name, s.rendition.Name)
 	done, kept, err := readFinished(path)
 	if err != nil {
-		return done, err
+		return nil, err
 	}
-	if !kept {
-		if done, err = s.finishAnew(ctx, pushed, path); err != nil {
-			return done, err
-		}
+	j := &judging{again: kept || fileBytes(path) > 0, over: make(chan struct{})}
+	if kept {
+		j.found = done
+		close(j.over)
+		return j, nil
 	}
-	return done, nil
+	return j, s.finishAnew(ctx, path, j)
 }
 
 // free removes what is not needed any more once the rendition is finished. What stays is
@@ -63,27 +88,32 @@ func (s *store) free(ctx context.Context) {
 	}
 }
 
-// finishAnew finishes and judges, beside no more others than the host has processors for.
-func (s *store) finishAnew(ctx context.Context, pushed, path string) (done finished, err error) {
+// finishAnew finishes, and judges beside its caller. No more do so at once than the host has
+// processors for.
+func (s *store) finishAnew(ctx context.Context, path string, j *judging) (err error) {
 	h := s.host
 	select {
 	case h.finishing <- struct{}{}:
 	case <-ctx.Done():
-		return done, fmt.Errorf("wait for a turn to finish: %w", context.Cause(ctx))
+		return fmt.Errorf("wait for a turn to finish: %w", context.Cause(ctx))
 	}
-	defer func() { <-h.finishing }()
+	defer func() {
+		if err != nil {
+			<-h.finishing
+		}
+	}()
+	pushed := h.pushedPath(s.name, s.rendition.Name)
 	source, err := sourceOf(&s.transcode)
 	if err != nil {
-		return done, err
+		return err
 	}
 	prepared, err := preparedOf(&s.attempt)
 	if err != nil {
-		return done, err
+		return err
 	}
 	if err := os.MkdirAll(h.outFolder(s.name), spoolMode); err != nil {
-		return done, jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageStore, err.Error())
+		return jobs.Failed(string(storage.CodeSpoolFailed), jobs.StageStore, err.Error())
 	}
-	done.again = fileBytes(path) > 0
 	began := time.Now()
 	finishing, span := h.Trace.Begin(ctx, trace.Finish, "rendition", s.rendition.Name)
 	err = h.Media.Finish(finishing, media.Pushed{
@@ -91,40 +121,52 @@ func (s *store) finishAnew(ctx context.Context, pushed, path string) (done finis
 	}, path)
 	span.End(err)
 	if err != nil {
-		return done, fmt.Errorf("finish: %w", err)
+		return fmt.Errorf("finish: %w", err)
 	}
 	jobs.Crash(jobs.CrashFinished)
+	j.found.took.finish = time.Since(began)
 	planned := plannedSize(&s.rendition)
-	judging := time.Now()
-	done.took.finish = judging.Sub(began)
+	want := media.Want{
+		Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
+		BitRate: judgedBitRate(&s.transcode, &s.rendition), Source: source, Prepared: prepared,
+		Followed: h.follows.over(pushed),
+	}
+	go func() {
+		defer close(j.over)
+		defer func() { <-h.finishing }()
+		j.err = s.judge(ctx, path, want, &j.found)
+		j.at = time.Now()
+	}()
+	return nil
+}
+
+// judge judges a finished file and keeps what it finds, where it is OK.
+func (s *store) judge(ctx context.Context, path string, want media.Want, found *finished) error {
+	h := s.host
+	began := time.Now()
 	judgingCtx, span := h.Trace.Begin(ctx, trace.Judge, "rendition", s.rendition.Name)
 	group, groupCtx := errgroup.WithContext(judgingCtx)
 	group.Go(func() (err error) {
-		done.Verdict, err = h.Media.Judge(groupCtx, path, media.Want{
-			Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
-			BitRate: judgedBitRate(&s.transcode, &s.rendition), Source: source, Prepared: prepared,
-			Followed: h.follows.over(pushed),
-		})
-		if err != nil {
+		if found.Verdict, err = h.Media.Judge(groupCtx, path, want); err != nil {
 			return fmt.Errorf("judge: %w", err)
 		}
 		return nil
 	})
 	group.Go(func() (err error) {
-		done.Checksum, err = storage.Checksum(path)
+		found.Checksum, err = storage.Checksum(path)
 		return err
 	})
-	err = group.Wait()
-	span.End(err, "ok", done.Verdict.OK, "frames", done.Verdict.Frames)
+	err := group.Wait()
+	span.End(err, "ok", found.Verdict.OK, "frames", found.Verdict.Frames)
 	if err != nil {
-		return done, err
+		return err
 	}
-	if !done.Verdict.OK {
-		return done, s.behind(ctx, notOK(done.Verdict), &prepared)
+	if !found.Verdict.OK {
+		return s.behind(ctx, notOK(found.Verdict), &want.Prepared)
 	}
-	done.took.judge = time.Since(judging)
-	done.Bytes = fileBytes(path)
-	return done, done.keep(path)
+	found.took.judge = time.Since(began)
+	found.Bytes = fileBytes(path)
+	return found.keep(path)
 }
 
 // keep writes it down beside the file, whole or not at all.
@@ -156,7 +198,6 @@ func readFinished(path string) (f finished, kept bool, err error) {
 	}
 	// Else it is finished anew, if what was pushed is there.
 	kept = f.parse(text) && f.Bytes == fileBytes(path)
-	f.again = true
 	return f, kept, nil
 }
 

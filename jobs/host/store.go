@@ -183,7 +183,7 @@ type stored struct {
 	took     took
 }
 
-// took is how long a store's steps took.
+// took is how long a store's steps took; of the upload only what the judge did not hide.
 type took struct{ finish, judge, upload time.Duration }
 
 // errElsewhere: the attempt is another host's.
@@ -223,43 +223,57 @@ func (s *store) load(ctx context.Context, rendition string) (open bool, err erro
 	return s.rendition.State == jobs.RenditionPushed && s.rendition.Attempt == number && !jobs.Terminal(s.transcode.State), nil
 }
 
-// run finishes and judges, once; then it uploads and verifies.
+// run finishes and judges, once; it uploads while it is judged, all but the end, and
+// verifies.
 func (s *store) run(ctx context.Context) (stored, error) {
 	h := s.host
-	finished, err := s.finish(ctx)
+	judging, err := s.finish(ctx)
 	if err != nil {
 		return stored{}, err
 	}
-	var freeing sync.WaitGroup
-	defer freeing.Wait()
-	freeing.Go(func() { s.free(ctx) }) // while it is uploaded, or waits for that
+	sendingCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() {
+		if _, err := judging.wait(); err != nil {
+			stop() // whatever else goes on: nobody wants it
+			return
+		}
+		s.free(ctx) // while it is uploaded, or waits for that
+	})
 	location, err := h.objectLocation(ctx, &s.transcode, s.rendition.Name, s.rendition.Attempt)
 	if err != nil {
-		return stored{}, err
+		return stored{}, judging.before(err)
 	}
 	destination := location.Destination()
 	leave, wait := h.destinations.enter(s.transcode.Tenant, destination, h.Stores)
 	if wait != nil {
-		return stored{}, wait
+		return stored{}, judging.before(wait)
 	}
 	defer leave()
-	if finished.again {
+	if judging.again {
 		// A storage that does not let us look costs its own room, and no transcode.
-		if err := h.abortUploads(ctx, location); err != nil {
+		if err := h.abortUploads(sendingCtx, location); err != nil {
 			s.log.InfoContext(ctx, "half uploads stay", "object", location, "why", err)
 		}
 	}
-	began := time.Now()
 	sending, err := s.sending(ctx)
 	if err != nil {
-		return stored{}, err
+		return stored{}, judging.before(err)
 	}
-	uploading, span := h.Trace.Begin(ctx, trace.Upload, "rendition", s.rendition.Name)
+	began := time.Now()
+	uploading, span := h.Trace.Begin(sendingCtx, trace.Upload, "rendition", s.rendition.Name)
 	object, err := h.Storage.Upload(uploading, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{
 		ContentType: engine.ContentType,
 		OnProgress:  func(done, _ int64) { h.progress.send(s.name, sending, s.rendition.Name, done, h.clock.now()) },
+		Wanted:      func(context.Context) error { return judging.before(nil) },
 	})
 	span.End(err, "bytes", object.Bytes)
+	finished, judged := judging.wait()
+	if judged != nil {
+		return stored{}, judged
+	}
 	if err != nil {
 		err = &uploadError{err}
 		if trouble := troubleOf(err); trouble.Code == string(storage.CodeS3Unavailable) {
@@ -272,6 +286,9 @@ func (s *store) run(ctx context.Context) (stored, error) {
 		return stored{}, jobs.Failed(string(media.CodeSpoolUnreadable), jobs.StageStore, "the finished file is not the one that was judged")
 	}
 	jobs.Crash(jobs.CrashUploaded)
+	if judging.at.After(began) {
+		began = judging.at
+	}
 	finished.took.upload = time.Since(began)
 	return stored{location: location, object: object, verdict: finished.Verdict, took: finished.took}, nil
 }

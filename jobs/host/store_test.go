@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertest"
@@ -75,6 +76,17 @@ func (s *testS3) away() {
 	meets := func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return false
+	}
+	s.meets.Store(&meets)
+}
+
+// tells of each upload, or part of one, that comes.
+func (s *testS3) tells(begun chan<- struct{}) {
+	meets := func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			begun <- struct{}{}
+		}
+		return true
 	}
 	s.meets.Store(&meets)
 }
@@ -210,6 +222,72 @@ func pushes(t *testing.T, b *jobstest.Bundle, h *Host, name engine.Name, renditi
 	content, err := os.ReadFile(prepared.Path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(h.pushedPath(name, rendition), content, 0o600))
+}
+
+// slowJudge finishes to a file of several parts, and judges as it is told to.
+type slowJudge struct {
+	*media.Tools
+	judges func(ctx context.Context, v *media.Verdict) error
+}
+
+func (slowJudge) Finish(_ context.Context, _ media.Pushed, out string) error {
+	return os.WriteFile(out, make([]byte, 20<<20), 0o600)
+}
+
+func (j slowJudge) Judge(ctx context.Context, _ string, _ media.Want) (v media.Verdict, err error) {
+	return v, j.judges(ctx, &v)
+}
+
+// A file is uploaded while it is judged. Without a verdict that is OK there is no object,
+// nor a part of one, and the rendition fails by the verdict.
+func TestStoreUploadsWhatIsJudgedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ok      bool
+		err     error
+		state   string
+		objects int
+		code    string
+	}{
+		"OK":        {ok: true, state: jobs.RenditionOK, objects: 1},
+		"not OK":    {state: jobs.RenditionFailed, code: media.ProblemTooLong},
+		"no answer": {err: &media.Error{Code: media.CodeSpoolUnreadable, Text: "a test"}, state: jobs.RenditionFailed, code: string(media.CodeSpoolUnreadable)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, bucket := jobstest.New(t), newBucket(t)
+			s3 := newS3(t, bucket)
+			uploads := make(chan struct{}, 100)
+			s3.tells(uploads)
+			transcode := storing(t, b, bucket, s3.url, "a")
+			h := newHost(t, b, impatient())
+			pushes(t, b, h, engine.Name{Transcode: transcode.ID, Attempt: 1}, "a")
+			h.Media = slowJudge{&media.Tools{}, func(ctx context.Context, v *media.Verdict) error {
+				select {
+				case <-uploads:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+				v.Frames, v.DurationMS = 50, 2000
+				if v.OK = c.ok; !c.ok {
+					v.Problems = []media.Problem{{Code: media.ProblemTooLong, Text: "a test"}}
+				}
+				return c.err
+			}}
+			require.NoError(t, storeOnce(t, b, h, &transcode, "a"))
+			r := renditionOf(t, b, transcode.ID, "a")
+			require.Equal(t, c.state, r.State)
+			if c.code != "" {
+				require.Equal(t, c.code, *r.ErrorCode)
+			}
+			stored, err := bucket.Client().ListObjectsV2(t.Context(), &awss3.ListObjectsV2Input{Bucket: &bucket.name})
+			require.NoError(t, err)
+			require.Len(t, stored.Contents, c.objects)
+			left, err := bucket.HalfUploads(t.Context(), bucket.name)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
 }
 
 // A finished file that is not the one that was judged is never ok.
