@@ -483,6 +483,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: receiver_of(text); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.receiver_of(url text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN lower(split_part(split_part(split_part(url, '/'::text, 3), '?'::text, 1), '#'::text, 1));
+
 -- Name: renditions_check_state(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.renditions_check_state() RETURNS trigger

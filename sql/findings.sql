@@ -58,9 +58,9 @@ SELECT * FROM weir.findings ORDER BY daemon, code, subject;
 
 -- name: ReceiverList :many
 -- Where open transcodes are told of, by the host and port in what is shown.
-SELECT lower(substring(t.callback_url FROM '^(https?://[^/?#]+)'))::text AS receiver, count(*) AS transcodes
+SELECT (split_part(t.callback_url, '/', 1) || '//' || weir.receiver_of(t.callback_url))::text AS receiver, count(*) AS transcodes
   FROM weir.transcodes t
- WHERE t.state IN ('queued', 'placed', 'running', 'storing') AND t.callback_url ~ '^https?://'
+ WHERE t.state IN ('queued', 'placed', 'running', 'storing') AND (starts_with(t.callback_url, 'http://') OR starts_with(t.callback_url, 'https://'))
  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT @page_size;
 
 -- name: StoreListAll :many

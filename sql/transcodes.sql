@@ -56,7 +56,7 @@ SELECT * FROM weir.transcodes
    AND (sqlc.narg('code')::text IS NULL OR error_code = sqlc.narg('code'))
    AND (sqlc.narg('ended_from')::timestamptz IS NULL OR finished_at >= sqlc.narg('ended_from'))
    AND (sqlc.narg('ended_to')::timestamptz IS NULL OR finished_at < sqlc.narg('ended_to'))
-   AND (sqlc.narg('destination')::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+   AND (sqlc.narg('destination')::text IS NULL OR weir.receiver_of(callback_url) = sqlc.narg('destination'))
    AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
         SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
    AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
@@ -84,7 +84,7 @@ SELECT * FROM weir.transcodes
            AND (sqlc.narg('code')::text IS NULL OR t.error_code = sqlc.narg('code'))
            AND (sqlc.narg('ended_from')::timestamptz IS NULL OR t.finished_at >= sqlc.narg('ended_from'))
            AND (sqlc.narg('ended_to')::timestamptz IS NULL OR t.finished_at < sqlc.narg('ended_to'))
-           AND (sqlc.narg('destination')::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+           AND (sqlc.narg('destination')::text IS NULL OR weir.receiver_of(t.callback_url) = sqlc.narg('destination'))
            AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
                 SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
            AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
@@ -110,7 +110,7 @@ SELECT count(*) FROM (
        AND (sqlc.narg('code')::text IS NULL OR error_code = sqlc.narg('code'))
        AND (sqlc.narg('ended_from')::timestamptz IS NULL OR finished_at >= sqlc.narg('ended_from'))
        AND (sqlc.narg('ended_to')::timestamptz IS NULL OR finished_at < sqlc.narg('ended_to'))
-       AND (sqlc.narg('destination')::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+       AND (sqlc.narg('destination')::text IS NULL OR weir.receiver_of(callback_url) = sqlc.narg('destination'))
        AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
             SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
        AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
@@ -132,7 +132,7 @@ SELECT count(*) FROM (
            AND (sqlc.narg('code')::text IS NULL OR t.error_code = sqlc.narg('code'))
            AND (sqlc.narg('ended_from')::timestamptz IS NULL OR t.finished_at >= sqlc.narg('ended_from'))
            AND (sqlc.narg('ended_to')::timestamptz IS NULL OR t.finished_at < sqlc.narg('ended_to'))
-           AND (sqlc.narg('destination')::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = sqlc.narg('destination'))
+           AND (sqlc.narg('destination')::text IS NULL OR weir.receiver_of(t.callback_url) = sqlc.narg('destination'))
            AND (sqlc.narg('broadcaster')::text IS NULL OR sqlc.narg('broadcaster') = (
                 SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
            AND (sqlc.narg('callback_state')::text IS NULL OR sqlc.narg('callback_state') = (
@@ -359,7 +359,7 @@ SELECT EXTRACT(epoch FROM now() - run_at)::float8 FROM weir.transcodes WHERE id 
 -- Whose statuses are due: of each receiver of a tenant those that have waited longest, but
 -- for receivers that are still being told. Two tenants' on one server are two.
 WITH due AS (
-    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(weir.receiver_of(t.callback_url), '') AS receiver
       FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => @after_seconds::float8))

@@ -378,9 +378,9 @@ func (q *Queries) FindingSet(ctx context.Context, db DBTX, arg FindingSetParams)
 }
 
 const receiverList = `-- name: ReceiverList :many
-SELECT lower(substring(t.callback_url FROM '^(https?://[^/?#]+)'))::text AS receiver, count(*) AS transcodes
+SELECT (split_part(t.callback_url, '/', 1) || '//' || weir.receiver_of(t.callback_url))::text AS receiver, count(*) AS transcodes
   FROM weir.transcodes t
- WHERE t.state IN ('queued', 'placed', 'running', 'storing') AND t.callback_url ~ '^https?://'
+ WHERE t.state IN ('queued', 'placed', 'running', 'storing') AND (starts_with(t.callback_url, 'http://') OR starts_with(t.callback_url, 'https://'))
  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $1
 `
 

@@ -282,7 +282,7 @@ SELECT count(*) FROM (
        AND ($5::text IS NULL OR error_code = $5)
        AND ($6::timestamptz IS NULL OR finished_at >= $6)
        AND ($7::timestamptz IS NULL OR finished_at < $7)
-       AND ($8::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = $8)
+       AND ($8::text IS NULL OR weir.receiver_of(callback_url) = $8)
        AND ($9::text IS NULL OR $9 = (
             SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
        AND ($10::text IS NULL OR $10 = (
@@ -342,7 +342,7 @@ SELECT count(*) FROM (
            AND ($5::text IS NULL OR t.error_code = $5)
            AND ($6::timestamptz IS NULL OR t.finished_at >= $6)
            AND ($7::timestamptz IS NULL OR t.finished_at < $7)
-           AND ($8::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = $8)
+           AND ($8::text IS NULL OR weir.receiver_of(t.callback_url) = $8)
            AND ($9::text IS NULL OR $9 = (
                 SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
            AND ($10::text IS NULL OR $10 = (
@@ -954,7 +954,7 @@ SELECT id, tenant, external_id, form, request, request_digest, source_url, sourc
    AND ($5::text IS NULL OR error_code = $5)
    AND ($6::timestamptz IS NULL OR finished_at >= $6)
    AND ($7::timestamptz IS NULL OR finished_at < $7)
-   AND ($8::text IS NULL OR lower(substring(callback_url FROM '://([^/?#]+)')) = $8)
+   AND ($8::text IS NULL OR weir.receiver_of(callback_url) = $8)
    AND ($9::text IS NULL OR $9 = (
         SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = transcodes.id AND a.number = transcodes.attempt))
    AND ($10::text IS NULL OR $10 = (
@@ -1086,7 +1086,7 @@ SELECT id, tenant, external_id, form, request, request_digest, source_url, sourc
            AND ($5::text IS NULL OR t.error_code = $5)
            AND ($6::timestamptz IS NULL OR t.finished_at >= $6)
            AND ($7::timestamptz IS NULL OR t.finished_at < $7)
-           AND ($8::text IS NULL OR lower(substring(t.callback_url FROM '://([^/?#]+)')) = $8)
+           AND ($8::text IS NULL OR weir.receiver_of(t.callback_url) = $8)
            AND ($9::text IS NULL OR $9 = (
                 SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt))
            AND ($10::text IS NULL OR $10 = (
@@ -2120,7 +2120,7 @@ func (q *Queries) TranscodeStart(ctx context.Context, db DBTX, arg TranscodeStar
 
 const transcodeStatusDue = `-- name: TranscodeStatusDue :many
 WITH due AS (
-    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(lower(substring(t.callback_url FROM '://([^/?#]+)')), '') AS receiver
+    SELECT t.id, t.status_sent_at, t.tenant || ' ' || COALESCE(weir.receiver_of(t.callback_url), '') AS receiver
       FROM weir.transcodes t
      WHERE t.state IN ('queued', 'placed', 'running', 'storing')
        AND (t.status_sent_at IS NULL OR t.status_sent_at < now() - make_interval(secs => $2::float8))

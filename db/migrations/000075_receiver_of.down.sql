@@ -1,0 +1,1 @@
+DROP FUNCTION weir.receiver_of(text);
