@@ -49,7 +49,7 @@ func TestSignedBy(t *testing.T) {
 	daemons := receivers.NewSecret()
 	client := studio.New(&studio.Config{Secret: daemons, Guard: dialtest.Loopback()})
 	t.Cleanup(client.Close)
-	tell := &teller{control: &Control{DB: b.Pool, Sealer: b.Sealer, Studio: client, Log: jobstest.Silent()}, busy: map[string]bool{}}
+	tell := newTeller(&Control{DB: b.Pool, Sealer: b.Sealer, Studio: client, Log: jobstest.Silent()})
 	secrets := &receivers.Secrets{DB: b.Pool, Sealer: b.Sealer}
 
 	messages := func(own secret.Secret) (list []signedMessage) {

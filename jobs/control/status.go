@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"weir/db/dbsqlc"
 	"weir/jobs/receivers"
@@ -34,6 +35,10 @@ const (
 	// statusPace spreads a receiver's statuses over most of the time to the next look, that
 	// many of them leave requests their time.
 	statusPace = 4 * time.Second / statusPage
+	// statusRate of them a second are told to all receivers together, as each has a pace of its
+	// own and they may be hundreds: more would leave a machine of two cores no time for
+	// requests. What is not reached is due still, and longer than what is due next.
+	statusRate = 500
 
 	// statusTenant of them are one tenant's at the most, so that many that hang leave places.
 	statusTenant = statusReceivers / 4
@@ -47,13 +52,14 @@ const (
 type teller struct {
 	control *Control
 	lanes   errgroup.Group
+	rate    *rate.Limiter
 	mu      sync.Mutex
 	busy    map[string]bool // the receivers that have a lane, each behind its tenant's name
 	of      map[string]int  // how many each tenant has
 }
 
 func newTeller(c *Control) *teller {
-	t := &teller{control: c, busy: map[string]bool{}, of: map[string]int{}}
+	t := &teller{control: c, rate: rate.NewLimiter(statusRate, statusClaim), busy: map[string]bool{}, of: map[string]int{}}
 	t.lanes.SetLimit(statusReceivers)
 	return t
 }

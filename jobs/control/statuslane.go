@@ -85,8 +85,12 @@ func (l *statusLane) run(ctx context.Context, ids []uuid.UUID) error {
 	return group.Wait()
 }
 
-// claim takes those that are still to be told of for this daemon alone.
+// claim takes those that are still to be told of for this daemon alone, in their turn among
+// all receivers'.
 func (l *statusLane) claim(ctx context.Context, ids []uuid.UUID) ([]claimed, error) {
+	if err := l.rate.WaitN(ctx, len(ids)); err != nil {
+		return nil, fmt.Errorf("wait to tell of %s and %d more: %w", ids[0], len(ids)-1, err)
+	}
 	list, err := dbsqlc.New().TranscodeClaim(ctx, l.control.DB, dbsqlc.TranscodeClaimParams{
 		Ids: ids, TellSeconds: tellFor.Seconds(), AfterSeconds: statusAfter.Seconds(),
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/rivertest"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
@@ -206,6 +207,36 @@ func TestStatusesPastATenant(t *testing.T) {
 	require.NoError(t, tell.round(t.Context()))
 	require.Equal(t, statusTenant, tell.of["greedy"])
 	require.Empty(t, hung)
+}
+
+// Receivers have one rate together; who is not reached is due still.
+func TestStatusesHaveARate(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	const receivers, each, most = 2, 20, 1 + statusClaim
+	heard := make(chan string, 2*receivers*each)
+	for range receivers {
+		url := receiverOf(t, heard, takes)
+		for range each {
+			b.AcceptRequest(t, requestTo(url))
+		}
+	}
+	tell := tellerOf(t, b)
+	tell.rate = rate.NewLimiter(rate.Every(time.Hour), most) // and no more for the whole test
+	limited, stop := context.WithCancel(t.Context())
+	require.NoError(t, tell.round(limited))
+	require.Eventually(t, func() bool { return tell.rate.Tokens() < 0 }, aWhile, time.Millisecond, "somebody waits for the rate")
+	stop()
+	require.NoError(t, tell.lanes.Wait())
+	sent := len(heard)
+	require.Positive(t, sent)
+	require.LessOrEqual(t, sent, most)
+
+	b.Exec(t, "UPDATE weir.transcodes SET telling_until = NULL") // of one that was on its way
+	tell.rate = rate.NewLimiter(rate.Inf, 0)
+	require.NoError(t, tell.round(t.Context()))
+	require.NoError(t, tell.lanes.Wait())
+	require.Equal(t, receivers*each, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE status_sent_at IS NOT NULL"))
 }
 
 // A status that is on its way holds the terminal callback back; none goes behind it.

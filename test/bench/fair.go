@@ -23,8 +23,10 @@ const (
 	fairSlots = 4
 	// wideTenants have wideEach waiting; wideSlots take a few rounds.
 	wideTenants, wideEach, wideSlots = 1000, 100, 1000
-	// fairLook is how often the rows are looked at; fairWait bounds the wait for a round.
+	// fairLook is how often the rows are looked at, wideLook where a look counts a thousand and
+	// the rounds' own rows tell how long they took; fairWait bounds the wait for a round.
 	fairLook = time.Millisecond
+	wideLook = 50 * time.Millisecond
 	fairWait = 2 * time.Minute
 	// fairLimit bounds all of it, half a minute where nothing else runs.
 	fairLimit = 5 * time.Minute
@@ -100,12 +102,12 @@ func (f *fairness) quietly(ctx context.Context, query string, args ...any) error
 	})
 }
 
-// queue has each of so many tenants wait with so many transcodes.
+// queue has each of so many tenants wait with so many transcodes, of which nobody is told.
 func (f *fairness) queue(ctx context.Context, name string, tenants, each int) error {
 	return f.quietly(ctx, `INSERT INTO weir.transcodes (id, tenant, form, request, request_digest, source_url, source_sealed,
-			output_url, output_sealed, callback_url, callback_sealed, attempts_left)
+			output_url, output_sealed, callback_url, callback_sealed, attempts_left, statuses_refused_run)
 		SELECT gen_random_uuid(), $2 || n % $3::int, form, request, request_digest, source_url, source_sealed,
-			output_url, output_sealed, callback_url, callback_sealed, 3
+			output_url, output_sealed, callback_url, callback_sealed, 3, 1
 		  FROM weir.transcodes t, generate_series(1, $3::int * $4::int) n WHERE t.id = $1`, f.like, name, tenants, each)
 }
 
@@ -115,10 +117,10 @@ func (f *fairness) tell(ctx context.Context) error {
 }
 
 // until looks until a query is true.
-func (f *fairness) until(ctx context.Context, query string, args ...any) error {
+func (f *fairness) until(ctx context.Context, every time.Duration, query string, args ...any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, fairWait, fmt.Errorf("no round came within %s", fairWait))
 	defer cancel()
-	tick := time.NewTicker(fairLook)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		var is bool
@@ -148,7 +150,7 @@ func (f *fairness) behindBacklog(ctx context.Context) (before, took []float64, e
 	if err := f.queue(ctx, "big-", 1, fairBacklog); err != nil {
 		return nil, nil, err
 	}
-	if err := errors.Join(f.tell(ctx), f.until(ctx, slotsFull, fairSlots)); err != nil {
+	if err := errors.Join(f.tell(ctx), f.until(ctx, fairLook, slotsFull, fairSlots)); err != nil {
 		return nil, nil, err
 	}
 	for range fairTrials {
@@ -157,7 +159,7 @@ func (f *fairness) behindBacklog(ctx context.Context) (before, took []float64, e
 		}
 		var others float64
 		for began := time.Now(); ; others++ {
-			if err := errors.Join(f.quietly(ctx, endOne), f.tell(ctx), f.until(ctx, slotsFull, fairSlots)); err != nil {
+			if err := errors.Join(f.quietly(ctx, endOne), f.tell(ctx), f.until(ctx, fairLook, slotsFull, fairSlots)); err != nil {
 				return nil, nil, err
 			}
 			var waits bool
@@ -181,7 +183,7 @@ func (f *fairness) wideRounds(ctx context.Context) ([]float64, error) {
 		f.quietly(ctx, "ANALYZE weir.transcodes"),
 		f.quietly(ctx, "DELETE FROM weir.river_job WHERE kind = 'place' AND state = 'completed'"),
 		f.quietly(ctx, "UPDATE weir.hosts SET slots = $1 WHERE id = 'bench'", wideSlots),
-		f.tell(ctx), f.until(ctx, slotsFull, wideSlots),
+		f.tell(ctx), f.until(ctx, wideLook, slotsFull, wideSlots),
 	); err != nil {
 		return nil, err
 	}
