@@ -127,6 +127,9 @@ func (s *suite) keepLogs(folder string) error {
 	if folder == "" {
 		return nil
 	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("keep logs: %w", err)
+	}
 	for i, daemon := range s.Daemons {
 		text, err := os.ReadFile(daemon.Log)
 		if err != nil {
