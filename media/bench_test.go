@@ -37,9 +37,12 @@ func BenchmarkStore(b *testing.B) {
 		for _, name := range []string{"a.ts", "b.ts", "c.ts"} {
 			group.Go(func() error {
 				out := filepath.Join(dir, name)
-				if err := tools.Finish(b.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, out); err != nil {
+				listed, err := tools.Finish(b.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, out)
+				if err != nil {
 					return err
 				}
+				want := want
+				want.Listed = listed
 				verdict, err := tools.Judge(b.Context(), out, want)
 				if err == nil && !verdict.OK {
 					b.Errorf("%+v", verdict.Problems)

@@ -103,8 +103,9 @@ func TestClip(t *testing.T) {
 			num, den := prep.Ask(c.fps)
 			pushed := mist(t, prep, float64(num)/float64(den), fmt.Sprintf("scale=%d:%d", width, height))
 			out := filepath.Join(t.TempDir(), "out.ts")
-			require.NoError(t, tools.Finish(t.Context(), Pushed{Path: pushed, From: in, Source: src, Prepared: prep, FPS: c.fps}, out))
-			verdict, err := tools.Judge(t.Context(), out, Want{Width: width, Height: height, FPS: c.fps, Source: src, Prepared: prep})
+			listed, err := tools.Finish(t.Context(), Pushed{Path: pushed, From: in, Source: src, Prepared: prep, FPS: c.fps}, out)
+			require.NoError(t, err)
+			verdict, err := tools.Judge(t.Context(), out, Want{Width: width, Height: height, FPS: c.fps, Source: src, Prepared: prep, Listed: listed})
 			require.NoError(t, err)
 			require.Empty(t, verdict.Problems)
 			if c.fps == 0 {

@@ -55,34 +55,35 @@ func (p *Prepared) Ask(fps float64) (num, den int64) {
 //
 // pushed and source stay as they are; out appears whole or not at all, and is replaced when Finish
 // is repeated. A pushed file without a frame of the source is CodePushEmpty; what misses only some
-// frames is finished all the same, and Judge says so.
-func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) error {
+// frames is finished all the same, and Judge says so. The file is listed as it is written, which
+// spares Judge that.
+func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) (*Listed, error) {
 	empty := &Error{
 		Code: CodePushEmpty, Op: "finish", Path: pushed.Path,
 		Text: "Mist pushed no frame of this rendition",
 	}
 	c, err := loadClock(clockPath(pushed.Prepared))
 	if err != nil {
-		return blame(err, empty)
+		return nil, blame(err, empty)
 	}
 	file, err := os.Open(pushed.Path)
 	if err != nil {
-		return blame(err, empty)
+		return nil, blame(err, empty)
 	}
 	defer file.Close()
 	times, err := retime(file, c, pushed.own())
 	if errors.Is(err, mpegts.ErrNotTS) {
 		empty.Err = err
-		return empty
+		return nil, empty
 	}
 	if err != nil {
-		return blame(err, empty)
+		return nil, blame(err, empty)
 	}
 	if times.frames == 0 {
-		return empty
+		return nil, empty
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return blame(err, empty)
+		return nil, blame(err, empty)
 	}
 
 	failed := &Error{
@@ -90,31 +91,34 @@ func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) error {
 		Text: "the rendition's video and the source's audio could not be put into one file",
 	}
 	if times.stating, err = t.stating(ctx, &times.sets, pushed.rate()); err != nil {
-		return blame(err, failed)
+		return nil, blame(err, failed)
 	}
 	if err := t.Sound(ctx, pushed.From, pushed.Source, pushed.Prepared); err != nil {
-		return blame(err, failed)
+		return nil, blame(err, failed)
 	}
-	return blame(pushed.write(file, times, out), failed)
+	listed, err := t.write(ctx, &pushed, file, times, out)
+	return listed, blame(err, failed)
 }
 
-// write makes the file.
-func (p *Pushed) write(file io.Reader, times *retimed, out string) error {
+// write makes the file, and has it listed meanwhile.
+func (t *Tools) write(ctx context.Context, p *Pushed, file io.Reader, times *retimed, out string) (*Listed, error) {
 	part, err := os.Create(out + ".part")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		_ = part.Close()           // closed below where it matters
 		_ = os.Remove(part.Name()) // renamed away when all went well
 	}()
-	w := bufio.NewWriterSize(part, writeBuffer)
+	listing := t.listBeside(ctx, beginUS(&p.Source, &p.Prepared))
+	defer listing.stop()
+	w := bufio.NewWriterSize(io.MultiWriter(part, listing), writeBuffer)
 	mux := newMuxer(w, "h264")
 	var with *soundTrack
 	zero := times.start
 	if p.Source.Audio != nil {
 		if with, err = openSound(soundPath(p.Prepared)); err != nil {
-			return err
+			return nil, err
 		}
 		defer with.close()
 		mux.more = with.entry
@@ -124,12 +128,15 @@ func (p *Pushed) write(file io.Reader, times *retimed, out string) error {
 		with.shift -= zero
 	}
 	if err := times.write(file, mux, with, zero); err != nil {
-		return err
+		return nil, err
 	}
 	if err := errors.Join(w.Flush(), part.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", part.Name(), err)
+		return nil, fmt.Errorf("write %s: %w", part.Name(), err)
 	}
-	return os.Rename(part.Name(), out)
+	if err := os.Rename(part.Name(), out); err != nil {
+		return nil, err
+	}
+	return listing.end(), nil
 }
 
 func clockPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), clockName) }

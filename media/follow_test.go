@@ -81,7 +81,8 @@ func TestFollow(t *testing.T) {
 				require.NoError(t, os.WriteFile(path, muxed(t, c.left), 0o600))
 			}
 			out := filepath.Join(t.TempDir(), "out.ts")
-			require.NoError(t, tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, out))
+			_, err = tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, out)
+			require.NoError(t, err)
 			holds, err := decoded.holdsOf(t.Context(), out)
 			require.NoError(t, err)
 			require.Equal(t, c.holds, holds)
@@ -104,14 +105,15 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// Where there is evidence that holds, nothing is decoded again: a file whose pictures do not decode
-// is as good as what was found of them. The test would fail if Judge did not use it.
+// Where there is evidence that holds, nothing is decoded or listed again: a file whose pictures do
+// not decode is as good as what was found of them. The test would fail if Judge did not use it.
 func TestJudgeTakesWhatWasFound(t *testing.T) {
 	t.Parallel()
 	src, prep := prepared(t, shapes()[1], Options{})
 	out := filepath.Join(t.TempDir(), "out.ts")
 	tools := &Tools{}
-	require.NoError(t, tools.Finish(t.Context(), Pushed{Path: prep.Path, From: shapes()[1].make(t), Source: src, Prepared: prep}, out))
+	listed, err := tools.Finish(t.Context(), Pushed{Path: prep.Path, From: shapes()[1].make(t), Source: src, Prepared: prep}, out)
+	require.NoError(t, err)
 	sum := newCodedSum()
 	for _, p := range allPictures(t, out) {
 		require.NoError(t, sum.add(p))
@@ -126,10 +128,45 @@ func TestJudgeTakesWhatWasFound(t *testing.T) {
 	require.Empty(t, verdict.Problems)
 	require.Equal(t, prep.Frames, verdict.Decoded)
 
-	want.Followed = nil
+	blind := &Tools{FFmpeg: "false", FFprobe: "false"}
+	want.Listed = listed
+	again, err := blind.Judge(t.Context(), out, want)
+	require.NoError(t, err)
+	require.Equal(t, verdict, again)
+	want.Listed = &Listed{bytes: listed.bytes + 1, listing: listed.listing} // of another file
+	again, err = blind.Judge(t.Context(), out, want)
+	require.NoError(t, err)
+	require.False(t, again.OK)
+
+	want.Followed, want.Listed = nil, listed
 	verdict, err = mute.Judge(t.Context(), out, want)
 	require.NoError(t, err)
 	require.False(t, verdict.OK)
+}
+
+// A listing that ffprobe ends early is none, and keeps nobody waiting.
+func TestFinishWithoutAListing(t *testing.T) {
+	t.Parallel()
+	src, prep := prepared(t, shapes()[1], Options{})
+	out := filepath.Join(t.TempDir(), "out.ts")
+	in := shapes()[1].make(t)
+	tools := &Tools{}
+	_, err := tools.Finish(t.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, out)
+	require.NoError(t, err)
+	for _, program := range []string{"false", "true", "/nowhere"} {
+		blind := &Tools{FFprobe: program}
+		again := filepath.Join(t.TempDir(), "again.ts")
+		listed, err := blind.Finish(t.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, again)
+		require.NoError(t, err, program)
+		if program != "true" { // which says nothing, and Judge sees no video then
+			require.Nil(t, listed)
+		}
+		want, err := os.ReadFile(out)
+		require.NoError(t, err)
+		got, err := os.ReadFile(again)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }
 
 // Some end without evidence: nobody says that the file is whole, or there is none.

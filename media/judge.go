@@ -56,15 +56,8 @@ type Want struct {
 	// Followed is the decoding of the pushed file, which is over; nil: there is none. What it found
 	// counts where the finished file has those pictures, which is looked at.
 	Followed *Following
-}
-
-// beginUS is within what time the file's tracks should begin; one that does not is missed.
-func (w *Want) beginUS() int64 {
-	const atLeast = 2 * second
-	if w.Source.Audio == nil {
-		return atLeast
-	}
-	return atLeast + abs(w.Source.Audio.StartUS-w.Prepared.StartUS)
+	// Listed is what Finish found in the file while it wrote it; nil: nothing.
+	Listed *Listed
 }
 
 // A Problem is one way in which a rendition is not what was wanted.
@@ -115,7 +108,11 @@ func (t *Tools) Judge(ctx context.Context, path string, want Want) (Verdict, err
 	var frames int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		l, err = t.list(groupCtx, path, want.beginUS(), 0)
+		if want.Listed.of(info.Size()) {
+			l = want.Listed.listing
+		} else {
+			l, err = t.list(groupCtx, path, beginUS(&want.Source, &want.Prepared), 0)
+		}
 		return fault(err, &listed)
 	})
 	group.Go(func() (err error) {

@@ -18,7 +18,8 @@ func TestJudge(t *testing.T) {
 	finish := func(t *testing.T, src Source, path string) string {
 		t.Helper()
 		out := filepath.Join(t.TempDir(), "out.ts")
-		require.NoError(t, tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, out))
+		_, err := tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, out)
+		require.NoError(t, err)
 		return out
 	}
 	out := finish(t, src, prep.Path)
@@ -128,7 +129,7 @@ func TestJudge(t *testing.T) {
 		for name, path := range map[string]string{
 			"empty": write(t, "x.ts", nil), "garbage": write(t, "x.ts", make([]byte, 4*tsPacket)), "padding only": with(t, all[180:]),
 		} {
-			err := tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, filepath.Join(t.TempDir(), "out.ts"))
+			_, err := tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, filepath.Join(t.TempDir(), "out.ts"))
 			require.Equal(t, CodePushEmpty, code(t, err), name)
 		}
 	})

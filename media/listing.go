@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os/exec"
 	"strconv"
 	"strings"
 )
@@ -117,14 +119,17 @@ func (t *Tools) list(ctx context.Context, path string, beginUS, fileBytes int64)
 		return nil, err
 	}
 	l := &listing{fileBytes: fileBytes}
-	args := append([]string{"-hide_banner", "-loglevel", "error", "-of", "compact", "-show_entries", entries}, in...)
-	if err := run(ctx, t.ffprobe(), nil, l, args...); err != nil {
+	if err := run(ctx, t.ffprobe(), nil, l, listArgs(in)...); err != nil {
 		return nil, err
 	}
 	if err := l.end(); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+func listArgs(input []string) []string {
+	return append([]string{"-hide_banner", "-loglevel", "error", "-of", "compact", "-show_entries", entries}, input...)
 }
 
 // Write takes the listing in pieces of any size. A line that makes no sense is passed over, and the
@@ -345,4 +350,81 @@ func parseRate(text string) Rate {
 		return Rate{}
 	}
 	return Rate{Num: n, Den: d}
+}
+
+// A Listed is what ffprobe found in a finished file while it was written: evidence for Judge, of the
+// bytes that it was given.
+type Listed struct {
+	bytes   int64
+	listing *listing
+}
+
+// of says whether it is of a file that has so many bytes, and ffprobe has seen them all.
+func (l *Listed) of(bytes int64) bool { return l != nil && l.bytes == bytes }
+
+// listBeside lists a file of ours that is written to it, whose tracks begin within so many
+// microseconds. Who has it ends it, by end or stop.
+func (t *Tools) listBeside(ctx context.Context, beginUS int64) *besideListing {
+	ctx, cancel := context.WithCancel(ctx)
+	read, write := io.Pipe()
+	b := &besideListing{pipe: write, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		l := &listing{}
+		args := append(listArgs(ahead(beginUS)), "-protocol_whitelist", "pipe", "-f", "mpegts", "-i", "pipe:0")
+		if b.err = runWith(ctx, t.ffprobe(), l, func(cmd *exec.Cmd) { cmd.Stdin = read }, args...); b.err == nil {
+			b.err = l.end()
+		}
+		b.listing = l
+		_ = read.Close() // who still writes is not kept waiting
+	}()
+	return b
+}
+
+// beginUS is within what time the tracks of a rendition should begin; one that does not is missed.
+func beginUS(source *Source, prepared *Prepared) int64 {
+	const atLeast = 2 * second
+	if source.Audio == nil {
+		return atLeast
+	}
+	return atLeast + abs(source.Audio.StartUS-prepared.StartUS)
+}
+
+// A besideListing takes what is written to it, whatever becomes of ffprobe.
+type besideListing struct {
+	pipe   *io.PipeWriter
+	cancel context.CancelFunc
+	bytes  int64
+	broken bool
+	done   chan struct{}
+	// Read after done.
+	listing *listing
+	err     error
+}
+
+// Write never fails: a listing that ends before the file is no evidence, and Judge lists by itself.
+func (b *besideListing) Write(p []byte) (int, error) {
+	if !b.broken {
+		n, err := b.pipe.Write(p)
+		b.bytes += int64(n)
+		b.broken = err != nil
+	}
+	return len(p), nil
+}
+
+// end waits for what was found of all that was written; nil: nothing can be said.
+func (b *besideListing) end() *Listed {
+	_ = b.pipe.Close()
+	<-b.done
+	if b.broken || b.err != nil {
+		return nil
+	}
+	return &Listed{bytes: b.bytes, listing: b.listing}
+}
+
+// stop ends it, and returns when ffprobe is gone.
+func (b *besideListing) stop() {
+	b.cancel()
+	_ = b.pipe.Close()
+	<-b.done
 }

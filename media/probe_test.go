@@ -259,7 +259,7 @@ func TestMachineFaults(t *testing.T) {
 		t.Parallel()
 		prep, err := tools.Prepare(t.Context(), src, in, t.TempDir(), Options{})
 		require.NoError(t, err)
-		err = tools.Finish(t.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, filepath.Join(full(t, "out.ts"), "out.ts"))
+		_, err = tools.Finish(t.Context(), Pushed{Path: prep.Path, From: in, Source: src, Prepared: prep}, filepath.Join(full(t, "out.ts"), "out.ts"))
 		require.Equal(t, CodeSpoolFull, code(t, err))
 	})
 	t.Run("no words without end", func(t *testing.T) {

@@ -83,10 +83,12 @@ func inputAhead(path string, us int64) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
-	return []string{
-		"-protocol_whitelist", "file", "-format_whitelist", formats,
-		"-analyzeduration", strconv.FormatInt(us, 10), "-probesize", strconv.Itoa(lookAheadBytes), "-i", "file:" + abs,
-	}, nil
+	return append(ahead(us), "-protocol_whitelist", "file", "-format_whitelist", formats, "-i", "file:"+abs), nil
+}
+
+// ahead is how far a program looks for a file's tracks.
+func ahead(us int64) []string {
+	return []string{"-analyzeduration", strconv.FormatInt(us, 10), "-probesize", strconv.Itoa(lookAheadBytes)}
 }
 
 // Input is the arguments that open one local file for Run, and nothing but it.

@@ -77,7 +77,7 @@ type Media interface {
 	// Follow decodes a push while it is written; nil: it does not.
 	Follow(ctx context.Context, path string) *media.Following
 	Sound(ctx context.Context, from string, source media.Source, prepared media.Prepared) error
-	Finish(ctx context.Context, pushed media.Pushed, out string) error
+	Finish(ctx context.Context, pushed media.Pushed, out string) (*media.Listed, error)
 	Judge(ctx context.Context, path string, want media.Want) (media.Verdict, error)
 	CheckPictures(ctx context.Context, prepared media.Prepared) error
 }

@@ -116,7 +116,7 @@ func (s *store) finishAnew(ctx context.Context, path string, j *judging) (err er
 	}
 	began := time.Now()
 	finishing, span := h.Trace.Begin(ctx, trace.Finish, "rendition", s.rendition.Name)
-	err = h.Media.Finish(finishing, media.Pushed{
+	listed, err := h.Media.Finish(finishing, media.Pushed{
 		Path: pushed, From: h.sourcePath(s.name), Source: source, Prepared: prepared, FPS: frameRate(&s.rendition),
 	}, path)
 	span.End(err)
@@ -129,7 +129,7 @@ func (s *store) finishAnew(ctx context.Context, path string, j *judging) (err er
 	want := media.Want{
 		Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
 		BitRate: judgedBitRate(&s.transcode, &s.rendition), Source: source, Prepared: prepared,
-		Followed: h.follows.over(pushed),
+		Followed: h.follows.over(pushed), Listed: listed,
 	}
 	go func() {
 		defer close(j.over)

@@ -230,8 +230,8 @@ type slowJudge struct {
 	judges func(ctx context.Context, v *media.Verdict) error
 }
 
-func (slowJudge) Finish(_ context.Context, _ media.Pushed, out string) error {
-	return os.WriteFile(out, make([]byte, 20<<20), 0o600)
+func (slowJudge) Finish(_ context.Context, _ media.Pushed, out string) (*media.Listed, error) {
+	return nil, os.WriteFile(out, make([]byte, 20<<20), 0o600)
 }
 
 func (j slowJudge) Judge(ctx context.Context, _ string, _ media.Want) (v media.Verdict, err error) {

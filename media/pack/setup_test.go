@@ -161,7 +161,7 @@ func (s shape) make(ctx context.Context, dir string) (Rung, error) {
 		Name: s.name, File: filepath.Join(dir, s.name+".ts"),
 		Width: src.Video.Width, Height: src.Video.Height, FrameRate: src.Video.Rate.FPS(),
 	}
-	if err := tools.Finish(ctx, media.Pushed{Path: prepared.Path, From: source, Source: src, Prepared: prepared}, rung.File); err != nil {
+	if _, err := tools.Finish(ctx, media.Pushed{Path: prepared.Path, From: source, Source: src, Prepared: prepared}, rung.File); err != nil {
 		return Rung{}, err
 	}
 	if s.after != nil {

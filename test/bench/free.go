@@ -58,7 +58,9 @@ func (freeMedia) Follow(context.Context, string) *media.Following { return nil }
 
 func (freeMedia) Sound(context.Context, string, media.Source, media.Prepared) error { return nil }
 
-func (freeMedia) Finish(_ context.Context, _ media.Pushed, out string) error { return leave(out) }
+func (freeMedia) Finish(_ context.Context, _ media.Pushed, out string) (*media.Listed, error) {
+	return nil, leave(out)
+}
 
 func (freeMedia) Judge(_ context.Context, _ string, want media.Want) (media.Verdict, error) {
 	return media.Verdict{

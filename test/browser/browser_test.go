@@ -71,7 +71,8 @@ func rendition(t *testing.T, dir, size, more string) pack.Rung {
 	prepared, err := tools.Prepare(t.Context(), src, source, dir, media.Options{})
 	require.NoError(t, err)
 	rung := pack.Rung{Name: size, File: filepath.Join(dir, "out.ts"), Width: src.Video.Width, Height: src.Video.Height, FrameRate: src.Video.Rate.FPS()}
-	require.NoError(t, tools.Finish(t.Context(), media.Pushed{Path: prepared.Path, From: source, Source: src, Prepared: prepared}, rung.File))
+	_, err = tools.Finish(t.Context(), media.Pushed{Path: prepared.Path, From: source, Source: src, Prepared: prepared}, rung.File)
+	require.NoError(t, err)
 	return rung
 }
 
