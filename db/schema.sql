@@ -3949,10 +3949,6 @@ CREATE INDEX transcodes_by_time ON weir.transcodes USING btree (created_at DESC,
 
 CREATE INDEX transcodes_failed_by_end ON weir.transcodes USING btree (finished_at DESC, id DESC) WHERE (state = 'failed'::text);
 
--- Name: transcodes_failed_untried; Type: INDEX; Schema: weir; Owner: -
-
-CREATE INDEX transcodes_failed_untried ON weir.transcodes USING btree (finished_at DESC) WHERE ((state = 'failed'::text) AND (attempt = 0));
-
 -- Name: transcodes_open_on_host; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_open_on_host ON weir.transcodes USING btree (host_id, state) WHERE ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text])) AND (host_id IS NOT NULL));
