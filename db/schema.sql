@@ -74,6 +74,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: client_connections(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.client_connections() RETURNS TABLE(all_ bigint, weir bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE a.application_name = 'weir') FROM pg_stat_activity a WHERE a.backend_type = 'client backend'
+$$;
+
 -- Name: enqueue_transcode(jsonb); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.enqueue_transcode(request jsonb) RETURNS uuid
@@ -447,10 +456,23 @@ END $_$;
 -- Name: oldest_transaction_seconds(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.oldest_transaction_seconds() RETURNS double precision
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    SELECT COALESCE(max(EXTRACT(epoch FROM clock_timestamp() - a.xact_start)), 0)::float8 FROM pg_stat_activity a
-     WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+    SELECT COALESCE(max(o.seconds), 0)::float8 FROM weir.open_transactions() o
+$$;
+
+-- Name: open_transactions(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.open_transactions() RETURNS TABLE(pid integer, role text, application text, state text, seconds double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), COALESCE(a.state, ''),
+           EXTRACT(epoch FROM clock_timestamp() - a.xact_start)::float8
+      FROM pg_stat_activity a
+     WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.xact_start IS NOT NULL AND a.pid <> pg_backend_pid()
+     ORDER BY a.xact_start, a.pid
 $$;
 
 -- Name: outputs_check_state(); Type: FUNCTION; Schema: weir; Owner: -
@@ -578,6 +600,15 @@ BEGIN
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed = 1;
 END $_$;
+
+-- Name: sees_all_sessions(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.sees_all_sessions() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+$$;
 
 -- Name: slo_of_hour(timestamp with time zone); Type: FUNCTION; Schema: weir; Owner: -
 

@@ -20,6 +20,9 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION weir.slo_of_hour TO weir_readonly, weir_admin, weir_daemon; -- behind v_slo
 
+-- Whoever looks after Postgres: who is there and for how long, and no text of a statement.
+GRANT EXECUTE ON FUNCTION weir.open_transactions, weir.client_connections, weir.sees_all_sessions TO weir_admin, weir_daemon;
+
 -- weir-admin: it reads rows, ends and retries transcodes, drains hosts, sets what tenants
 -- may, and names in the inbox what waits, without a body.
 GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_admin;

@@ -130,6 +130,35 @@ func (m *maker) grant(ctx context.Context) error {
 	}
 	m.done.Changed = m.done.Changed || after != before
 	m.note("rights granted to %s, %s, %s, %s", Studio, Readonly, Admin, Daemon)
+	return m.sight(ctx)
+}
+
+// sight lets the owner of weir.open_transactions see what that is to tell. Up to PostgreSQL
+// 15 who may make roles may do so, later a superuser alone: then it is said.
+func (m *maker) sight(ctx context.Context) error {
+	var owner string
+	var sees bool
+	if err := m.tx.QueryRow(ctx, `SELECT r.rolname::text, pg_has_role(r.oid, 'pg_read_all_stats', 'USAGE')
+		FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.oid = 'weir.open_transactions()'::regprocedure`).Scan(&owner, &sees); err != nil {
+		return fmt.Errorf("look what the schema's owner sees: %w", err)
+	}
+	if sees {
+		return nil
+	}
+	grant := "GRANT pg_read_all_stats TO " + quoted(owner)
+	err := pgx.BeginFunc(ctx, m.tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, grant)
+		return err
+	})
+	var refused *pgconn.PgError
+	switch {
+	case err == nil:
+		m.changed("role %s, which owns the schema, sees the transactions of all roles", owner)
+	case errors.As(err, &refused) && refused.Code == insufficientPrivilege:
+		m.note("role %s, which owns the schema, sees no transactions of other roles: as a superuser, %s", owner, grant)
+	default:
+		return fmt.Errorf("let %s see all transactions: %w", owner, err)
+	}
 	return nil
 }
 
@@ -193,9 +222,10 @@ func Speak(ctx context.Context, on db.Beginner, role, tenant string) (Done, erro
 
 // Postgres' codes.
 const (
-	duplicateObject = "42710"
-	uniqueViolation = "23505"
-	checkViolation  = "23514"
+	duplicateObject       = "42710"
+	uniqueViolation       = "23505"
+	checkViolation        = "23514"
+	insufficientPrivilege = "42501"
 )
 
 func in(ctx context.Context, on db.Beginner, do func(*maker) error) (Done, error) {
