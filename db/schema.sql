@@ -2659,11 +2659,12 @@ CREATE VIEW weir.v_hosts AS
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (t.state <> 'storing'::text)) AS slots,
             count(*) FILTER (WHERE (t.state = 'storing'::text)) AS storing
            FROM weir.transcodes t
-          WHERE ((t.host_id = h.id) AND (t.state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text])))) used);
+          WHERE ((t.host_id = h.id) AND (t.state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text])))) used)
+  WHERE (h.forgotten_at IS NULL);
 
 -- Name: VIEW v_hosts; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_hosts IS 'One row per machine: whether it is alive, what it holds and what it may take. It reads what is open and needs no WHERE.';
+COMMENT ON VIEW weir.v_hosts IS 'One row per machine that was not forgotten (`weir-admin hosts forget`): whether it is alive, what it holds and what it may take. It reads what is open and needs no WHERE.';
 
 -- Name: COLUMN v_hosts.id; Type: COMMENT; Schema: weir; Owner: -
 
