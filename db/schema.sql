@@ -2267,7 +2267,8 @@ CREATE VIEW weir.v_attempts AS
     a.cleaned_at,
     a.package_from,
     a.publish_from,
-    t.state AS transcode_state
+    t.state AS transcode_state,
+    a.source_begins
    FROM (weir.attempts a
      JOIN weir.transcodes t ON ((t.id = a.transcode_id)));
 
@@ -2374,6 +2375,10 @@ COMMENT ON COLUMN weir.v_attempts.publish_from IS 'Since when players may find w
 -- Name: COLUMN v_attempts.transcode_state; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_attempts.transcode_state IS 'Where the transcode is now.';
+
+-- Name: COLUMN v_attempts.source_begins; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.source_begins IS 'When the recording that it fetched began, as its playlist tells; null where it tells nothing.';
 
 -- Name: v_callbacks; Type: VIEW; Schema: weir; Owner: -
 
@@ -3333,7 +3338,10 @@ CREATE VIEW weir.v_transcodes AS
     t.not_before,
     t.updated_at,
     t.status_sent_at,
-    a.broadcaster
+    a.broadcaster,
+    t.clip_start_ms,
+    t.clip_end_ms,
+    t.clip_clock
    FROM (weir.transcodes t
      LEFT JOIN LATERAL ( SELECT n.stage,
             n.broadcaster
@@ -3516,6 +3524,18 @@ COMMENT ON COLUMN weir.v_transcodes.status_sent_at IS 'When its receiver was las
 -- Name: COLUMN v_transcodes.broadcaster; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_transcodes.broadcaster IS 'The Broadcaster that its newest attempt uses, where one is known.';
+
+-- Name: COLUMN v_transcodes.clip_start_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.clip_start_ms IS 'Of a clip: where it begins, in milliseconds of clip_clock; a frame there belongs to it. Null: all of the source.';
+
+-- Name: COLUMN v_transcodes.clip_end_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.clip_end_ms IS 'Where it ends; a frame there belongs to it no more.';
+
+-- Name: COLUMN v_transcodes.clip_clock; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.clip_clock IS 'What these count from: source, its first picture, or unix, the time of day that the playlist of a recording tells.';
 
 -- Name: v_usage; Type: VIEW; Schema: weir; Owner: -
 
