@@ -25,32 +25,39 @@ const migrateLock = 8447110002
 // find nothing to do. A newer schema that serves this build is left as it is. It
 // blocks until then or until ctx ends.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) (SchemaStatus, error) {
+	_, is, err := MigrateFrom(ctx, pool)
+	return is, err
+}
+
+// MigrateFrom is Migrate, and says too where the database stood: where it stands now, to
+// all of those who migrate at once but the one that works.
+func MigrateFrom(ctx context.Context, pool *pgxpool.Pool) (was, is SchemaStatus, err error) {
 	conn := stdlib.OpenDB(*unhurried(pool.Config().ConnConfig))
 	defer func() { _ = conn.Close() }()
 
 	locked, err := conn.Conn(ctx)
 	if err != nil {
-		return SchemaStatus{}, fmt.Errorf("connect to migrate: %w", err)
+		return was, is, fmt.Errorf("connect to migrate: %w", err)
 	}
 	defer func() { _ = locked.Close() }()
 	if _, err := locked.ExecContext(ctx, "SELECT pg_advisory_lock($1)", migrateLock); err != nil {
-		return SchemaStatus{}, fmt.Errorf("wait for other migrators: %w", err)
+		return was, is, fmt.Errorf("wait for other migrators: %w", err)
 	}
 	// The lock goes with its session, which ends here whatever ctx says.
 	defer func() {
 		_, _ = locked.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrateLock)
 	}()
-	status, err := Status(ctx, pool)
-	if err != nil {
-		return SchemaStatus{}, err
+	if was, err = Status(ctx, pool); err != nil {
+		return was, is, err
 	}
-	if status.Version > migrations.Latest {
-		return status, status.check(false)
+	if was.Version > migrations.Latest {
+		return was, was, was.check(false)
 	}
 	if err := up(ctx, conn, locked); err != nil {
-		return SchemaStatus{}, err
+		return was, is, err
 	}
-	return Status(ctx, pool)
+	is, err = Status(ctx, pool)
+	return was, is, err
 }
 
 func up(ctx context.Context, conn *sql.DB, locked *sql.Conn) error {

@@ -104,6 +104,9 @@ func answers() map[string][]string {
 		"What was tried for it, and how did it end?": {
 			"1|mist-2||cleaned|lost|host_lost|*", "2|mist-1||cleaned|succeeded||*",
 		},
+		"Which part of its source was asked for?": {
+			"1790000000000|1790000060000|unix|60000|1|", "1790000000000|1790000060000|unix|60000|2|2026-09-2*",
+		},
 		"Which objects does it have?": {"720p|ok|1280|720|s3://media/out/720p.ts|12|"},
 		"What fails now, and why?": {
 			"push_failed|push_failed|2|2|*|its log ends: push_failed", "host_lost|*|2|0|*", "*", "*",

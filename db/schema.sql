@@ -74,6 +74,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: client_connections(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.client_connections() RETURNS TABLE(all_ bigint, weir bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE a.application_name = 'weir') FROM pg_stat_activity a WHERE a.backend_type = 'client backend'
+$$;
+
 -- Name: enqueue_transcode(jsonb); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.enqueue_transcode(request jsonb) RETURNS uuid
@@ -447,10 +456,23 @@ END $_$;
 -- Name: oldest_transaction_seconds(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.oldest_transaction_seconds() RETURNS double precision
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    SELECT COALESCE(max(EXTRACT(epoch FROM clock_timestamp() - a.xact_start)), 0)::float8 FROM pg_stat_activity a
-     WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+    SELECT COALESCE(max(o.seconds), 0)::float8 FROM weir.open_transactions() o
+$$;
+
+-- Name: open_transactions(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.open_transactions() RETURNS TABLE(pid integer, role text, application text, state text, seconds double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT a.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), COALESCE(a.state, ''),
+           EXTRACT(epoch FROM clock_timestamp() - a.xact_start)::float8
+      FROM pg_stat_activity a
+     WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.xact_start IS NOT NULL AND a.pid <> pg_backend_pid()
+     ORDER BY a.xact_start, a.pid
 $$;
 
 -- Name: outputs_check_state(); Type: FUNCTION; Schema: weir; Owner: -
@@ -585,6 +607,15 @@ BEGIN
     RETURN changed = 1;
 END $_$;
 
+-- Name: sees_all_sessions(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.sees_all_sessions() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+$$;
+
 -- Name: slo_of_hour(timestamp with time zone); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.slo_of_hour(hour timestamp with time zone) RETURNS TABLE(grouped integer, tenant text, host_id text, ended bigint, succeeded bigint, failed bigint, cancelled bigint, queue_wait double precision[], speed double precision[], store double precision[], callback_lag double precision[])
@@ -592,24 +623,37 @@ CREATE FUNCTION weir.slo_of_hour(hour timestamp with time zone) RETURNS TABLE(gr
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
     AS $_$
-    SELECT GROUPING(t.tenant, t.host_id), t.tenant, t.host_id,
-           count(*), count(*) FILTER (WHERE t.state = 'succeeded'),
-           count(*) FILTER (WHERE t.state = 'failed'), count(*) FILTER (WHERE t.state = 'cancelled'),
-           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY placed.wait),
-           percentile_cont(ARRAY[0.5, 0.05, 0.01]::float8[]) WITHIN GROUP (ORDER BY ran.speed),
-           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY stored.took),
+    WITH since AS (
+        -- What ended before there were such rows is found out as ever, until retention has removed it.
+        SELECT COALESCE((SELECT e.finished_at FROM weir.ends e WHERE e.finished_at > '-infinity' ORDER BY e.finished_at LIMIT 1), 'infinity') AS at
+    ), told AS (
+        -- A callback is written by the transaction that ends the transcode: at the same time.
+        SELECT c.transcode_id, c.run, EXTRACT(epoch FROM COALESCE(c.delivered_at, now()) - c.created_at)::float8 AS lag FROM weir.callbacks c
+         WHERE c.created_at >= $1 AND c.created_at < $1 + interval '1 hour' AND c.state IN ('pending', 'delivered')
+    ), ended AS (
+        SELECT e.transcode_id, e.run, e.tenant, e.host_id, e.state, e.queue_wait, e.speed, e.store FROM weir.ends e
+         WHERE e.finished_at >= $1 AND e.finished_at < $1 + interval '1 hour'
+        UNION ALL
+        SELECT t.id, t.run, t.tenant, t.host_id, t.state,
+               (SELECT EXTRACT(epoch FROM min(a.created_at) - t.run_at)::float8 FROM weir.attempts a
+                 WHERE a.transcode_id = t.id AND a.created_at >= t.run_at),
+               (SELECT max(t.source_duration_ms / 1000.0 / NULLIF(EXTRACT(epoch FROM a.transcoded_at - a.started_at), 0))::float8 FROM weir.attempts a
+                 WHERE a.transcode_id = t.id AND a.number = t.attempt),
+               (SELECT EXTRACT(epoch FROM max(r.stored_at - r.pushed_at))::float8 FROM weir.renditions r
+                 WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'ok')
+          FROM weir.transcodes t
+         WHERE t.finished_at >= $1 AND t.finished_at < LEAST($1 + interval '1 hour', (SELECT since.at FROM since))
+    )
+    SELECT GROUPING(e.tenant, e.host_id), e.tenant, e.host_id,
+           count(*), count(*) FILTER (WHERE e.state = 'succeeded'),
+           count(*) FILTER (WHERE e.state = 'failed'), count(*) FILTER (WHERE e.state = 'cancelled'),
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY e.queue_wait),
+           percentile_cont(ARRAY[0.5, 0.05, 0.01]::float8[]) WITHIN GROUP (ORDER BY e.speed),
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY e.store),
            percentile_cont(ARRAY[0.5, 0.95, 0.99]::float8[]) WITHIN GROUP (ORDER BY told.lag)
-      FROM weir.transcodes t
-      LEFT JOIN LATERAL (SELECT EXTRACT(epoch FROM min(a.created_at) - t.run_at)::float8 AS wait FROM weir.attempts a
-                          WHERE a.transcode_id = t.id AND a.created_at >= t.run_at) placed ON true
-      LEFT JOIN LATERAL (SELECT max(t.source_duration_ms / 1000.0 / NULLIF(EXTRACT(epoch FROM a.transcoded_at - a.started_at), 0))::float8 AS speed FROM weir.attempts a
-                          WHERE a.transcode_id = t.id AND a.number = t.attempt) ran ON true
-      LEFT JOIN LATERAL (SELECT EXTRACT(epoch FROM max(r.stored_at - r.pushed_at))::float8 AS took FROM weir.renditions r
-                          WHERE r.transcode_id = t.id AND r.attempt = t.attempt AND r.state = 'ok') stored ON true
-      LEFT JOIN LATERAL (SELECT max(EXTRACT(epoch FROM COALESCE(c.delivered_at, now()) - c.created_at))::float8 AS lag FROM weir.callbacks c
-                          WHERE c.transcode_id = t.id AND c.run = t.run AND c.state IN ('pending', 'delivered')) told ON true
-     WHERE t.finished_at >= $1 AND t.finished_at < $1 + interval '1 hour'
-     GROUP BY GROUPING SETS ((), (t.tenant), (t.host_id), (t.tenant, t.host_id))
+      FROM ended e
+      LEFT JOIN told ON told.transcode_id = e.transcode_id AND told.run = e.run
+     GROUP BY GROUPING SETS ((), (e.tenant), (e.host_id), (e.tenant, e.host_id))
     HAVING count(*) > 0
 $_$;
 
@@ -1099,6 +1143,27 @@ BEGIN
     RAISE EXCEPTION 'transcode %: no way from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = 'check_violation';
 END $$;
 
+-- Name: transcodes_end(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_end() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.finished_at IS NULL THEN -- another run
+        DELETE FROM weir.ends WHERE transcode_id = NEW.id;
+        RETURN NULL;
+    END IF;
+    INSERT INTO weir.ends (transcode_id, run, finished_at, tenant, host_id, state, queue_wait, speed, store)
+    SELECT NEW.id, NEW.run, NEW.finished_at, NEW.tenant, NEW.host_id, NEW.state,
+           (SELECT EXTRACT(epoch FROM min(a.created_at) - NEW.run_at)::float8 FROM weir.attempts a
+             WHERE a.transcode_id = NEW.id AND a.created_at >= NEW.run_at),
+           (SELECT max(NEW.source_duration_ms / 1000.0 / NULLIF(EXTRACT(epoch FROM a.transcoded_at - a.started_at), 0))::float8 FROM weir.attempts a
+             WHERE a.transcode_id = NEW.id AND a.number = NEW.attempt),
+           (SELECT EXTRACT(epoch FROM max(r.stored_at - r.pushed_at))::float8 FROM weir.renditions r
+             WHERE r.transcode_id = NEW.id AND r.attempt = NEW.attempt AND r.state = 'ok');
+    RETURN NULL;
+END $$;
+
 -- Name: transcodes_label(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.transcodes_label() RETURNS trigger
@@ -1315,6 +1380,21 @@ CREATE TABLE weir.callbacks (
     CONSTRAINT callbacks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'refused'::text, 'expired'::text, 'superseded'::text])))
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
+
+-- Name: ends; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.ends (
+    transcode_id uuid NOT NULL,
+    run integer NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    tenant text NOT NULL,
+    host_id text,
+    state text NOT NULL,
+    queue_wait double precision,
+    speed double precision,
+    store double precision,
+    CONSTRAINT ends_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
+);
 
 -- Name: enqueued; Type: TABLE; Schema: weir; Owner: -
 
@@ -2242,7 +2322,8 @@ CREATE VIEW weir.v_attempts AS
     a.cleaned_at,
     a.package_from,
     a.publish_from,
-    t.state AS transcode_state
+    t.state AS transcode_state,
+    a.source_begins
    FROM (weir.attempts a
      JOIN weir.transcodes t ON ((t.id = a.transcode_id)));
 
@@ -2349,6 +2430,10 @@ COMMENT ON COLUMN weir.v_attempts.publish_from IS 'Since when players may find w
 -- Name: COLUMN v_attempts.transcode_state; Type: COMMENT; Schema: weir; Owner: -
 
 COMMENT ON COLUMN weir.v_attempts.transcode_state IS 'Where the transcode is now.';
+
+-- Name: COLUMN v_attempts.source_begins; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_attempts.source_begins IS 'When the recording that it fetched began, as its playlist tells; null where it tells nothing.';
 
 -- Name: v_callbacks; Type: VIEW; Schema: weir; Owner: -
 
@@ -2634,11 +2719,12 @@ CREATE VIEW weir.v_hosts AS
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (t.state <> 'storing'::text)) AS slots,
             count(*) FILTER (WHERE (t.state = 'storing'::text)) AS storing
            FROM weir.transcodes t
-          WHERE ((t.host_id = h.id) AND (t.state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text])))) used);
+          WHERE ((t.host_id = h.id) AND (t.state = ANY (ARRAY['placed'::text, 'running'::text, 'storing'::text])))) used)
+  WHERE (h.forgotten_at IS NULL);
 
 -- Name: VIEW v_hosts; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_hosts IS 'One row per machine: whether it is alive, what it holds and what it may take. It reads what is open and needs no WHERE.';
+COMMENT ON VIEW weir.v_hosts IS 'One row per machine that was not forgotten (`weir-admin hosts forget`): whether it is alive, what it holds and what it may take. It reads what is open and needs no WHERE.';
 
 -- Name: COLUMN v_hosts.id; Type: COMMENT; Schema: weir; Owner: -
 
@@ -3174,7 +3260,7 @@ CREATE VIEW weir.v_slo AS
 
 -- Name: VIEW v_slo; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON VIEW weir.v_slo IS 'How fast and how well it went, by the hour in which transcodes ended: of all, of each tenant, of each host, and of each tenant on each host. WHERE hour >= now() - interval ''1 day'' reads what ended since then, and takes as long as that is much; percentiles can''t be added up, so take the rows of one kind by per = ''all''.';
+COMMENT ON VIEW weir.v_slo IS 'How fast and how well it went, by the hour in which transcodes ended: of all, of each tenant, of each host, and of each tenant on each host. WHERE hour >= now() - interval ''1 day'' reads what ended since then, and takes as long as that is much, so give one; percentiles can''t be added up, so take the rows of one kind by per = ''all''.';
 
 -- Name: COLUMN v_slo.hour; Type: COMMENT; Schema: weir; Owner: -
 
@@ -3307,7 +3393,10 @@ CREATE VIEW weir.v_transcodes AS
     t.not_before,
     t.updated_at,
     t.status_sent_at,
-    a.broadcaster
+    a.broadcaster,
+    t.clip_start_ms,
+    t.clip_end_ms,
+    t.clip_clock
    FROM (weir.transcodes t
      LEFT JOIN LATERAL ( SELECT n.stage,
             n.broadcaster
@@ -3491,6 +3580,18 @@ COMMENT ON COLUMN weir.v_transcodes.status_sent_at IS 'When its receiver was las
 
 COMMENT ON COLUMN weir.v_transcodes.broadcaster IS 'The Broadcaster that its newest attempt uses, where one is known.';
 
+-- Name: COLUMN v_transcodes.clip_start_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.clip_start_ms IS 'Of a clip: where it begins, in milliseconds of clip_clock; a frame there belongs to it. Null: all of the source.';
+
+-- Name: COLUMN v_transcodes.clip_end_ms; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.clip_end_ms IS 'Where it ends; a frame there belongs to it no more.';
+
+-- Name: COLUMN v_transcodes.clip_clock; Type: COMMENT; Schema: weir; Owner: -
+
+COMMENT ON COLUMN weir.v_transcodes.clip_clock IS 'What these count from: source, its first picture, or unix, the time of day that the playlist of a recording tells.';
+
 -- Name: v_usage; Type: VIEW; Schema: weir; Owner: -
 
 CREATE VIEW weir.v_usage AS
@@ -3611,6 +3712,11 @@ ALTER TABLE ONLY weir.callbacks
 
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_pkey PRIMARY KEY (id);
+
+-- Name: ends ends_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.ends
+    ADD CONSTRAINT ends_pkey PRIMARY KEY (transcode_id);
 
 -- Name: enqueued enqueued_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
@@ -3823,6 +3929,10 @@ CREATE INDEX callbacks_by_state ON weir.callbacks USING btree (state, created_at
 
 CREATE INDEX callbacks_by_time ON weir.callbacks USING btree (created_at DESC, id DESC);
 
+-- Name: ends_by_time; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX ends_by_time ON weir.ends USING btree (finished_at);
+
 -- Name: enqueued_of; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX enqueued_of ON weir.enqueued USING btree (transcode_id);
@@ -3955,10 +4065,6 @@ CREATE INDEX transcodes_by_time ON weir.transcodes USING btree (created_at DESC,
 
 CREATE INDEX transcodes_failed_by_end ON weir.transcodes USING btree (finished_at DESC, id DESC) WHERE (state = 'failed'::text);
 
--- Name: transcodes_failed_untried; Type: INDEX; Schema: weir; Owner: -
-
-CREATE INDEX transcodes_failed_untried ON weir.transcodes USING btree (finished_at DESC) WHERE ((state = 'failed'::text) AND (attempt = 0));
-
 -- Name: transcodes_open_on_host; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX transcodes_open_on_host ON weir.transcodes USING btree (host_id, state) WHERE ((state = ANY (ARRAY['queued'::text, 'placed'::text, 'running'::text, 'storing'::text])) AND (host_id IS NOT NULL));
@@ -4015,6 +4121,18 @@ CREATE TRIGGER river_job_tell AFTER INSERT ON weir.river_job REFERENCING NEW TAB
 
 CREATE TRIGGER transcodes_check_state BEFORE UPDATE ON weir.transcodes FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_state();
 
+-- Name: transcodes transcodes_end; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_end AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN (((old.finished_at IS NULL) AND (new.finished_at IS NOT NULL))) EXECUTE FUNCTION weir.transcodes_end();
+
+-- Name: transcodes transcodes_end_again; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_end_again AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN (((old.finished_at IS NOT NULL) AND (new.finished_at IS NULL))) EXECUTE FUNCTION weir.transcodes_end();
+
+-- Name: transcodes transcodes_end_at_once; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_end_at_once AFTER INSERT ON weir.transcodes FOR EACH ROW WHEN ((new.finished_at IS NOT NULL)) EXECUTE FUNCTION weir.transcodes_end();
+
 -- Name: transcodes transcodes_end_with_callback; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_end_with_callback AFTER UPDATE ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION weir.transcodes_check_callback();
@@ -4070,6 +4188,11 @@ ALTER TABLE ONLY weir.callback_attempts
 
 ALTER TABLE ONLY weir.callbacks
     ADD CONSTRAINT callbacks_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
+
+-- Name: ends ends_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.ends
+    ADD CONSTRAINT ends_transcode_id_fkey FOREIGN KEY (transcode_id) REFERENCES weir.transcodes(id) ON DELETE CASCADE;
 
 -- Name: enqueued enqueued_transcode_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

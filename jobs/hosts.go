@@ -87,7 +87,8 @@ func (u *HostInUse) Is(target error) bool { return target == ErrHostInUse }
 // holdsShown are named of what keeps a host from being forgotten.
 const holdsShown = 10
 
-// Forget leaves a host out of all lists that is lost for good and holds nothing. uncleaned
+// Forget leaves a host out of all lists and counts that is lost for good and holds nothing,
+// and ends the jobs of its queues. uncleaned
 // are attempts that it had still to clean up behind, counted to a thousand: they are taken
 // for gone with it, so that history can be pruned. A daemon that boots under its id brings
 // it back.
@@ -118,8 +119,15 @@ func (hs *Hosts) Forget(ctx context.Context, id string) (uncleaned int64, err er
 		if uncleaned, err = q.HostUncleaned(ctx, tx, dbsqlc.HostUncleanedParams{HostID: id, PageSize: uncleanedMost}); err != nil {
 			return err
 		}
-		_, err = q.HostForget(ctx, tx, id)
-		return err
+		if _, err = q.HostForget(ctx, tx, id); err != nil {
+			return err
+		}
+		// Else they would be missed for ever: jobs that nobody fetches, and the last word of who
+		// is asked no more.
+		if err = q.RiverJobForget(ctx, tx, []string{HostQueue(id), StoreQueue(id)}); err != nil {
+			return err
+		}
+		return q.FindingDropOf(ctx, tx, id)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("forget host %s: %w", id, err)

@@ -91,6 +91,7 @@ func NewClient(cfg *Config, rooms ...Room) (*river.Client[pgx.Tx], error) {
 	}
 	if cfg.Trace != nil {
 		settings.Middleware = append(settings.Middleware, cfg.Trace)
+		settings.Logger = cfg.Trace.River(cfg.Log)
 	}
 	for _, room := range rooms {
 		room(settings)

@@ -30,9 +30,10 @@ SELECT d.daemon, e.asked_at FROM weir.examinations e JOIN weir.examined d ON d.e
  ORDER BY d.daemon;
 
 -- name: ExamineHosts :many
--- Whom to ask: hosts that were not stopped. One that was lost long ago is no news.
+-- Whom to ask: hosts that were not stopped. One that was lost long ago is no news, and one
+-- that was forgotten is not missed.
 SELECT id, up, lease_until > now() AS alive, lease_until, seen_at FROM weir.hosts
- WHERE up AND seen_at > now() - interval '7 days' ORDER BY id;
+ WHERE up AND forgotten_at IS NULL AND seen_at > now() - interval '7 days' ORDER BY id;
 
 -- name: ExamineLeads :one
 SELECT count(*) FROM weir.leads WHERE lease_until > now();
@@ -52,6 +53,10 @@ DELETE FROM weir.findings WHERE daemon = @daemon AND code = ANY (@codes::text[])
 -- name: FindingForget :exec
 -- Of daemons that nobody asks any more.
 DELETE FROM weir.findings WHERE found_at < now() - make_interval(secs => @kept_seconds::float8);
+
+-- name: FindingDropOf :exec
+-- Of one of them.
+DELETE FROM weir.findings WHERE daemon = @daemon;
 
 -- name: FindingList :many
 SELECT * FROM weir.findings ORDER BY daemon, code, subject;

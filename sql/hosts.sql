@@ -87,7 +87,7 @@ UPDATE weir.hosts SET up = false, lease_until = now() + make_interval(secs => @l
 UPDATE weir.hosts
    SET draining = @draining::boolean, drained_at = CASE WHEN @draining::boolean THEN COALESCE(drained_at, now()) END,
        drained_by = CASE WHEN @draining::boolean THEN @drained_by::text END, drain_reason = CASE WHEN @draining::boolean THEN @drain_reason::text END
- WHERE id = @id;
+ WHERE id = @id AND forgotten_at IS NULL;
 
 -- name: HostListDead :many
 -- Hosts whose lease has ended with transcodes in hand.

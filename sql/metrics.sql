@@ -52,7 +52,7 @@ SELECT (SELECT count(*) FROM weir.leads l WHERE l.lease_until > now()) AS leads,
        EXISTS (SELECT FROM weir.river_leader r WHERE r.expires_at > now())::boolean AS leader;
 
 -- name: MetricsDatabase :one
--- How long the oldest transaction has been open, of those that this role may see; and for how
+-- How long the oldest transaction has been open, of those that the schema's owner may see; and for how
 -- many transactions, of anybody, nothing can be vacuumed.
 SELECT weir.oldest_transaction_seconds()::float8 AS oldest_seconds,
        (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - pg_snapshot_xmin(pg_current_snapshot())::text::bigint)::bigint AS held;

@@ -19,6 +19,12 @@ UPDATE weir.river_job
    AND attempted_by[array_upper(attempted_by, 1)] <> @client_id::text
    AND EXISTS (SELECT FROM weir.hosts h WHERE h.id = @host_id::text AND h.boot_id = @boot_id);
 
+-- name: RiverJobForget :exec
+-- Ends what waits in the queues of a host that never comes back, and what it had in hand of
+-- them: all of it has ended without it.
+UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
+ WHERE queue = ANY (@queues::text[]) AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled');
+
 -- name: RiverJobFinalize :execrows
 -- Ends a dead owner's row, so that a zombie's answer finds nothing to complete.
 UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()

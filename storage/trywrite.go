@@ -87,6 +87,24 @@ func (c *Client) Try(ctx context.Context, folder Location) (t Trial) {
 	return t
 }
 
+// FirstBucket is one of the buckets that a key may see on the server of loc, whose own need
+// not be there; "" where there is none.
+func (c *Client) FirstBucket(ctx context.Context, loc Location) (name string, err error) {
+	const op = "list buckets"
+	defer func() { c.done(op, 0, err) }()
+	err = c.serve(loc, func(s *server) error {
+		out, err := s.ListBuckets(ctx, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)})
+		if err == nil && len(out.Buckets) > 0 {
+			name = aws.ToString(out.Buckets[0].Name)
+		}
+		return err
+	})
+	if err != nil {
+		return "", failure(ctx, op, loc, err)
+	}
+	return name, nil
+}
+
 func readTry(ctx context.Context, s *server, key string) error {
 	out, err := s.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {

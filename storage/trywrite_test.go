@@ -64,6 +64,18 @@ func TestUploadOfALongKey(t *testing.T) {
 	requireCode(t, err, CodeKeyTooLong)
 }
 
+// One of the buckets of a server is found, whatever bucket is named to ask it.
+func TestFirstBucket(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	name, err := b.client.FirstBucket(b.ctx, parsed(t, "s3://no-such-"+b.bucket+"/"))
+	require.NoError(t, err)
+	require.NotEmpty(t, name)
+	_, err = b.newClient(t, &Config{AccessKey: b.access, SecretKey: "planted-secret"}).FirstBucket(b.ctx, b.at(t, ""))
+	require.ErrorContains(t, err, "list buckets")
+	require.NotContains(t, err.Error(), "planted")
+}
+
 func TestTryWriteWithoutSomeRights(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -1,8 +1,11 @@
 package tools
 
 import (
+	"cmp"
+	"net"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,6 +92,36 @@ func TestComposeHasTheWholeSystem(t *testing.T) {
 			require.Equal(t, "127.0.0.1", port.HostIP, "service %s is reachable from other machines", name)
 		}
 	}
+}
+
+// Each daemon's metrics are reached by Prometheus, under the name of the container whose
+// network it has, and by nobody outside.
+func TestComposeScrapesEveryDaemon(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	var daemons []string
+	for name, service := range project.Services {
+		listen := service.Environment["WEIR_METRICS_LISTEN"]
+		if service.Environment["WEIR_DATABASE_URL"] == nil || service.Entrypoint != nil { // a command of weir-admin
+			require.Nil(t, listen, name)
+			continue
+		}
+		require.NotNil(t, listen, "service %s listens for Prometheus on its own loopback", name)
+		host, port, err := net.SplitHostPort(*listen)
+		require.NoError(t, err)
+		require.Equal(t, "0.0.0.0", host, "service %s", name)
+		daemons = append(daemons, net.JoinHostPort(strings.TrimPrefix(cmp.Or(service.NetworkMode, name), "service:"), port))
+		for _, published := range service.Ports {
+			require.NotEqual(t, port, strconv.Itoa(int(published.Target)), "service %s publishes its metrics", name)
+		}
+	}
+	require.Len(t, daemons, 3)
+	config := project.Configs["prometheus"].Content
+	require.Contains(t, config, "- job_name: weir\n", "the alerts ask for this one")
+	listed := regexp.MustCompile(`targets: \[([^]]*)\]`).FindAllStringSubmatch(config, -1)
+	require.Len(t, listed, 1)
+	require.ElementsMatch(t, daemons, strings.Split(strings.ReplaceAll(listed[0][1], `"`, ""), ", "))
+	require.Empty(t, project.Services["prometheus"].NetworkMode, "it is on the network of the daemons")
 }
 
 // A WEIR_ variable that is no setting stops the daemon.

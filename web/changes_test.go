@@ -74,6 +74,26 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// A host that was forgotten is on no page, and its slots are none.
+func TestForgottenHostIsOnNoPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Boot(t, "gone-1", 3)
+	v := b.logged(t, olga, b.operator)
+	for _, path := range []string{"/", "/hosts"} {
+		_, body := v.get(t, path)
+		require.Contains(t, body, "gone-1", path)
+	}
+	b.Dies(t, "gone-1")
+	_, err := (&jobs.Hosts{DB: b.Pool, River: b.River}).Forget(t.Context(), "gone-1")
+	require.NoError(t, err)
+	for _, path := range []string{"/", "/hosts"} {
+		_, body := v.get(t, path)
+		require.NotContains(t, body, "gone-1", path)
+		require.Contains(t, body, jobstest.Host, path)
+	}
+}
+
 // What tenants write is text and no page of ours.
 func TestEscapes(t *testing.T) {
 	t.Parallel()

@@ -189,9 +189,14 @@ type change struct {
 
 // changing adds the flags of a change to a command.
 func (a *admin) changing(c *cobra.Command, ch *change) *cobra.Command {
+	c.Flags().BoolVar(&ch.dry, "dry-run", false, "do it, show what came of it, and roll it back")
+	return a.signed(c, ch)
+}
+
+// signed adds those of a change that is more than a transaction, and can't be rolled back.
+func (a *admin) signed(c *cobra.Command, ch *change) *cobra.Command {
 	c.Flags().StringVar(&ch.reason, "reason", "", "why, for whoever finds it so; it is kept (`actions list`)")
 	c.Flags().StringVar(&ch.who, "who", "", "who changes it, where the account is shared; else the account's name")
-	c.Flags().BoolVar(&ch.dry, "dry-run", false, "do it, show what came of it, and roll it back")
 	return checked(c, func() error {
 		if ch.needs && strings.TrimSpace(ch.reason) == "" && a.terminal() {
 			answer, err := a.ask("why? ")
@@ -218,6 +223,11 @@ const reasonMost, whoMost = 1000, 200
 // name is who it is.
 func (ch *change) name(a *admin) string { return cmp.Or(strings.TrimSpace(ch.who), a.who()) }
 
+// action is what is written down of a change.
+func (ch *change) action(a *admin, what, target string, detail any) *audit.Action {
+	return &audit.Action{Who: ch.name(a), Via: audit.CLI, What: what, Target: target, Reason: strings.TrimSpace(ch.reason), Detail: detail}
+}
+
 // do changes something, and writes down who did and why, in one transaction: a dry run is
 // the same one, rolled back.
 func (a *admin) do(ctx context.Context, ch *change, what, target string, detail any, f func(*jobs.Transcodes, *jobs.Callbacks) error) error {
@@ -225,8 +235,7 @@ func (a *admin) do(ctx context.Context, ch *change, what, target string, detail 
 	if err != nil {
 		return err
 	}
-	action := &audit.Action{Who: ch.name(a), Via: audit.CLI, What: what, Target: target, Reason: strings.TrimSpace(ch.reason), Detail: detail}
-	return audit.Do(ctx, a.pool, action, ch.dry, func(tx pgx.Tx) error {
+	return audit.Do(ctx, a.pool, ch.action(a, what, target, detail), ch.dry, func(tx pgx.Tx) error {
 		on := &jobs.Transcodes{DB: tx, River: transcodes.River}
 		inbox.Open(on, nil)
 		return f(on, &jobs.Callbacks{DB: tx, River: transcodes.River})

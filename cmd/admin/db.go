@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"weir/db"
 	"weir/db/roles"
+	"weir/jobs/audit"
 	"weir/jobs/promises"
 )
 
@@ -82,22 +84,42 @@ func (a *admin) db() *cobra.Command {
 }
 
 func (a *admin) dbMigrate() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	return a.signed(&cobra.Command{
 		Use: "migrate", Short: "Bring the schema to this program's version; safe to run any number of times, at once too", Args: cobra.NoArgs,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			if err := a.connect(ctx); err != nil {
 				return err
 			}
-			status, err := db.Migrate(ctx, a.pool)
+			was, is, err := db.MigrateFrom(ctx, a.pool)
 			if err != nil {
 				return err
 			}
-			if _, err := roles.Renew(ctx, a.pool); err != nil {
+			// Before it there may have been no table to write it into.
+			did := &migrated{From: was.Version, To: is.Version}
+			if err := audit.Do(ctx, a.pool, ch.action(a, "db migrate", "schema", did), false, func(tx pgx.Tx) error {
+				granted, err := roles.Renew(ctx, tx)
+				if err != nil {
+					return err
+				}
+				if did.Rights = granted.Changed; did.Rights || did.From != did.To {
+					return nil
+				}
+				return audit.ErrUnchanged
+			}); err != nil {
 				return err
 			}
-			return a.print(status, func() error { return say(a.out, "the schema is at version %d", status.Version) })
+			return a.print(is, func() error { return say(a.out, "the schema is at version %d", is.Version) })
 		}),
-	}
+	}, ch)
+}
+
+// migrated is the detail of what db migrate writes down.
+type migrated struct {
+	From uint `json:"from"`
+	To   uint `json:"to"`
+	// Rights of roles were changed too.
+	Rights bool `json:"rights"`
 }
 
 func (a *admin) dbStatus() *cobra.Command {

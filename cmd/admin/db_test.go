@@ -2,14 +2,21 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"weir/db"
+	"weir/db/dbtest"
+	"weir/db/migrations"
 	"weir/db/roles"
+	"weir/jobs"
 	"weir/jobs/promises"
+	"weir/secret"
 )
 
 // unwatched runs a statement that the schema would refuse.
@@ -140,4 +147,73 @@ func TestPrune(t *testing.T) {
 	b.ok(t, "db", "roles")
 	b.url = b.member(t, roles.Admin)
 	require.Contains(t, b.run(t, "db", "prune").stderr, "permission denied")
+}
+
+// TestDatabaseChangesAreWrittenDown: who changed the schema, roles or the key, and why; and
+// nothing where nothing was to be changed.
+func TestDatabaseChangesAreWrittenDown(t *testing.T) {
+	t.Parallel()
+	b := &bundle{url: dbtest.Empty(t)}
+	keys := text(secret.Key{2}) + "," + text(secret.Key{1})
+	do := func(args ...string) []actionShown {
+		t.Helper()
+		environ := []string{databaseEnv + "=" + b.url, keysEnv + "=" + keys, "USER=root", "SUDO_USER=ann"}
+		r := command(t.Context(), environ, append(args, "--reason", "because "+args[1])...)
+		require.Equal(t, exitOK, r.code, r.stderr)
+		var list actionList
+		b.decode(t, &list, "actions", "list")
+		return list.Actions
+	}
+	written := 0
+	// wrote: the newest is of these words, and no other is new.
+	wrote := func(target string, args ...string) string {
+		t.Helper()
+		list := do(args...)
+		written++
+		require.Len(t, list, written)
+		require.Equal(t, []string{"ann", "cli", args[0] + " " + args[1], target, "because " + args[1]},
+			[]string{list[0].Who, list[0].Via, list[0].What, list[0].Target, list[0].Reason})
+		return string(list[0].Detail)
+	}
+	nothing := func(args ...string) {
+		t.Helper()
+		require.Len(t, do(args...), written, args)
+	}
+
+	require.JSONEq(t, fmt.Sprintf(`{"from": 0, "to": %d, "rights": false}`, migrations.Latest), wrote("schema", "db", "migrate"))
+	nothing("db", "migrate")
+
+	var err error
+	b.pool, err = db.Open(t.Context(), b.url, 4)
+	require.NoError(t, err)
+	t.Cleanup(b.pool.Close)
+	nothing("db", "roles", "--dry-run")
+	require.Contains(t, wrote("roles", "db", "roles"), "rights granted")
+	// Members are the whole server's: it sets time-outs of those that other tests have made since.
+	require.Eventually(t, func() bool {
+		before := written
+		written = len(do("db", "roles"))
+		return written == before
+	}, 30*time.Second, time.Millisecond)
+	nothing("db", "migrate")
+	b.exec(t, "REVOKE SELECT ON weir.v_transcodes FROM "+roles.Readonly)
+	require.JSONEq(t, fmt.Sprintf(`{"from": %d, "to": %[1]d, "rights": true}`, migrations.Latest), wrote("schema", "db", "migrate"))
+	b.exec(t, "REVOKE SELECT ON weir.v_transcodes FROM "+roles.Readonly)
+	wrote("roles", "db", "roles")
+
+	role, _ := b.someone(t)
+	require.Contains(t, wrote(role, "db", "speaker", role, "studio"), "speaks for tenant studio")
+	nothing("db", "speaker", role, "studio")
+	wrote(role, "db", "speaker", role, "other")
+	wrote(role, "db", "speaker", role, "--remove")
+
+	inserter, err := jobs.NewInserter(b.pool)
+	require.NoError(t, err)
+	sealer, err := secret.NewSealer(secret.Key{1})
+	require.NoError(t, err)
+	b.jobs = &jobs.Transcodes{DB: b.pool, River: inserter, Sealer: sealer}
+	nothing("seal", "rotate")
+	b.accept(t, "studio", "a")
+	require.JSONEq(t, `{"transcodes.source_sealed": 1, "transcodes.output_sealed": 1, "transcodes.callback_sealed": 1}`, wrote("secrets", "seal", "rotate"))
+	nothing("seal", "rotate")
 }

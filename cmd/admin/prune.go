@@ -79,8 +79,7 @@ func (a *admin) dbPrune() *cobra.Command {
 			return err
 		}
 		// Batches are transactions of their own, so that it is written down first.
-		action := &audit.Action{Who: ch.name(a), Via: audit.CLI, What: "db prune", Target: "history", Reason: ch.reason, Detail: did.Days}
-		if err := audit.Do(ctx, a.pool, action, ch.dry, func(tx pgx.Tx) error {
+		if err := audit.Do(ctx, a.pool, ch.action(a, "db prune", "history", did.Days), ch.dry, func(tx pgx.Tx) error {
 			if !ch.dry {
 				return nil
 			}

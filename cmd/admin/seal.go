@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"weir/jobs/audit"
 	"weir/jobs/reseal"
 	"weir/secret"
 )
@@ -49,14 +51,16 @@ func (a *admin) sealStatus() *cobra.Command {
 }
 
 func (a *admin) sealRotate() *cobra.Command {
-	return &cobra.Command{
+	ch := &change{}
+	return a.signed(&cobra.Command{
 		Use: "rotate", Short: "Seal with the newest key what former ones have sealed; safe beside daemons, and to stop and begin again", Args: cobra.NoArgs,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			rotation, err := a.rotation(ctx)
 			if err != nil {
 				return err
 			}
-			states, err := rotation.Run(ctx, func(s reseal.State) {
+			begin := func(states []reseal.State) error { return a.writeRotation(ctx, ch, states) }
+			states, err := rotation.Run(ctx, begin, func(s reseal.State) {
 				if !a.json {
 					_ = say(a.out, "%s.%s: %d sealed anew, %d left", s.Column.Table, s.Column.Name, s.Resealed, s.Left)
 				}
@@ -79,7 +83,19 @@ func (a *admin) sealRotate() *cobra.Command {
 			}
 			return nil
 		}),
+	}, ch)
+}
+
+// writeRotation writes down how many values of each column are to be sealed anew, before the
+// first is: each is a transaction of its own.
+func (a *admin) writeRotation(ctx context.Context, ch *change, states []reseal.State) error {
+	values := map[string]int64{}
+	for _, s := range states {
+		if s.Left > s.Unreadable {
+			values[s.Column.Table+"."+s.Column.Name] = s.Left - s.Unreadable
+		}
 	}
+	return audit.Do(ctx, a.pool, ch.action(a, "seal rotate", "secrets", values), false, func(pgx.Tx) error { return nil })
 }
 
 func (a *admin) rotation(ctx context.Context) (*reseal.Rotation, error) {

@@ -124,17 +124,32 @@ func (d *daemon) checkup(listens net.Addr, spool string) (*checkup.Host, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &checkup.Host{
+	of := &checkup.Host{
 		DB: d.pool, Mist: &mist.Engine{Client: client}, Media: &media.Tools{FFmpeg: d.cfg.FFmpeg, FFprobe: d.cfg.FFprobe},
 		Storage: objects, Sealer: d.sealer, TriggerURL: "http://" + address + triggerPath + d.cfg.HostID,
 		Program:   func(ctx context.Context) (string, error) { return mist.CheckRuns(ctx, d.cfg.MistBinDir) },
 		Broadcast: broadcast, Spool: spool, ShmDir: d.cfg.ShmDir, SpoolReserve: d.cfg.SpoolReserve,
-		Broadcasters: d.cfg.Broadcasters, Elsewhere: d.cfg.LivepeerToken != "",
-	}, nil
+		Broadcasters: d.cfg.Broadcasters, LivepeerAPI: d.cfg.LivepeerAPI,
+	}
+	if d.cfg.LivepeerToken != "" {
+		of.Livepeer = func(ctx context.Context, client *http.Client) ([]string, checkup.Broadcast, error) {
+			session, err := broadcaster.Ask(ctx, client, d.cfg.LivepeerAPI, d.cfg.LivepeerToken)
+			if err != nil {
+				return nil, nil, err
+			}
+			return session.Addresses, func(ctx context.Context, client *http.Client, address string) (string, error) {
+				return cameBack(session.Try(ctx, client, address))
+			}, nil
+		}
+	}
+	return of, nil
 }
 
 func broadcast(ctx context.Context, client *http.Client, address string) (string, error) {
-	answer, err := broadcaster.Try(ctx, client, address)
+	return cameBack(broadcaster.Try(ctx, client, address))
+}
+
+func cameBack(answer broadcaster.Answer, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}

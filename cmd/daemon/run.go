@@ -195,7 +195,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	if d.client, err = jobs.NewClient(&jobs.Config{
-		DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot, Trace: &trace.Jobs{Tracer: d.trace, Host: d.cfg.HostID},
+		DB: d.pool, Log: d.log, HostID: d.cfg.HostID, BootID: d.boot, Trace: &trace.Jobs{Tracer: d.trace, Host: d.cfg.HostID, Log: d.log},
 		Polls: d.cfg.Profile == config.ProfilePoll,
 	}, d.leads.Room, hosts, replays, examiner.Room); err != nil {
 		return err

@@ -142,7 +142,7 @@ func (q *Queries) ExaminationPrune(ctx context.Context, db DBTX, keptSeconds flo
 
 const examineHosts = `-- name: ExamineHosts :many
 SELECT id, up, lease_until > now() AS alive, lease_until, seen_at FROM weir.hosts
- WHERE up AND seen_at > now() - interval '7 days' ORDER BY id
+ WHERE up AND forgotten_at IS NULL AND seen_at > now() - interval '7 days' ORDER BY id
 `
 
 type ExamineHostsRow struct {
@@ -153,7 +153,8 @@ type ExamineHostsRow struct {
 	SeenAt     time.Time
 }
 
-// Whom to ask: hosts that were not stopped. One that was lost long ago is no news.
+// Whom to ask: hosts that were not stopped. One that was lost long ago is no news, and one
+// that was forgotten is not missed.
 func (q *Queries) ExamineHosts(ctx context.Context, db DBTX) ([]ExamineHostsRow, error) {
 	rows, err := db.Query(ctx, examineHosts)
 	if err != nil {
@@ -298,6 +299,16 @@ type FindingDropParams struct {
 // What was looked for again and is not there any more: a store that was removed.
 func (q *Queries) FindingDrop(ctx context.Context, db DBTX, arg FindingDropParams) error {
 	_, err := db.Exec(ctx, findingDrop, arg.Daemon, arg.Codes)
+	return err
+}
+
+const findingDropOf = `-- name: FindingDropOf :exec
+DELETE FROM weir.findings WHERE daemon = $1
+`
+
+// Of one of them.
+func (q *Queries) FindingDropOf(ctx context.Context, db DBTX, daemon string) error {
+	_, err := db.Exec(ctx, findingDropOf, daemon)
 	return err
 }
 

@@ -81,7 +81,7 @@ const hostDrain = `-- name: HostDrain :execrows
 UPDATE weir.hosts
    SET draining = $1::boolean, drained_at = CASE WHEN $1::boolean THEN COALESCE(drained_at, now()) END,
        drained_by = CASE WHEN $1::boolean THEN $2::text END, drain_reason = CASE WHEN $1::boolean THEN $3::text END
- WHERE id = $4
+ WHERE id = $4 AND forgotten_at IS NULL
 `
 
 type HostDrainParams struct {

@@ -48,7 +48,7 @@ type MetricsDatabaseRow struct {
 	Held          int64
 }
 
-// How long the oldest transaction has been open, of those that this role may see; and for how
+// How long the oldest transaction has been open, of those that the schema's owner may see; and for how
 // many transactions, of anybody, nothing can be vacuumed.
 func (q *Queries) MetricsDatabase(ctx context.Context, db DBTX) (MetricsDatabaseRow, error) {
 	row := db.QueryRow(ctx, metricsDatabase)

@@ -100,6 +100,18 @@ func (q *Queries) RiverJobFinalize(ctx context.Context, db DBTX, arg RiverJobFin
 	return result.RowsAffected(), nil
 }
 
+const riverJobForget = `-- name: RiverJobForget :exec
+UPDATE weir.river_job SET state = 'cancelled', finalized_at = now()
+ WHERE queue = ANY ($1::text[]) AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+`
+
+// Ends what waits in the queues of a host that never comes back, and what it had in hand of
+// them: all of it has ended without it.
+func (q *Queries) RiverJobForget(ctx context.Context, db DBTX, queues []string) error {
+	_, err := db.Exec(ctx, riverJobForget, queues)
+	return err
+}
+
 const riverJobGiveBack = `-- name: RiverJobGiveBack :execrows
 UPDATE weir.river_job
    SET state = CASE WHEN kind IN ('transcode', 'store', 'package') THEN 'cancelled' ELSE 'available' END::weir.river_job_state,

@@ -20,6 +20,9 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION weir.slo_of_hour TO weir_readonly, weir_admin, weir_daemon; -- behind v_slo
 
+-- Whoever looks after Postgres: who is there and for how long, and no text of a statement.
+GRANT EXECUTE ON FUNCTION weir.open_transactions, weir.client_connections, weir.sees_all_sessions TO weir_admin, weir_daemon;
+
 -- weir-admin: it reads rows, ends and retries transcodes, drains hosts, sets what tenants
 -- may, and names in the inbox what waits, without a body.
 GRANT SELECT ON ALL TABLES IN SCHEMA weir TO weir_admin;
@@ -27,6 +30,7 @@ REVOKE SELECT ON weir.inbox, weir.web_sessions FROM weir_admin;
 GRANT SELECT (id, tenant, external_id, created_at, job_id) ON weir.inbox TO weir_admin;
 GRANT INSERT, UPDATE ON weir.transcodes, weir.renditions, weir.attempts, weir.outputs, weir.callbacks, weir.events, weir.river_job TO weir_admin;
 GRANT INSERT, UPDATE, DELETE ON weir.tenants, weir.placement, weir.stores, weir.callback_secrets, weir.usage, weir.event_deliveries TO weir_admin;
+GRANT INSERT, DELETE ON weir.ends TO weir_admin; -- ending and retrying writes it
 GRANT UPDATE ON weir.hosts TO weir_admin;
 GRANT INSERT ON weir.admin_actions TO weir_admin;
 GRANT INSERT, UPDATE ON weir.bulk_operations TO weir_admin;

@@ -37,19 +37,36 @@ const (
 //go:embed rights.sql
 var rights string
 
+//go:embed held.sql
+var held string
+
 // rolesLock serializes this work in a database.
 const rolesLock = 8447110004
 
 // ErrNoTenant: this is no tenant's name.
 var ErrNoTenant = errors.New("a tenant's name is up to 64 letters, digits, '.', '-', '_'")
 
-// maker does it in one transaction, and keeps what it did.
-type maker struct {
-	tx  pgx.Tx
-	did []string
+// Done is what was done, a line each, and whether that has changed anything.
+type Done struct {
+	Did     []string
+	Changed bool
 }
 
-func (m *maker) note(format string, args ...any) { m.did = append(m.did, fmt.Sprintf(format, args...)) }
+// maker does it in one transaction, and keeps what it did.
+type maker struct {
+	tx   pgx.Tx
+	done Done
+}
+
+func (m *maker) note(format string, args ...any) {
+	m.done.Did = append(m.done.Did, fmt.Sprintf(format, args...))
+}
+
+// changed notes what was not so before.
+func (m *maker) changed(format string, args ...any) {
+	m.done.Changed = true
+	m.note(format, args...)
+}
 
 func (m *maker) exec(ctx context.Context, text string, args ...any) error {
 	_, err := m.tx.Exec(ctx, text, args...)
@@ -57,8 +74,8 @@ func (m *maker) exec(ctx context.Context, text string, args ...any) error {
 }
 
 // Make makes the roles that are not there, and tells anew what each may and how long it
-// may take. It returns what it did. It takes a superuser, or the schema's owner with CREATEROLE.
-func Make(ctx context.Context, on db.Beginner) ([]string, error) {
+// may take. It takes a superuser, or the schema's owner with CREATEROLE.
+func Make(ctx context.Context, on db.Beginner) (Done, error) {
 	return in(ctx, on, func(m *maker) error {
 		for _, role := range []struct{ name, login string }{
 			{Studio, "NOLOGIN"}, {Readonly, "LOGIN"}, {Admin, "LOGIN"}, {Daemon, "LOGIN"},
@@ -67,10 +84,9 @@ func Make(ctx context.Context, on db.Beginner) ([]string, error) {
 				return err
 			}
 		}
-		if err := m.exec(ctx, rights); err != nil {
-			return fmt.Errorf("grant rights: %w", err)
+		if err := m.grant(ctx); err != nil {
+			return err
 		}
-		m.note("rights granted to %s, %s, %s, %s", Studio, Readonly, Admin, Daemon)
 		members, err := m.members(ctx, Readonly, Admin)
 		if err != nil {
 			return err
@@ -86,7 +102,7 @@ func Make(ctx context.Context, on db.Beginner) ([]string, error) {
 
 // Renew tells anew what each role may, where Make was run in this database before: a
 // migration has made tables since.
-func Renew(ctx context.Context, on db.Beginner) ([]string, error) {
+func Renew(ctx context.Context, on db.Beginner) (Done, error) {
 	return in(ctx, on, func(m *maker) error {
 		var there bool
 		// Of those that have rights here, whatever other databases of the server have.
@@ -95,17 +111,69 @@ func Renew(ctx context.Context, on db.Beginner) ([]string, error) {
 			[]string{Studio, Readonly, Admin, Daemon}).Scan(&there); err != nil || !there {
 			return err
 		}
-		if err := m.exec(ctx, rights); err != nil {
-			return fmt.Errorf("grant rights: %w", err)
-		}
-		m.note("rights granted to %s, %s, %s, %s", Studio, Readonly, Admin, Daemon)
-		return nil
+		return m.grant(ctx)
 	})
+}
+
+// grant tells each role's rights anew.
+func (m *maker) grant(ctx context.Context) error {
+	before, err := m.rights(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.exec(ctx, rights); err != nil {
+		return fmt.Errorf("grant rights: %w", err)
+	}
+	after, err := m.rights(ctx)
+	if err != nil {
+		return err
+	}
+	m.done.Changed = m.done.Changed || after != before
+	m.note("rights granted to %s, %s, %s, %s", Studio, Readonly, Admin, Daemon)
+	return m.sight(ctx)
+}
+
+// sight lets the owner of weir.open_transactions see what that is to tell. Up to PostgreSQL
+// 15 who may make roles may do so, later a superuser alone: then it is said.
+func (m *maker) sight(ctx context.Context) error {
+	var owner string
+	var sees bool
+	if err := m.tx.QueryRow(ctx, `SELECT r.rolname::text, pg_has_role(r.oid, 'pg_read_all_stats', 'USAGE')
+		FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.oid = 'weir.open_transactions()'::regprocedure`).Scan(&owner, &sees); err != nil {
+		return fmt.Errorf("look what the schema's owner sees: %w", err)
+	}
+	if sees {
+		return nil
+	}
+	grant := "GRANT pg_read_all_stats TO " + quoted(owner)
+	err := pgx.BeginFunc(ctx, m.tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, grant)
+		return err
+	})
+	var refused *pgconn.PgError
+	switch {
+	case err == nil:
+		m.changed("role %s, which owns the schema, sees the transactions of all roles", owner)
+	case errors.As(err, &refused) && refused.Code == insufficientPrivilege:
+		m.note("role %s, which owns the schema, sees no transactions of other roles: as a superuser, %s", owner, grant)
+	default:
+		return fmt.Errorf("let %s see all transactions: %w", owner, err)
+	}
+	return nil
+}
+
+// rights are what the roles may now, in a form that can be compared.
+func (m *maker) rights(ctx context.Context) (sum string, err error) {
+	err = m.tx.QueryRow(ctx, held, []string{Studio, Readonly, Admin, Daemon}).Scan(&sum)
+	if err != nil {
+		return "", fmt.Errorf("read rights: %w", err)
+	}
+	return sum, nil
 }
 
 // Speak lets a role speak for a tenant, and makes it where it is not there. "" for a tenant:
 // for none any more.
-func Speak(ctx context.Context, on db.Beginner, role, tenant string) ([]string, error) {
+func Speak(ctx context.Context, on db.Beginner, role, tenant string) (Done, error) {
 	return in(ctx, on, func(m *maker) error {
 		if tenant == "" {
 			tag, err := m.tx.Exec(ctx, "DELETE FROM weir.speakers WHERE role = $1", role)
@@ -118,17 +186,23 @@ func Speak(ctx context.Context, on db.Beginner, role, tenant string) ([]string, 
 			if err := m.exec(ctx, "REVOKE "+Studio+" FROM "+quoted(role)); err != nil {
 				return err
 			}
-			m.note("role %s speaks for no tenant any more", role)
+			m.changed("role %s speaks for no tenant any more", role)
 			return nil
 		}
 		made, err := m.role(ctx, role, "LOGIN")
 		if err != nil {
 			return err
 		}
+		var member bool
+		if err := m.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.member JOIN pg_roles g ON g.oid = a.roleid
+			WHERE g.rolname = $1 AND r.rolname = $2)`, Studio, role).Scan(&member); err != nil {
+			return fmt.Errorf("look whether %s is a member of %s: %w", role, Studio, err)
+		}
 		if err := m.exec(ctx, "GRANT "+Studio+" TO "+quoted(role)); err != nil {
 			return fmt.Errorf("make %s a member of %s: %w: run `weir-admin db roles` first", role, Studio, err)
 		}
-		err = m.exec(ctx, `INSERT INTO weir.speakers (role, tenant) VALUES ($1, $2) ON CONFLICT (role) DO UPDATE SET tenant = EXCLUDED.tenant`, role, tenant)
+		tag, err := m.tx.Exec(ctx, `INSERT INTO weir.speakers AS s (role, tenant) VALUES ($1, $2) ON CONFLICT (role) DO UPDATE SET tenant = EXCLUDED.tenant
+			WHERE s.tenant <> EXCLUDED.tenant`, role, tenant)
 		var refused *pgconn.PgError
 		if errors.As(err, &refused) && refused.Code == checkViolation {
 			return ErrNoTenant
@@ -136,6 +210,7 @@ func Speak(ctx context.Context, on db.Beginner, role, tenant string) ([]string, 
 		if err != nil {
 			return err
 		}
+		m.done.Changed = m.done.Changed || !member || tag.RowsAffected() > 0
 		m.note("role %s speaks for tenant %s", role, tenant)
 		if !made { // it may be one that does other things here
 			m.note("role %s: time-outs are left as they are", role)
@@ -147,12 +222,13 @@ func Speak(ctx context.Context, on db.Beginner, role, tenant string) ([]string, 
 
 // Postgres' codes.
 const (
-	duplicateObject = "42710"
-	uniqueViolation = "23505"
-	checkViolation  = "23514"
+	duplicateObject       = "42710"
+	uniqueViolation       = "23505"
+	checkViolation        = "23514"
+	insufficientPrivilege = "42501"
 )
 
-func in(ctx context.Context, on db.Beginner, do func(*maker) error) ([]string, error) {
+func in(ctx context.Context, on db.Beginner, do func(*maker) error) (Done, error) {
 	var m *maker
 	err := db.InTx(ctx, on, func(tx pgx.Tx) error {
 		m = &maker{tx: tx}
@@ -162,9 +238,9 @@ func in(ctx context.Context, on db.Beginner, do func(*maker) error) ([]string, e
 		return do(m)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make roles: %w", err)
+		return Done{}, fmt.Errorf("make roles: %w", err)
 	}
-	return m.did, nil
+	return m.done, nil
 }
 
 func quoted(role string) string { return pgx.Identifier{role}.Sanitize() }
@@ -190,7 +266,7 @@ func (m *maker) role(ctx context.Context, name, login string) (made bool, err er
 		}
 	}
 	if made {
-		m.note("role %s made", name)
+		m.changed("role %s made", name)
 	} else {
 		m.note("role %s was there", name)
 	}
@@ -232,7 +308,7 @@ func (m *maker) limit(ctx context.Context, role string) error {
 		set = append(set, setting.name+" "+setting.value)
 	}
 	if len(set) > 0 {
-		m.note("role %s: %s", role, strings.Join(set, ", "))
+		m.changed("role %s: %s", role, strings.Join(set, ", "))
 	}
 	return nil
 }

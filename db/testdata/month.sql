@@ -9,7 +9,7 @@ SET maintenance_work_mem = '128MB';
 
 CREATE TEMPORARY TABLE taken AS
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS text FROM pg_index i
- WHERE indrelid IN ('weir.transcodes'::regclass, 'weir.attempts'::regclass, 'weir.renditions'::regclass, 'weir.callbacks'::regclass)
+ WHERE indrelid IN ('weir.transcodes'::regclass, 'weir.attempts'::regclass, 'weir.renditions'::regclass, 'weir.callbacks'::regclass, 'weir.ends'::regclass)
    AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid);
 DO $$ DECLARE one record; BEGIN
     FOR one IN SELECT name FROM taken LOOP EXECUTE 'DROP INDEX ' || one.name; END LOOP;
@@ -59,6 +59,10 @@ SELECT id, 'r', 0, 640, 360, 1, 640, 360,
 INSERT INTO weir.callbacks (id, transcode_id, run, state, url, body, attempts, job_id, created_at, delivered_at)
 SELECT id, id, 1, CASE WHEN n % 2000 = 7 THEN 'expired' WHEN n % 100000 = 9 THEN 'pending' ELSE 'delivered' END, 'https://studio.example/hook', '{}', 1, n, at + interval '1 minute',
        CASE WHEN n % 2000 <> 7 AND n % 100000 <> 9 THEN at + interval '61 seconds' END
+  FROM month WHERE NOT open;
+
+INSERT INTO weir.ends (transcode_id, run, finished_at, tenant, host_id, state, queue_wait, speed, store)
+SELECT id, 1, at + interval '1 minute', tenant, host, state, CASE WHEN n % 250 <> 0 THEN 5 END, CASE WHEN n % 250 <> 0 THEN 2 END, CASE WHEN state = 'succeeded' THEN 24 END
   FROM month WHERE NOT open;
 
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, state, attempt, bytes, objects, stored_at, error_code, error_stage, error_message)

@@ -38,6 +38,9 @@ SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, a.number, C
        CASE WHEN state NOT IN ('running', 'storing') THEN now() - ago END, CASE WHEN state NOT IN ('queued', 'running') THEN now() - ago END
   FROM night, generate_series(1, attempt) AS a (number);
 
+UPDATE weir.transcodes SET clip_start_ms = 1790000000000, clip_end_ms = 1790000060000, clip_clock = 'unix' WHERE external_id = 'task-4711';
+UPDATE weir.attempts SET source_begins = '2026-09-21 00:00:00Z' WHERE transcode_id = (SELECT id FROM weir.transcodes WHERE external_id = 'task-4711') AND number = 2;
+
 INSERT INTO weir.renditions (transcode_id, name, ordinal, width, height, bitrate, planned_width, planned_height, state, attempt,
        object_url, object_bytes, object_checksum, frames, duration_ms, pushed_at, stored_at, error_code, error_stage, error_message)
 SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, '720p', 0, 1280, 720, 1, 1280, 720,

@@ -36,10 +36,13 @@ type Action struct {
 // errDry has a transaction rolled back in which all went well.
 var errDry = errors.New("dry run")
 
+// ErrUnchanged is for f of [Do] to return where it found nothing to change.
+var ErrUnchanged = errors.New("nothing is changed")
+
 // Do runs f and writes a, in one transaction: neither is without the other. Operations
 // happen in it by being given tx for their DB. dry: all of it is done and then rolled back,
-// so that what f found and returned is true. f's error is returned as it is; f may run
-// again (db.InTx).
+// so that what f found and returned is true. f's error is returned as it is, but for
+// ErrUnchanged: then nothing is written, and nil returned. f may run again (db.InTx).
 func Do(ctx context.Context, on db.Beginner, a *Action, dry bool, f func(tx pgx.Tx) error) error {
 	err := db.InTx(ctx, on, func(tx pgx.Tx) error {
 		if err := f(tx); err != nil {
@@ -53,7 +56,7 @@ func Do(ctx context.Context, on db.Beginner, a *Action, dry bool, f func(tx pgx.
 		}
 		return nil
 	})
-	if errors.Is(err, errDry) {
+	if errors.Is(err, errDry) || errors.Is(err, ErrUnchanged) {
 		return nil
 	}
 	return err

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -60,6 +61,12 @@ func TestDoTogether(t *testing.T) {
 	failed := errors.New("no")
 	err := audit.Do(t.Context(), b.Pool, &audit.Action{Who: "jo", Via: audit.CLI, What: "x"}, false, func(pgx.Tx) error { return failed })
 	require.ErrorIs(t, err, failed)
+	require.Empty(t, actions(t, b))
+	// Where nothing is changed there is nothing to write down.
+	err = audit.Do(t.Context(), b.Pool, &audit.Action{Who: "jo", Via: audit.CLI, What: "x"}, false, func(pgx.Tx) error {
+		return fmt.Errorf("again: %w", audit.ErrUnchanged)
+	})
+	require.NoError(t, err)
 	require.Empty(t, actions(t, b))
 	// Nobody did it, so it is not done.
 	err = audit.Do(t.Context(), b.Pool, &audit.Action{Via: audit.CLI, What: "x"}, false, func(tx pgx.Tx) error {

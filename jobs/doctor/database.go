@@ -37,6 +37,8 @@ var (
 	connectionsSQL string
 	//go:embed postgres/transactions.sql
 	transactionsSQL string
+	//go:embed postgres/sight.sql
+	sightSQL string
 	//go:embed postgres/prepared.sql
 	preparedSQL string
 	//go:embed postgres/dead_rows.sql
@@ -108,8 +110,25 @@ func unseen(code Code, err error) []Finding {
 	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused {
 		return []Finding{Wrong(Unknown, code, "", PostgresReach.Mend(), "Postgres was not reached")}
 	}
-	return []Finding{Wrong(Unknown, code, "", PostgresReach.Mend(), "could not be read: %s", brief(err))}
+	mend := PostgresReach.Mend()
+	if refused, is := errors.AsType[*pgconn.PgError](err); is {
+		switch refused.Code {
+		case undefinedFunction, undefinedTable, undefinedSchema:
+			mend = SchemaVersion.Mend()
+		case insufficientPrivilege:
+			mend = PostgresRights.Mend()
+		}
+	}
+	return []Finding{Wrong(Unknown, code, "", mend, "could not be read: %s", brief(err))}
 }
+
+// Postgres' codes.
+const (
+	undefinedFunction     = "42883"
+	undefinedTable        = "42P01"
+	undefinedSchema       = "3F000"
+	insufficientPrivilege = "42501"
+)
 
 // brief is an error without what a person can do nothing with: pgx's has the whole address,
 // which Postgres' URL never reaches by.
@@ -227,6 +246,16 @@ func (d *database) transactions(ctx context.Context) []Finding {
 		return []Finding{Wrong(Fail, PostgresTransactions, "", "SELECT gid FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED of each",
 			"%d prepared, the oldest for %s: Weir prepares none", prepared, since(age))}
 	}
+	var owner string
+	var seen bool
+	if err := d.pool.QueryRow(ctx, sightSQL).Scan(&owner, &seen); err != nil {
+		return unseen(PostgresTransactions, err)
+	}
+	blind := Wrong(Unknown, PostgresTransactions, "", "as a superuser: GRANT pg_read_all_stats TO "+pgx.Identifier{owner}.Sanitize(),
+		"role %s, which owns the schema, sees no transactions of other roles, and none of its own that is old", owner)
+	if len(list) == 0 && !seen {
+		return []Finding{blind}
+	}
 	if len(list) == 0 {
 		return []Finding{Well(PostgresTransactions, "", "none is open but this one")}
 	}
@@ -238,6 +267,8 @@ func (d *database) transactions(ctx context.Context) []Finding {
 		return []Finding{Wrong(Fail, PostgresTransactions, "", mend, "%s", text)}
 	case age > d.old:
 		return []Finding{Wrong(Warn, PostgresTransactions, "", mend, "%s", text)}
+	case !seen:
+		return []Finding{blind}
 	}
 	return []Finding{Well(PostgresTransactions, "", "%s", text)}
 }

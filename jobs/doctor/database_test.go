@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -13,6 +15,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/db/dbtest"
+	"weir/db/roles"
 )
 
 // find runs one check of the database and returns its only finding.
@@ -89,6 +92,81 @@ func TestDatabase(t *testing.T) {
 	exec(t, pool, "UPDATE weir.schema_migrations SET version = 9000, dirty = false")
 	exec(t, pool, "UPDATE weir.schema_compat SET serves_from = 8000")
 	wrong(SchemaVersion, Fail, "too new", "install the Weir")
+}
+
+// as is a pool of a login of this test alone, which is a member of a role.
+func as(t *testing.T, pool *pgxpool.Pool, of string) *pgxpool.Pool {
+	t.Helper()
+	name, password := "weir_test_"+uuid.NewString(), uuid.NewString()
+	exec(t, pool, fmt.Sprintf("CREATE ROLE %q LOGIN PASSWORD '%s'", name, password))
+	dbtest.DropRole(t, pool, name)
+	exec(t, pool, fmt.Sprintf("GRANT %s TO %q", of, name))
+	config := pool.Config().Copy()
+	config.ConnConfig.User, config.ConnConfig.Password = name, password
+	other, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(other.Close)
+	return other
+}
+
+// TestTransactionsOfOthers: the roles that look after Postgres see who has a transaction open
+// whoever it is, and no statement of theirs; where that can't be seen, it is said.
+func TestTransactionsOfOthers(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	_, err := roles.Make(t.Context(), pool)
+	require.NoError(t, err)
+	held, err := as(t, pool, roles.Readonly).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), "SELECT 'PLANTED'")
+	require.NoError(t, err)
+	role := held.Conn().Config().User
+	daemon := as(t, pool, roles.Daemon)
+	for _, by := range []*pgxpool.Pool{daemon, as(t, pool, roles.Admin)} {
+		d := &database{by, theLimits()}
+		d.old = 0
+		f := find(t, d, PostgresTransactions)
+		require.Equal(t, Warn, f.Verdict, f.Evidence)
+		require.Contains(t, f.Evidence, "role "+role+", ")
+		require.Contains(t, f.Evidence, "idle in transaction")
+		d.limits.connections = 0
+		require.NotContains(t, find(t, d, PostgresConnections).Evidence, " 0 by Weir")
+		var shown int
+		require.NoError(t, by.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%PLANTED%' AND pid <> pg_backend_pid()").Scan(&shown))
+		require.Zero(t, shown, "no text of a statement")
+	}
+	var oldest float64
+	require.NoError(t, daemon.QueryRow(t.Context(), "SELECT weir.oldest_transaction_seconds()").Scan(&oldest))
+	require.Positive(t, oldest, "/metrics")
+	_, err = as(t, pool, roles.Readonly).Exec(t.Context(), "SELECT pid FROM weir.open_transactions()")
+	require.ErrorContains(t, err, "permission denied")
+
+	// An owner that may see no others: then it is unknown, until db roles has let it.
+	owner := "weir_test_" + uuid.NewString()
+	exec(t, pool, fmt.Sprintf("CREATE ROLE %q", owner))
+	dbtest.DropRole(t, pool, owner)
+	for _, name := range []string{"open_transactions", "sees_all_sessions"} {
+		exec(t, pool, fmt.Sprintf("ALTER FUNCTION weir.%s OWNER TO %q", name, owner))
+		t.Cleanup(func() {
+			_, err := pool.Exec(context.WithoutCancel(t.Context()), fmt.Sprintf("ALTER FUNCTION weir.%s OWNER TO CURRENT_USER", name))
+			require.NoError(t, err)
+		})
+	}
+	f := find(t, &database{daemon, theLimits()}, PostgresTransactions)
+	require.Equal(t, Unknown, f.Verdict, f.Evidence)
+	require.Contains(t, f.Mend, "GRANT pg_read_all_stats TO")
+	done, err := roles.Make(t.Context(), pool)
+	require.NoError(t, err)
+	require.True(t, done.Changed)
+	f = find(t, &database{daemon, theLimits()}, PostgresTransactions)
+	require.Equal(t, OK, f.Verdict, f.Evidence)
+	require.Contains(t, f.Evidence, role)
+	require.NoError(t, held.Rollback(t.Context()))
+
+	exec(t, pool, "DROP FUNCTION weir.client_connections")
+	require.Equal(t, SchemaVersion.Mend(), find(t, &database{pool, theLimits()}, PostgresConnections).Mend)
+	exec(t, pool, "REVOKE EXECUTE ON FUNCTION weir.open_transactions FROM "+roles.Daemon)
+	require.Equal(t, PostgresRights.Mend(), find(t, &database{daemon, theLimits()}, PostgresTransactions).Mend)
 }
 
 func TestDeadRows(t *testing.T) {

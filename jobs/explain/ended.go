@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"time"
 
 	"weir/jobs"
 )
@@ -65,7 +66,27 @@ func (e *Explanation) failed(r *Rows, ok int, all string) {
 		e.next(nil, "nothing by itself: a retry of the same meets the same")
 		e.can("retry it where what it needs was mended in place, as a source uploaded anew or a right that was given", admin+"transcodes retry "+t.ID.String())
 	}
-	e.can("see others that failed so", admin+"transcodes list --state failed")
+	e.kin(r)
+}
+
+// kinDay is as far back as failures are grouped where nothing is said.
+const kinDay = 24 * time.Hour
+
+// kin points to others that failed so, by what those who can mend it have in common.
+func (e *Explanation) kin(r *Rows) {
+	by := "host"
+	switch jobs.Blame(e.Failure.Blame) {
+	case jobs.BlameLivepeer:
+		by = "broadcaster"
+	case jobs.BlameInput, jobs.BlameStudio, jobs.BlameStorage:
+		by = "tenant"
+	case jobs.BlameNetwork, jobs.BlameHost, jobs.BlameWeir:
+	}
+	command := admin + "failures list --by " + by + " --filter " + quoted("code:"+e.Failure.Code)
+	if ago := r.Now.Sub(e.Since); ago >= kinDay {
+		command += fmt.Sprintf(" --since %dd", int(ago/kinDay)+1)
+	}
+	e.can("see what else failed so, by "+by, command)
 }
 
 func tried(retry string) string {

@@ -78,7 +78,7 @@ var (
 	deliveryAge   = gauge("weir_event_deliveries_oldest_seconds", "How old the oldest of these is.")
 	leads         = gauge("weir_leads", "Daemons that lead.")
 	leader        = gauge("weir_leader", "1 while one of them is River's leader.")
-	oldestTx      = gauge("weir_database_oldest_transaction_seconds", "How long the oldest open transaction has been, of those that the daemon's role may see.")
+	oldestTx      = gauge("weir_database_oldest_transaction_seconds", "How long the oldest open transaction has been, of those that the schema's owner may see.")
 	heldTx        = gauge("weir_database_held_transactions", "For so many transactions nothing could be vacuumed.")
 	tableDead     = gauge("weir_table_dead_rows", "Dead rows of a table, by Postgres's statistics.", "table")
 	tableLive     = gauge("weir_table_live_rows", "Its live rows.", "table")

@@ -3,6 +3,7 @@ package reseal
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"weir/db/dbsqlc"
 	"weir/secret"
@@ -53,12 +54,16 @@ func (r *Rotation) Count(ctx context.Context) ([]State, error) {
 }
 
 // Run seals anew all that Count would count, and calls tell after some pages with where
-// it is. What is left at its end can't be opened, or was written by a daemon that still
-// seals with a former key.
-func (r *Rotation) Run(ctx context.Context, tell func(State)) ([]State, error) {
+// it is. Before the first value it calls begin with what was counted, and goes no further
+// where that fails; where nothing can be sealed anew, neither is called. What is left at its
+// end can't be opened, or was written by a daemon that still seals with a former key.
+func (r *Rotation) Run(ctx context.Context, begin func([]State) error, tell func(State)) ([]State, error) {
 	states, err := r.Count(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || !slices.ContainsFunc(states, func(s State) bool { return s.Left > s.Unreadable }) {
+		return states, err
+	}
+	if err := begin(states); err != nil {
+		return states, err
 	}
 	for i := range states {
 		if err := r.column(ctx, &states[i], tell); err != nil {

@@ -1,6 +1,7 @@
 package reseal
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -119,7 +120,15 @@ func TestRotation(t *testing.T) {
 	require.EqualValues(t, columns, unreadable)
 
 	told := int64(0)
-	states, err = r.Run(t.Context(), func(s State) {
+	refused := errors.New("not now")
+	_, err = r.Run(t.Context(), func([]State) error { return refused }, func(State) { require.Fail(t, "nothing may be done") })
+	require.ErrorIs(t, err, refused)
+	states, err = r.Run(t.Context(), func(counted []State) error {
+		all, unreadable, _ := left(counted)
+		require.EqualValues(t, columns*(many+1), all)
+		require.EqualValues(t, columns, unreadable)
+		return nil
+	}, func(s State) {
 		require.GreaterOrEqual(t, s.Left, int64(0))
 		told = max(told, s.Left)
 	})
@@ -136,14 +145,19 @@ func TestRotation(t *testing.T) {
 	// With its key the last one goes too, and once more there is nothing to do.
 	r.Sealer = sealer(t, newKey, otherKey)
 	for _, want := range []int64{columns, 0} {
-		states, err = r.Run(t.Context(), func(State) {})
+		begun := false
+		states, err = r.Run(t.Context(), func([]State) error { begun = true; return nil }, func(State) {})
 		require.NoError(t, err)
 		stayed, _, resealed = left(states)
 		require.Zero(t, stayed)
 		require.Equal(t, want, resealed)
+		require.Equal(t, want > 0, begun)
 	}
 	require.NotEqual(t, uuid.Nil, foreign)
 }
+
+// begins has nothing against it.
+func begins([]State) error { return nil }
 
 // Values that daemons write, and rows that they change, meanwhile are neither lost nor
 // overwritten, and what is stopped goes on.
@@ -171,7 +185,7 @@ func TestRotationBesideDaemons(t *testing.T) {
 		return nil
 	}, nil)
 	require.NoError(t, err)
-	states, err := r.Run(t.Context(), func(State) {
+	states, err := r.Run(t.Context(), begins, func(State) {
 		_, err := pool.Exec(t.Context(), "UPDATE weir.transcodes SET ratio = ratio WHERE id = $1", first)
 		require.NoError(t, err)
 	})
@@ -208,7 +222,7 @@ func TestRotationOfOutputs(t *testing.T) {
 	}
 	accepted, _, err := ts.Accept(t.Context(), request)
 	require.NoError(t, err)
-	_, err = (&Rotation{DB: pool, Sealer: sealer(t, newKey, oldKey)}).Run(t.Context(), func(State) {})
+	_, err = (&Rotation{DB: pool, Sealer: sealer(t, newKey, oldKey)}).Run(t.Context(), begins, func(State) {})
 	require.NoError(t, err)
 	rows, err := dbsqlc.New().OutputList(t.Context(), pool, accepted.ID)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"github.com/google/uuid"
@@ -22,6 +23,10 @@ type Jobs struct {
 	Tracer *Tracer
 	// Host is this daemon's.
 	Host string
+	// Log is told of jobs that River took back from who had them in hand; nil: nobody is.
+	Log *slog.Logger
+
+	about known
 }
 
 var (
@@ -101,6 +106,9 @@ func (j *Jobs) Work(ctx context.Context, job *rivertype.JobRow, work func(contex
 		subject.Host = j.Host
 	}
 	ctx = With(ctx, subject)
+	j.about.begin(job.ID, subject)
+	defer j.about.end(job.ID)
+	j.rescued(ctx, job)
 	if j.Tracer == nil || j.Tracer.Spans == nil {
 		return work(ctx)
 	}
@@ -109,6 +117,7 @@ func (j *Jobs) Work(ctx context.Context, job *rivertype.JobRow, work func(contex
 		ctx = below(ctx)
 	} else if of := trace.SpanContextFromContext(ctx); of.IsValid() { // a callback's
 		ctx = With(ctx, Subject{Transcode: uuid.UUID(of.TraceID())})
+		j.about.begin(job.ID, Of(ctx))
 	} else {
 		return work(ctx) // of no transcode, or of one that its worker finds out
 	}

@@ -55,18 +55,27 @@ var (
 // Try posts one second for one small rendition under a manifest of its own, and counts the
 // frames that come back. The address is as in WEIR_BROADCASTERS.
 func Try(ctx context.Context, client *http.Client, address string) (Answer, error) {
-	start := time.Now()
-	at, err := url.JoinPath(address, "live", "weir-doctor-"+strings.ToLower(rand.Text()), "0.ts")
-	if err != nil {
-		return Answer{}, errors.New("it is no address")
-	}
-	profiles, err := json.Marshal(map[string]any{
-		"profiles": []map[string]any{{
-			"name": "doctor", "width": 160, "height": 90, "bitrate": 100_000, "fps": 0, "fpsDen": 0, "gop": "0.0", "profile": "H264Baseline",
-		}},
-	})
+	configuration, err := json.Marshal(map[string]any{"profiles": profiles()})
 	if err != nil {
 		return Answer{}, fmt.Errorf("encode profiles: %w", err)
+	}
+	return try(ctx, client, address, "weir-doctor-"+strings.ToLower(rand.Text()), string(configuration))
+}
+
+// profiles are the one small rendition.
+func profiles() []map[string]any {
+	return []map[string]any{{
+		"name": "doctor", "width": 160, "height": 90, "bitrate": 100_000, "fps": 0, "fpsDen": 0, "gop": "0.0", "profile": "H264Baseline",
+	}}
+}
+
+// try posts the segment under a manifest. configuration is what is to be made of it; "": the
+// Broadcaster knows by the manifest.
+func try(ctx context.Context, client *http.Client, address, manifest, configuration string) (Answer, error) {
+	start := time.Now()
+	at, err := url.JoinPath(address, "live", manifest, "0.ts")
+	if err != nil {
+		return Answer{}, errors.New("it is no address")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, bytes.NewReader(segment))
 	if err != nil {
@@ -75,19 +84,18 @@ func Try(ctx context.Context, client *http.Client, address string) (Answer, erro
 	req.Header.Set("Accept", "multipart/mixed")
 	req.Header.Set("Content-Duration", segmentMS)
 	req.Header.Set("Content-Resolution", "320x180")
-	req.Header.Set("Livepeer-Transcode-Configuration", string(profiles))
+	if configuration != "" {
+		req.Header.Set("Livepeer-Transcode-Configuration", configuration)
+	}
 	res, err := client.Do(req)
 	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // without the address, which may hold a key
-		}
-		return Answer{}, fmt.Errorf("no answer: %w", err)
+		return Answer{}, unanswered(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	body := io.LimitReader(res.Body, answerMost)
 	if res.StatusCode != http.StatusOK {
-		words, _ := io.ReadAll(io.LimitReader(body, wordsMost))
-		return Answer{}, fmt.Errorf("%w: HTTP %d: %s", ErrRefused, res.StatusCode, strings.Join(strings.Fields(strings.ToValidUTF8(string(words), "?")), " "))
+		text, _ := io.ReadAll(io.LimitReader(body, wordsMost))
+		return Answer{}, fmt.Errorf("%w: HTTP %d: %s", ErrRefused, res.StatusCode, words(text))
 	}
 	rendition, err := partOf(res.Header.Get("Content-Type"), body)
 	if err != nil {

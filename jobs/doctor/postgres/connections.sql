@@ -1,2 +1,2 @@
 -- Backends of clients only.
-SELECT count(*) AS all_, count(*) FILTER (WHERE application_name = 'weir') AS weir FROM pg_stat_activity WHERE backend_type = 'client backend';
+SELECT all_, weir FROM weir.client_connections();

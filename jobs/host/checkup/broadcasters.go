@@ -12,7 +12,9 @@ import (
 const (
 	// broadcasterMost is what one gets for a second of video; one that is well takes one.
 	broadcasterMost = 15 * time.Second
-	// broadcastersMost bounds them together.
+	// askMost is what Livepeer's API gets to name them.
+	askMost = 5 * time.Second
+	// broadcastersMost bounds all of it together.
 	broadcastersMost = 20 * time.Second
 	// triedMost of them are: each costs its owner a second of video.
 	triedMost = 16
@@ -20,17 +22,24 @@ const (
 
 // lookAtBroadcasters sends each one second of video, and counts what comes back.
 func (h *Host) lookAtBroadcasters(ctx context.Context) []doctor.Finding {
-	if len(h.Broadcasters) == 0 {
-		if h.Elsewhere {
-			return []doctor.Finding{doctor.Wrong(doctor.Unknown, doctor.BroadcasterSegment, "", "name one in WEIR_BROADCASTERS to have it tried",
-				"they are asked for at Livepeer's API, which is not done here: its answer is a session that costs")}
+	addresses, send := h.Broadcasters, h.Broadcast
+	if len(addresses) == 0 {
+		if h.Livepeer == nil {
+			return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.BroadcasterSegment, "", "set WEIR_BROADCASTERS, or WEIR_LIVEPEER_TOKEN", "none is set")}
 		}
-		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.BroadcasterSegment, "", "set WEIR_BROADCASTERS, or WEIR_LIVEPEER_TOKEN", "none is set")}
+		asking, cancel := context.WithTimeout(ctx, askMost)
+		defer cancel()
+		var err error
+		if addresses, send, err = h.Livepeer(asking, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}); err != nil {
+			return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.BroadcasterSegment, hostOf(h.LivepeerAPI),
+				"correct WEIR_LIVEPEER_API or WEIR_LIVEPEER_TOKEN, or name Broadcasters in WEIR_BROADCASTERS; then restart weir-daemon",
+				"asked for Broadcasters and a session, Livepeer's API did not give them: %s", brief(err))}
+		}
 	}
-	tried := h.Broadcasters[:min(len(h.Broadcasters), triedMost)]
+	tried := addresses[:min(len(addresses), triedMost)]
 	found := make(chan doctor.Finding)
 	for _, address := range tried {
-		go func() { found <- h.tryBroadcaster(ctx, address) }()
+		go func() { found <- tryBroadcaster(ctx, send, address) }()
 	}
 	var all []doctor.Finding
 	for range tried {
@@ -39,12 +48,12 @@ func (h *Host) lookAtBroadcasters(ctx context.Context) []doctor.Finding {
 	return all
 }
 
-func (h *Host) tryBroadcaster(ctx context.Context, address string) doctor.Finding {
+func tryBroadcaster(ctx context.Context, send Broadcast, address string) doctor.Finding {
 	ctx, cancel := context.WithTimeout(ctx, broadcasterMost)
 	defer cancel()
 	subject := hostOf(address)
 	transport := &http.Transport{DisableKeepAlives: true}
-	text, err := h.Broadcast(ctx, &http.Client{Transport: transport}, address)
+	text, err := send(ctx, &http.Client{Transport: transport}, address)
 	if err != nil {
 		return doctor.Wrong(doctor.Fail, doctor.BroadcasterSegment, subject, "", "%s", brief(err))
 	}

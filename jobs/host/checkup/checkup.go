@@ -35,15 +35,20 @@ type Host struct {
 	TriggerURL string
 	// Program runs MistProcLivepeer so that it says what it is, and returns its path.
 	Program func(context.Context) (string, error)
-	// Broadcast sends a segment to a Broadcaster and says what came back, for people.
-	Broadcast func(ctx context.Context, client *http.Client, address string) (string, error)
+	// Broadcast is for those of Broadcasters.
+	Broadcast Broadcast
 	// Spool and ShmDir are folders.
 	Spool, ShmDir string
 	SpoolReserve  int64
 	Broadcasters  []string
-	// Elsewhere: Broadcasters are asked for at Livepeer's API, so that there is none to try.
-	Elsewhere bool
+	// Livepeer asks Livepeer's API for Broadcasters, and for how to send a segment to them as
+	// Broadcast does; nil: it is not used. LivepeerAPI is where it is.
+	Livepeer    func(ctx context.Context, client *http.Client) (addresses []string, send Broadcast, err error)
+	LivepeerAPI string
 }
+
+// Broadcast sends a segment to a Broadcaster and says what came back, for people.
+type Broadcast func(ctx context.Context, client *http.Client, address string) (string, error)
 
 // Checks are all of them.
 func (h *Host) Checks() []doctor.Check {

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -236,7 +239,6 @@ func TestStores(t *testing.T) {
 	newStore(t, b, "acme", "wrong", func(s *tenants.Store) { s.SecretKey = "PLANTED-secret" })
 	newStore(t, b, "acme", "gone", func(s *tenants.Store) { s.Allowed = []string{"no-such-bucket-at-all/prefix"} })
 	newStore(t, b, "acme", "read", func(s *tenants.Store) { s.MayWrite = false })
-	newStore(t, b, "acme", "any", func(s *tenants.Store) { s.Allowed = []string{"*"} })
 	newStore(t, b, "acme", "away", func(s *tenants.Store) { s.Endpoint = "http://" + nobody(t) })
 	newStore(t, b, "acme", "strange", nil)
 	strange, err := secret.NewSealer(secret.Key(bytes.Repeat([]byte{9}, 32)))
@@ -262,7 +264,6 @@ func TestStores(t *testing.T) {
 		"wrong":   {doctor.StorePut, doctor.Fail, "check the access key and its secret"},
 		"gone":    {doctor.StorePut, doctor.Fail, "create the bucket or correct its name"},
 		"read":    {doctor.StoreGet, doctor.OK, ""},
-		"any":     {doctor.StorePut, doctor.Unknown, "name the store's buckets"},
 		"away":    {doctor.StorePut, doctor.Fail, ""},
 		"strange": {doctor.StoreKeys, doctor.Fail, "sealed with another WEIR_SECRET_KEY"},
 	} {
@@ -270,6 +271,57 @@ func TestStores(t *testing.T) {
 		require.Equal(t, want.code, f.Code, name)
 		require.Equal(t, want.verdict, f.Verdict, "%s: %s", name, f.Evidence)
 		require.Contains(t, f.Mend, want.mend, name)
+	}
+}
+
+// A store that allows any bucket is tried by one that its key sees; where it sees none, it is
+// said why, and what to do.
+func TestStoreOfAnyBucket(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	for name, test := range map[string]struct {
+		status   int
+		buckets  string
+		code     doctor.Code
+		verdict  doctor.Verdict
+		subject  string
+		evidence string
+	}{
+		"some":    {http.StatusOK, "<Bucket><Name>films</Name></Bucket><Bucket><Name>more</Name></Bucket>", doctor.StoreDelete, doctor.OK, "acme/any * films", "done"},
+		"none":    {http.StatusOK, "", doctor.StorePut, doctor.Unknown, "acme/any", "its key sees none"},
+		"refused": {http.StatusForbidden, "", doctor.StorePut, doctor.Unknown, "acme/any", "a right of its own (s3:ListAllMyBuckets)"},
+		"away":    {http.StatusServiceUnavailable, "", doctor.StorePut, doctor.Fail, "acme/any", ""},
+	} {
+		var tried []string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/":
+				w.WriteHeader(test.status)
+				_, _ = fmt.Fprintf(w, "<ListAllMyBucketsResult><Buckets>%s</Buckets></ListAllMyBucketsResult>", test.buckets)
+			case r.Method == http.MethodGet:
+				_, _ = w.Write([]byte("Weir looks whether it may write here. This object can be removed.\n"))
+			}
+			if r.URL.Path != "/" {
+				tried = append(tried, r.Method+" "+strings.Split(r.URL.Path, "/")[1])
+			}
+		}))
+		newStore(t, b, "acme", "any", func(s *tenants.Store) { s.Endpoint, s.Allowed = server.URL, []string{"*"} })
+		objects, err := storage.New(&storage.Config{AllowHTTP: true, Guard: dialtest.Loopback(), MaxAttempts: 1})
+		require.NoError(t, err)
+		found := run(t, &Host{DB: b.Pool, Storage: objects, Sealer: b.Sealer}, "store.*")
+		last := found[len(found)-1]
+		require.Equal(t, []any{test.code, test.verdict, test.subject}, []any{last.Code, last.Verdict, last.Subject}, "%s: %s", name, last.Evidence)
+		require.Contains(t, last.Evidence, test.evidence, name)
+		if test.verdict == doctor.Unknown {
+			require.Contains(t, last.Mend, "--allow '*,BUCKET'", name)
+		}
+		if name == "some" {
+			require.Equal(t, []string{"PUT films", "GET films", "DELETE films"}, tried)
+		} else {
+			require.Empty(t, tried, name)
+		}
+		objects.Close()
+		server.Close()
 	}
 }
 
@@ -339,7 +391,77 @@ func TestBroadcasters(t *testing.T) {
 	require.Contains(t, away[0].Evidence, "no answer")
 	require.NotContains(t, fmt.Sprint(away), "PLANTED")
 	require.Equal(t, doctor.Fail, run(t, &Host{}, "broadcaster.*")[0].Verdict)
-	require.Equal(t, doctor.Unknown, run(t, &Host{Elsewhere: true}, "broadcaster.*")[0].Verdict)
+}
+
+// Broadcasters of Livepeer's API are asked for there, as MistProcLivepeer does it, and each is
+// sent a segment of a session; what the API does not give is told as its fault, without the token.
+func TestBroadcastersOfAnAPI(t *testing.T) {
+	t.Parallel()
+	const token = secret.Secret("PLANTED-token")
+	livepeer, err := devstack.StartBroadcaster(t.Context(), &devstack.BroadcasterConfig{Dir: t.TempDir(), BinDir: os.Getenv(devstack.BinDirVariable)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, livepeer.Close()) })
+	to, err := url.Parse(livepeer.URL)
+	require.NoError(t, err)
+	var profiles []byte
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	list, opened := `[{"address":"`+server.URL+`"}]`, `{"id":"from-the-api"}`
+	mux.HandleFunc("GET /api/broadcaster", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" { // it is asked without one
+			http.Error(w, "no", http.StatusBadRequest)
+			return
+		}
+		_, _ = io.WriteString(w, list)
+	})
+	mux.HandleFunc("POST /api/stream", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+string(token) {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		profiles, _ = io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, opened)
+	})
+	// A Broadcaster asks the API what to make of a stream; the stand-in is told.
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		if r.In.Header.Get("Livepeer-Transcode-Configuration") == "" { // else it had not asked the API
+			r.Out.Header.Set("Livepeer-Transcode-Configuration", string(profiles))
+		} else {
+			r.Out.Header.Set("Livepeer-Transcode-Configuration", "{}")
+		}
+	}}
+	mux.Handle("/live/from-the-api/", proxy)
+
+	host := func(token secret.Secret) *Host {
+		return &Host{LivepeerAPI: server.URL + "/api", Livepeer: func(ctx context.Context, client *http.Client) ([]string, Broadcast, error) {
+			session, err := broadcaster.Ask(ctx, client, server.URL+"/api", token)
+			if err != nil {
+				return nil, nil, err
+			}
+			return session.Addresses, func(ctx context.Context, client *http.Client, address string) (string, error) {
+				answer, err := session.Try(ctx, client, address)
+				return fmt.Sprintf("%d frames", answer.Frames), err
+			}, nil
+		}}
+	}
+	found := run(t, host(token), "broadcaster.*")
+	require.Len(t, found, 1)
+	require.Equal(t, doctor.OK, found[0].Verdict, found[0].Evidence)
+	require.Contains(t, found[0].Evidence, "30 frames")
+	require.Equal(t, server.Listener.Addr().String(), found[0].Subject)
+
+	wrong(t, host("PLANTED-other"), doctor.BroadcasterSegment, doctor.Fail, "HTTP 401 for POST stream", "WEIR_LIVEPEER_TOKEN")
+	require.NotContains(t, fmt.Sprint(run(t, host("PLANTED-other"), "broadcaster.*")), "PLANTED")
+	opened = `{}`
+	wrong(t, host(token), doctor.BroadcasterSegment, doctor.Fail, "it gives no session", "WEIR_LIVEPEER_API")
+	opened = `tea`
+	wrong(t, host(token), doctor.BroadcasterSegment, doctor.Fail, "POST stream is not what was expected", "WEIR_LIVEPEER_API")
+	list = `[{"address":""}]`
+	wrong(t, host(token), doctor.BroadcasterSegment, doctor.Fail, "it names no Broadcaster", "WEIR_BROADCASTERS")
+	server.Close()
+	wrong(t, host(token), doctor.BroadcasterSegment, doctor.Fail, "no answer", "WEIR_LIVEPEER_API")
 }
 
 // newStore gives a tenant a store on the real S3 server, with a bucket of its own.

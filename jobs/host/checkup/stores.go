@@ -65,12 +65,10 @@ func (h *Host) lookAtStore(ctx context.Context, row *dbsqlc.Store) (found []doct
 	stores := &tenants.Stores{DB: h.DB, Sealer: h.Sealer}
 	keysTold := false
 	for _, place := range row.Allowed {
-		if place == "*" {
-			found = append(found, doctor.Wrong(doctor.Unknown, doctor.StorePut, name, "name the store's buckets by `weir-admin tenants stores set`, and it can be tried",
-				"it allows any bucket, so there is none to try"))
-			continue
-		}
 		bucket, prefix, _ := strings.Cut(strings.TrimRight(place, "/"), "/")
+		if place == anyBucket {
+			bucket = noBucket
+		}
 		store, err := stores.Open(ctx, row.Tenant, row.Name, bucket, prefix, use)
 		switch {
 		case errors.Is(err, tenants.ErrKeys):
@@ -82,19 +80,60 @@ func (h *Host) lookAtStore(ctx context.Context, row *dbsqlc.Store) (found []doct
 			keysTold = true
 			found = append(found, doctor.Well(doctor.StoreKeys, name, "its keys can be opened"))
 		}
+		if place == anyBucket {
+			found = append(found, h.tryAny(ctx, row, store, name)...)
+			continue
+		}
 		found = append(found, h.tryPlace(ctx, row, store, name+" "+place, bucket, prefix)...)
 	}
 	return found
 }
 
-func (h *Host) tryPlace(ctx context.Context, row *dbsqlc.Store, store *tenants.Store, subject, bucket, prefix string) []doctor.Finding {
+const (
+	// anyBucket is a place of a store that allows all of its server.
+	anyBucket = "*"
+	// noBucket is a name to ask a server by for those that there are.
+	noBucket = "weir-doctor"
+)
+
+// tryAny tries a store that allows any bucket by the first one that its key sees.
+func (h *Host) tryAny(ctx context.Context, row *dbsqlc.Store, store *tenants.Store, name string) []doctor.Finding {
+	unknown := func(format string, args ...any) []doctor.Finding {
+		return []doctor.Finding{doctor.Wrong(doctor.Unknown, doctor.StorePut, name,
+			"name a bucket beside the others, as `weir-admin tenants stores set TENANT STORE --allow '*,BUCKET'`, and it is tried", "it allows any bucket: "+format, args...)}
+	}
+	location, err := placeOf(store, noBucket, "")
+	if err != nil {
+		return unknown("it is no place: %s", brief(err))
+	}
+	bucket, err := h.Storage.FirstBucket(ctx, location)
+	if known, ok := errors.AsType[*storage.Error](err); ok && known.Code == storage.CodeS3Unavailable {
+		return []doctor.Finding{told(doctor.StorePut, name, err)}
+	}
+	switch {
+	case err != nil:
+		return unknown("which there are could not be found out, which is a right of its own (s3:ListAllMyBuckets): %s", brief(err))
+	case bucket == "":
+		return unknown("its key sees none")
+	}
+	return h.tryPlace(ctx, row, store, name+" * "+bucket, bucket, "")
+}
+
+func placeOf(store *tenants.Store, bucket, prefix string) (storage.Location, error) {
 	location, err := storage.ParseLocation(strings.TrimRight("s3://"+bucket+"/"+prefix, "/") + "/")
+	if err != nil {
+		return storage.Location{}, err
+	}
+	return location.On(&storage.Server{
+		Endpoint: store.Endpoint, Region: store.Region, PathStyle: store.PathStyle, AccessKey: store.AccessKey, SecretKey: store.SecretKey,
+	}), nil
+}
+
+func (h *Host) tryPlace(ctx context.Context, row *dbsqlc.Store, store *tenants.Store, subject, bucket, prefix string) []doctor.Finding {
+	location, err := placeOf(store, bucket, prefix)
 	if err != nil {
 		return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.StorePut, subject, "", "it is no place: %s", brief(err))}
 	}
-	location = location.On(&storage.Server{
-		Endpoint: store.Endpoint, Region: store.Region, PathStyle: store.PathStyle, AccessKey: store.AccessKey, SecretKey: store.SecretKey,
-	})
 	if !row.MayWrite {
 		return []doctor.Finding{told(doctor.StoreGet, subject, h.Storage.TryRead(ctx, location))}
 	}
