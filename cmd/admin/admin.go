@@ -76,7 +76,10 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 		names[i] = c.Name()
 	}
 	g.AddCommand(commands...)
-	g.RunE = func(c *cobra.Command, _ []string) error {
+	g.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("%s has no %q: give one of %s", c.CommandPath(), args[0], strings.Join(names, ", "))
+		}
 		return fmt.Errorf("%s needs one of: %s", c.CommandPath(), strings.Join(names, ", "))
 	}
 	return g
@@ -166,9 +169,21 @@ func oneID(id *uuid.UUID) cobra.PositionalArgs {
 	}
 }
 
+// asUsed has a command take as many arguments as its usage names.
+func asUsed(c *cobra.Command, args []string) error {
+	want := strings.Fields(c.Use)[1:]
+	switch {
+	case len(args) < len(want):
+		return fmt.Errorf("%s needs %s", c.CommandPath(), strings.Join(want[len(args):], " and "))
+	case len(args) > len(want):
+		return fmt.Errorf("%s: %q is one word too many; it takes %s", c.CommandPath(), args[len(want)], cmp.Or(strings.Join(want, " and "), "flags alone"))
+	}
+	return nil
+}
+
 // limited adds --limit to a list.
 func limited(c *cobra.Command, limit *int32) *cobra.Command {
-	c.Args = cobra.NoArgs
+	c.Args = asUsed
 	c.Flags().Int32Var(limit, "limit", defaultLimit, fmt.Sprintf("lines at most, up to %d", maxLimit))
 	c.PreRunE = func(*cobra.Command, []string) error {
 		if *limit < 1 || *limit > maxLimit {
@@ -293,6 +308,14 @@ func checked(c *cobra.Command, check func() error) *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// within refuses the number of a flag that is not from least to most.
+func within[N int | int32](flag string, n, least, most N) error {
+	if n < least || n > most {
+		return fmt.Errorf("--%s is %d: give %d to %d", flag, n, least, most)
+	}
+	return nil
 }
 
 // known refuses the value of a flag that is none of all, and says what there is. "" is a

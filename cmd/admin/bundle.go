@@ -27,7 +27,7 @@ func (a *admin) supportBundle() *cobra.Command {
 	var file string
 	var yes bool
 	c := &cobra.Command{
-		Use: "support-bundle", Short: "Write what is to be known of the last hours into a file, without secrets", Args: cobra.NoArgs,
+		Use: "support-bundle", Short: "Write what is to be known of the last hours into a file, without secrets", Args: asUsed,
 		PreRunE: func(*cobra.Command, []string) error {
 			if since < time.Minute || since > support.SinceMost {
 				return fmt.Errorf("--since is %s: give 1m to %s", since, support.SinceMost)

@@ -30,7 +30,7 @@ func (a *admin) doctor() *cobra.Command {
 	var within time.Duration
 	var only doctor.Only
 	c := &cobra.Command{
-		Use: "doctor", Short: "Look at the database, and have daemons look at what is around them", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look at the database, and have daemons look at what is around them", Args: asUsed,
 		PreRunE: func(*cobra.Command, []string) (err error) {
 			if within < withinLeast || within > withinMost {
 				return fmt.Errorf("--timeout is %s: give %s to %s", within, withinLeast, withinMost)

@@ -75,7 +75,7 @@ type tail struct {
 func (a *admin) eventsTail() *cobra.Command {
 	t := &tail{}
 	c := &cobra.Command{
-		Use: "tail", Short: "Follow the events of transcodes; what is printed can be gone on from", Args: cobra.NoArgs,
+		Use: "tail", Short: "Follow the events of transcodes; what is printed can be gone on from", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error { return a.tail(ctx, t) }),
 	}
 	c.Flags().Int64Var(&t.after, "after", -1, "begin behind this event, an id as printed; 0: with the oldest kept; not given: with what comes from now on")

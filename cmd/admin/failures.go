@@ -82,7 +82,7 @@ func (a *admin) failuresList() *cobra.Command {
 	g := &grouping{}
 	var q failures.Question
 	c := &cobra.Command{
-		Use: "list", Short: "Group what failed of late: how many, whether trying again helps, who can mend it", Args: cobra.NoArgs,
+		Use: "list", Short: "Group what failed of late: how many, whether trying again helps, who can mend it", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error { return a.listFailures(ctx, &q) }),
 	}
 	g.flags(c)
@@ -149,7 +149,7 @@ func (a *admin) failuresAct(name, short string, kind bulk.Kind) *cobra.Command {
 	g, m := &grouping{}, &mass{change: change{needs: true}}
 	var f filter.Filter
 	c := &cobra.Command{
-		Use: name + " GROUP", Short: short, Args: cobra.ExactArgs(1),
+		Use: name + " GROUP", Short: short, Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error { return a.startBulk(ctx, m, kind, &f) }),
 	}
 	g.flags(c)

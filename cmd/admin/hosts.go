@@ -50,7 +50,7 @@ type hostChange struct {
 func (a *admin) hostsDrain() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: cobra.ExactArgs(1),
+		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			err := a.do(ctx, ch, "hosts drain", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
 				return (&jobs.Hosts{DB: on.DB, River: on.River}).Drain(ctx, args[0], ch.name(a), ch.reason)
@@ -69,7 +69,7 @@ func (a *admin) hostsDrain() *cobra.Command {
 func (a *admin) hostsResume() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "resume HOST", Short: "Let a drained host take work again", Args: cobra.ExactArgs(1),
+		Use: "resume HOST", Short: "Let a drained host take work again", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			err := a.do(ctx, ch, "hosts resume", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
 				return (&jobs.Hosts{DB: on.DB, River: on.River}).Resume(ctx, args[0])
@@ -87,7 +87,7 @@ func (a *admin) hostsResume() *cobra.Command {
 
 func (a *admin) hostsList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List hosts, their slots and leases", Args: cobra.NoArgs,
+		Use: "list", Short: "List hosts, their slots and leases", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			if err := a.open(ctx); err != nil {
 				return err
@@ -133,7 +133,7 @@ type hostDetail struct {
 
 func (a *admin) hostsShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show HOST", Short: "Show a host and what it has in hand", Args: cobra.ExactArgs(1),
+		Use: "show HOST", Short: "Show a host and what it has in hand", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			if err := a.open(ctx); err != nil {
 				return err
@@ -171,7 +171,7 @@ type hostForgotten struct {
 func (a *admin) hostsForget() *cobra.Command {
 	ch := &change{needs: true}
 	return a.changing(&cobra.Command{
-		Use: "forget HOST", Short: "Leave a host out that is lost for good and holds nothing", Args: cobra.ExactArgs(1),
+		Use: "forget HOST", Short: "Leave a host out that is lost for good and holds nothing", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			done := hostForgotten{HostID: args[0], DryRun: ch.dry}
 			if err := a.do(ctx, ch, "hosts forget", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {

@@ -17,7 +17,7 @@ func (a *admin) top() *cobra.Command {
 	var every time.Duration
 	var once bool
 	c := &cobra.Command{
-		Use: "top", Short: "Watch the fleet: slots, queues, what runs, failures, callbacks", Args: cobra.NoArgs,
+		Use: "top", Short: "Watch the fleet: slots, queues, what runs, failures, callbacks", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			if err := a.open(ctx); err != nil {
 				return err

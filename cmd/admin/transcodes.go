@@ -199,5 +199,5 @@ func (a *admin) transcodesBump() *cobra.Command {
 		}),
 	}
 	c.Flags().IntVar(&priority, "priority", jobs.MostUrgent, fmt.Sprintf("%d, the most urgent, to %d", jobs.MostUrgent, jobs.LeastUrgent))
-	return a.changing(c, ch)
+	return checked(a.changing(c, ch), func() error { return within("priority", priority, jobs.MostUrgent, jobs.LeastUrgent) })
 }
