@@ -46,6 +46,8 @@ type admin struct {
 	json        bool
 
 	pool *pgxpool.Pool
+	// named is where the database's address came from.
+	named string
 }
 
 // failure is an error of a command that was understood; others are about usage.
@@ -111,7 +113,7 @@ func (a *admin) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", as, err)
 	}
-	a.pool = pool
+	a.pool, a.named = pool, as
 	return nil
 }
 
@@ -204,7 +206,7 @@ type change struct {
 
 // changing adds the flags of a change to a command.
 func (a *admin) changing(c *cobra.Command, ch *change) *cobra.Command {
-	c.Flags().StringVar(&ch.reason, "reason", "", "why, for whoever finds it so; it is kept (`actions list`)")
+	c.Flags().StringVar(&ch.reason, "reason", "", "why, for whoever finds it so; it is kept, see actions list")
 	c.Flags().StringVar(&ch.who, "who", "", "who changes it, where the account is shared; else the account's name")
 	c.Flags().BoolVar(&ch.dry, "dry-run", false, "do it, show what came of it, and roll it back")
 	return checked(c, func() error {

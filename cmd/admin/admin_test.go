@@ -273,7 +273,9 @@ func TestUsage(t *testing.T) {
 		{"failures list --filter state:failed", "tenant:, code: and host: alone"},
 		{"failures retry nope --reason r", "there is no code \"nope\": give one of"},
 		{"failures bogus", "bogus"},
-		{"actions list --since yesterday", "--since is \"yesterday\""},
+		{"actions list --since yesterday", "--since is \"yesterday\": give how long ago, as 12h, or a time"},
+		{"support-bundle --since 8d --yes", "--since is \"8d\": give 1m to 7d"},
+		{"transcode list", "unknown command \"transcode\" for \"weir-admin\"; Did you mean this? transcodes"},
 		{"db migrate now", "now"},
 	} {
 		r := command(t.Context(), nil, strings.Fields(test.args)...)
@@ -288,10 +290,22 @@ func TestUsage(t *testing.T) {
 	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@:bad:/x"}, "hosts", "list")
 	require.Equal(t, exitFailed, r.code)
 	require.NotContains(t, r.stderr, "hush")
-	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@127.0.0.1:1/x"}, "hosts", "list")
-	require.Equal(t, exitFailed, r.code)
-	require.NotContains(t, r.stderr, "hush")
-	require.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
+	// One that can't be reached is the one of who named it, said once.
+	for _, test := range []struct{ args, environ []string }{
+		{nil, []string{databaseEnv + "=postgres://u:hush@127.0.0.1:1/x"}},
+		{[]string{"--database-url", "postgres://u:hush@127.0.0.1:1/x"}, []string{databaseEnv + "=postgres://nowhere/y"}},
+	} {
+		r = command(t.Context(), test.environ, append([]string{"hosts", "list", "--json"}, test.args...)...)
+		named := databaseEnv
+		if test.args != nil {
+			named = "--database-url"
+		}
+		require.Equal(t, exitFailed, r.code)
+		require.Empty(t, r.stdout)
+		require.Regexp(t, "^weir-admin: "+named+": .*failed to connect to `user=u database=x`: [^;\t]*connection refused\n$", r.stderr)
+		require.Equal(t, 1, strings.Count(r.stderr, "refused"), r.stderr)
+		require.NotContains(t, r.stderr, "hush")
+	}
 }
 
 // TestDatabaseIsTheOneGiven: the flag wins over the environment, and libpq's

@@ -107,6 +107,13 @@ func (a *admin) tail(ctx context.Context, t *tail) error {
 		if oldest > after+1 {
 			return fmt.Errorf("events between %d and %d are not kept any more: go on with --after 0, and read the transcodes themselves", after, oldest)
 		}
+		settled, err := dbsqlc.New().EventSettled(ctx, a.pool)
+		if err != nil {
+			return fmt.Errorf("read how far events are: %w", err)
+		}
+		if after > settled {
+			return fmt.Errorf("--after is %d, and the newest event is %d: give an id as printed, or leave it out for what comes from now on", after, settled)
+		}
 	}
 	err := repeat(ctx, t.every, func(ctx context.Context) (over bool, err error) {
 		after, over, err = a.tailOnce(ctx, t, after)

@@ -54,11 +54,11 @@ func (g *grouping) question() (q failures.Question, err error) {
 	if err := known("by", g.by, failures.Bys()); err != nil {
 		return q, err
 	}
-	within, err := filter.Parse("ended<" + g.since)
-	if err != nil || within.String() != (&filter.Filter{EndedWithin: within.EndedWithin}).String() {
+	within, err := filter.Duration(g.since)
+	if err != nil {
 		return q, fmt.Errorf("--since is %q: give a time as 90m, 24h, 2d", g.since)
 	}
-	q = failures.Question{By: g.by, Within: within.EndedWithin}
+	q = failures.Question{By: g.by, Within: within}
 	if q.Filter, err = filter.Parse(g.filter); err != nil {
 		return q, fmt.Errorf("--filter: %w", err)
 	}

@@ -103,7 +103,7 @@ func (a *admin) hostsList() *cobra.Command {
 				list.Hosts = append(list.Hosts, showHost(&rows[i]))
 				lines = append(lines, []any{
 					h.ID, fleet.HostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
-					h.WeirVersion, h.MistVersion, h.SpoolRoomBytes, pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason).String(),
+					h.WeirVersion, h.MistVersion, bytesOf(h.SpoolRoomBytes), pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason).String(),
 				})
 			}
 			return a.print(list, func() error {
@@ -148,7 +148,7 @@ func (a *admin) hostsShow() *cobra.Command {
 					{"id", shown.ID}, {"state", shown.State}, {"slots", fmt.Sprintf("%d of %d used", shown.Used, shown.Slots)}, {"storing", shown.Storing},
 					{"lease until", shown.LeaseUntil}, {"seen", shown.SeenAt}, {"booted", shown.BootedAt}, {"drained", shown.Drained.String()},
 					{"Mist silent from", shown.MistSilentFrom}, {"weir", shown.WeirVersion}, {"mist", shown.MistVersion},
-					{"spool room", shown.SpoolRoomBytes}, {"to clean up behind", shown.Uncleaned},
+					{"spool room", bytesOf(shown.SpoolRoomBytes)}, {"to clean up behind", shown.Uncleaned},
 				}); err != nil || len(shown.Held) == 0 {
 					return err
 				}

@@ -74,7 +74,7 @@ func (a *admin) queueStatus() *cobra.Command {
 func (a *admin) queueAct(ch *change, what string, do func(context.Context, *tenants.Tenants) error) func(*cobra.Command, []string) error {
 	return act(func(ctx context.Context, _ []string) error {
 		var status queueStatus
-		err := a.do(ctx, ch, what, "", nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {
+		err := a.do(ctx, ch, what, "queue", nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {
 			ts := tenantsOf(on)
 			if err := do(ctx, ts); err != nil {
 				return err
