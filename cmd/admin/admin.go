@@ -67,6 +67,8 @@ func (a *admin) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
 		"`FILE` of a daemon's settings, for what the environment does not say; $"+config.FileVariable+" where it is not given, "+config.DefaultFile+" where nothing else names a database")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, in the shapes of docs/admin.md")
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	takesFile(root, "config")
 	return root
 }
 
@@ -327,6 +329,16 @@ func known(flag, value string, all []string) error {
 		return fmt.Errorf("--%s is %q: give one of %s", flag, value, strings.Join(all, ", "))
 	}
 	return nil
+}
+
+// offered has shells offer what a flag takes.
+func offered(c *cobra.Command, flag string, all []string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp)) // fails where there is no such flag
+}
+
+// takesFile has shells offer files for a flag.
+func takesFile(c *cobra.Command, flag string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)) // as above
 }
 
 // given is nil for a flag that was not given.

@@ -79,6 +79,7 @@ func (a *admin) supportBundle() *cobra.Command {
 	}
 	c.Flags().StringVar(&sinceText, "since", bundledDefault, "how far back it reaches, as 90m, 12h, 2d")
 	c.Flags().StringVar(&file, "out", "", "the file to write, which must not be there; weir-support-TIME.tar.gz where it is not given")
+	takesFile(c, "out")
 	c.Flags().BoolVar(&yes, "yes", false, "ask nothing, for scripts")
 	return c
 }

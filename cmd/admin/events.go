@@ -188,6 +188,7 @@ func (a *admin) deliveriesList() *cobra.Command {
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's, of what is pending")
 	c.Flags().StringVar(&transcode, "transcode", "", "all of this transcode's, by its id, newest first")
 	c.Flags().StringVar(&state, "state", "", "with --transcode only these: "+strings.Join(deliveryStates(), ", "))
+	offered(c, "state", deliveryStates())
 	check := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {
 		switch {

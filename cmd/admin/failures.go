@@ -45,6 +45,7 @@ type grouping struct{ by, since, filter string }
 
 func (g *grouping) flags(c *cobra.Command) {
 	c.Flags().StringVar(&g.by, "by", failures.ByCode, "what they have in common: "+strings.Join(failures.Bys(), ", "))
+	offered(c, "by", failures.Bys())
 	c.Flags().StringVar(&g.since, "since", sinceDefault, "how long ago they failed at the most, as 90m, 24h, 2d")
 	c.Flags().StringVar(&g.filter, "filter", "", "only these, by tenant:, code: and host:, as 'tenant:acme code:push_failed'")
 }

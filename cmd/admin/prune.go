@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -50,6 +51,7 @@ func (a *admin) dbPrune() *cobra.Command {
 	c := &cobra.Command{Use: "prune", Short: "Remove history that is too old now, as daemons do every ten minutes", Args: asUsed}
 	c.Flags().IntVar(&older, "older-than", 0, "days; without it the age of each kind is the daemons' setting, or its default")
 	c.Flags().StringSliceVar(&only, "only", nil, "kinds, by commas: transcodes, triggers, events, callback_attempts; all where it is not given")
+	offered(c, "only", slices.Sorted(maps.Keys(kept())))
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
 		if c.Flags().Changed("older-than") && older < 1 {
 			return fmt.Errorf("--older-than is %d: give a number of days from 1 on", older)

@@ -205,5 +205,7 @@ func (a *admin) webUser() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&role, "role", string(login.Viewer), "viewer, who may change nothing, or operator")
-	return checked(c, func() error { return known("role", role, []string{string(login.Viewer), string(login.Operator)}) })
+	roles := []string{string(login.Viewer), string(login.Operator)}
+	offered(c, "role", roles)
+	return checked(c, func() error { return known("role", role, roles) })
 }

@@ -111,6 +111,7 @@ func (a *admin) storesSet() *cobra.Command {
 	flags.BoolVar(&readOnly, "read-only", false, "for sources alone")
 	flags.BoolVar(&writeOnly, "write-only", false, "for outputs alone")
 	flags.BoolVar(&virtualHost, "virtual-host", false, "the bucket is in the host's name and not in the path")
+	takesFile(c, "secret-key-file")
 	c.MarkFlagsMutuallyExclusive("read-only", "write-only")
 	c.PreRunE = func(*cobra.Command, []string) error {
 		switch {

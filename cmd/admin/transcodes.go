@@ -36,6 +36,7 @@ func (a *admin) transcodesList() *cobra.Command {
 	c.Flags().StringVar(&text, "filter", "", filterUsage)
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
 	c.Flags().StringVar(&state, "state", "", "only these: "+strings.Join(jobs.States(), ", "))
+	offered(c, "state", jobs.States())
 	c.Flags().StringVar(&externalID, "external-id", "", "only with this id of the caller")
 	c.Flags().StringVar(&host, "host", "", "only with their newest attempt on this host")
 	c.Flags().StringVar(&from, "from", "", "accepted at this time or later, as 2026-01-31T12:00:00Z")

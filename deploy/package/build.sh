@@ -14,7 +14,7 @@ for program in daemon admin; do
   "$binary" completion bash > "$root/usr/share/bash-completion/completions/weir-$program"
   "$binary" completion zsh > "$root/usr/share/zsh/vendor-completions/_weir-$program"
   "$binary" completion fish > "$root/usr/share/fish/vendor_completions.d/weir-$program.fish"
-  WEIR_TEST_MAN_PAGES=$PWD/$root/usr/share/man/man1 go test -count=1 -run '^TestManPages$' "./cmd/$program" >/dev/null
+  WEIR_TEST_MAN_PAGES=$PWD/$root/usr/share/man/man1 go test -count=1 -ldflags "-X weir/config/buildinfo.version=$version" -run '^TestManPages$' "./cmd/$program" >/dev/null
 done
 gzip -9n "$root"/usr/share/man/man1/*.1
 
