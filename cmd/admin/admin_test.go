@@ -165,12 +165,14 @@ func TestTriggersAndHosts(t *testing.T) {
 		('mist-3', gen_random_uuid(), 2, now() + interval '1 minute', false, false), ('mist-4', gen_random_uuid(), 2, now() + interval '1 minute', true, true)`)
 	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, mist_silent_from) VALUES
 		('mist-5', gen_random_uuid(), 2, now() + interval '1 minute', now())`)
+	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, spool_room_bytes) VALUES ('mist-6', gen_random_uuid(), 2, now() + interval '1 minute', 0)`)
+	b.exec(t, `UPDATE weir.hosts SET spool_room_bytes = 1 WHERE id = 'mist-1'`)
 	b.decode(t, &hosts, "hosts", "list")
 	var states []string
 	for _, host := range hosts.Hosts {
 		states = append(states, host.State)
 	}
-	require.Equal(t, []string{"alive", "lost", "stopped", "draining", "mist silent"}, states)
+	require.Equal(t, []string{"alive", "lost", "stopped", "draining", "mist silent", "spool full"}, states)
 	for _, test := range []struct {
 		command  string
 		draining bool
