@@ -143,7 +143,8 @@ func (g *Given) Load() (*Config, error) {
 	vars := g.merged()
 	cfg := &Config{}
 	if err := env.ParseWithOptions(cfg, env.Options{Environment: vars}); err != nil {
-		return nil, missing(err)
+		// A name that is mistyped first: what is not set may be set by it.
+		return nil, fmt.Errorf("settings: %w", errors.Join(append(unknown(vars), missing(err)...)...))
 	}
 	cfg.File = g.File
 	// The library takes a setting that is set to nothing for one that is not set.
@@ -178,12 +179,11 @@ func Settings() []Setting {
 	return settings
 }
 
-func missing(err error) error {
+func missing(err error) (problems []error) {
 	var aggregate env.AggregateError
 	if !errors.As(err, &aggregate) {
-		return fmt.Errorf("settings: %w", err)
+		return []error{err}
 	}
-	var problems []error
 	for _, each := range aggregate.Errors {
 		var unset env.VarIsNotSetError
 		var parse env.ParseError
@@ -198,7 +198,7 @@ func missing(err error) error {
 			problems = append(problems, each)
 		}
 	}
-	return fmt.Errorf("settings: %w", errors.Join(problems...))
+	return problems
 }
 
 func tagOf(field string) string {

@@ -59,6 +59,9 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		says    []string
 	}{
 		{"missing", map[string]string{"WEIR_DATABASE_URL": "", "WEIR_SECRET_KEY": ""}, []string{"WEIR_DATABASE_URL is not set", "WEIR_SECRET_KEY is not set"}},
+		{"mistyped, and so missing", map[string]string{"WEIR_DATABASE_URL": "", "WEIR_DATABSE_URL": "postgres://h/d"}, []string{
+			"WEIR_DATABSE_URL is no setting: did you mean WEIR_DATABASE_URL?", "WEIR_DATABASE_URL is not set",
+		}},
 		{"misspelt", map[string]string{"WEIR_HOST_SLOT": "3"}, []string{"WEIR_HOST_SLOT is no setting: did you mean WEIR_HOST_SLOTS?"}},
 		{"not a number", map[string]string{"WEIR_HOST_SLOTS": "many"}, []string{"WEIR_HOST_SLOTS can't be read as int"}},
 		{"profile", map[string]string{"WEIR_PROFILE": "pol"}, []string{"WEIR_PROFILE", "listen or poll"}},

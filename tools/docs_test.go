@@ -39,6 +39,38 @@ func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	}
 }
 
+// anchored is [text](target#anchor), heading is what an anchor names, and apart is what GitHub
+// leaves out of its name.
+var (
+	anchored = regexp.MustCompile(`\]\(([^)#\s:]*)#([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	apart    = regexp.MustCompile(`[^\pL\pN _-]`)
+)
+
+// A link into a page leads to a heading of it.
+func TestDocumentsLinkToHeadingsThatAreThere(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, document := range documents(t) {
+		for _, m := range anchored.FindAllStringSubmatch(read(t, document), -1) {
+			target := document
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(document), m[1])
+			}
+			if filepath.Ext(target) != ".md" {
+				continue
+			}
+			there := map[string]bool{}
+			for _, h := range heading.FindAllStringSubmatch(read(t, target), -1) {
+				there[strings.ReplaceAll(apart.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")] = true
+			}
+			require.True(t, there[m[2]], "%s links to %s#%s", document, m[1], m[2])
+			seen++
+		}
+	}
+	require.Positive(t, seen)
+}
+
 // code is `make target`, alone or after variables, as documents write commands.
 var code = regexp.MustCompile("(?m)(?:`|^ {0,4}\\$? ?)(?:[A-Z_]+=\\S+ )*make ([a-z-]+)")
 

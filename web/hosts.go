@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weir/db/dbsqlc"
+	"weir/jobs/fleet"
 )
 
 // pause is since when something is paused, by whom and why.
@@ -33,21 +34,8 @@ type hostLine struct {
 
 func lineOf(row *dbsqlc.HostListRow) hostLine {
 	h := &row.Host
-	line := hostLine{Host: *h, Used: row.Used, Storing: row.Storing, Is: "alive", Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason)}
-	switch {
-	case !h.Up:
-		line.Is = "stopped"
-	case !row.Alive:
-		line.Is = "lost"
-	case h.Draining:
-		line.Is = "draining"
-	case h.MistSilentFrom != nil:
-		line.Is = "mist silent"
-	case h.SpoolRoomBytes <= 0:
-		line.Is = "spool full"
-	default:
-		line.Takes = true
-	}
+	line := hostLine{Host: *h, Used: row.Used, Storing: row.Storing, Is: fleet.HostState(row), Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason)}
+	line.Takes = line.Is == fleet.Alive
 	return line
 }
 

@@ -46,6 +46,8 @@ type admin struct {
 	json        bool
 
 	pool *pgxpool.Pool
+	// named is where the database's address came from.
+	named string
 }
 
 // failure is an error of a command that was understood; others are about usage.
@@ -65,6 +67,8 @@ func (a *admin) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
 		"`FILE` of a daemon's settings, for what the environment does not say; $"+config.FileVariable+" where it is not given, "+config.DefaultFile+" where nothing else names a database")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, in the shapes of docs/admin.md")
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	takesFile(root, "config")
 	return root
 }
 
@@ -76,7 +80,10 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 		names[i] = c.Name()
 	}
 	g.AddCommand(commands...)
-	g.RunE = func(c *cobra.Command, _ []string) error {
+	g.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("%s has no %q: give one of %s", c.CommandPath(), args[0], strings.Join(names, ", "))
+		}
 		return fmt.Errorf("%s needs one of: %s", c.CommandPath(), strings.Join(names, ", "))
 	}
 	return g
@@ -108,7 +115,7 @@ func (a *admin) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", as, err)
 	}
-	a.pool = pool
+	a.pool, a.named = pool, as
 	return nil
 }
 
@@ -166,9 +173,21 @@ func oneID(id *uuid.UUID) cobra.PositionalArgs {
 	}
 }
 
+// asUsed has a command take as many arguments as its usage names.
+func asUsed(c *cobra.Command, args []string) error {
+	want := strings.Fields(c.Use)[1:]
+	switch {
+	case len(args) < len(want):
+		return fmt.Errorf("%s needs %s", c.CommandPath(), strings.Join(want[len(args):], " and "))
+	case len(args) > len(want):
+		return fmt.Errorf("%s: %q is one word too many; it takes %s", c.CommandPath(), args[len(want)], cmp.Or(strings.Join(want, " and "), "flags alone"))
+	}
+	return nil
+}
+
 // limited adds --limit to a list.
 func limited(c *cobra.Command, limit *int32) *cobra.Command {
-	c.Args = cobra.NoArgs
+	c.Args = asUsed
 	c.Flags().Int32Var(limit, "limit", defaultLimit, fmt.Sprintf("lines at most, up to %d", maxLimit))
 	c.PreRunE = func(*cobra.Command, []string) error {
 		if *limit < 1 || *limit > maxLimit {
@@ -195,7 +214,7 @@ func (a *admin) changing(c *cobra.Command, ch *change) *cobra.Command {
 
 // signed adds those of a change that is more than a transaction, and can't be rolled back.
 func (a *admin) signed(c *cobra.Command, ch *change) *cobra.Command {
-	c.Flags().StringVar(&ch.reason, "reason", "", "why, for whoever finds it so; it is kept (`actions list`)")
+	c.Flags().StringVar(&ch.reason, "reason", "", "why, for whoever finds it so; it is kept, see actions list")
 	c.Flags().StringVar(&ch.who, "who", "", "who changes it, where the account is shared; else the account's name")
 	return checked(c, func() error {
 		if ch.needs && strings.TrimSpace(ch.reason) == "" && a.terminal() {
@@ -304,6 +323,14 @@ func checked(c *cobra.Command, check func() error) *cobra.Command {
 	return c
 }
 
+// within refuses the number of a flag that is not from least to most.
+func within[N int | int32](flag string, n, least, most N) error {
+	if n < least || n > most {
+		return fmt.Errorf("--%s is %d: give %d to %d", flag, n, least, most)
+	}
+	return nil
+}
+
 // known refuses the value of a flag that is none of all, and says what there is. "" is a
 // flag that was not given.
 func known(flag, value string, all []string) error {
@@ -311,6 +338,16 @@ func known(flag, value string, all []string) error {
 		return fmt.Errorf("--%s is %q: give one of %s", flag, value, strings.Join(all, ", "))
 	}
 	return nil
+}
+
+// offered has shells offer what a flag takes.
+func offered(c *cobra.Command, flag string, all []string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp)) // fails where there is no such flag
+}
+
+// takesFile has shells offer files for a flag.
+func takesFile(c *cobra.Command, flag string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)) // as above
 }
 
 // given is nil for a flag that was not given.

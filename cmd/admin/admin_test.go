@@ -165,12 +165,14 @@ func TestTriggersAndHosts(t *testing.T) {
 		('mist-3', gen_random_uuid(), 2, now() + interval '1 minute', false, false), ('mist-4', gen_random_uuid(), 2, now() + interval '1 minute', true, true)`)
 	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, mist_silent_from) VALUES
 		('mist-5', gen_random_uuid(), 2, now() + interval '1 minute', now())`)
+	b.exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until, spool_room_bytes) VALUES ('mist-6', gen_random_uuid(), 2, now() + interval '1 minute', 0)`)
+	b.exec(t, `UPDATE weir.hosts SET spool_room_bytes = 1 WHERE id = 'mist-1'`)
 	b.decode(t, &hosts, "hosts", "list")
 	var states []string
 	for _, host := range hosts.Hosts {
 		states = append(states, host.State)
 	}
-	require.Equal(t, []string{"alive", "lost", "stopped", "draining", "mist silent"}, states)
+	require.Equal(t, []string{"alive", "lost", "stopped", "draining", "mist silent", "spool full"}, states)
 	for _, test := range []struct {
 		command  string
 		draining bool
@@ -232,8 +234,16 @@ func TestUsage(t *testing.T) {
 		{"", "needs one of: transcodes, failures, bulk, callbacks, triggers, events, hosts, top, tenants, queue, actions, seal, web-user, db"},
 		{"bogus", "bogus"},
 		{"transcodes", "weir-admin transcodes needs one of: list, show, explain, watch, timeline, retry, cancel"},
-		{"transcodes bogus", "needs one of"},
-		{"transcodes list extra", "extra"},
+		{"transcodes bogus", "weir-admin transcodes has no \"bogus\": give one of list, show"},
+		{"transcodes list extra", "weir-admin transcodes list: \"extra\" is one word too many; it takes flags alone"},
+		{"hosts drain", "weir-admin hosts drain needs HOST"},
+		{"tenants stores rm studio", "weir-admin tenants stores rm needs STORE"},
+		{"tenants show a b", "weir-admin tenants show: \"b\" is one word too many; it takes TENANT"},
+		{"tenants set studio --weight 0", "--weight is 0: give 1 to 1000"},
+		{"tenants set studio --spool-percent 101", "--spool-percent is 101: give 0 to 100"},
+		{"tenants set studio --running-most -1", "--running-most is -1: give 0 to"},
+		{"transcodes bump 00000000-0000-7000-8000-000000000000 --priority 10", "--priority is 10: give 0 to 9"},
+		{"web-user jo --role admin", "--role is \"admin\": give one of viewer, operator"},
 		{"transcodes list --bogus", "--bogus"},
 		{"transcodes list --state gone", "--state is \"gone\": give one of queued"},
 		{"transcodes list --limit 0", "--limit is 0: give 1 to 1000"},
@@ -265,7 +275,9 @@ func TestUsage(t *testing.T) {
 		{"failures list --filter state:failed", "tenant:, code: and host: alone"},
 		{"failures retry nope --reason r", "there is no code \"nope\": give one of"},
 		{"failures bogus", "bogus"},
-		{"actions list --since yesterday", "--since is \"yesterday\""},
+		{"actions list --since yesterday", "--since is \"yesterday\": give how long ago, as 12h, or a time"},
+		{"support-bundle --since 8d --yes", "--since is \"8d\": give 1m to 7d"},
+		{"transcode list", "unknown command \"transcode\" for \"weir-admin\"; Did you mean this? transcodes"},
 		{"db migrate now", "now"},
 	} {
 		r := command(t.Context(), nil, strings.Fields(test.args)...)
@@ -280,10 +292,22 @@ func TestUsage(t *testing.T) {
 	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@:bad:/x"}, "hosts", "list")
 	require.Equal(t, exitFailed, r.code)
 	require.NotContains(t, r.stderr, "hush")
-	r = command(t.Context(), []string{databaseEnv + "=postgres://u:hush@127.0.0.1:1/x"}, "hosts", "list")
-	require.Equal(t, exitFailed, r.code)
-	require.NotContains(t, r.stderr, "hush")
-	require.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
+	// One that can't be reached is the one of who named it, said once.
+	for _, test := range []struct{ args, environ []string }{
+		{nil, []string{databaseEnv + "=postgres://u:hush@127.0.0.1:1/x"}},
+		{[]string{"--database-url", "postgres://u:hush@127.0.0.1:1/x"}, []string{databaseEnv + "=postgres://nowhere/y"}},
+	} {
+		r = command(t.Context(), test.environ, append([]string{"hosts", "list", "--json"}, test.args...)...)
+		named := databaseEnv
+		if test.args != nil {
+			named = "--database-url"
+		}
+		require.Equal(t, exitFailed, r.code)
+		require.Empty(t, r.stdout)
+		require.Regexp(t, "^weir-admin: "+named+": .*failed to connect to `user=u database=x`: [^;\t]*connection refused\n$", r.stderr)
+		require.Equal(t, 1, strings.Count(r.stderr, "refused"), r.stderr)
+		require.NotContains(t, r.stderr, "hush")
+	}
 }
 
 // TestDatabaseIsTheOneGiven: the flag wins over the environment, and libpq's

@@ -148,7 +148,7 @@ func (a *admin) startBulk(ctx context.Context, m *mass, kind bulk.Kind, f *filte
 		if err != nil {
 			return err
 		}
-		if err := a.confirm(fmt.Sprintf("%s %s transcodes: %s", kind, counted, f.String())); err != nil {
+		if err := a.confirm(fmt.Sprintf("%s %s: %s", kind, many(counted), f.String())); err != nil {
 			return err
 		}
 	}
@@ -157,8 +157,19 @@ func (a *admin) startBulk(ctx context.Context, m *mass, kind bulk.Kind, f *filte
 		return err
 	}
 	return a.printBulk(&op, m.dry, func() error {
-		return a.saying(m.dry, "%s of %s transcodes has begun as %s: `weir-admin bulk show %s` says how far it is", op.Kind, bulk.CountOf(op.Counted), op.ID, op.ID)
+		if m.dry {
+			return a.saying(true, "%s would be of %s: %s", op.Kind, many(bulk.CountOf(op.Counted)), op.Filter)
+		}
+		return say(a.out, "%s of %s has begun as %s: `weir-admin bulk show %s` says how far it is", op.Kind, many(bulk.CountOf(op.Counted)), op.ID, op.ID)
 	})
+}
+
+// many is how many transcodes a count is of, in words.
+func many(n bulk.Count) string {
+	if n.N == 1 && !n.More {
+		return "1 transcode"
+	}
+	return n.String() + " transcodes"
 }
 
 func (a *admin) printBulk(op *dbsqlc.BulkOperation, dry bool, forPeople func() error) error {
@@ -317,6 +328,7 @@ func (a *admin) actions() *cobra.Command {
 
 func (a *admin) actionsList() *cobra.Command {
 	var target, since string
+	var within time.Duration
 	var params dbsqlc.AdminActionListParams
 	c := limited(&cobra.Command{
 		Use: "list", Short: "List what operators have changed, newest first",
@@ -325,6 +337,13 @@ func (a *admin) actionsList() *cobra.Command {
 				return err
 			}
 			params.Target = given(target)
+			if within > 0 {
+				now, err := dbsqlc.New().Clock(ctx, a.pool)
+				if err != nil {
+					return fmt.Errorf("ask for the time: %w", err)
+				}
+				params.Since = new(now.Add(-within))
+			}
 			rows, err := dbsqlc.New().AdminActionList(ctx, db.Replanned{On: a.pool}, params)
 			if err != nil {
 				return fmt.Errorf("list what operators have changed: %w", err)
@@ -340,10 +359,15 @@ func (a *admin) actionsList() *cobra.Command {
 		}),
 	}, &params.PageSize)
 	c.Flags().StringVar(&target, "target", "", "only what was done to this: an id, a host, a tenant")
-	c.Flags().StringVar(&since, "since", "", "only at this time or later, as 2026-01-31T12:00:00Z")
+	c.Flags().StringVar(&since, "since", "", "only as long ago at the most, as 90m, 12h, 2d; or at this time or later, as 2026-01-31T12:00:00Z")
 	return checked(c, func() (err error) {
-		params.Since, err = parseTime("since", since)
-		return err
+		if within, err = filter.Duration(since); err == nil || since == "" {
+			return nil
+		}
+		if params.Since, err = parseTime("since", since); err != nil {
+			return fmt.Errorf("--since is %q: give how long ago, as 12h, or a time as 2026-01-31T12:00:00Z", since)
+		}
+		return nil
 	})
 }
 

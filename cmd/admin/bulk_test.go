@@ -102,7 +102,7 @@ func TestAsked(t *testing.T) {
 
 	r = b.answers(t, "the disk is back\n yes \n", retry...)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	require.Contains(t, r.stderr, "retry 1 transcodes: tenant:studio. Is that meant? [y/N] ")
+	require.Contains(t, r.stderr, "retry 1 transcode: tenant:studio. Is that meant? [y/N] ")
 	all := operations()
 	require.Len(t, all, 1)
 	require.Equal(t, []string{"the disk is back", "ann"}, []string{all[0].Reason, all[0].Who})
@@ -169,6 +169,8 @@ func TestDryRun(t *testing.T) {
 	} {
 		require.Contains(t, b.ok(t, append(args, "--dry-run")...), "dry run, nothing is changed: ")
 	}
+	require.Equal(t, "dry run, nothing is changed: retry would be of 1 transcode: tenant:studio state:failed\n",
+		b.ok(t, "transcodes", "retry", "--filter", "tenant:studio", "--reason", "r", "--dry-run"))
 	// What could not be done is told as it is without.
 	r := b.run(t, "transcodes", "retry", open.String(), "--dry-run")
 	require.Equal(t, exitFailed, r.code)
@@ -200,7 +202,7 @@ func TestChangesAreWrittenDown(t *testing.T) {
 	} {
 		r := command(t.Context(), environ, append(args, "--reason", "because "+args[1])...)
 		require.Equal(t, exitOK, r.code, r.stderr)
-		target := ""
+		target := "queue" // as the pages say it
 		if len(args) > 2 {
 			target = args[2]
 		}
@@ -217,6 +219,12 @@ func TestChangesAreWrittenDown(t *testing.T) {
 	require.Equal(t, "jo", list.Actions[0].Who)
 	require.JSONEq(t, `{"priority": 1}`, string(list.Actions[0].Detail))
 	require.Contains(t, b.ok(t, "actions", "list"), "because retry")
+	b.decode(t, &list, "actions", "list", "--target", "studio", "--since", "1h")
+	require.Len(t, list.Actions, 3)
+	require.JSONEq(t, `{"weight": 2}`, string(list.Actions[2].Detail))
+	b.exec(t, "UPDATE weir.admin_actions SET at = at - interval '2 hours'")
+	b.decode(t, &list, "actions", "list", "--since", "1h")
+	require.Empty(t, list.Actions)
 	// What was refused is nobody's change.
 	before := len(b.ok(t, "actions", "list"))
 	require.Equal(t, exitFailed, command(t.Context(), environ, "transcodes", "retry", uuid.NewString()).code)

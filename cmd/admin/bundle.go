@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/jobs/filter"
 	"weir/jobs/support"
 )
 
@@ -20,17 +21,17 @@ type bundleMade struct {
 }
 
 // bundledDefault holds a night's page, and what came before it.
-const bundledDefault = 2 * time.Hour
+const bundledDefault = "2h"
 
 func (a *admin) supportBundle() *cobra.Command {
 	var since time.Duration
-	var file string
+	var sinceText, file string
 	var yes bool
 	c := &cobra.Command{
-		Use: "support-bundle", Short: "Write what is to be known of the last hours into a file, without secrets", Args: cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error {
-			if since < time.Minute || since > support.SinceMost {
-				return fmt.Errorf("--since is %s: give 1m to %s", since, support.SinceMost)
+		Use: "support-bundle", Short: "Write what is to be known of the last hours into a file, without secrets", Args: asUsed,
+		PreRunE: func(*cobra.Command, []string) (err error) {
+			if since, err = filter.Duration(sinceText); err != nil || since < time.Minute || since > support.SinceMost {
+				return fmt.Errorf("--since is %q: give 1m to %s, as 90m, 12h, 2d", sinceText, filter.Length(support.SinceMost))
 			}
 			if a.json && !yes {
 				return errors.New("--json asks nobody: give --yes too")
@@ -76,15 +77,16 @@ func (a *admin) supportBundle() *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().DurationVar(&since, "since", bundledDefault, "how far back it reaches")
+	c.Flags().StringVar(&sinceText, "since", bundledDefault, "how far back it reaches, as 90m, 12h, 2d")
 	c.Flags().StringVar(&file, "out", "", "the file to write, which must not be there; weir-support-TIME.tar.gz where it is not given")
+	takesFile(c, "out")
 	c.Flags().BoolVar(&yes, "yes", false, "ask nothing, for scripts")
 	return c
 }
 
 // tellParts lists what is taken, and has a person say that this is meant.
 func (a *admin) tellParts(file string, since time.Duration) error {
-	if err := say(a.out, "It reads the database alone, in one connection, and writes %s, of the last %s:", file, since); err != nil {
+	if err := say(a.out, "It reads the database alone, in one connection, and writes %s, of the last %s:", file, filter.Length(since)); err != nil {
 		return err
 	}
 	for _, part := range support.Parts() {

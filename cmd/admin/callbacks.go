@@ -65,6 +65,7 @@ func (a *admin) callbacksList() *cobra.Command {
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
 	c.Flags().StringVar(&state, "state", "", "only these: "+strings.Join(jobs.CallbackStates(), ", "))
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
+	offered(c, "state", jobs.CallbackStates())
 	checked(c, func() error { return known("state", state, jobs.CallbackStates()) })
 	return filteredByTranscode(c, &transcode, &filter.TranscodeID)
 }

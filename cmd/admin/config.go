@@ -43,7 +43,7 @@ func (a *admin) config() *cobra.Command {
 
 func (a *admin) configCheck() *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "Say whether a daemon could start with these settings", Args: cobra.NoArgs,
+		Use: "check", Short: "Say whether a daemon could start with these settings", Args: asUsed,
 		RunE: act(func(context.Context, []string) error {
 			from, err := config.Read(a.environ, a.daemonFile())
 			if err != nil {
@@ -68,7 +68,7 @@ func (a *admin) configCheck() *cobra.Command {
 
 func (a *admin) configPrint() *cobra.Command {
 	return &cobra.Command{
-		Use: "print", Short: "Show all settings and where each value comes from, without secrets", Args: cobra.NoArgs,
+		Use: "print", Short: "Show all settings and where each value comes from, without secrets", Args: asUsed,
 		RunE: act(func(context.Context, []string) error {
 			from, err := config.Read(a.environ, a.daemonFile())
 			if err != nil {
@@ -132,7 +132,7 @@ type build struct {
 
 func (a *admin) version() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which build this is, and which schema it was built for", Args: cobra.NoArgs,
+		Use: "version", Short: "Say which build this is, and which schema it was built for", Args: asUsed,
 		RunE: act(func(context.Context, []string) error {
 			info := buildinfo.Read()
 			shown := build{

@@ -130,4 +130,16 @@ func TestCompletion(t *testing.T) {
 		require.Contains(t, r.stdout, "weir-admin")
 	}
 	require.Contains(t, command(t.Context(), nil, "__complete", "transcodes", "re").stdout, "retry")
+	// What a flag takes is offered; files are only where one is taken.
+	const files, noFiles = ":0\n", ":4\n"
+	for words, offers := range map[string][2]string{
+		"transcodes list --state fa": {"failed\n", noFiles}, "callbacks list --state refu": {"refused\n", noFiles}, "triggers list --verdict st": {"stale\n", noFiles},
+		"triggers list --trigger PUSH": {"PUSH_END\n", noFiles}, "failures --by ho": {"host\n", noFiles}, "failures retry x --by ten": {"tenant\n", noFiles},
+		"web-user jo --role op": {"operator\n", noFiles}, "db prune --only ev": {"events\n", noFiles}, "events deliveries list --state pe": {"pending\n", noFiles},
+		"hosts drain m": {"", noFiles}, "support-bundle --out x": {"", files}, "hosts list --config x": {"", files}, "tenants stores set a b --secret-key-file x": {"", files},
+	} {
+		said := command(t.Context(), nil, append([]string{"__complete"}, strings.Fields(words)...)...).stdout
+		require.Contains(t, said, offers[0], words)
+		require.True(t, strings.HasSuffix(said, offers[1]), "%s: %s", words, said)
+	}
 }

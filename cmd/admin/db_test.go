@@ -141,6 +141,12 @@ func TestPrune(t *testing.T) {
 	r := command(t.Context(), []string{databaseEnv + "=" + b.url, "WEIR_KEEP_TRANSCODES_DAYS=2"}, "db", "prune", "--only", "transcodes")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Contains(t, r.stdout, "removed: 1 transcodes")
+	// On a host the daemon's file says how long: what it keeps for ever is not removed.
+	r = command(t.Context(), []string{"WEIR_KEEP_TRIGGERS_DAYS=3"}, "db", "prune", "--dry-run", "--json",
+		"--config", file(t, "WEIR_DATABASE_URL="+b.url, "WEIR_KEEP_TRANSCODES_DAYS=0", "WEIR_KEEP_TRIGGERS_DAYS=1"))
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &would))
+	require.Equal(t, keptDays{Transcodes: 0, Triggers: 3, Events: 7, CallbackAttempts: 30}, would.Days)
 	for _, wrong := range [][]string{{"--older-than", "0"}, {"--older-than", "-1"}, {"--only", "nope"}} {
 		require.Equal(t, exitUsage, b.run(t, append([]string{"db", "prune"}, wrong...)...).code)
 	}

@@ -36,6 +36,9 @@ func TestGuide(t *testing.T) {
 		name = strings.TrimSuffix(name, " [flags]")
 		require.Contains(t, sections, name, "docs/admin.md has no section for it")
 		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			kind, _ := pflag.UnquoteUsage(f) // a word in backquotes is taken for what the flag takes
+			require.Regexp(t, `^([a-z0-9]*|[A-Z]+)$`, kind, "%s --%s", name, f.Name)
+			require.NotEqual(t, "control", kind, "%s --%s", name, f.Name)
 			require.Contains(t, sections[name], "`--"+f.Name+"`", name)
 		})
 		delete(sections, name)

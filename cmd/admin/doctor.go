@@ -13,12 +13,6 @@ import (
 	"weir/jobs/doctor"
 )
 
-// findingList is the JSON of doctor.
-type findingList struct {
-	Worst    doctor.Verdict   `json:"worst"`
-	Findings []doctor.Finding `json:"findings"`
-}
-
 var errUnwell = errors.New("something fails; docs/doctor.md has a section for each code")
 
 // A daemon is asked by a job, which takes a moment; who waits longer than the most looks at
@@ -30,7 +24,7 @@ func (a *admin) doctor() *cobra.Command {
 	var within time.Duration
 	var only doctor.Only
 	c := &cobra.Command{
-		Use: "doctor", Short: "Look at the database, and have daemons look at what is around them", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look at the database, and have daemons look at what is around them", Args: asUsed,
 		PreRunE: func(*cobra.Command, []string) (err error) {
 			if within < withinLeast || within > withinMost {
 				return fmt.Errorf("--timeout is %s: give %s to %s", within, withinLeast, withinMost)
@@ -50,7 +44,7 @@ func (a *admin) doctor() *cobra.Command {
 				return err
 			}
 			worst := doctor.Worst(findings)
-			if err := a.print(findingList{worst, findings}, func() error { return doctor.Print(a.out, findings) }); err != nil {
+			if err := a.print(doctor.List{Worst: worst, Findings: findings}, func() error { return doctor.Print(a.out, findings) }); err != nil {
 				return err
 			}
 			if worst == doctor.Fail {
@@ -59,7 +53,7 @@ func (a *admin) doctor() *cobra.Command {
 			return nil
 		}),
 	}
-	c.Flags().StringVar(&host, "host", "", "ask this host alone, or `control` for a daemon that leads")
+	c.Flags().StringVar(&host, "host", "", "ask this host alone, or \"control\": a daemon that leads")
 	c.Flags().StringVar(&onlyText, "only", "", "the checks that are wanted, by commas, as store.*,mist.api")
 	c.Flags().DurationVar(&within, "timeout", doctor.AnswerWithin, "how long daemons may take to answer")
 	return c

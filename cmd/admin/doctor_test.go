@@ -53,7 +53,7 @@ func TestDoctor(t *testing.T) {
 	for line := range strings.Lines(out) {
 		require.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), 80, line)
 	}
-	var list findingList
+	var list doctor.List
 	b.decode(t, &list, "doctor", "--host", "mist-1", "--only", "mist.*")
 	require.Equal(t, doctor.OK, list.Worst)
 	require.Len(t, list.Findings, 1)
@@ -82,7 +82,7 @@ func TestDoctorWithoutDatabase(t *testing.T) {
 	r := command(t.Context(), []string{databaseEnv + "=postgres://u:PLANTED@127.0.0.1:1/weir"}, "doctor")
 	require.Equal(t, exitFailed, r.code)
 	require.Contains(t, r.stdout, "FAIL     postgres.reach")
-	require.Contains(t, r.stdout, "-> start Postgres, or correct WEIR_DATABASE_URL")
+	require.Contains(t, r.stdout, "-> start Postgres, or correct its address, WEIR_DATABASE_URL or")
 	require.NotContains(t, r.stdout+r.stderr, "PLANTED")
 
 	b := setup(t)

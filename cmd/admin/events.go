@@ -75,7 +75,7 @@ type tail struct {
 func (a *admin) eventsTail() *cobra.Command {
 	t := &tail{}
 	c := &cobra.Command{
-		Use: "tail", Short: "Follow the events of transcodes; what is printed can be gone on from", Args: cobra.NoArgs,
+		Use: "tail", Short: "Follow the events of transcodes; what is printed can be gone on from", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error { return a.tail(ctx, t) }),
 	}
 	c.Flags().Int64Var(&t.after, "after", -1, "begin behind this event, an id as printed; 0: with the oldest kept; not given: with what comes from now on")
@@ -106,6 +106,13 @@ func (a *admin) tail(ctx context.Context, t *tail) error {
 		}
 		if oldest > after+1 {
 			return fmt.Errorf("events between %d and %d are not kept any more: go on with --after 0, and read the transcodes themselves", after, oldest)
+		}
+		settled, err := dbsqlc.New().EventSettled(ctx, a.pool)
+		if err != nil {
+			return fmt.Errorf("read how far events are: %w", err)
+		}
+		if after > settled {
+			return fmt.Errorf("--after is %d, and the newest event is %d: give an id as printed, or leave it out for what comes from now on", after, settled)
 		}
 	}
 	err := repeat(ctx, t.every, func(ctx context.Context) (over bool, err error) {
@@ -181,6 +188,7 @@ func (a *admin) deliveriesList() *cobra.Command {
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's, of what is pending")
 	c.Flags().StringVar(&transcode, "transcode", "", "all of this transcode's, by its id, newest first")
 	c.Flags().StringVar(&state, "state", "", "with --transcode only these: "+strings.Join(deliveryStates(), ", "))
+	offered(c, "state", deliveryStates())
 	check := c.PreRunE
 	c.PreRunE = func(c *cobra.Command, args []string) error {
 		switch {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -106,6 +107,21 @@ func TestWatch(t *testing.T) {
 	require.Equal(t, 1, strings.Count(r.stdout, "\n"))
 	require.Contains(t, b.run(t, "transcodes", "watch", id.String(), "--every", "1ms").stderr, "--every is 1ms")
 	require.Equal(t, exitFailed, b.run(t, "transcodes", "watch", uuid.NewString()).code)
+
+	// Whoever stops it is told that, and not what broke off.
+	ctx, stop := context.WithCancel(t.Context())
+	open, seen := b.accept(t, "studio", "two").String(), stopping{stop}
+	var said bytes.Buffer
+	require.Equal(t, exitFailed, run(ctx, []string{"transcodes", "watch", open}, strings.NewReader(""), seen, &said, []string{databaseEnv + "=" + b.url}))
+	require.Equal(t, "weir-admin: stopped before its end: context canceled\n", said.String())
+}
+
+// stopping stops what writes to it.
+type stopping struct{ stop context.CancelFunc }
+
+func (s stopping) Write(text []byte) (int, error) {
+	s.stop()
+	return len(text), nil
 }
 
 // Events come once each and in order, and can be gone on from.
@@ -146,6 +162,9 @@ func TestEventsTail(t *testing.T) {
 	require.Equal(t, exitFailed, r.code)
 	require.Contains(t, r.stderr, "not kept any more")
 	require.Contains(t, b.run(t, "events", "tail", "--after", "-5").stderr, "--after is -5")
+	r = b.run(t, "events", "tail", "--once", "--after", "1000000")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.stderr, "--after is 1000000, and the newest event is ")
 }
 
 func TestForgetAndReplay(t *testing.T) {
@@ -192,8 +211,9 @@ func TestTop(t *testing.T) {
 	require.EqualValues(t, 1, o.Failures[0].Failed)
 	require.Equal(t, "mist-1", o.Hosts[0].ID)
 	require.EqualValues(t, 1, o.Tenants[0].Queued)
+	b.exec(t, "UPDATE weir.hosts SET spool_room_bytes = 1500000000")
 	text := b.ok(t, "top", "--once")
-	for _, says := range []string{"0 of 4 slots used, 1 wait", "push_failed", "studio"} {
+	for _, says := range []string{"0 of 4 slots used, 1 wait, 0 daemons lead; callbacks: none pending\n", "1.5 GB", "push_failed", "studio"} {
 		require.Contains(t, text, says)
 	}
 	const looks = 2 * time.Second // some of those that it takes in a second

@@ -45,6 +45,7 @@ type grouping struct{ by, since, filter string }
 
 func (g *grouping) flags(c *cobra.Command) {
 	c.Flags().StringVar(&g.by, "by", failures.ByCode, "what they have in common: "+strings.Join(failures.Bys(), ", "))
+	offered(c, "by", failures.Bys())
 	c.Flags().StringVar(&g.since, "since", sinceDefault, "how long ago they failed at the most, as 90m, 24h, 2d")
 	c.Flags().StringVar(&g.filter, "filter", "", "only these, by tenant:, code: and host:, as 'tenant:acme code:push_failed'")
 }
@@ -54,11 +55,11 @@ func (g *grouping) question() (q failures.Question, err error) {
 	if err := known("by", g.by, failures.Bys()); err != nil {
 		return q, err
 	}
-	within, err := filter.Parse("ended<" + g.since)
-	if err != nil || within.String() != (&filter.Filter{EndedWithin: within.EndedWithin}).String() {
+	within, err := filter.Duration(g.since)
+	if err != nil {
 		return q, fmt.Errorf("--since is %q: give a time as 90m, 24h, 2d", g.since)
 	}
-	q = failures.Question{By: g.by, Within: within.EndedWithin}
+	q = failures.Question{By: g.by, Within: within}
 	if q.Filter, err = filter.Parse(g.filter); err != nil {
 		return q, fmt.Errorf("--filter: %w", err)
 	}
@@ -82,7 +83,7 @@ func (a *admin) failuresList() *cobra.Command {
 	g := &grouping{}
 	var q failures.Question
 	c := &cobra.Command{
-		Use: "list", Short: "Group what failed of late: how many, whether trying again helps, who can mend it", Args: cobra.NoArgs,
+		Use: "list", Short: "Group what failed of late: how many, whether trying again helps, who can mend it", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error { return a.listFailures(ctx, &q) }),
 	}
 	g.flags(c)
@@ -149,7 +150,7 @@ func (a *admin) failuresAct(name, short string, kind bulk.Kind) *cobra.Command {
 	g, m := &grouping{}, &mass{change: change{needs: true}}
 	var f filter.Filter
 	c := &cobra.Command{
-		Use: name + " GROUP", Short: short, Args: cobra.ExactArgs(1),
+		Use: name + " GROUP", Short: short, Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error { return a.startBulk(ctx, m, kind, &f) }),
 	}
 	g.flags(c)

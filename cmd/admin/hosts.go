@@ -50,7 +50,7 @@ type hostChange struct {
 func (a *admin) hostsDrain() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: cobra.ExactArgs(1),
+		Use: "drain HOST", Short: "Let a host finish what it runs and take no more", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			err := a.do(ctx, ch, "hosts drain", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
 				return (&jobs.Hosts{DB: on.DB, River: on.River}).Drain(ctx, args[0], ch.name(a), ch.reason)
@@ -69,7 +69,7 @@ func (a *admin) hostsDrain() *cobra.Command {
 func (a *admin) hostsResume() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "resume HOST", Short: "Let a drained host take work again", Args: cobra.ExactArgs(1),
+		Use: "resume HOST", Short: "Let a drained host take work again", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			err := a.do(ctx, ch, "hosts resume", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
 				return (&jobs.Hosts{DB: on.DB, River: on.River}).Resume(ctx, args[0])
@@ -87,7 +87,7 @@ func (a *admin) hostsResume() *cobra.Command {
 
 func (a *admin) hostsList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List hosts, their slots and leases", Args: cobra.NoArgs,
+		Use: "list", Short: "List hosts, their slots and leases", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			if err := a.open(ctx); err != nil {
 				return err
@@ -103,7 +103,7 @@ func (a *admin) hostsList() *cobra.Command {
 				list.Hosts = append(list.Hosts, showHost(&rows[i]))
 				lines = append(lines, []any{
 					h.ID, fleet.HostState(&rows[i]), fmt.Sprintf("%d/%d", rows[i].Used, h.Slots), rows[i].Storing, h.SeenAt, h.BootedAt,
-					h.WeirVersion, h.MistVersion, h.SpoolRoomBytes, pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason).String(),
+					h.WeirVersion, h.MistVersion, bytesOf(h.SpoolRoomBytes), pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason).String(),
 				})
 			}
 			return a.print(list, func() error {
@@ -133,7 +133,7 @@ type hostDetail struct {
 
 func (a *admin) hostsShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show HOST", Short: "Show a host and what it has in hand", Args: cobra.ExactArgs(1),
+		Use: "show HOST", Short: "Show a host and what it has in hand", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			if err := a.open(ctx); err != nil {
 				return err
@@ -148,7 +148,7 @@ func (a *admin) hostsShow() *cobra.Command {
 					{"id", shown.ID}, {"state", shown.State}, {"slots", fmt.Sprintf("%d of %d used", shown.Used, shown.Slots)}, {"storing", shown.Storing},
 					{"lease until", shown.LeaseUntil}, {"seen", shown.SeenAt}, {"booted", shown.BootedAt}, {"drained", shown.Drained.String()},
 					{"Mist silent from", shown.MistSilentFrom}, {"weir", shown.WeirVersion}, {"mist", shown.MistVersion},
-					{"spool room", shown.SpoolRoomBytes}, {"to clean up behind", shown.Uncleaned},
+					{"spool room", bytesOf(shown.SpoolRoomBytes)}, {"to clean up behind", shown.Uncleaned},
 				}); err != nil || len(shown.Held) == 0 {
 					return err
 				}
@@ -171,7 +171,7 @@ type hostForgotten struct {
 func (a *admin) hostsForget() *cobra.Command {
 	ch := &change{needs: true}
 	return a.changing(&cobra.Command{
-		Use: "forget HOST", Short: "Leave a host out that is lost for good and holds nothing", Args: cobra.ExactArgs(1),
+		Use: "forget HOST", Short: "Leave a host out that is lost for good and holds nothing", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			done := hostForgotten{HostID: args[0], DryRun: ch.dry}
 			if err := a.do(ctx, ch, "hosts forget", args[0], nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {

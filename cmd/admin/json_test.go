@@ -18,6 +18,7 @@ import (
 
 	"weir/api/view"
 	"weir/db"
+	"weir/jobs/doctor"
 	"weir/jobs/explain"
 	"weir/jobs/fleet"
 )
@@ -30,7 +31,7 @@ func jsonShapes() map[string]any {
 		"transcodes retry": view.Transcode{}, "transcodes cancel": view.Transcode{}, "transcodes bump": view.Transcode{},
 		"failures list": failuresShown{}, "failures retry": bulkShown{}, "failures cancel": bulkShown{},
 		"bulk list": bulkList{}, "bulk show": bulkShown{}, "bulk pause": bulkShown{}, "bulk resume": bulkShown{}, "bulk cancel": bulkShown{},
-		"actions list": actionList{}, "config check": configChecked{}, "config print": settingList{}, "version": build{}, "doctor": findingList{}, "support-bundle": bundleMade{},
+		"actions list": actionList{}, "config check": configChecked{}, "config print": settingList{}, "version": build{}, "doctor": doctor.List{}, "support-bundle": bundleMade{},
 		"callbacks list": callbackList{}, "callbacks show": callbackDetail{}, "callbacks redeliver": redelivery{},
 		"triggers list": eventList{}, "triggers show": eventShown{}, "triggers replay": replayed{},
 		"events tail": view.Event{}, "events deliveries list": deliveryList{}, "events deliveries show": deliveryDetail{},

@@ -5,12 +5,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // The exit codes, a contract with scripts.
@@ -54,7 +58,33 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if _, ours := err.(*failure); ours { //nolint:errorlint // act returns it unwrapped
 		code = exitFailed
 	}
-	// One line, whatever was joined into the error.
-	_, _ = fmt.Fprintln(stderr, "weir-admin:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	said := oneLine(err.Error())
+	if refused, is := errors.AsType[*pgconn.ConnectError](err); is && refused != nil {
+		said = a.named + ": " + said
+	}
+	_, _ = fmt.Fprintln(stderr, "weir-admin:", said)
 	return code
+}
+
+// oneLine joins the lines of what an error says, each once: a driver says of both of its tries
+// the same.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	said := ""
+	for _, line := range lines {
+		switch {
+		case said == "":
+		case strings.HasSuffix(said, ":"), strings.HasSuffix(said, "?"):
+			said += " "
+		default:
+			said += "; "
+		}
+		said += line
+	}
+	return said
 }

@@ -83,6 +83,22 @@ func printable(text string) string {
 	}, text)
 }
 
+// bytesOf is a number of bytes, as people read it; --json has the number.
+func bytesOf(bytes int64) string {
+	const kilo = 1000
+	value, units := float64(bytes), []string{"kB", "MB", "GB", "TB"}
+	if value < kilo && value > -kilo {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	unit := ""
+	for _, unit = range units {
+		if value /= kilo; value < kilo && value > -kilo {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", value, unit)
+}
+
 func percent(ratio float64) string { return fmt.Sprintf("%.0f%%", ratio*100) }
 
 func say(out io.Writer, format string, args ...any) error {

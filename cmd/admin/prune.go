@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -47,9 +48,10 @@ func (a *admin) dbPrune() *cobra.Command {
 		only  []string
 	)
 	ch := &change{}
-	c := &cobra.Command{Use: "prune", Short: "Remove history that is too old now, as daemons do every ten minutes", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "prune", Short: "Remove history that is too old now, as daemons do every ten minutes", Args: asUsed}
 	c.Flags().IntVar(&older, "older-than", 0, "days; without it the age of each kind is the daemons' setting, or its default")
 	c.Flags().StringSliceVar(&only, "only", nil, "kinds, by commas: transcodes, triggers, events, callback_attempts; all where it is not given")
+	offered(c, "only", slices.Sorted(maps.Keys(kept())))
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
 		if c.Flags().Changed("older-than") && older < 1 {
 			return fmt.Errorf("--older-than is %d: give a number of days from 1 on", older)
@@ -122,13 +124,16 @@ func (a *admin) days(older int, only []string) (map[string]int, error) {
 			return nil, errors.New("no setting " + name)
 		}
 		setting := field.Tag.Get("env")
-		text := a.variable(setting)
+		text, as, err := a.setting(setting)
+		if err != nil {
+			return nil, err
+		}
 		if text == "" {
 			text = field.Tag.Get("envDefault")
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%s is %q: give a number of days", setting, text)
+			return nil, fmt.Errorf("%s is %q: give a number of days", as, text)
 		}
 		days[kind] = n
 	}

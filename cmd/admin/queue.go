@@ -55,7 +55,7 @@ func (a *admin) printQueue(status *queueStatus, dry bool) error {
 
 func (a *admin) queueStatus() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Say what waits, and whether it is paused", Args: cobra.NoArgs,
+		Use: "status", Short: "Say what waits, and whether it is paused", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			ts, err := a.openTenants(ctx)
 			if err != nil {
@@ -74,7 +74,7 @@ func (a *admin) queueStatus() *cobra.Command {
 func (a *admin) queueAct(ch *change, what string, do func(context.Context, *tenants.Tenants) error) func(*cobra.Command, []string) error {
 	return act(func(ctx context.Context, _ []string) error {
 		var status queueStatus
-		err := a.do(ctx, ch, what, "", nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {
+		err := a.do(ctx, ch, what, "queue", nil, func(on *jobs.Transcodes, _ *jobs.Callbacks) (err error) {
 			ts := tenantsOf(on)
 			if err := do(ctx, ts); err != nil {
 				return err
@@ -92,7 +92,7 @@ func (a *admin) queueAct(ch *change, what string, do func(context.Context, *tena
 func (a *admin) queuePause() *cobra.Command {
 	ch := &change{needs: true}
 	c := &cobra.Command{
-		Use: "pause", Short: "Place nothing at all; what runs goes on", Args: cobra.NoArgs,
+		Use: "pause", Short: "Place nothing at all; what runs goes on", Args: asUsed,
 		RunE: a.queueAct(ch, "queue pause", func(ctx context.Context, ts *tenants.Tenants) error {
 			return ts.PauseQueue(ctx, ch.name(a), ch.reason)
 		}),
@@ -103,7 +103,7 @@ func (a *admin) queuePause() *cobra.Command {
 func (a *admin) queueResume() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "resume", Short: "Place again", Args: cobra.NoArgs,
+		Use: "resume", Short: "Place again", Args: asUsed,
 		RunE: a.queueAct(ch, "queue resume", func(ctx context.Context, ts *tenants.Tenants) error { return ts.ResumeQueue(ctx) }),
 	}
 	return a.changing(c, ch)

@@ -192,7 +192,7 @@ type webUserMade struct {
 func (a *admin) webUser() *cobra.Command {
 	var role string
 	c := &cobra.Command{
-		Use: "web-user NAME", Short: "Make a login for the operators' pages, for WEIR_WEB_USERS; asks no database", Args: cobra.ExactArgs(1),
+		Use: "web-user NAME", Short: "Make a login for the operators' pages, for WEIR_WEB_USERS; asks no database", Args: asUsed,
 		RunE: act(func(_ context.Context, args []string) error {
 			token, setting, err := login.Make(args[0], login.Role(role))
 			if err != nil {
@@ -205,5 +205,7 @@ func (a *admin) webUser() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&role, "role", string(login.Viewer), "viewer, who may change nothing, or operator")
-	return c
+	roles := []string{string(login.Viewer), string(login.Operator)}
+	offered(c, "role", roles)
+	return checked(c, func() error { return known("role", role, roles) })
 }

@@ -60,7 +60,7 @@ func showStore(row *dbsqlc.Store) storeShown {
 
 func (a *admin) storesList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list TENANT", Short: "List a tenant's stores, without their keys", Args: cobra.ExactArgs(1),
+		Use: "list TENANT", Short: "List a tenant's stores, without their keys", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			if err := a.open(ctx); err != nil {
 				return err
@@ -95,7 +95,7 @@ func (a *admin) storesSet() *cobra.Command {
 	var readOnly, writeOnly, virtualHost bool
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "set TENANT STORE", Short: "Make a store of a tenant, or set it anew, keys and all", Args: cobra.ExactArgs(2),
+		Use: "set TENANT STORE", Short: "Make a store of a tenant, or set it anew, keys and all", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			store.Tenant, store.Name, store.SetBy = args[0], args[1], ch.name(a)
 			store.PathStyle, store.MayRead, store.MayWrite = !virtualHost, !writeOnly, !readOnly
@@ -111,6 +111,7 @@ func (a *admin) storesSet() *cobra.Command {
 	flags.BoolVar(&readOnly, "read-only", false, "for sources alone")
 	flags.BoolVar(&writeOnly, "write-only", false, "for outputs alone")
 	flags.BoolVar(&virtualHost, "virtual-host", false, "the bucket is in the host's name and not in the path")
+	takesFile(c, "secret-key-file")
 	c.MarkFlagsMutuallyExclusive("read-only", "write-only")
 	c.PreRunE = func(*cobra.Command, []string) error {
 		switch {
@@ -193,7 +194,7 @@ func (a *admin) readKey(path string) (secret.Secret, error) {
 func (a *admin) storesRemove() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "rm TENANT STORE", Short: "Remove a store; what is open and relies on it waits for another of its name", Args: cobra.ExactArgs(2),
+		Use: "rm TENANT STORE", Short: "Remove a store; what is open and relies on it waits for another of its name", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			err := a.do(ctx, ch, "tenants stores rm", args[0], map[string]string{"store": args[1]}, func(on *jobs.Transcodes, _ *jobs.Callbacks) error {
 				return (&tenants.Stores{DB: on.DB}).Remove(ctx, args[0], args[1])

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func (a *admin) printTenants(v any, shown ...tenantShown) error {
 
 func (a *admin) tenantsList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List tenants that have settings, a slot, or something that waits", Args: cobra.NoArgs,
+		Use: "list", Short: "List tenants that have settings, a slot, or something that waits", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			ts, err := a.openTenants(ctx)
 			if err != nil {
@@ -129,7 +130,7 @@ func (a *admin) tenantsList() *cobra.Command {
 
 func (a *admin) tenantsShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show TENANT", Short: "Show what a tenant may have, and what it has", Args: cobra.ExactArgs(1),
+		Use: "show TENANT", Short: "Show what a tenant may have, and what it has", Args: asUsed,
 		RunE: act(func(ctx context.Context, args []string) error {
 			ts, err := a.openTenants(ctx)
 			if err != nil {
@@ -170,6 +171,9 @@ func (a *admin) tenantAct(ch *change, what string, detail func() any, do func(ct
 	})
 }
 
+// percentMost is all of a spool.
+const percentMost = 100
+
 // nothing more is to be written down of a change.
 func nothing() any { return nil }
 
@@ -177,7 +181,7 @@ func (a *admin) tenantsSet() *cobra.Command {
 	var weight, running, queued, spool int32
 	var hosts []string
 	ch, change := &change{}, &tenants.Change{}
-	c := &cobra.Command{Use: "set TENANT", Short: "Set what a tenant may have", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "set TENANT", Short: "Set what a tenant may have", Args: asUsed}
 	flags := c.Flags()
 	flags.Int32Var(&weight, "weight", 1, fmt.Sprintf("turns for each one of a tenant of weight 1, up to %d", tenants.MaxWeight))
 	flags.Int32Var(&running, "running-most", 0, "slots at once; 0: as many as its turns bring")
@@ -187,6 +191,17 @@ func (a *admin) tenantsSet() *cobra.Command {
 	c.PreRunE = func(*cobra.Command, []string) error {
 		if flags.NFlag() == 0 || !anyChanged(c, "weight", "running-most", "queued-most", "spool-percent", "hosts") {
 			return errors.New("nothing to set: give --weight, --running-most, --queued-most, --spool-percent or --hosts")
+		}
+		for _, number := range []struct {
+			flag           string
+			n, least, most int32
+		}{
+			{"weight", weight, 1, tenants.MaxWeight}, {"running-most", running, 0, math.MaxInt32}, {"queued-most", queued, 0, math.MaxInt32},
+			{"spool-percent", spool, 0, percentMost},
+		} {
+			if err := within(number.flag, number.n, number.least, number.most); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -225,7 +240,7 @@ func anyChanged(c *cobra.Command, names ...string) bool {
 func (a *admin) tenantsPause() *cobra.Command {
 	ch := &change{needs: true}
 	c := &cobra.Command{
-		Use: "pause TENANT", Short: "Place nothing of a tenant; what runs goes on", Args: cobra.ExactArgs(1),
+		Use: "pause TENANT", Short: "Place nothing of a tenant; what runs goes on", Args: asUsed,
 		RunE: a.tenantAct(ch, "tenants pause", nothing, func(ctx context.Context, ts *tenants.Tenants, name string) error {
 			return ts.Pause(ctx, name, ch.name(a), ch.reason)
 		}),
@@ -236,7 +251,7 @@ func (a *admin) tenantsPause() *cobra.Command {
 func (a *admin) tenantsResume() *cobra.Command {
 	ch := &change{}
 	c := &cobra.Command{
-		Use: "resume TENANT", Short: "Let a paused tenant take turns again", Args: cobra.ExactArgs(1),
+		Use: "resume TENANT", Short: "Let a paused tenant take turns again", Args: asUsed,
 		RunE: a.tenantAct(ch, "tenants resume", nothing, func(ctx context.Context, ts *tenants.Tenants, name string) error { return ts.Resume(ctx, name) }),
 	}
 	return a.changing(c, ch)

@@ -69,15 +69,15 @@ func TestTenants(t *testing.T) {
 		says string
 	}{
 		{[]string{"tenants", "set", "studio"}, exitUsage, "nothing to set"},
-		{[]string{"tenants", "set", "studio", "--weight", "0"}, exitFailed, "give 1 to 1000"},
-		{[]string{"tenants", "set", "studio", "--queued-most", "-1"}, exitFailed, "below 0"},
-		{[]string{"tenants", "set", "studio", "--spool-percent", "101"}, exitFailed, "1 to 100"},
+		{[]string{"tenants", "set", "studio", "--weight", "0"}, exitUsage, "--weight is 0: give 1 to 1000"},
+		{[]string{"tenants", "set", "studio", "--queued-most", "-1"}, exitUsage, "--queued-most is -1"},
+		{[]string{"tenants", "set", "studio", "--spool-percent", "101"}, exitUsage, "0 to 100"},
 		{[]string{"tenants", "show", "a/b"}, exitFailed, "letters, digits"},
 		{[]string{"tenants", "pause", "studio"}, exitUsage, "--reason"},
 		{[]string{"tenants", "resume", "studio"}, exitFailed, "not paused"},
 		{[]string{"queue", "pause", "--reason", " "}, exitUsage, "--reason"},
 		{[]string{"queue", "resume"}, exitFailed, "not paused"},
-		{[]string{"transcodes", "bump", accepted.ID.String(), "--priority", "10"}, exitFailed, "to 9"},
+		{[]string{"transcodes", "bump", accepted.ID.String(), "--priority", "10"}, exitUsage, "to 9"},
 		{[]string{"transcodes", "bump", accepted.ID.String(), "--priority", "1"}, exitFailed, "ended"},
 		{[]string{"transcodes", "bump", "00000000-0000-7000-8000-000000000000"}, exitFailed, "no such transcode"},
 	} {

@@ -17,7 +17,7 @@ func (a *admin) top() *cobra.Command {
 	var every time.Duration
 	var once bool
 	c := &cobra.Command{
-		Use: "top", Short: "Watch the fleet: slots, queues, what runs, failures, callbacks", Args: cobra.NoArgs,
+		Use: "top", Short: "Watch the fleet: slots, queues, what runs, failures, callbacks", Args: asUsed,
 		RunE: act(func(ctx context.Context, _ []string) error {
 			if err := a.open(ctx); err != nil {
 				return err
@@ -66,8 +66,11 @@ func (a *admin) topForPeople(o *fleet.Overview, most int) error {
 	for i := range o.Tenants {
 		queued += o.Tenants[i].Queued
 	}
-	if err := say(a.out, "%s  %d of %d slots used, %d wait, %d daemons lead; callbacks: %d pending, %d of them tried before, the oldest for %s",
-		cell(o.At), used, slots, queued, o.Leads, o.Callbacks.Pending, o.Callbacks.Tried, whole(o.Callbacks.OldestSeconds)); err != nil {
+	callbacks := "none pending"
+	if o.Callbacks.Pending > 0 {
+		callbacks = fmt.Sprintf("%d pending, %d of them tried before, the oldest for %s", o.Callbacks.Pending, o.Callbacks.Tried, whole(o.Callbacks.OldestSeconds))
+	}
+	if err := say(a.out, "%s  %d of %d slots used, %d wait, %d daemons lead; callbacks: %s", cell(o.At), used, slots, queued, o.Leads, callbacks); err != nil {
 		return err
 	}
 	if o.Paused != nil {
@@ -111,7 +114,7 @@ func whole(seconds float64) string {
 func hostTopLines(hosts []fleet.Host) (lines [][]any) {
 	for i := range hosts {
 		h := &hosts[i]
-		lines = append(lines, []any{h.ID, h.State, fmt.Sprintf("%d/%d", h.Used, h.Slots), h.Storing, h.SpoolRoomBytes})
+		lines = append(lines, []any{h.ID, h.State, fmt.Sprintf("%d/%d", h.Used, h.Slots), h.Storing, bytesOf(h.SpoolRoomBytes)})
 	}
 	return lines
 }

@@ -36,6 +36,7 @@ func (a *admin) transcodesList() *cobra.Command {
 	c.Flags().StringVar(&text, "filter", "", filterUsage)
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
 	c.Flags().StringVar(&state, "state", "", "only these: "+strings.Join(jobs.States(), ", "))
+	offered(c, "state", jobs.States())
 	c.Flags().StringVar(&externalID, "external-id", "", "only with this id of the caller")
 	c.Flags().StringVar(&host, "host", "", "only with their newest attempt on this host")
 	c.Flags().StringVar(&from, "from", "", "accepted at this time or later, as 2026-01-31T12:00:00Z")
@@ -199,5 +200,5 @@ func (a *admin) transcodesBump() *cobra.Command {
 		}),
 	}
 	c.Flags().IntVar(&priority, "priority", jobs.MostUrgent, fmt.Sprintf("%d, the most urgent, to %d", jobs.MostUrgent, jobs.LeastUrgent))
-	return a.changing(c, ch)
+	return checked(a.changing(c, ch), func() error { return within("priority", priority, jobs.MostUrgent, jobs.LeastUrgent) })
 }

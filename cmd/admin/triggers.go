@@ -78,6 +78,8 @@ func (a *admin) triggersList() *cobra.Command {
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
 	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind: "+strings.Join(triggerKinds(), ", "))
 	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: "+strings.Join(verdicts(), ", "))
+	offered(c, "trigger", triggerKinds())
+	offered(c, "verdict", verdicts())
 	checked(c, func() error {
 		if err := known("trigger", trigger, triggerKinds()); err != nil {
 			return err

@@ -67,7 +67,8 @@ func repeat(ctx context.Context, every time.Duration, look func(context.Context)
 			return nil
 		case err == nil:
 			well = time.Now()
-		case ctx.Err() != nil, time.Since(well) > watchPatience:
+		case ctx.Err() != nil: // what broke off says less
+		case time.Since(well) > watchPatience:
 			return err
 		}
 		select {

@@ -36,6 +36,12 @@ func doctorCommand(given func() (*config.Given, error), out io.Writer) *cobra.Co
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "Look at what is around this daemon, also where none runs", Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if _, err := doctor.ParseOnly(only); err != nil {
+				return fmt.Errorf("--only: %w", err)
+			}
+			return nil
+		},
 		RunE: func(*cobra.Command, []string) error {
 			from, err := given()
 			if err != nil {
@@ -99,7 +105,7 @@ func runDoctor(ctx context.Context, cfg *config.Config, only string, asJSON bool
 	if asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
-		err = encoder.Encode(map[string]any{"findings": findings})
+		err = encoder.Encode(doctor.List{Worst: doctor.Worst(findings), Findings: findings})
 	} else {
 		err = doctor.Print(out, findings)
 	}

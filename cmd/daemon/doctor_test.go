@@ -33,10 +33,11 @@ func TestDoctorOfADaemon(t *testing.T) {
 	var out bytes.Buffer
 	err := runDoctor(t.Context(), settings(t, dbtest.URL(t)), "", true, &out)
 	require.ErrorIs(t, err, errUnwell)
-	var list struct {
-		Findings []doctor.Finding `json:"findings"`
-	}
-	require.NoError(t, json.Unmarshal(out.Bytes(), &list))
+	var list doctor.List // the shape of `weir-admin doctor --json`, to the last field
+	decoder := json.NewDecoder(&out)
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&list))
+	require.Equal(t, doctor.Fail, list.Worst)
 	verdicts := map[doctor.Code]doctor.Verdict{}
 	for _, f := range list.Findings {
 		verdicts[f.Code] = f.Verdict

@@ -199,6 +199,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--config", "/nowhere/weir.env"}, nil, exitSettings, "no such file"},
 		{[]string{"config", "check"}, []string{"WEIR_HOST_SLOT=3"}, exitSettings, "weir-daemon: settings: "},
 		{[]string{"now"}, nil, exitUsage, "unknown command"},
+		{[]string{"doctor", "--only", "nope"}, nil, exitUsage, "--only: \"nope\" is no check"},
 		{[]string{"--confg", "x"}, nil, exitUsage, "unknown flag"},
 		{[]string{"version"}, nil, 0, ""},
 	} {

@@ -14,7 +14,7 @@ for program in daemon admin; do
   "$binary" completion bash > "$root/usr/share/bash-completion/completions/weir-$program"
   "$binary" completion zsh > "$root/usr/share/zsh/vendor-completions/_weir-$program"
   "$binary" completion fish > "$root/usr/share/fish/vendor_completions.d/weir-$program.fish"
-  WEIR_TEST_MAN_PAGES=$PWD/$root/usr/share/man/man1 go test -count=1 -run '^TestManPages$' "./cmd/$program" >/dev/null
+  WEIR_TEST_MAN_PAGES=$PWD/$root/usr/share/man/man1 go test -count=1 -ldflags "-X weir/config/buildinfo.version=$version" -run '^TestManPages$' "./cmd/$program" >/dev/null
 done
 gzip -9n "$root"/usr/share/man/man1/*.1
 
@@ -33,6 +33,9 @@ mkdir -p "$root/lib/systemd/system" "$root/etc/weir" "$root/usr/share/doc/weir"
 cp deploy/systemd/weir-daemon.service "$root/lib/systemd/system/"
 install -m 0640 deploy/package/weir.env "$root/etc/weir/weir.env"
 cp -r docs/. CHANGELOG.md "$root/usr/share/doc/weir/"
+mkdir -p "$root/usr/share/doc/weir/deploy/"{prometheus,grafana}
+cp deploy/prometheus/*.yml "$root/usr/share/doc/weir/deploy/prometheus/"
+cp deploy/grafana/weir.json "$root/usr/share/doc/weir/deploy/grafana/"
 tar -C "$root" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}" \
   -czf "$out/weir_${deb}_linux_$ARCH.tar.gz" .
 ls "$out"/*.deb "$out"/*.tar.gz

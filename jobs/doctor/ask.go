@@ -241,7 +241,7 @@ func Latest(ctx context.Context, on dbsqlc.DBTX) ([]Finding, error) {
 		row := &rows[i]
 		findings[i] = Finding{
 			Daemon: row.Daemon, Code: Code(row.Code), Subject: row.Subject, Verdict: Verdict(row.Verdict),
-			Evidence: row.Evidence, Mend: row.Mend, TookMS: row.TookMs, At: row.FoundAt.UTC(), Since: row.Since.UTC(),
+			Evidence: row.Evidence, Mend: row.Mend, TookMS: row.TookMs, At: row.FoundAt.UTC(), Since: new(row.Since.UTC()),
 		}
 	}
 	Sort(findings)

@@ -45,7 +45,7 @@ type Kind struct {
 // first. Each has a section in docs/doctor.md.
 func Codes() []Kind {
 	return []Kind{
-		{PostgresReach, "start Postgres, or correct WEIR_DATABASE_URL; `pg_isready -d \"$WEIR_DATABASE_URL\"` tells which", true},
+		{PostgresReach, "start Postgres, or correct its address, WEIR_DATABASE_URL or --database-url; `pg_isready -d \"$WEIR_DATABASE_URL\"` tells which", true},
 		{PostgresVersion, "upgrade the server to PostgreSQL 15 or newer (pg_upgrade)", true},
 		{PostgresSettings, "in postgresql.conf set fsync, full_page_writes, autovacuum and track_counts to on, then SELECT pg_reload_conf()", true},
 		{PostgresConnections, "raise max_connections, or lower WEIR_DATABASE_MAX_CONNS, and restart", true},

@@ -161,12 +161,13 @@ func (d *database) reach(ctx context.Context) []Finding {
 	if _, err := q.DatabaseClock(ctx, d.pool); err != nil {
 		return []Finding{Wrong(Fail, PostgresReach, "", "", "%s: %s", where, brief(err))}
 	}
-	took := time.Since(start).Round(100 * time.Microsecond)
+	took := time.Since(start)
+	told := took.Round(100 * time.Microsecond)
 	if took > d.slow {
 		return []Finding{Wrong(Warn, PostgresReach, "", "bring daemon and Postgres closer together, or look what is in the way of both",
-			"%s: a round trip takes %s", where, took)}
+			"%s: a round trip takes %s", where, told)}
 	}
-	return []Finding{Well(PostgresReach, "", "%s: a round trip takes %s", where, took)}
+	return []Finding{Well(PostgresReach, "", "%s: a round trip takes %s", where, told)}
 }
 
 func (d *database) settings(ctx context.Context) []Finding {

@@ -264,7 +264,7 @@ func TestReach(t *testing.T) {
 	require.Len(t, found, 12)
 	require.Equal(t, PostgresReach, found[0].Code)
 	require.Equal(t, Fail, found[0].Verdict)
-	require.Contains(t, found[0].Mend, "start Postgres, or correct WEIR_DATABASE_URL")
+	require.Contains(t, found[0].Mend, "start Postgres, or correct its address")
 	for i := range found {
 		require.NotContains(t, found[i].Evidence, "PLANTED")
 		if i > 0 {

@@ -29,15 +29,21 @@ type Finding struct {
 	Daemon string `json:"daemon"`
 	Code   Code   `json:"code"`
 	// Subject is which one, where there are several.
-	Subject  string  `json:"subject,omitempty"`
+	Subject  string  `json:"subject"`
 	Verdict  Verdict `json:"verdict"`
 	Evidence string  `json:"evidence"`
 	// Mend is the one line that mends it; "" where all is well.
-	Mend   string    `json:"mend,omitempty"`
+	Mend   string    `json:"mend"`
 	TookMS int32     `json:"took_ms"`
 	At     time.Time `json:"at"`
-	// Since is from when on the verdict is this one, by rows; zero for what is in none.
-	Since time.Time `json:"since,omitzero"`
+	// Since is from when on the verdict is this one, by rows; nil for what is in none.
+	Since *time.Time `json:"since"`
+}
+
+// List is what a look came to, as programs read it.
+type List struct {
+	Worst    Verdict   `json:"worst"`
+	Findings []Finding `json:"findings"`
 }
 
 // Who looks, beside hosts.

@@ -325,6 +325,11 @@ func TestQueueLine(t *testing.T) {
 	t.Parallel()
 	e := Of(cases()["queued_full"])
 	require.Equal(t, "0 of 12 hosts: 7 full, 3 draining, 2 short of spool; 41st of its tenant, 103rd of all; about 12 min", e.Waits[0])
+
+	// One that was stopped stays so behind its lease, in the words of every list.
+	stopped := cases()["queued_full"]
+	stopped.Hosts[0].Host.Up, stopped.Hosts[0].Host.LeaseUntil = false, testNow.Add(-time.Hour)
+	require.Contains(t, Of(stopped).Waits[0], "1 stopped")
 }
 
 func TestPatienceIsTheDeliverys(t *testing.T) {

@@ -202,10 +202,10 @@ var standingWords = map[standing]string{
 
 func standingOf(h *dbsqlc.HostListRow, r *Rows) standing {
 	switch {
+	case !h.Host.Up: // first, as fleet.HostState says it
+		return stopped
 	case !h.Host.LeaseUntil.After(r.Now):
 		return lost
-	case !h.Host.Up:
-		return stopped
 	case h.Host.Draining:
 		return draining
 	case h.Host.MistSilentFrom != nil:

@@ -68,6 +68,12 @@ func units() []unit {
 	return []unit{{"w", week}, {"d", day}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
 }
 
+// Duration reads a length of time as filters have it: 90s, 45m, 2h, 1d12h or 2w.
+func Duration(text string) (time.Duration, error) { return parseTime(text) }
+
+// Length writes it so.
+func Length(d time.Duration) string { return writeTime(d) }
+
 // parseTime reads as 90s, 2h, 1d12h.
 func parseTime(text string) (time.Duration, error) {
 	wrong := fmt.Errorf("%q is no time: write 90s, 45m, 2h, 1d12h or 2w", text)

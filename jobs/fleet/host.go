@@ -18,8 +18,11 @@ import (
 // stores beside them.
 const holdsMost = 1000
 
-// HostState is one word for a host. One that was stopped is no lost one, however long
-// ago: it gave its work time to be taken up again.
+// Alive is the state of a host that takes work, while a slot of it is free.
+const Alive = "alive"
+
+// HostState is one word for a host, the first that keeps it from work. One that was stopped
+// is no lost one, however long ago: it gave its work time to be taken up again.
 func HostState(h *dbsqlc.HostListRow) string {
 	switch {
 	case !h.Host.Up:
@@ -30,8 +33,10 @@ func HostState(h *dbsqlc.HostListRow) string {
 		return "draining"
 	case h.Host.MistSilentFrom != nil:
 		return "mist silent"
+	case h.Host.SpoolRoomBytes <= 0:
+		return "spool full"
 	}
-	return "alive"
+	return Alive
 }
 
 // Held is a transcode that a host has in hand, and how far it is.

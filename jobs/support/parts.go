@@ -17,7 +17,7 @@ type Part struct {
 	What string `json:"what"`
 	Rows int    `json:"rows"`
 	// Cut says what is missing, and why; "" where all is there.
-	Cut string `json:"cut,omitempty"`
+	Cut string `json:"cut"`
 }
 
 // Parts are all of them, in the order in which they are read.

@@ -42,8 +42,11 @@ type Tenants struct {
 // Change is what Set is to change; nil fields stay as they are. Of the pointers to numbers
 // but Weight, and of Hosts, what is empty goes back to the default.
 type Change struct {
-	Weight, RunningMost, QueuedMost, SpoolPercent *int32
-	Hosts                                         *[]string
+	Weight       *int32    `json:"weight,omitempty"`
+	RunningMost  *int32    `json:"running_most,omitempty"`
+	QueuedMost   *int32    `json:"queued_most,omitempty"`
+	SpoolPercent *int32    `json:"spool_percent,omitempty"`
+	Hosts        *[]string `json:"hosts,omitempty"`
 }
 
 // List are the tenants that have a row, or hold a slot, or wait for one.

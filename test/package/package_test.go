@@ -176,6 +176,10 @@ func TestPackage(t *testing.T) {
 	} {
 		require.Equal(t, owned, d.owned(t, path), path)
 	}
+	there := strings.Fields(d.run(t, "find", "/usr/share/doc/weir", "-type", "f"))
+	for _, page := range documents(t) {
+		require.Contains(t, there, page)
+	}
 	// As it comes it names nothing, and says so: no daemon starts with it by mistake.
 	out, err = d.try(t, "weir-daemon", "config", "check", "--config", conf)
 	require.Error(t, err)
@@ -215,6 +219,29 @@ func TestPackage(t *testing.T) {
 		require.False(t, d.there(t, path), path)
 	}
 	d.run(t, "getent", "passwd", "weir")
+}
+
+// documents are where the package has all that pages lead to: themselves, their pictures,
+// and what Prometheus and Grafana are given.
+func documents(t *testing.T) (paths []string) {
+	t.Helper()
+	for _, part := range []struct{ from, to string }{{"../../docs", ""}, {"../../deploy/prometheus", "deploy/prometheus/"}, {"../../deploy/grafana", "deploy/grafana/"}} {
+		require.NoError(t, filepath.WalkDir(part.from, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && entry.Name() == "tests":
+				return fs.SkipDir
+			case !entry.IsDir():
+				rest, err := filepath.Rel(part.from, path)
+				paths = append(paths, "/usr/share/doc/weir/"+part.to+rest)
+				return err
+			}
+			return nil
+		}))
+	}
+	require.Contains(t, paths, "/usr/share/doc/weir/screenshots/overview-phone.png")
+	return paths
 }
 
 // olderThan is the package of a release before, with another example of the settings.
@@ -278,6 +305,9 @@ func TestTarball(t *testing.T) {
 	require.Contains(t, modes, "/lib/systemd/system/weir-daemon.service")
 	require.Contains(t, modes, "/usr/share/man/man1/weir-admin.1.gz")
 	require.Contains(t, modes, "/usr/share/doc/weir/runbooks/host-dead.md")
+	for _, page := range documents(t) {
+		require.Contains(t, modes, page)
+	}
 	for name := range modes {
 		require.NotRegexp(t, `\.(go|sql)$`, name)
 	}
