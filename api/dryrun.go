@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,7 +30,8 @@ type DryRun struct {
 	OK         bool              `json:"ok" doc:"Nothing is in the way, as far as was looked."`
 	Source     DryRunSource      `json:"source"`
 	Output     DryRunOutput      `json:"output"`
-	Renditions []DryRunRendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles."`
+	Outputs    []DryRunMade      `json:"outputs" nullable:"false" doc:"Of what is asked for beside the renditions' files, in the request's order; none where that is nothing."`
+	Renditions []DryRunRendition `json:"renditions" nullable:"false" doc:"In the order of the request's profiles; of the default ladder, where the source's header tells its size and bit rate, and none where it does not."`
 	Warnings   []view.Warning    `json:"warnings" nullable:"false" doc:"What would be done otherwise than asked; sizes alone, the rest is known once a source is prepared."`
 }
 
@@ -51,6 +53,12 @@ type DryRunOutput struct {
 	Location string        `json:"location" doc:"Without credentials."`
 	Writable bool          `json:"writable" doc:"A small object was written, verified and removed."`
 	Error    *view.Failure `json:"error" doc:"What a transcode would fail with."`
+}
+
+// DryRunMade says whether an output can be written where it is asked for.
+type DryRunMade struct {
+	Type string `json:"type"`
+	DryRunOutput
 }
 
 // DryRunRendition is what would be made.
@@ -76,10 +84,10 @@ func (s *server) dryRun(ctx context.Context, req *jobs.Request) (*submitOutput, 
 		return nil, s.problem(ctx, "dry run", err)
 	}
 	v := &DryRun{
-		OK:       found.Source == nil && found.Header == nil && found.Output == nil,
-		Source:   DryRunSource{Location: req.SourceShown, Bytes: found.Bytes, Probed: found.Glimpse != nil},
-		Output:   DryRunOutput{Location: req.OutputShown, Writable: found.Output == nil, Error: view.FailureOf(found.Output)},
-		Warnings: []view.Warning{},
+		OK:      found.Source == nil && found.Header == nil && found.Output == nil && !slices.ContainsFunc(found.Outputs, func(f *jobs.Failure) bool { return f != nil }),
+		Source:  DryRunSource{Location: req.SourceShown, Bytes: found.Bytes, Probed: found.Glimpse != nil},
+		Output:  DryRunOutput{Location: req.OutputShown, Writable: found.Output == nil, Error: view.FailureOf(found.Output)},
+		Outputs: []DryRunMade{}, Renditions: []DryRunRendition{}, Warnings: []view.Warning{},
 	}
 	if v.Source.Error = view.FailureOf(found.Source); v.Source.Error == nil {
 		v.Source.Error = view.FailureOf(found.Header)
@@ -96,7 +104,11 @@ func (s *server) dryRun(ctx context.Context, req *jobs.Request) (*submitOutput, 
 	for _, w := range found.Warnings {
 		v.Warnings = append(v.Warnings, view.Warning(w))
 	}
-	for i, p := range req.Profiles {
+	for i, f := range found.Outputs {
+		o := DryRunOutput{Location: req.Outputs[i].Shown, Writable: f == nil, Error: view.FailureOf(f)}
+		v.Outputs = append(v.Outputs, DryRunMade{req.Outputs[i].Type, o})
+	}
+	for i, p := range found.Profiles {
 		r := DryRunRendition{Name: p.Name, AskedWidth: p.Width, AskedHeight: p.Height, Bitrate: p.Bitrate}
 		if i < len(found.Sizes) {
 			r.Width, r.Height = &found.Sizes[i].Width, &found.Sizes[i].Height

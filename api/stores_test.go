@@ -57,6 +57,18 @@ func TestStores(t *testing.T) {
 		require.NotContains(t, p.Errors[0].Message, "theirs", test.name)
 	}
 
+	// Of Studio's form too the field is told that names the place.
+	vod := vodSubmission()
+	vod["url"] = "s3://media/a.mp4"
+	places := vod["output_locations"].([]any)
+	for _, place := range places {
+		place.(object)["url"] = "s3://media/out/pb"
+	}
+	places[1].(object)["url"] = "s3://elsewhere/pb"
+	refused := b.do(t, studio, http.MethodPost, vodPath, vod).vodRefusal(t, http.StatusBadRequest)
+	require.Contains(t, refused.Detail, "output_locations[1].url: no store of this tenant may be written there")
+	require.NotContains(t, refused.Detail, "[0]")
+
 	exec("DELETE FROM weir.stores WHERE tenant = 'studio'")
 	p := b.do(t, studio, http.MethodPost, "/api/transcode/file", fileSubmission()).problem(t, http.StatusUnprocessableEntity)
 	require.Equal(t, []string{"body.source_location", "body.source_location"}[:len(p.Errors)], p.locations())

@@ -157,8 +157,8 @@ func (s *server) unread(err error) error {
 // fields are the URLs of a request and where in its body they stand.
 type fields struct {
 	source, output, callback string
-	// outputs is where all outputs stand; empty: each has a field of its own.
-	outputs                           string
+	// outputs are those of the outputs' places; none: each has its own in body.outputs.
+	outputs                           []string
 	sourceURL, outputURL, callbackURL SecretURL
 }
 
@@ -240,7 +240,11 @@ func (s *server) lead(ctx context.Context, w *wanted) ([]error, error) {
 		{w.at.output, &w.OutputURL, tenants.Write, &w.output},
 	}
 	for i := range w.Outputs {
-		places = append(places, led{cmp.Or(w.at.outputs, fmt.Sprintf("body.outputs[%d].url", i)), &w.Outputs[i].URL, tenants.Write, nil})
+		at := fmt.Sprintf("body.outputs[%d].url", i)
+		if len(w.at.outputs) > 0 {
+			at = w.at.outputs[i]
+		}
+		places = append(places, led{at, &w.Outputs[i].URL, tenants.Write, nil})
 	}
 	var errs []error
 	for _, place := range places {

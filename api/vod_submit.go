@@ -65,14 +65,16 @@ func (s *server) acceptVOD(ctx context.Context, body jsonBody[VODSubmission], in
 // wantedOfVOD is the request, or all that is wrong with it.
 func (s *server) wantedOfVOD(submission *VODSubmission) (*wanted, []error) {
 	errs := s.refusalsOfVOD(submission)
-	outputs, folder, wrong := outputsOfVOD(submission)
+	outputs, at, wrong := outputsOfVOD(submission)
 	errs = append(errs, wrong...)
 	if len(errs) > 0 {
 		return &wanted{}, errs
 	}
+	// The renditions lie where players look: one that is no copy of the source has been asked for.
+	first := slices.IndexFunc(outputs, func(o jobs.Output) bool { return o.Type != jobs.OutputSource })
 	wanted, errs := s.places(&fields{
 		source: "body.url", sourceURL: submission.URL,
-		output: "body.output_locations", outputURL: folder, outputs: "body.output_locations",
+		output: at[first], outputURL: SecretURL(outputs[first].URL), outputs: at,
 		callback: "body.callback_url", callbackURL: submission.CallbackURL,
 	})
 	wanted.Outputs = outputs
@@ -153,15 +155,16 @@ func (w *wanted) clipOfVOD(submission *VODSubmission) (errs []error) {
 	return errs
 }
 
-// outputsOfVOD are the outputs that are asked for, in their order, and the folder of the
-// first that has one.
-func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder SecretURL, errs []error) {
+// outputsOfVOD are the outputs that are asked for, in their order, and the field that each
+// one's place stands in.
+func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, places []string, errs []error) {
 	segment := time.Duration(min(max(submission.TargetSegmentSizeSecs, 0), int64(longestSegment/time.Second))) * time.Second
 	if segment == 0 {
 		segment = usualSegment
 	}
 	asked := map[string]int{}
 	var cut []jobs.Output
+	var cutAt []string
 	for i := range submission.OutputLocations {
 		l := &submission.OutputLocations[i]
 		at := fmt.Sprintf("body.output_locations[%d]", i)
@@ -184,6 +187,7 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 		}
 		if clip && !hasHLS(of) { // behind the others: it is not what players are told of
 			cut = append(cut, jobs.Output{Type: jobs.OutputHLS, Segment: segment, URL: string(location.Secret()), Shown: location.String()})
+			cutAt = append(cutAt, at+".url")
 		}
 		for _, o := range of {
 			if earlier, twice := asked[o.Type]; twice {
@@ -195,10 +199,7 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 				errs = append(errs, refusal(at+".url", "names a folder; the source's copy needs the object's name"))
 			}
 			o.URL, o.Shown = string(location.Secret()), location.String()
-			outputs = append(outputs, o)
-			if folder == "" && o.Type != jobs.OutputSource {
-				folder = SecretURL(o.URL)
-			}
+			outputs, places = append(outputs, o), append(places, at+".url")
 		}
 	}
 	_, hls := asked[jobs.OutputHLS]
@@ -207,7 +208,7 @@ func outputsOfVOD(submission *VODSubmission) (outputs []jobs.Output, folder Secr
 	if len(errs) == 0 && !hls && !mp4 && !fmp4 {
 		errs = append(errs, refusal("body.output_locations", "ask for no video; at least one has to have hls, mp4 or fragmented_mp4 enabled"))
 	}
-	return append(outputs, cut...), folder, errs
+	return append(outputs, cut...), append(places, cutAt...), errs
 }
 
 func hasHLS(outputs []jobs.Output) bool {

@@ -21,6 +21,7 @@ func guards() []guard {
 	const (
 		attempts   = "../sql/attempts.sql"
 		hosts      = "../sql/hosts.sql"
+		outputs    = "../sql/outputs.sql"
 		renditions = "../sql/renditions.sql"
 		transcodes = "../sql/transcodes.sql"
 		byAttempt  = "attempt = @attempt"
@@ -55,18 +56,30 @@ func guards() []guard {
 		{"finish: boot", attempts, "-- name: AttemptSetTranscoded ", byBoot},
 		{"store: attempt", renditions, "-- name: RenditionSetOK ", byAttempt},
 		{"store: pushed", renditions, "-- name: RenditionSetOK ", "state = 'pushed'"},
-		{"settle: ended", "settle.go", "func (d Decider) Settle(", "Terminal(t.State)"},
+		{"settle: ended", "settle.go", "func (d Decider) settle(", "!Works(&t, attempt)"},
 		{"succeed: state", transcodes, "-- name: TranscodeSucceed ", "state IN ('running', 'storing')"},
 		{"fail: state", transcodes, "-- name: TranscodeFail ", anyOpen},
 		{"requeue: state", transcodes, "-- name: TranscodeRequeue ", "state IN ('placed', 'running', 'storing')"},
 		{"end: once", attempts, "-- name: AttemptEnd ", "outcome IS NULL"},
-		{"cancel: open", "transcodes.go", "func (ts *Transcodes) Cancel(", "Terminal(t.State)"},
+		{"cancel: open", "transcodes.go", "func (ts *Transcodes) CancelTx(", "Terminal(t.State)"},
 		{"cancel: state", transcodes, "-- name: TranscodeCancel ", anyOpen},
 		{"renew: boot", hosts, "-- name: HostRenew ", byBoot},
 		{"reap: dead", hosts, "-- name: HostGetDead ", "lease_until < now()"},
 		{"reap: holder", "lose.go", "func (d Decider) Lose(", "*t.HostID != host"},
 		{"reap: ended", "lose.go", "func (d Decider) Lose(", "Terminal(t.State)"},
 		{"reap: all stored", "lose.go", "func (d Decider) lost(", "allOK("},
+		{"reap: packages", "lose.go", "func (d Decider) lost(", "!t.Packages"},
+		{"package: folder before names", "host/outputs/publish.go", "const (\n\tinFolder ", "playlists        // of renditions, in the folder\n\tbyName "},
+		{"package: masters last", "host/outputs/publish.go", "const (\n\tinFolder ", "masters          // of HLS: last of all\n\tphases"},
+		{"publish: outcome", attempts, "-- name: AttemptSetPublish ", "a.outcome IS NULL"},
+		{"publish: newest", attempts, "-- name: AttemptSetPublish ", "t.attempt = a.number AND t.state IN ('running', 'storing')"},
+		{"keep: works", "host/package.go", "func (p *packaging) commit(", "!jobs.Works(&t, p.number())"},
+		{"keep: expected", outputs, "-- name: OutputSetOK ", "state = 'expected'"},
+		{"fail package: attempt", "outputs.go", "func (d Decider) FailPackage(", "!Works(&t, attempt)"},
+		{"fail package: boot", "host/package.go", "func (p *packaging) fail(", "p.own("},
+		{"residue: newest", "host/residue.go", "func stale(", "a.Number == t.Attempt && t.State == jobs.StateSucceeded"},
+		{"residue: published", "host/residue.go", "func stale(", "case a.PublishFrom == nil:"},
+		{"reconcile: packages", hosts, "-- name: HostWork ", "a.package_from IS NOT NULL AND a.outcome IS NULL"},
 		{"reconcile: owner", "work.go", "func (w *Work) Abandoned(", "!works(w)"},
 		{"reconcile: attempts", hosts, "-- name: HostWork ", "a.cleaned_at IS NULL"},
 		{"reconcile: stores", hosts, "-- name: HostWork ", "r.state = 'pushed'"},
@@ -99,6 +112,7 @@ func missing(t *testing.T) []string {
 func TestHandoverGuards(t *testing.T) {
 	t.Parallel()
 	small := fleet{hosts: 2, transcodes: 1, attempts: 2, faults: 1}
+	packages := fleet{hosts: 2, transcodes: 1, attempts: 2, faults: 1, packages: true}
 	named := map[string]bool{}
 	for _, test := range []struct {
 		without []string
@@ -139,6 +153,17 @@ func TestHandoverGuards(t *testing.T) {
 		{[]string{"reconcile: owner"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
 		{[]string{"reconcile: attempts"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
 		{[]string{"reconcile: stores"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1}, "nothing brings it to its end"},
+		{[]string{"reap: packages"}, packages, "left with a dead host"},
+		{[]string{"package: folder before names"}, packages, "a master names what is not there"},
+		{[]string{"package: masters last"}, packages, "a master comes before the rest"},
+		{[]string{"publish: outcome", "publish: newest"}, packages, "a master names what is not there"},
+		{[]string{"keep: works"}, packages, "outputs are kept, and nothing follows"},
+		{[]string{"keep: works", "keep: expected"}, packages, "an end was changed"},
+		{[]string{"fail package: attempt"}, packages, "an old attempt changes"},
+		{[]string{"fail package: boot"}, packages, "an older boot changes"},
+		{[]string{"residue: newest"}, packages, "a master names what is not there"},
+		{[]string{"residue: published"}, packages, "a master names what is not there"},
+		{[]string{"reconcile: packages"}, fleet{hosts: 1, transcodes: 1, attempts: 1, faults: 1, packages: true}, "nothing brings it to its end"},
 	} {
 		for _, name := range test.without {
 			named[name] = true
@@ -149,6 +174,7 @@ func TestHandoverGuards(t *testing.T) {
 			require.Contains(t, m.check(), test.broken)
 		})
 	}
+	require.Empty(t, missing(t), "they are elsewhere in the code, or not at all")
 	for _, guard := range guards() {
 		require.Contains(t, named, guard.name, "nothing shows that it is needed")
 	}

@@ -20,6 +20,8 @@ import (
 // all that a pause, a lost connection or a slow disk can do to it. [Plan] and [decide]
 // themselves decide; writes are guarded as the code's are, see handover_guards_test.go.
 //
+// A fleet that packages begins where that does; see handover_package_test.go.
+//
 // Not in it: Mist, more than one rendition (TestSettleWritesOneCallback has those), an
 // operator's retry, and the schema's own checks, which are a second net under all this.
 
@@ -37,6 +39,8 @@ const (
 // cancels.
 type fleet struct {
 	hosts, transcodes, attempts, faults int
+	// packages: more is asked for than the rendition's file.
+	packages bool
 }
 
 // largeVariable has larger fleets checked too, which takes a minute and some GB.
@@ -51,12 +55,16 @@ func TestHandover(t *testing.T) {
 		{hosts: 2, transcodes: 1, attempts: 2, faults: 1},
 		{hosts: 1, transcodes: 1, attempts: 1, faults: 2},
 		{hosts: 2, transcodes: 2, attempts: 2, faults: 0},
+		{hosts: 2, transcodes: 1, attempts: 2, faults: 1, packages: true},
+		{hosts: 2, transcodes: 1, attempts: 3, faults: 0, packages: true},
 	}
 	if os.Getenv(largeVariable) != "" {
 		fleets = append(fleets,
 			fleet{hosts: 2, transcodes: 1, attempts: 3, faults: 1},
 			fleet{hosts: 2, transcodes: 2, attempts: 1, faults: 1},
-			fleet{hosts: 1, transcodes: 1, attempts: 2, faults: 2})
+			fleet{hosts: 1, transcodes: 1, attempts: 2, faults: 2},
+			fleet{hosts: 2, transcodes: 1, attempts: 3, faults: 1, packages: true},
+			fleet{hosts: 2, transcodes: 1, attempts: 2, faults: 2, packages: true})
 	}
 	for _, of := range fleets {
 		t.Run(fmt.Sprintf("%+v", of), func(t *testing.T) {
@@ -83,9 +91,9 @@ const (
 	hopeless
 	cancelled
 	lost
-	open // a rendition that is expected or pushing: both are guarded alike
+	open // a rendition that is expected or pushing: both are guarded alike; or expected outputs
 	pushed
-	verified // a rendition that is ok
+	verified // a rendition, or outputs, that are ok
 	started
 	transcoded
 	cleaned
@@ -129,10 +137,15 @@ const (
 	finish          // TranscodeSetStoring, AttemptSetTranscoded
 	clean           // AttemptSetCleaned
 	commit          // a store's RenditionSetOK or RenditionFail
+	putFolder       // the next four are a package job's
+	putFile
+	putMaster
+	keep
 )
 
 func (a act) String() string {
-	return []string{"", "take up", "look", "start again", "work", "hand over", "fail the rendition", "give up", "settle", "finish", "clean", "store"}[a]
+	return []string{"", "take up", "look", "start again", "work", "hand over", "fail the rendition", "give up", "settle", "finish", "clean", "store",
+		"put the folder", "put the file", "put the master", "keep"}[a]
 }
 
 // turn is how an act goes where the rows don't say.
@@ -146,7 +159,7 @@ const (
 
 func (a act) turns() []turn {
 	switch a {
-	case work:
+	case work, putFolder:
 		return []turn{well, badly, forGood}
 	case commit:
 		return []turn{well, badly}
@@ -167,12 +180,17 @@ type (
 		callbacks     uint8
 		rendition     word
 		of            uint8 // the rendition's attempt
+		outputs       word
+		outputsOf     uint8
 	}
 	attemptRow struct {
 		is             bool
 		host, boot     uint8
 		stage, outcome word
 		job, store     jobIs
+		packs          bool // package_from
+		published      bool // publish_from
+		pack           jobIs
 	}
 	// worker is one of a daemon's River workers and what it has in memory.
 	worker struct {
@@ -180,8 +198,8 @@ type (
 		t, attempt uint8
 	}
 	daemon struct {
-		runs              bool
-		supervisor, store worker
+		runs                    bool
+		supervisor, store, pack worker
 	}
 	// pair is a transcode and a host that somebody has read and is going to write.
 	pair struct {
@@ -194,6 +212,7 @@ type (
 		transcodes [modelTranscodes]transcodeRow
 		attempts   [modelTranscodes][modelAttempts + 1]attemptRow
 		daemons    [modelHosts][modelBoots + 1]daemon
+		places     [modelTranscodes]place
 		rounds     [modelRounds]pair
 		reaper     pair
 		faults     uint8 // that may still happen
@@ -267,6 +286,9 @@ func (m *model) check() string {
 	}
 	for t := range m.transcodes {
 		first.transcodes[t] = transcodeRow{state: queued, left: uint8(m.attempts), rendition: open}
+		if m.packages {
+			m.stores(&first, t)
+		}
 	}
 	index := map[system]int32{first: 0}
 	m.states, m.from, m.by = []system{first}, []int32{0}, []said{{}}
@@ -332,7 +354,7 @@ func (m *model) atRest(s *system) bool {
 			return false
 		}
 		for _, a := range s.attempts[t] {
-			if a.is && (a.stage != cleaned || a.job != jobEnded || a.store != jobEnded) {
+			if a.is && (a.stage != cleaned || a.job != jobEnded || a.store != jobEnded || a.pack != jobEnded) {
 				return false
 			}
 		}
@@ -359,8 +381,13 @@ func (m *model) wrong(was, is *system) string {
 			return "it goes on with an attempt that has ended"
 		case b.state == queued && b.left == 0:
 			return "queued for ever"
-		case b.state == gaveUp && b.rendition == verified:
+		case b.state == gaveUp && b.rendition == verified && !m.packages:
 			return "failed with all its renditions stored"
+		}
+		if m.packages {
+			if broken := wrongOutputs(was, is, t); broken != "" {
+				return broken
+			}
 		}
 		for n := range is.attempts[t] {
 			if before := was.attempts[t][n].outcome; before != none && is.attempts[t][n].outcome != before {
@@ -392,12 +419,14 @@ func (m *model) next(s *system) []step {
 	m.buffer = m.buffer[:0]
 	m.place(s)
 	m.reap(s)
+	m.residue(s)
 	for h := range m.hosts {
 		m.live(s, h)
 		for b := 1; b <= int(s.hosts[h].boot); b++ {
 			if s.daemons[h][b].runs {
 				m.supervise(s, h, b)
 				m.store(s, h, b)
+				m.pack(s, h, b)
 			}
 		}
 	}
@@ -459,6 +488,9 @@ func (m *model) placed(s *system, t int, host uint8) {
 	if m.on("place: ok stays", row.rendition != verified) {
 		row.rendition, row.of = open, row.attempt
 	}
+	if row.outputs.is(open, gaveUp) { // OutputExpect
+		row.outputs, row.outputsOf = open, row.attempt
+	}
 }
 
 // reap is [Control.reap]: it lists dead hosts and what they hold, and takes it.
@@ -486,6 +518,8 @@ func (m *model) reap(s *system) {
 		if !m.reaped(&to, t) {
 			to = *s
 			to.reaper = pair{}
+		} else if row.state.is(placed, running, storing) && !to.hosts[row.host].lease {
+			broken = "left with a dead host"
 		}
 	}
 	m.may(step{to: to, what: what, broken: broken})
@@ -496,7 +530,7 @@ func (m *model) reaped(s *system, t int) bool {
 	m.endJobs(s, t)
 	row := &s.transcodes[t]
 	switch {
-	case row.rendition == verified && !m.off["reap: all stored"]:
+	case row.rendition == verified && !m.off["reap: all stored"] && m.on("reap: packages", !m.packages):
 		if row.state == placed {
 			row.state = running // TranscodeStart
 		}
@@ -518,6 +552,7 @@ func (m *model) endJobs(s *system, t int) {
 	if row := s.transcodes[t]; row.attempt > 0 {
 		s.attempts[t][row.attempt].job = jobEnded
 		s.attempts[t][row.of].store = jobEnded
+		s.attempts[t][row.attempt].pack = jobEnded
 	}
 }
 
@@ -539,6 +574,9 @@ func (m *model) end(s *system, t int, as word) bool {
 	}
 	row.state = as
 	row.callbacks++
+	if row.outputs == open && as != succeeded {
+		row.outputs = gaveUp // failOutputs
+	}
 	m.endAttempt(s, t, as)
 	return true
 }
@@ -576,7 +614,14 @@ func (m *model) settle(s *system, t int, attempt uint8) bool {
 	if int(row.attempt) >= m.attempts {
 		left = 0 // the model's world ends here
 	}
-	switch decide(&dbsqlc.Transcode{AttemptsLeft: left}, []dbsqlc.Rendition{rendition}, 0).state {
+	follows := decide(&dbsqlc.Transcode{AttemptsLeft: left}, []dbsqlc.Rendition{rendition}, 0)
+	if follows.state == StateSucceeded && m.packages {
+		follows = decideOutputs(&dbsqlc.Transcode{AttemptsLeft: left}, []dbsqlc.Output{outputsRow(row)}, 0)
+	}
+	if follows.packages {
+		beginPackage(&s.attempts[t][attempt])
+	}
+	switch follows.state {
 	case StateSucceeded:
 		return m.end(s, t, succeeded)
 	case StateFailed:
@@ -616,6 +661,9 @@ func (m *model) live(s *system, h int) {
 			if a.is && int(a.host) == h && a.store == jobAvailable {
 				change(true, say("the store of %d-%d is lost", t, n), func(to *system) { to.attempts[t][n].store = jobEnded })
 			}
+			if a.is && int(a.host) == h && a.pack == jobAvailable {
+				change(true, say("the package of %d-%d is lost", t, n), func(to *system) { to.attempts[t][n].pack = jobEnded })
+			}
 		}
 	}
 	for b := 1; b <= int(host.boot); b++ {
@@ -650,6 +698,9 @@ func (m *model) giveBack(s *system, h int, which func(jobIs) bool) {
 			}
 			if which(a.store) {
 				a.store = jobAvailable
+			}
+			if which(a.pack) {
+				a.pack = jobAvailable
 			}
 		}
 	}
@@ -693,6 +744,9 @@ func (m *model) sweep(s *system, h, b int) {
 			}
 			if row := &to.transcodes[t]; a.store == jobEnded && row.rendition == pushed && int(row.of) == n && !m.off["reconcile: stores"] {
 				a.store = jobAvailable
+			}
+			if a.pack == jobEnded && a.packs && a.outcome == none && !m.off["reconcile: packages"] {
+				a.pack = jobAvailable
 			}
 		}
 	}
@@ -765,13 +819,13 @@ func (m *model) look(s *system, h, b int, w worker) {
 // planned is what a plan depends on.
 type planned struct {
 	state, stage, outcome, rendition word
-	current, ofThis                  bool
+	current, ofThis, packs           bool
 }
 
 // plan asks [Plan] itself, with all that may be seen of Mist.
 func (m *model) plan(s *system, t, n int) []act {
 	row, a := &s.transcodes[t], &s.attempts[t][n]
-	key := planned{row.state, a.stage, a.outcome, row.rendition, int(row.attempt) == n, int(row.of) == n}
+	key := planned{row.state, a.stage, a.outcome, row.rendition, int(row.attempt) == n, int(row.of) == n, a.packs}
 	acts, known := m.plans[key]
 	if known {
 		return acts
@@ -794,6 +848,9 @@ func (m *model) plan(s *system, t, n int) []act {
 	}
 	if a.stage == cleaned {
 		rows.Attempt.CleanedAt = &now
+	}
+	if a.packs {
+		rows.Attempt.PackageFrom = &now
 	}
 	pushing := map[string]bool{"a": true}
 	for _, seen := range []Seen{

@@ -148,7 +148,7 @@ func (d Decider) FailPackage(ctx context.Context, id uuid.UUID, attempt int32, f
 	if err != nil {
 		return err
 	}
-	if t.Attempt != attempt || Terminal(t.State) || t.State == StateQueued {
+	if !Works(&t, attempt) {
 		return nil
 	}
 	if err := d.failOutputs(ctx, id, f); err != nil {

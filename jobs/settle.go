@@ -144,6 +144,12 @@ func renditionFailure(r dbsqlc.Rendition) *Failure {
 	return f
 }
 
+// Works says whether an attempt is what a transcode stands on: no newer one has it, and it is
+// neither decided nor waits to be placed again.
+func Works(t *dbsqlc.Transcode, attempt int32) bool {
+	return t.Attempt == attempt && !Terminal(t.State) && t.State != StateQueued
+}
+
 // Settle decides a transcode's outcome if its attempt has no open rendition left,
 // and does all that follows in the transaction: the state, the attempt's end, and the callback
 // with its job, or the next placement. The caller holds the transcode's lock since
@@ -160,8 +166,8 @@ func (d Decider) settle(ctx context.Context, id uuid.UUID, attempt int32, f *Fai
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	if t.Attempt != attempt || Terminal(t.State) || t.State == StateQueued {
-		return nil // a newer attempt has it, or it is decided
+	if !Works(&t, attempt) {
+		return nil
 	}
 	renditions, err := q.RenditionList(ctx, d.Tx, id)
 	if err != nil {

@@ -14,6 +14,8 @@ type Glimpse struct {
 	// Width and Height are as it is shown: upright, with square pixels.
 	Width, Height          int
 	VideoCodec, AudioCodec string
+	// BitRate is the video's; 0: the header does not say.
+	BitRate int64
 }
 
 // Glance reads what a file's header says, of a file that may have holes. What it finds is
@@ -30,7 +32,7 @@ func (t *Tools) Glance(ctx context.Context, path string) (Glimpse, error) {
 	}
 	var out bytes.Buffer
 	args := append([]string{"-v", "error", "-of", "json", "-show_entries",
-		"format=duration:stream=codec_type,codec_name,width,height,sample_aspect_ratio,duration:stream_disposition=attached_pic:stream_side_data=rotation"}, opened...)
+		"format=duration:stream=codec_type,codec_name,width,height,sample_aspect_ratio,duration,bit_rate:stream_disposition=attached_pic:stream_side_data=rotation"}, opened...)
 	if err := run(ctx, t.ffprobe(), nil, &out, args...); err != nil {
 		return Glimpse{}, blame(err, unreadable)
 	}
@@ -43,6 +45,7 @@ func (t *Tools) Glance(ctx context.Context, path string) (Glimpse, error) {
 			Height      int
 			Aspect      string `json:"sample_aspect_ratio"`
 			Duration    string
+			BitRate     string `json:"bit_rate"`
 			Disposition struct {
 				Picture int `json:"attached_pic"`
 			}
@@ -67,6 +70,7 @@ func (t *Tools) Glance(ctx context.Context, path string) (Glimpse, error) {
 				}
 			}
 			g.DurationMS = milliseconds(s.Duration)
+			g.BitRate, _ = strconv.ParseInt(s.BitRate, 10, 64) // "" and "N/A" are 0
 		}
 	}
 	if g.VideoCodec == "" {

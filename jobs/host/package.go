@@ -418,9 +418,14 @@ func (p *packaging) fence(ctx context.Context) error {
 // job's completion. When the rows have moved on, what was written is residue.
 func (p *packaging) commit(ctx context.Context, made []outputs.Made) error {
 	err := db.InTx(ctx, p.host.DB, func(tx pgx.Tx) error {
-		q := dbsqlc.New()
-		if _, err := q.TranscodeGetForUpdate(ctx, tx, p.name.Transcode); err != nil {
+		t, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, p.name.Transcode)
+		if err != nil {
 			return err
+		}
+		if !jobs.Works(&t, p.number()) {
+			// It was lost, and waits for its next attempt, perhaps: outputs that were kept now would
+			// be that one's success, and these folders its residue.
+			made = nil
 		}
 		for i := range made {
 			if err := p.keep(ctx, tx, &made[i]); err != nil {
@@ -430,7 +435,7 @@ func (p *packaging) commit(ctx context.Context, made []outputs.Made) error {
 		if err := (jobs.Decider{Tx: tx, River: p.client}).Settle(ctx, p.name.Transcode, p.number()); err != nil {
 			return err
 		}
-		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, p.job)
+		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, p.job)
 		return err
 	})
 	if err != nil {

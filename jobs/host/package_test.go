@@ -101,6 +101,51 @@ func stops(t *testing.T, b *jobstest.Bundle, h *Host, transcode *dbsqlc.Transcod
 	return err
 }
 
+// A host that is taken for dead between its master and its commit, and comes back before the
+// next attempt is placed: nothing of it is kept. Kept outputs would be the next attempt's
+// success, and their folders residue, an hour later.
+func TestPackageKeptTooLate(t *testing.T) {
+	t.Parallel()
+	b, bucket := jobstest.New(t), newBucket(t)
+	h := newHost(t, b, &storage.Config{})
+	transcode := packages(t, b, h, bucket, bucket.Endpoint)
+	attempt, err := dbsqlc.New().AttemptGet(t.Context(), b.Pool, dbsqlc.AttemptGetParams{TranscodeID: transcode.ID, Number: 1})
+	require.NoError(t, err)
+	b.Exec(t, "UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_by = ARRAY[$2] WHERE id = $1",
+		*attempt.PackageJobID, jobs.ClientID(h.ID, h.BootID))
+	job, err := b.River.JobGet(t.Context(), *attempt.PackageJobID)
+	require.NoError(t, err)
+	p := &packaging{
+		host: h, client: b.River, log: jobstest.Silent(), job: &river.Job[jobs.PackageArgs]{JobRow: job},
+		name: engine.Name{Transcode: transcode.ID, Attempt: int(transcode.Attempt)},
+	}
+	_, err = p.load(t.Context())
+	require.NoError(t, err)
+	made, err := p.run(t.Context())
+	require.NoError(t, err)
+	b.Dies(t, h.ID)
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
+		taken, err := b.Decider(tx).Lose(ctx, transcode.ID, h.ID)
+		require.True(t, taken)
+		return err
+	})
+	require.NoError(t, p.commit(rivertest.WorkContext(t.Context(), b.River), made))
+	require.Equal(t, 0, b.Count(t, "SELECT count(*) FROM weir.outputs WHERE transcode_id = $1 AND state <> 'expected'", transcode.ID))
+
+	h.BootID = b.Boot(t, h.ID, 1)
+	b.Place(t, transcode.ID, h.ID)
+	again := b.Get(t, transcode.ID)
+	_, err = dbsqlc.New().TranscodeStart(t.Context(), b.Pool, dbsqlc.TranscodeStartParams{ID: again.ID, Attempt: again.Attempt})
+	require.NoError(t, err)
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error { return b.Decider(tx).Settle(ctx, again.ID, again.Attempt) })
+	require.NoError(t, packageOnce(t, b, h, &again))
+	require.Equal(t, jobs.StateSucceeded, b.Get(t, transcode.ID).State)
+	residue := &river.Job[jobs.ResidueArgs]{JobRow: &rivertype.JobRow{Attempt: 1}, Args: jobs.ResidueArgs{TranscodeID: transcode.ID}}
+	residue.CreatedAt = h.clock.now().Add(-residueAgain - readersGrace)
+	require.NoError(t, (&residueWorker{host: h}).Work(t.Context(), residue))
+	require.Equal(t, "2", bucket.whole(t, bucket.get(t, "out/index.m3u8")), "what its master names is there when readers' time is over")
+}
+
 func (b testBucket) get(t *testing.T, key string) string {
 	t.Helper()
 	object, err := b.Client().GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.name, Key: &key})

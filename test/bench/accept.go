@@ -28,6 +28,10 @@ const (
 	// acceptWarm fills pools and caches before, and tables with what their statistics need:
 	// autovacuum takes them from a thousand rows on.
 	acceptWarm = 2 * time.Second
+	// sealedRequests come by SQL, one after the other; sealedLook is how often it is looked
+	// whether one is sealed.
+	sealedRequests = 100
+	sealedLook     = time.Millisecond
 	// acceptLate is when a machine that can't keep up is not waited for any more.
 	acceptLate = 6 * acceptFor
 )
@@ -99,6 +103,13 @@ func (b *bench) accept(ctx context.Context) error {
 		}
 		b.addAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rate)
 	}
+	open, err := b.sealed(ctx, db, a)
+	if err != nil {
+		return err
+	}
+	slices.Sort(open)
+	b.add("by SQL: commit -> sealed, while its secrets stand open, 50 of 100", "s", "", 0, open[len(open)/2])
+	b.add("  99 of 100", "s", "", 0, open[len(open)*99/100])
 	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
 	if err != nil {
 		return err
@@ -138,6 +149,42 @@ func (b *bench) acceptAt(ctx context.Context, db *pgx.Conn, a *acceptance, path,
 	b.add("  processor time of the daemon for each", "ms", "", 0, each(daemonBefore, daemon))
 	b.add("  of Postgres", "ms", "", 0, each(databaseBefore, database))
 	return nil
+}
+
+// sealed is for how long requests by SQL stand readable in the inbox, one after the other: from
+// their commit until the job `accept` has sealed them and removed their row, in seconds. It is
+// seen within sealedLook, which is in it.
+func (b *bench) sealed(ctx context.Context, db *pgx.Conn, a *acceptance) (open []float64, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, acceptLate, fmt.Errorf("%d requests were not sealed within %s: the machine is too busy", sealedRequests, acceptLate))
+	defer cancel()
+	var role string
+	if err := db.QueryRow(ctx, "SELECT current_user").Scan(&role); err != nil {
+		return nil, fmt.Errorf("ask who I am: %w", err)
+	}
+	if _, err := db.Exec(ctx, "INSERT INTO weir.speakers (role, tenant) VALUES ($1, 'studio') ON CONFLICT DO NOTHING", role); err != nil {
+		return nil, fmt.Errorf("speak for a tenant: %w", err)
+	}
+	tick := time.NewTicker(sealedLook)
+	defer tick.Stop()
+	for range sealedRequests {
+		var id string
+		if err := db.QueryRow(ctx, "SELECT weir.enqueue_transcode($1::jsonb)", fmt.Sprintf(v1Body, a.next.Add(1), a.bucket, a.told)).Scan(&id); err != nil {
+			return nil, fmt.Errorf("ask by SQL: %w", errors.Join(err, context.Cause(ctx)))
+		}
+		committed := time.Now()
+		for waits := true; waits; {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+			if err := db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM weir.inbox WHERE id = $1)", id).Scan(&waits); err != nil {
+				return nil, fmt.Errorf("look into the inbox: %w", errors.Join(err, context.Cause(ctx)))
+			}
+		}
+		open = append(open, time.Since(committed).Seconds())
+	}
+	return open, nil
 }
 
 // offer posts so many a second for a time, and says how long each took from when it was due.

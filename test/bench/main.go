@@ -22,7 +22,7 @@ const (
 	// rounds is how often each figure is taken: the least that has a median with a
 	// spread to see.
 	rounds = 5
-	// speedRounds is for the figure of speed, whose rounds are long.
+	// speedRounds is for figures whose rounds are long: speed, and a neighbour's cost.
 	speedRounds = 3
 	// runLimit bounds the whole, shortLimit the short form: half a minute where nothing else runs.
 	runLimit   = time.Hour
@@ -46,6 +46,9 @@ const (
 	goalAccepted  = 500 // requests a second
 	goalMoved     = 0.9 // of the rate of the faster of others
 	goalMoverMB   = 64  // over idle
+	// goalNeighbour: medians of the same transcode on the same quiet machine differ by some
+	// five parts in a hundred; twice that can be measured, and is a cost.
+	goalNeighbour = 1.1
 )
 
 var (
@@ -80,6 +83,7 @@ func groups() []group {
 		{name: "speed", about: "sources of 720p30 beside plain ffmpeg", measure: (*bench).speed},
 		{name: "events", about: "a thousand listeners, and how well an end is told", measure: (*bench).events},
 		{name: "fair", about: "how tenants share the slots", measure: (*bench).fair},
+		{name: "neighbour", about: "what a tenant in trouble costs another", measure: (*bench).neighbour, alone: true},
 		{name: "accept", about: "how soon requests are accepted", measure: (*bench).accept},
 		{name: "s3", about: "large objects, beside other programs that move them", measure: (*bench).s3, short: true, alone: true},
 		{name: "failover", about: "the primary killed under work, a synchronous standby promoted", measure: (*bench).failover, alone: true},
@@ -162,22 +166,29 @@ func choose(names string, short bool) ([]group, error) {
 func measure(ctx context.Context, g *group, r *report) (err error) {
 	b := &bench{report: r}
 	if !g.alone {
-		self, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("find my own folder: %w", err)
-		}
-		b.stack, err = devstack.Start(ctx, &devstack.Config{
-			BinDir: filepath.Dir(self),
-			// One token has the load of many.
-			Settings:         map[string]string{"WEIR_LOG_FORMAT": "json", "WEIR_API_RATE": "0"},
-			PostgresSettings: []string{"shared_preload_libraries=pg_stat_statements"},
-		})
-		if err != nil {
+		if b.stack, err = startStack(ctx, func(cfg *devstack.Config) {
+			cfg.PostgresSettings = []string{"shared_preload_libraries=pg_stat_statements"}
+		}); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, b.stack.Close()) }()
 	}
 	return g.measure(b, ctx)
+}
+
+// startStack starts a stack.
+func startStack(ctx context.Context, with func(*devstack.Config)) (*devstack.Stack, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find my own folder: %w", err)
+	}
+	cfg := &devstack.Config{
+		BinDir: filepath.Dir(self),
+		// One token has the load of many.
+		Settings: map[string]string{"WEIR_LOG_FORMAT": "json", "WEIR_API_RATE": "0"},
+	}
+	with(cfg)
+	return devstack.Start(ctx, cfg)
 }
 
 // bench measures one group.

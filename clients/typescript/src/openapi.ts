@@ -280,11 +280,22 @@ export interface components {
             /** @description Nothing is in the way, as far as was looked. */
             ok: boolean;
             output: components["schemas"]["DryRunOutput"];
-            /** @description In the order of the request's profiles. */
+            /** @description Of what is asked for beside the renditions' files, in the request's order; none where that is nothing. */
+            outputs: components["schemas"]["DryRunMade"][];
+            /** @description In the order of the request's profiles; of the default ladder, where the source's header tells its size and bit rate, and none where it does not. */
             renditions: components["schemas"]["DryRunRendition"][];
             source: components["schemas"]["DryRunSource"];
             /** @description What would be done otherwise than asked; sizes alone, the rest is known once a source is prepared. */
             warnings: components["schemas"]["Warning"][];
+        };
+        DryRunMade: {
+            /** @description What a transcode would fail with. */
+            error: components["schemas"]["Failure"];
+            /** @description Without credentials. */
+            location: string;
+            type: string;
+            /** @description A small object was written, verified and removed. */
+            writable: boolean;
         };
         DryRunOutput: {
             /** @description What a transcode would fail with. */

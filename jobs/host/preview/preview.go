@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/host"
+	"weir/jobs/host/outputs"
+	"weir/jobs/ladder"
 	"weir/jobs/tenants"
 	"weir/media"
 	"weir/storage"
@@ -69,6 +72,10 @@ type Found struct {
 	// fails so; nil: nothing is. A Header that can't be read from the source's two ends may
 	// be readable from the whole.
 	Source, Header, Output *jobs.Failure
+	// Outputs are what is in the way of the request's, in their order.
+	Outputs []*jobs.Failure
+	// Profiles are the request's, or the default ladder's; none where that can't be told yet.
+	Profiles []jobs.Profile
 	// Sizes are the planned ones, in the order of the profiles; none where the source's is
 	// not known.
 	Sizes    []engine.Size
@@ -87,7 +94,7 @@ func (p *Previewer) Look(ctx context.Context, req *jobs.Request) (*Found, error)
 	var group errgroup.Group
 	group.Go(func() error { return p.source(ctx, req, found) })
 	group.Go(func() error {
-		found.Output = p.output(ctx, req)
+		p.output(ctx, req, found)
 		return nil
 	})
 	if err := group.Wait(); err != nil {
@@ -153,29 +160,71 @@ func (p *Previewer) locate(ctx context.Context, req *jobs.Request, url string, u
 	return host.Lead(ctx, p.cfg.Stores, req.Tenant, location, use)
 }
 
-func (p *Previewer) output(ctx context.Context, req *jobs.Request) *jobs.Failure {
+// output tries all places that the request names: the renditions' folder, and each output's.
+func (p *Previewer) output(ctx context.Context, req *jobs.Request, found *Found) {
+	names := []string{ladder.LongestName}
+	if len(req.Profiles) > 0 {
+		names = names[:0]
+	}
+	for _, profile := range req.Profiles {
+		names = append(names, profile.Name)
+	}
+	const attempt = 1 // it is in the keys
 	folder, err := p.locate(ctx, req, req.OutputURL, tenants.Write)
-	if err == nil {
-		objects := make([]storage.Location, len(req.Profiles))
-		for i, profile := range req.Profiles {
-			// Its attempt is in its key.
-			objects[i] = folder.Join(uuid.Nil.String(), "1", profile.Name+".ts")
+	objects := make([]storage.Location, len(names))
+	for i, name := range names {
+		objects[i] = folder.Join(uuid.Nil.String(), strconv.Itoa(attempt), engine.File(name))
+	}
+	tried := tries{}
+	found.Output = p.try(ctx, tried, folder, objects, err, jobs.StageStore)
+	for i := range req.Outputs {
+		o := outputs.Output{Type: req.Outputs[i].Type}
+		if o.Type == jobs.OutputTS {
+			found.Outputs = append(found.Outputs, found.Output) // they are the renditions' files
+			continue
 		}
-		err = p.cfg.Storage.TryWrite(ctx, folder, objects...)
+		o.Place, err = p.locate(ctx, req, req.Outputs[i].URL, tenants.Write)
+		folder := o.Place
+		if o.Type == jobs.OutputSource && err == nil {
+			folder = folder.Folder()
+		}
+		found.Outputs = append(found.Outputs, p.try(ctx, tried, folder, outputs.Names(&o, uuid.Nil, attempt, names), err, jobs.StagePackage))
+	}
+}
+
+// tries is what came of folders that were written to.
+type tries map[string]error
+
+// try writes to a folder, once, and looks whether objects can have their names there; err is
+// why there is no folder.
+func (p *Previewer) try(ctx context.Context, tried tries, folder storage.Location, objects []storage.Location, err error, stage jobs.Stage) *jobs.Failure {
+	if err == nil {
+		err = p.cfg.Storage.CheckNames(objects...)
+	}
+	if err == nil {
+		place := string(folder.Secret())
+		if _, is := tried[place]; !is {
+			tried[place] = p.cfg.Storage.TryWrite(ctx, folder, objects...)
+		}
+		err = tried[place]
 	}
 	if err != nil {
-		return failureOf(ctx, err, jobs.StageStore, storage.CodeS3Unavailable)
+		return failureOf(ctx, err, stage, storage.CodeS3Unavailable)
 	}
 	return nil
 }
 
 // plan says what would be made, where the source's size is known.
 func (p *Previewer) plan(req *jobs.Request, found *Found) {
+	found.Profiles = req.Profiles
 	if found.Glimpse == nil {
 		return
 	}
+	if g := found.Glimpse; len(req.Profiles) == 0 && g.BitRate > 0 {
+		found.Profiles = ladder.Of(ladder.Source{Width: g.Width, Height: g.Height, BitRate: g.BitRate})
+	}
 	source := engine.Size{Width: found.Glimpse.Width, Height: found.Glimpse.Height}
-	for _, profile := range req.Profiles {
+	for _, profile := range found.Profiles {
 		box := engine.Size{Width: profile.Width, Height: profile.Height}
 		if profile.Width == 0 && profile.Height == 0 { // the source's own
 			box = source
