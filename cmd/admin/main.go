@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes, a contract with scripts.
@@ -58,12 +60,29 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if _, ours := err.(*failure); ours { //nolint:errorlint // act returns it unwrapped
 		code = exitFailed
 	}
-	said := oneLine(err.Error())
+	said := spoken(err)
 	if refused, is := errors.AsType[*pgconn.ConnectError](err); is && refused != nil {
 		said = a.named + ": " + said
 	}
 	_, _ = fmt.Fprintln(stderr, "weir-admin:", said)
 	return code
+}
+
+// spoken is what an error says in one line. Of a flag's value that Go can't parse, pflag would
+// say what Go's parser says.
+func spoken(err error) string {
+	wrong, ofFlag := errors.AsType[*pflag.InvalidValueError](err)
+	if _, unparsed := errors.AsType[*strconv.NumError](err); !ofFlag || !unparsed {
+		return oneLine(err.Error())
+	}
+	give := "a number"
+	switch {
+	case wrong.GetFlag().Value.Type() == "bool":
+		give = "true or false"
+	case errors.Is(err, strconv.ErrRange):
+		give = "a smaller number"
+	}
+	return fmt.Sprintf("--%s is %q: give %s", wrong.GetFlag().Name, wrong.GetValue(), give)
 }
 
 // oneLine joins the lines of what an error says, each once: a driver says of both of its tries
