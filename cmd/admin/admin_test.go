@@ -254,6 +254,8 @@ func TestUsage(t *testing.T) {
 		{"transcodes show", "takes one id"},
 		{"transcodes show 1", "see `weir-admin transcodes list`"},
 		{"transcodes cancel 1 2", "takes one id"},
+		{"callbacks redeliver --since yesterday --reason r --yes", "\"yesterday\" is no time: write 90s"},
+		{"callbacks redeliver --since 1h 00000000-0000-7000-8000-000000000000", "an id or --filter, and not both"},
 		{"callbacks redeliver x", "see `weir-admin callbacks list`"},
 		{"triggers list --transcode x", "--transcode is no id"},
 		{"triggers list --verdict nope", "--verdict is \"nope\": give one of applied, noted, stale, unmatched, unreadable"},

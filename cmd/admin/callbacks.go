@@ -160,9 +160,12 @@ func (a *admin) listCallbacks(ctx context.Context, filter *jobs.CallbackFilter) 
 
 func (a *admin) callbacksRedeliver() *cobra.Command {
 	var id uuid.UUID
+	var since, destination string
 	m := &mass{}
 	c := &cobra.Command{Use: "redeliver [ID]", Short: "Send a callback again, under its event id, or those of all transcodes that a filter means; nothing else changes"}
-	return a.oneOrMany(c, &id, m, bulk.Redeliver, func(ctx context.Context) error {
+	c.Flags().StringVar(&since, "since", "", "of those that ended within this time, as 12h: ended< of a filter")
+	c.Flags().StringVar(&destination, "destination", "", "of those told at this host, with its port where it has one: destination: of a filter")
+	a.oneOrMany(c, &id, m, bulk.Redeliver, func(ctx context.Context) error {
 		err := a.do(ctx, &m.change, "callbacks redeliver", id.String(), nil, func(_ *jobs.Transcodes, callbacks *jobs.Callbacks) error {
 			return callbacks.Redeliver(ctx, id)
 		})
@@ -173,4 +176,17 @@ func (a *admin) callbacksRedeliver() *cobra.Command {
 			return a.saying(m.dry, "callback %s is sent again as soon as a daemon that leads is up", id)
 		})
 	})
+	ofOneOrMany := c.Args
+	c.Args = func(c *cobra.Command, args []string) error {
+		for _, narrow := range []struct{ flag, key, value string }{{"since", "ended<", since}, {"destination", "destination:", destination}} {
+			switch {
+			case strings.ContainsAny(narrow.value, " \t\n"):
+				return fmt.Errorf("--%s is %q: give one, without a space", narrow.flag, narrow.value)
+			case narrow.value != "":
+				m.filter = strings.TrimSpace(m.filter + " " + narrow.key + narrow.value)
+			}
+		}
+		return ofOneOrMany(c, args)
+	}
+	return c
 }
