@@ -22,7 +22,7 @@ const (
 )
 
 // kept are the tables whose rows stay as long as their transcode; those of others go sooner.
-const kept = `'transcodes', 'attempts', 'renditions', 'outputs', 'callbacks', 'transcode_labels'`
+const kept = `'transcodes', 'attempts', 'renditions', 'outputs', 'callbacks', 'transcode_labels', 'ends'`
 
 // held is what the tables of the schema have in them: rows, and bytes of rows without indexes.
 type held struct{ rows, bytes, keptRows, keptBytes float64 }
