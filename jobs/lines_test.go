@@ -21,6 +21,14 @@ import (
 	"weir/jobs/trace"
 )
 
+const (
+	// linesWithin bounds the wait for River's rescuer, the slowest to write: a busy machine's many
+	// times over.
+	linesWithin = time.Minute
+	// linesLook reads the whole log each time.
+	linesLook = 10 * time.Millisecond
+)
+
 // paper is a log that is read while it is written.
 type paper struct {
 	mu   sync.Mutex
@@ -125,7 +133,7 @@ func TestRiversLines(t *testing.T) {
 		require.Eventually(t, func() bool {
 			found = slices.DeleteFunc(written.lines(t), func(l line) bool { return !strings.Contains(l.Text, text) })
 			return len(found) > 0
-		}, time.Minute, 10*time.Millisecond, text)
+		}, linesWithin, linesLook, text)
 		require.Len(t, found, 1)
 		l := found[0]
 		require.Equal(t, line{Level: l.Level, Text: l.Text, Transcode: id, Attempt: 2, Host: jobstest.Host, Job: ids[rendition], From: l.From}, l, text)

@@ -22,7 +22,7 @@ type UploadOptions struct {
 	// OnProgress is called after each part, one call at a time and with done
 	// growing. It must not block.
 	OnProgress func(done, total int64)
-	// Wanted is asked before the last byte is sent, so before there is an object, and may
+	// Wanted is asked once the file is read to its end, before there is an object, and may
 	// block; an answer other than nil ends the upload, and is its error as it is. Where the
 	// upload has to begin anew it is asked again. nil: it is wanted.
 	Wanted func(ctx context.Context) error

@@ -79,7 +79,7 @@ func TestRoundTrip(t *testing.T) {
 // parts but the last are there.
 func TestUploadWanted(t *testing.T) {
 	t.Parallel()
-	for name, size := range map[string]int{"a part": mib, "parts": 2*partBytes + mib} {
+	for name, size := range map[string]int{"a part": mib, "parts": 2*partBytes + mib, "parts, to the byte": 2 * partBytes} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)

@@ -76,7 +76,7 @@ func (f *Filter) add(word string) error {
 		if *into != 0 {
 			return fmt.Errorf("%s%s is there twice", name, sign)
 		}
-		d, err := parseTime(value)
+		d, err := Duration(value)
 		*into = d
 		return err
 	}
@@ -118,10 +118,10 @@ func (f *Filter) addLabel(text string) error {
 // contradiction is what no transcode can be.
 func (f *Filter) contradiction() error {
 	if f.Older != 0 && f.Younger != 0 && f.Older >= f.Younger {
-		return fmt.Errorf("no transcode is older than %s and younger than %s", writeTime(f.Older), writeTime(f.Younger))
+		return fmt.Errorf("no transcode is older than %s and younger than %s", Length(f.Older), Length(f.Younger))
 	}
 	if f.EndedBefore != 0 && f.EndedWithin != 0 && f.EndedBefore >= f.EndedWithin {
-		return fmt.Errorf("no transcode has ended more than %s ago and within %s", writeTime(f.EndedBefore), writeTime(f.EndedWithin))
+		return fmt.Errorf("no transcode has ended more than %s ago and within %s", Length(f.EndedBefore), Length(f.EndedWithin))
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (f *Filter) String() string {
 	}
 	for _, name := range timeNames() {
 		if d := *f.times()[name]; d != 0 {
-			words = append(words, name+writeTime(d))
+			words = append(words, name+Length(d))
 		}
 	}
 	return strings.Join(words, " ")

@@ -69,13 +69,7 @@ func units() []unit {
 }
 
 // Duration reads a length of time as filters have it: 90s, 45m, 2h, 1d12h or 2w.
-func Duration(text string) (time.Duration, error) { return parseTime(text) }
-
-// Length writes it so.
-func Length(d time.Duration) string { return writeTime(d) }
-
-// parseTime reads as 90s, 2h, 1d12h.
-func parseTime(text string) (time.Duration, error) {
+func Duration(text string) (time.Duration, error) {
 	wrong := fmt.Errorf("%q is no time: write 90s, 45m, 2h, 1d12h or 2w", text)
 	var sum time.Duration
 	for rest := text; rest != ""; {
@@ -110,7 +104,8 @@ func parseTime(text string) (time.Duration, error) {
 	return sum, nil
 }
 
-func writeTime(d time.Duration) string {
+// Length writes a length of time as filters have it.
+func Length(d time.Duration) string {
 	var text strings.Builder
 	for _, u := range units()[1:] {
 		if n := int64(d / u.of); n > 0 {
