@@ -154,6 +154,15 @@ func (c *clock) lastGap() int64 {
 	return c.grid()
 }
 
+// meanGap is the distance of two frames in true time, on the average.
+func (c *clock) meanGap() int64 {
+	n := len(c.ticks)
+	if n < 2 { //nolint:mnd // one has no gap
+		return c.grid()
+	}
+	return max(1, (c.ticks[n-1]-c.ticks[0])/int64(n-1))
+}
+
 // The file of a clock: a mark with a version, six numbers, the segments, the ticks, all in 8 bytes
 // (little endian): 41 MB for a day at 60 frames a second.
 const clockMark = uint64(0x31_6b636f6c6372_77) // "wrclock1"

@@ -3,7 +3,7 @@
 //
 //	Probe    what the source holds: best video, best audio, every packet counted, not read from a header
 //	Prepare  source.ts: the video alone, on an even clock, with padding behind it that Mist may lose
-//	Follow   decodes what a push writes while it does, so that Judge need not when it is over
+//	Follow   decodes and finishes what a push writes while it does, so that little is left when it is over
 //	Finish   the pushed file without the padding, every frame at its own time, with the source's audio
 //	Judge    the evidence that a finished file is the whole rendition
 //

@@ -25,6 +25,8 @@ type Pushed struct {
 	Source   Source
 	Prepared Prepared
 	FPS      float64 // the profile's; 0: the source's
+	// Followed is what was made of it while it was written, and is over; nil: nothing.
+	Followed *Following
 }
 
 // own reports whether the rendition has the source's own rate.
@@ -56,11 +58,19 @@ func (p *Prepared) Ask(fps float64) (num, den int64) {
 // pushed and source stay as they are; out appears whole or not at all, and is replaced when Finish
 // is repeated. A pushed file without a frame of the source is CodePushEmpty; what misses only some
 // frames is finished all the same, and Judge says so. The file is listed as it is written, which
-// spares Judge that.
+// spares Judge that; where it was drafted while it was pushed, it is the draft.
 func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) (*Listed, error) {
 	empty := &Error{
 		Code: CodePushEmpty, Op: "finish", Path: pushed.Path,
 		Text: "Mist pushed no frame of this rendition",
+	}
+	failed := &Error{
+		Code: CodeFinishFailed, Op: "finish", Path: pushed.Path,
+		Text: "the rendition's video and the source's audio could not be put into one file",
+	}
+	// A draft is there once, and what it lacks is made anew.
+	if made := pushed.Followed.drafted(ctx); made.of(pushed.Path) && os.Rename(made.path, out) == nil {
+		return made.listed, nil
 	}
 	c, err := loadClock(clockPath(pushed.Prepared))
 	if err != nil {
@@ -71,7 +81,8 @@ func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) (*Listed,
 		return nil, blame(err, empty)
 	}
 	defer file.Close()
-	times, err := retime(file, c, pushed.own())
+	times := newRetimed(c, &pushed)
+	err = times.read(file)
 	if errors.Is(err, mpegts.ErrNotTS) {
 		empty.Err = err
 		return nil, empty
@@ -79,19 +90,11 @@ func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) (*Listed,
 	if err != nil {
 		return nil, blame(err, empty)
 	}
-	if times.frames == 0 {
+	if times.order(); times.frames == 0 {
 		return nil, empty
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, blame(err, empty)
-	}
-
-	failed := &Error{
-		Code: CodeFinishFailed, Op: "finish", Path: pushed.Path,
-		Text: "the rendition's video and the source's audio could not be put into one file",
-	}
-	if times.stating, err = t.stating(ctx, &times.sets, pushed.rate()); err != nil {
-		return nil, blame(err, failed)
 	}
 	if err := t.Sound(ctx, pushed.From, pushed.Source, pushed.Prepared); err != nil {
 		return nil, blame(err, failed)
@@ -102,95 +105,187 @@ func (t *Tools) Finish(ctx context.Context, pushed Pushed, out string) (*Listed,
 
 // write makes the file, and has it listed meanwhile.
 func (t *Tools) write(ctx context.Context, p *Pushed, file io.Reader, times *retimed, out string) (*Listed, error) {
-	part, err := os.Create(out + ".part")
+	m, err := t.make(ctx, p, times, out+".part", writeBuffer)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		_ = part.Close()           // closed below where it matters
-		_ = os.Remove(part.Name()) // renamed away when all went well
-	}()
-	listing := t.listBeside(ctx, beginUS(&p.Source, &p.Prepared))
-	defer listing.stop()
-	w := bufio.NewWriterSize(io.MultiWriter(part, listing), writeBuffer)
-	mux := newMuxer(w, "h264")
-	var with *soundTrack
-	zero := times.start
-	if p.Source.Audio != nil {
-		if with, err = openSound(soundPath(p.Prepared)); err != nil {
+	defer m.drop()
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	demux := &demuxer{each: m.picture}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{demux}, file, make([]byte, writeBuffer)); err != nil {
+		return nil, err
+	}
+	if err := demux.end(); err != nil {
+		return nil, err
+	}
+	listed, err := m.end()
+	if err != nil {
+		return nil, err
+	}
+	return listed, os.Rename(m.part.Name(), out)
+}
+
+// A making is a finished file on its way: it takes a pushed file's pictures, and writes them with
+// their new times and the sound between them.
+type making struct {
+	tools   *Tools
+	pushed  *Pushed
+	times   *retimed
+	part    *os.File
+	listing *besideListing
+	w       *bufio.Writer
+	mux     *muxer
+	with    *soundTrack // nil: it is silent
+	zero    int64       // what is shown at 0
+	at      int         // pictures that it was given
+	// stating is what each of the sets is written as.
+	stating map[string][]byte
+}
+
+// make begins a file, which it writes in pieces of so many bytes. Who has it drops it in the end.
+func (t *Tools) make(ctx context.Context, p *Pushed, times *retimed, path string, buffer int) (*making, error) {
+	part, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	m := &making{tools: t, pushed: p, times: times, part: part, listing: t.listBeside(ctx, beginUS(&p.Source, &p.Prepared))}
+	m.w = bufio.NewWriterSize(io.MultiWriter(part, m.listing), buffer)
+	m.mux = newMuxer(m.w, "h264")
+	return m, nil
+}
+
+// begin is called once it is known when the first picture is decoded.
+func (m *making) begin(ctx context.Context) error {
+	m.zero = m.times.start
+	if m.pushed.Source.Audio != nil {
+		with, err := openSound(soundPath(m.pushed.Prepared))
+		if err != nil {
+			return err
+		}
+		m.with, m.mux.more = with, with.entry
+		// Its first frame is as far from the picture's as it was.
+		with.shift = toTicks(m.pushed.Source.Audio.StartUS-m.pushed.Prepared.StartUS) - soundLead
+		m.zero = min(m.zero, with.at+with.shift)
+		with.shift -= m.zero
+	}
+	return m.state(ctx)
+}
+
+// state finds how the sets that are known so far are written.
+func (m *making) state(ctx context.Context) (err error) {
+	m.stating, err = m.tools.stating(ctx, &m.times.sets, m.pushed.rate())
+	return err
+}
+
+// picture takes the next one, whose times are known.
+func (m *making) picture(p picture) error {
+	pts, dts := m.times.pts[m.at], m.times.dts[m.at]
+	m.at++
+	if pts == noTime {
+		return nil
+	}
+	p.pts, p.dts = pts-m.zero, dts-m.zero
+	if m.with != nil {
+		if err := m.with.writeUntil(m.mux, p.dts); err != nil {
+			return err
+		}
+	}
+	key := lookAt("h264", p.data).idr
+	p.data = stated(p.data, m.stating)
+	return m.mux.write(p, key)
+}
+
+// end writes the rest of the sound, and waits for the listing.
+func (m *making) end() (*Listed, error) {
+	if m.with != nil {
+		if err := m.with.writeUntil(m.mux, math.MaxInt64); err != nil {
 			return nil, err
 		}
-		defer with.close()
-		mux.more = with.entry
-		// Its first frame is as far from the picture's as it was.
-		with.shift = toTicks(p.Source.Audio.StartUS-p.Prepared.StartUS) - soundLead
-		zero = min(zero, with.at+with.shift)
-		with.shift -= zero
+		m.with.close()
 	}
-	if err := times.write(file, mux, with, zero); err != nil {
-		return nil, err
+	if err := errors.Join(m.w.Flush(), m.part.Close()); err != nil {
+		return nil, fmt.Errorf("write %s: %w", m.part.Name(), err)
 	}
-	if err := errors.Join(w.Flush(), part.Close()); err != nil {
-		return nil, fmt.Errorf("write %s: %w", part.Name(), err)
+	return m.listing.end(), nil
+}
+
+// drop removes the file, unless it has another name by now.
+func (m *making) drop() {
+	m.listing.stop()
+	if m.with != nil {
+		m.with.close()
 	}
-	if err := os.Rename(part.Name(), out); err != nil {
-		return nil, err
-	}
-	return listing.end(), nil
+	_ = m.part.Close()           // closed before where it matters
+	_ = os.Remove(m.part.Name()) // renamed away when all went well
 }
 
 func clockPath(p Prepared) string { return filepath.Join(filepath.Dir(p.Path), clockName) }
 
 // A retimed file is a pushed one with the true times of its pictures. Times are ticks.
 type retimed struct {
+	clock *clock
+	own   bool // at the source's own rate
+	// gap is between two frames, on the average.
+	gap int64
+
 	pts, dts []int64 // of each picture in the file's order; noTime: it is left out
 	frames   int64   // that are kept
 	start    int64   // the first DTS; the first frame is shown at 0
 	sets     sets
-	stating  map[string][]byte // what each of the sets is written as
+
+	segment int   // of the picture that was added last
+	origin  int64 // the PTS with which it began
+	over    bool  // the padding has begun
+	taken   map[int64]bool
 }
 
-// retime finds, for each picture of a pushed file, which frame it is and when it is shown.
-func retime(file io.Reader, c *clock, own bool) (*retimed, error) {
-	r := &retimed{}
-	at, origin := -1, int64(0)
-	over := false
-	taken := map[int64]bool{}
-	demux := &demuxer{each: func(p picture) error {
-		over = over || p.dts > c.stop
-		if over {
-			r.pts = append(r.pts, noTime)
-			return nil
-		}
-		if err := r.sets.add(p.data); err != nil {
-			return err
-		}
-		if k := c.find(p.dts); k != at {
-			at, origin = k, p.pts
-			clear(taken)
-		}
-		place := float64(p.pts-origin) / float64(c.grid())
-		if !own {
-			r.pts = append(r.pts, r.between(c, at, place))
-			return nil
-		}
-		n := int64(math.Round(place))
-		if n < 0 || n >= c.frames(at) || taken[n] {
-			r.pts = append(r.pts, noTime) // no frame of the source; Judge counts what is left
-			return nil
-		}
-		taken[n] = true
-		r.pts = append(r.pts, c.ticks[c.segments[at].first+n])
-		return nil
-	}}
+func newRetimed(c *clock, p *Pushed) *retimed {
+	r := &retimed{clock: c, own: p.own(), gap: c.meanGap(), segment: -1, taken: map[int64]bool{}}
+	if !r.own {
+		r.gap = max(1, int64(math.Round(tsClock/p.FPS)))
+	}
+	return r
+}
+
+// read adds all pictures of a file.
+func (r *retimed) read(file io.Reader) error {
+	demux := &demuxer{each: r.add}
 	if _, err := io.CopyBuffer(struct{ io.Writer }{demux}, file, make([]byte, writeBuffer)); err != nil {
-		return nil, fmt.Errorf("read pictures: %w", err)
+		return fmt.Errorf("read pictures: %w", err)
 	}
-	if err := demux.end(); err != nil {
-		return nil, err
+	return demux.end()
+}
+
+// add finds which frame a picture is, and when it is shown.
+func (r *retimed) add(p picture) error {
+	c := r.clock
+	r.over = r.over || p.dts > c.stop
+	if r.over {
+		r.pts = append(r.pts, noTime)
+		return nil
 	}
-	r.order()
-	return r, nil
+	if err := r.sets.add(p.data); err != nil {
+		return err
+	}
+	if k := c.find(p.dts); k != r.segment {
+		r.segment, r.origin = k, p.pts
+		clear(r.taken)
+	}
+	place := float64(p.pts-r.origin) / float64(c.grid())
+	if !r.own {
+		r.pts = append(r.pts, r.between(c, r.segment, place))
+		return nil
+	}
+	n := int64(math.Round(place))
+	if n < 0 || n >= c.frames(r.segment) || r.taken[n] {
+		r.pts = append(r.pts, noTime) // no frame of the source; Judge counts what is left
+		return nil
+	}
+	r.taken[n] = true
+	r.pts = append(r.pts, c.ticks[c.segments[r.segment].first+n])
+	return nil
 }
 
 // between is the true time of a frame at a rate of the rendition's own, noTime for one that the next
@@ -203,74 +298,55 @@ func (r *retimed) between(c *clock, segment int, place float64) int64 {
 	return c.at(float64(c.segments[segment].first) + place)
 }
 
-// order finds a DTS for every picture: by as many frames before the PTS as they are out of order,
-// but no earlier than it need be, or a decoder would hold a picture through a still of minutes.
+// order finds a DTS for every picture.
 func (r *retimed) order() {
-	var kept []int // places in the file
-	for i, pts := range r.pts {
-		if pts != noTime {
-			kept = append(kept, i)
+	kept, pts := r.kept(0, len(r.pts))
+	r.frames, r.dts = int64(len(kept)), make([]int64, len(r.pts))
+	for i, dts := range decodeTimes(pts, nil, reordered(pts), r.gap) {
+		r.dts[kept[i]] = dts
+		if i == 0 {
+			r.start = dts
 		}
 	}
-	r.frames = int64(len(kept))
-	r.dts = make([]int64, len(r.pts))
-	if len(kept) == 0 {
-		return
-	}
-	shown := make([]int64, len(kept))
-	for i, at := range kept {
-		shown[i] = r.pts[at]
-	}
-	slices.Sort(shown)
-	delay := 0
-	for i, at := range kept {
-		rank, _ := slices.BinarySearch(shown, r.pts[at])
-		delay = max(delay, i-rank)
-	}
-	gap := int64(tsClock / 25)
-	if len(shown) > 1 {
-		gap = max(1, (shown[len(shown)-1]-shown[0])/int64(len(shown)-1))
-	}
-	latest, next := int64(math.MaxInt64), int64(math.MaxInt64)
-	for i, at := range slices.Backward(kept) {
-		latest = min(latest, r.pts[at])
-		even := shown[0] - int64(delay-i)*gap
-		if i >= delay {
-			even = shown[i-delay]
-		}
-		next = min(max(even, latest-int64(delay)*gap), latest, next-1)
-		r.dts[at] = next
-	}
-	r.start = next
 }
 
-// write copies a pushed file's pictures with their new times, moved so that zero is at 0, and the
-// sound between them.
-func (r *retimed) write(file io.Reader, mux *muxer, with *soundTrack, zero int64) error {
-	i := 0
-	demux := &demuxer{each: func(p picture) error {
-		pts, dts := r.pts[i], r.dts[i]
-		i++
-		if pts == noTime {
-			return nil
+// kept are the pictures between two places in the file that are not left out: their places, and
+// their PTS.
+func (r *retimed) kept(from, to int) (places []int, all []int64) {
+	for i, pts := range r.pts[from:to] {
+		if pts != noTime {
+			places, all = append(places, from+i), append(all, pts)
 		}
-		p.pts, p.dts = pts-zero, dts-zero
-		if with != nil {
-			if err := with.writeUntil(mux, p.dts); err != nil {
-				return err
-			}
-		}
-		key := lookAt("h264", p.data).idr
-		p.data = stated(p.data, r.stating)
-		return mux.write(p, key)
-	}}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{demux}, file, make([]byte, writeBuffer)); err != nil {
-		return err
 	}
-	if err := demux.end(); err != nil || with == nil {
-		return err
+	return places, all
+}
+
+// reordered is by how many frames pictures come before those that are shown before them.
+func reordered(pts []int64) (delay int) {
+	shown := slices.Sorted(slices.Values(pts))
+	for i, at := range pts {
+		rank, _ := slices.BinarySearch(shown, at)
+		delay = max(delay, i-rank)
 	}
-	return with.writeUntil(mux, math.MaxInt64)
+	return delay
+}
+
+// decodeTimes are the DTS of pictures with these PTS, in the order of the file: by as many frames
+// before the PTS as they are out of order, but no earlier than need be, or a decoder would hold a
+// picture through a still of minutes. before are the times of what is shown before them, in
+// order: the last delay of them, or all where they are fewer.
+func decodeTimes(pts, before []int64, delay int, gap int64) []int64 {
+	shown := append(slices.Clone(before), slices.Sorted(slices.Values(pts))...)
+	all := make([]int64, len(pts))
+	latest, next := int64(math.MaxInt64), int64(math.MaxInt64)
+	for i, at := range slices.Backward(pts) {
+		latest = min(latest, at)
+		place := len(before) + i - delay
+		even := shown[max(0, place)] + int64(min(0, place))*gap
+		next = min(max(even, latest-int64(delay)*gap), latest, next-1)
+		all[i] = next
+	}
+	return all
 }
 
 // rate is the true one, which the picture states instead of the clock's.

@@ -24,26 +24,37 @@ const (
 	followNice = "10"
 )
 
-// A Following decodes a pushed file while Mist writes it, so that at the push's end little is left
-// to do. What it finds is evidence for Judge; without it Judge decodes by itself, so that a lost
-// Following costs time and nothing else.
+// A Following decodes a pushed file while Mist writes it, and finishes it beside that, so that at
+// the push's end little is left to do. What it finds is evidence for Judge, and what it makes is for
+// Finish; without it they do so by themselves, so that a lost Following costs time and nothing else.
 type Following struct {
 	over    func()
 	stop    context.CancelFunc
 	done    chan struct{}
 	decoded *Decoded // read after done
+	made    chan struct{}
+	draft   *drafted // read after made
 }
 
-// Follow starts to decode a file that grows. It reads on until Over, and ends before when ctx does
-// or when something does not decode. It holds one process and none of the file.
-func (t *Tools) Follow(ctx context.Context, path string) *Following {
+// Follow starts to decode a pushed file that grows, and to finish it in out's folder; Finish gives it
+// its name. It reads on until Over, and ends before when ctx does or when something does not decode.
+// It holds two processes and none of the file.
+func (t *Tools) Follow(ctx context.Context, pushed Pushed, out string) *Following {
 	ctx, stop := context.WithCancel(ctx)
 	over := make(chan struct{})
-	f := &Following{over: sync.OnceFunc(func() { close(over) }), stop: stop, done: make(chan struct{})}
+	f := &Following{over: sync.OnceFunc(func() { close(over) }), stop: stop, done: make(chan struct{}), made: make(chan struct{})}
 	go func() {
 		defer close(f.done)
-		defer stop()
-		f.decoded = t.follow(ctx, path, over)
+		f.decoded = t.follow(ctx, pushed.Path, over)
+	}()
+	go func() {
+		defer close(f.made)
+		f.draft = t.draft(ctx, &pushed, out, over)
+	}()
+	go func() {
+		<-f.done
+		<-f.made
+		stop()
 	}()
 	return f
 }
@@ -51,10 +62,29 @@ func (t *Tools) Follow(ctx context.Context, path string) *Following {
 // Over tells that the file is whole: what is left of it is decoded, and no more is waited for.
 func (f *Following) Over() { f.over() }
 
-// Stop ends it, whatever it was at, and returns when its process is gone.
+// Stop ends it, whatever it was at, and returns when its processes are gone, and what it made too,
+// unless Finish has taken it.
 func (f *Following) Stop() {
 	f.stop()
 	<-f.done
+	<-f.made
+	if f.draft != nil {
+		_ = os.Remove(f.draft.path) // it goes with its folder else
+	}
+}
+
+// drafted is the finished file, nil where there is none. It waits for the end, which comes after
+// Over or Stop.
+func (f *Following) drafted(ctx context.Context) *drafted {
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.made:
+		return f.draft
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // Decoded is what was found, nil where there is no evidence: something did not decode, or could not
@@ -89,8 +119,7 @@ func (t *Tools) follow(ctx context.Context, path string, over <-chan struct{}) *
 	err = runWith(ctx, "nice", &frames, func(cmd *exec.Cmd) {
 		cmd.Stdin = io.TeeReader(grown, demux)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		// The group has all its threads. Who may not do that waits for longer.
-		grown.atEnd = func() { _ = unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, 0) }
+		grown.atEnd = func() { raise(cmd.Process.Pid) }
 	}, args...)
 	if err != nil {
 		return nil
@@ -99,6 +128,15 @@ func (t *Tools) follow(ctx context.Context, path string, over <-chan struct{}) *
 		return nil
 	}
 	return sum.decoded()
+}
+
+// raise gives a process group, which has all its threads, this process's own priority. Who may not
+// do that waits for longer.
+func raise(group int) {
+	const lowest = 20 // the system call gives it less the niceness
+	if own, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
+		_ = unix.Setpriority(unix.PRIO_PGRP, group, lowest-own)
+	}
 }
 
 // growing reads a file that is being written, and waits at its end for more until it is told that

@@ -64,7 +64,8 @@ func TestFollow(t *testing.T) {
 			data := muxed(t, c.written)
 			half := len(data) / 2 / tsPacket * tsPacket
 			require.NoError(t, os.WriteFile(path, data[:half], 0o600))
-			following := tools.Follow(t.Context(), path)
+			pushed := Pushed{Path: path, From: in, Source: src, Prepared: prep}
+			following := tools.Follow(t.Context(), pushed, filepath.Join(t.TempDir(), "followed.ts"))
 			defer following.Stop()
 			if c.between != nil {
 				c.between(t, path)
@@ -81,7 +82,7 @@ func TestFollow(t *testing.T) {
 				require.NoError(t, os.WriteFile(path, muxed(t, c.left), 0o600))
 			}
 			out := filepath.Join(t.TempDir(), "out.ts")
-			_, err = tools.Finish(t.Context(), Pushed{Path: path, From: in, Source: src, Prepared: prep}, out)
+			_, err = tools.Finish(t.Context(), pushed, out)
 			require.NoError(t, err)
 			holds, err := decoded.holdsOf(t.Context(), out)
 			require.NoError(t, err)
@@ -188,13 +189,13 @@ func TestFollowEnds(t *testing.T) {
 		"no video":          {t.Context(), write(t, "x.ts", []byte("no video")), tools, (*Following).Over},
 	} {
 		t.Run(name, func(t *testing.T) {
-			following := c.tools.Follow(c.ctx, c.path)
+			following := c.tools.Follow(c.ctx, Pushed{Path: c.path}, filepath.Join(t.TempDir(), "out.ts"))
 			c.end(following)
 			require.Nil(t, following.Decoded(t.Context()))
 		})
 	}
 	t.Run("nobody waits for longer than he likes", func(t *testing.T) {
-		following := tools.Follow(t.Context(), prep.Path)
+		following := tools.Follow(t.Context(), Pushed{Path: prep.Path}, filepath.Join(t.TempDir(), "out.ts"))
 		defer following.Stop()
 		require.Nil(t, following.Decoded(ctx))
 	})
@@ -208,7 +209,7 @@ func TestFollowGivesWay(t *testing.T) {
 	said := filepath.Join(t.TempDir(), "said")
 	script := write(t, "ffmpeg", []byte("#!/bin/sh\nsay() { cut -d ' ' -f 19 /proc/$$/stat >> "+said+"; }\nsay\ncat > /dev/null\nsay\n"))
 	require.NoError(t, os.Chmod(script, 0o700))
-	following := (&Tools{FFmpeg: script}).Follow(t.Context(), write(t, "x.ts", nil))
+	following := (&Tools{FFmpeg: script}).Follow(t.Context(), Pushed{Path: write(t, "x.ts", nil)}, filepath.Join(t.TempDir(), "out.ts"))
 	heard := func() []string {
 		text, _ := os.ReadFile(said) // it has said nothing yet
 		return strings.Fields(string(text))
@@ -222,7 +223,7 @@ func TestFollowGivesWay(t *testing.T) {
 	behind := strconv.Itoa(min(20-own+must(strconv.Atoi(followNice)), lowest)) // the system call gives 20 less its niceness
 	atEnd := behind
 	if mayRaise(t) {
-		atEnd = "0"
+		atEnd = strconv.Itoa(20 - own)
 	}
 	require.Equal(t, []string{behind, atEnd}, heard())
 }

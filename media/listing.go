@@ -416,6 +416,7 @@ func (b *besideListing) Write(p []byte) (int, error) {
 func (b *besideListing) end() *Listed {
 	_ = b.pipe.Close()
 	<-b.done
+	b.cancel()
 	if b.broken || b.err != nil {
 		return nil
 	}

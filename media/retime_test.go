@@ -62,6 +62,16 @@ func file(t *testing.T, pictures []picture) *bytes.Reader {
 	return bytes.NewReader(b.Bytes())
 }
 
+// retime is a whole file's times; fps is the rendition's own rate, 0: it has the source's.
+func retime(file *bytes.Reader, c *clock, fps float64) (*retimed, error) {
+	r := newRetimed(c, &Pushed{FPS: fps})
+	if err := r.read(file); err != nil {
+		return nil, err
+	}
+	r.order()
+	return r, nil
+}
+
 // random is a clock of segments of any length, with true times of any distance.
 func random(seed uint64) *clock {
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -89,7 +99,7 @@ func TestRetime(t *testing.T) {
 	for seed := range uint64(100) {
 		c := random(seed)
 		pictures := returned(c)
-		r, err := retime(file(t, pictures), c, true)
+		r, err := retime(file(t, pictures), c, 0)
 		require.NoError(t, err)
 		require.EqualValues(t, len(c.ticks), r.frames)
 		shown := slices.Clone(r.pts)
@@ -103,7 +113,7 @@ func TestRetime(t *testing.T) {
 				require.True(t, r.pts[j] > r.dts[i] || r.dts[j] < r.dts[i])
 			}
 		}
-		again, err := retime(file(t, pictures), c, true)
+		again, err := retime(file(t, pictures), c, 0)
 		require.NoError(t, err)
 		require.Equal(t, r, again)
 	}
@@ -113,7 +123,7 @@ func TestRetime(t *testing.T) {
 func TestRetimeEven(t *testing.T) {
 	t.Parallel()
 	c := laid(30, 2, 60, 60)
-	r, err := retime(file(t, returned(c)), c, true)
+	r, err := retime(file(t, returned(c)), c, 0)
 	require.NoError(t, err)
 	for i := 1; i < len(r.dts); i++ {
 		require.Equal(t, c.grid(), r.dts[i]-r.dts[i-1])
@@ -127,7 +137,7 @@ func TestRetimeStill(t *testing.T) {
 	for i := range c.ticks {
 		c.ticks[i] = int64(i) * 10 * tsClock
 	}
-	r, err := retime(file(t, returned(c)), c, true)
+	r, err := retime(file(t, returned(c)), c, 0)
 	require.NoError(t, err)
 	for i := range r.pts {
 		latest := slices.Min(r.pts[i:])
@@ -156,7 +166,7 @@ func TestRetimeLosses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := retime(file(t, test.pictures), c, true)
+			r, err := retime(file(t, test.pictures), c, 0)
 			require.NoError(t, err)
 			require.Equal(t, test.frames, r.frames)
 			seen := map[int64]bool{}
@@ -181,7 +191,7 @@ func TestRetimeAnotherRate(t *testing.T) {
 			pictures = append(pictures, picture{pts: c.dts(k) + i*3000, dts: c.dts(k) + i*3000, data: slice})
 		}
 	}
-	r, err := retime(file(t, pictures), c, false)
+	r, err := retime(file(t, pictures), c, 30)
 	require.NoError(t, err)
 	require.EqualValues(t, 120, r.frames)
 	for i, pts := range r.pts {

@@ -74,8 +74,8 @@ type EngineLog interface {
 type Media interface {
 	Probe(ctx context.Context, path string) (media.Source, error)
 	Prepare(ctx context.Context, source media.Source, in, outDir string, opts media.Options) (media.Prepared, error)
-	// Follow decodes a push while it is written; nil: it does not.
-	Follow(ctx context.Context, path string) *media.Following
+	// Follow decodes and finishes a push while it is written; nil: it does not.
+	Follow(ctx context.Context, pushed media.Pushed, out string) *media.Following
 	Sound(ctx context.Context, from string, source media.Source, prepared media.Prepared) error
 	Finish(ctx context.Context, pushed media.Pushed, out string) (*media.Listed, error)
 	Judge(ctx context.Context, path string, want media.Want) (media.Verdict, error)

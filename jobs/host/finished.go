@@ -116,8 +116,9 @@ func (s *store) finishAnew(ctx context.Context, path string, j *judging) (err er
 	}
 	began := time.Now()
 	finishing, span := h.Trace.Begin(ctx, trace.Finish, "rendition", s.rendition.Name)
+	followed := h.follows.over(pushed)
 	listed, err := h.Media.Finish(finishing, media.Pushed{
-		Path: pushed, From: h.sourcePath(s.name), Source: source, Prepared: prepared, FPS: frameRate(&s.rendition),
+		Path: pushed, From: h.sourcePath(s.name), Source: source, Prepared: prepared, FPS: frameRate(&s.rendition), Followed: followed,
 	}, path)
 	span.End(err)
 	if err != nil {
@@ -129,7 +130,7 @@ func (s *store) finishAnew(ctx context.Context, path string, j *judging) (err er
 	want := media.Want{
 		Width: planned.Width, Height: planned.Height, FPS: frameRate(&s.rendition),
 		BitRate: judgedBitRate(&s.transcode, &s.rendition), Source: source, Prepared: prepared,
-		Followed: h.follows.over(pushed), Listed: listed,
+		Followed: followed, Listed: listed,
 	}
 	go func() {
 		defer close(j.over)

@@ -2,13 +2,15 @@ package host
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"weir/media"
 )
 
-// follows are the pushes of this host that are decoded while they are written, by the
-// path of their file, and the sound that is made for them meanwhile, by the prepared
+// follows are the pushes of this host that are decoded and finished while they are written,
+// by the path of their file, and the sound that is made for them meanwhile, by the prepared
 // file's. A lost one costs time: the store then does it by itself.
 type follows struct {
 	mu      sync.Mutex
@@ -43,19 +45,20 @@ func (f *follows) sound(ctx context.Context, tools Media, path string, source me
 	}()
 }
 
-// begin follows a push unless that is done already. It outlives ctx: the supervisor is
-// done before the last store.
-func (f *follows) begin(ctx context.Context, tools Media, path string) {
+// begin follows a push, whose finished file is to be out, unless that is done already. It
+// outlives ctx: the supervisor is done before the last store.
+func (f *follows) begin(ctx context.Context, tools Media, pushed media.Pushed, out string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stopped || f.running[path] != nil {
+	if f.stopped || f.running[pushed.Path] != nil {
 		return
 	}
 	if f.running == nil {
 		f.running = map[string]*media.Following{}
 	}
-	if following := tools.Follow(context.WithoutCancel(ctx), path); following != nil {
-		f.running[path] = following
+	_ = os.MkdirAll(filepath.Dir(out), spoolMode) // else the store finishes it, or says why not
+	if following := tools.Follow(context.WithoutCancel(ctx), pushed, out); following != nil {
+		f.running[pushed.Path] = following
 	}
 }
 

@@ -24,10 +24,10 @@ func TestFollows(t *testing.T) {
 	var f follows
 	require.Nil(t, f.over(one), "nothing follows it")
 
-	f.begin(t.Context(), tools, one)
-	f.begin(t.Context(), tools, other)
+	f.begin(t.Context(), tools, media.Pushed{Path: one}, filepath.Join(dir, "out", "one.ts"))
+	f.begin(t.Context(), tools, media.Pushed{Path: other}, filepath.Join(dir, "out", "other.ts"))
 	first := f.running[one]
-	f.begin(t.Context(), tools, one)
+	f.begin(t.Context(), tools, media.Pushed{Path: one}, filepath.Join(dir, "out", "one.ts"))
 	require.Same(t, first, f.over(one), "it was followed twice")
 	require.Nil(t, first.Decoded(t.Context()))
 	require.Same(t, first, f.over(one), "a store that is tried again finds it")
@@ -36,12 +36,12 @@ func TestFollows(t *testing.T) {
 	f.drop(func(path string) bool { return path == other })
 	require.Nil(t, gone.Decoded(t.Context()), "it was not ended with its file")
 	require.Nil(t, f.over(other))
-	f.begin(t.Context(), tools, other)
+	f.begin(t.Context(), tools, media.Pushed{Path: other}, filepath.Join(dir, "out", "other.ts"))
 	again := f.over(other)
 	require.NotNil(t, again)
 	require.NotSame(t, gone, again)
 
 	f.stop()
-	f.begin(t.Context(), tools, one)
+	f.begin(t.Context(), tools, media.Pushed{Path: one}, filepath.Join(dir, "out", "one.ts"))
 	require.Empty(t, f.running)
 }

@@ -82,12 +82,18 @@ func (s *supervisor) observeFiles(ctx context.Context, rows *jobs.Rows, seen *jo
 	if err != nil {
 		return err
 	}
+	source, err := sourceOf(&rows.Transcode)
+	if err != nil {
+		return err
+	}
 	for _, r := range rows.Renditions {
 		path := s.host.pushedPath(s.name, r.Name)
 		if bytes := fileBytes(path); bytes > 0 {
 			seen.FileBytes[r.Name] = bytes
 			if r.State == jobs.RenditionPushing {
-				s.host.follows.begin(ctx, s.host.Media, path)
+				s.host.follows.begin(ctx, s.host.Media, media.Pushed{
+					Path: path, From: s.host.sourcePath(s.name), Source: source, Prepared: prepared, FPS: frameRate(&r),
+				}, s.host.finishedPath(s.name, r.Name))
 				// Asked only where it is said to be over, as the file is read for it.
 				seen.Whole[r.Name] = r.RecordedBytes != nil && *r.RecordedBytes == bytes && media.EndsAt(path, &prepared)
 			}

@@ -54,7 +54,7 @@ func (freeMedia) Prepare(_ context.Context, s media.Source, in, _ string, _ medi
 	}, nil
 }
 
-func (freeMedia) Follow(context.Context, string) *media.Following { return nil }
+func (freeMedia) Follow(context.Context, media.Pushed, string) *media.Following { return nil }
 
 func (freeMedia) Sound(context.Context, string, media.Source, media.Prepared) error { return nil }
 
