@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -124,11 +125,24 @@ func (c *checker) text(s *huma.Schema, text, at string) {
 		c.refuse(at, "has %d characters; send at least %d", length, *s.MinLength)
 	case s.MaxLength != nil && length > *s.MaxLength:
 		c.refuse(at, "has %d characters; send at most %d", length, *s.MaxLength)
-	case s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text):
+	case s.Pattern != "" && !pattern(s.Pattern).MatchString(text):
 		c.refuse(at, "must be %s", s.PatternDescription)
 	case len(s.Enum) > 0 && !slices.ContainsFunc(s.Enum, func(word any) bool { return strings.EqualFold(fmt.Sprint(word), text) }):
 		c.refuse(at, "must be one of %s", plainWords(s.Enum))
 	}
+}
+
+// patterns are the document's, of which there are some dozen: to make one of its text takes longer
+// than all else that is checked of a request.
+var patterns sync.Map
+
+func pattern(text string) *regexp.Regexp {
+	if known, ok := patterns.Load(text); ok {
+		return known.(*regexp.Regexp) //nolint:errcheck // nothing else is in it
+	}
+	made := regexp.MustCompile(text)
+	patterns.Store(text, made)
+	return made
 }
 
 func (c *checker) number(s *huma.Schema, number json.Number, at string) {
