@@ -67,8 +67,10 @@ func refusals() []refusalCase {
 		{"output no bucket", func(o object) { o["output"] = object{"url": "s3+https://h"} }, "body.output.url", "bucket", atOnce},
 		{"output unknown field", func(o object) { o["output"] = object{"url": "s3://media/out", "acl": "x"} }, "body.output.acl", "no field", atOnce},
 		{"no callback", func(o object) { delete(o, "callback_url") }, "body.callback_url", "missing", atOnce},
-		{"callback scheme", func(o object) { o["callback_url"] = "s3://media/x" }, "body.callback_url", "http", atOnce},
-		{"callback no URL", func(o object) { o["callback_url"] = "nowhere" }, "body.callback_url", "scheme", atOnce},
+		{"callback scheme", func(o object) { o["callback_url"] = "s3://media/x" }, "body.callback_url", "must begin with http:// or https://", atOnce},
+		{"callback scheme that nothing has", func(o object) { o["callback_url"] = "ftp://studio.example/x" }, "body.callback_url", "must begin with http:// or https://", atOnce},
+		{"callback without a scheme", func(o object) { o["callback_url"] = "http" }, "body.callback_url", "must begin with http:// or https://", atOnce},
+		{"callback no URL", func(o object) { o["callback_url"] = "nowhere" }, "body.callback_url", "must begin with http:// or https://", atOnce},
 		{"callback no host", func(o object) { o["callback_url"] = "https:///x" }, "body.callback_url", "host", atOnce},
 		{"callback secret too short", func(o object) { o["callback_secret"] = "short" }, "body.callback_secret", "at least 16", atOnce},
 		{"callback secret with a space", func(o object) { o["callback_secret"] = "sixteen letters and more" }, "body.callback_secret", "space", later},
@@ -170,7 +172,7 @@ func refusals() []refusalCase {
 		{"external_id too long", func(o object) { o["external_id"] = strings.Repeat("x", 201) }, "body.external_id", "200", atOnce},
 		{"external_id with a zero", func(o object) { o["external_id"] = "a\x00b" }, "body.external_id", "control", unmade},
 		{"Livepeer without a token", func(o object) { o["livepeer"] = object{} }, "body.livepeer.access_token", "missing", atOnce},
-		{"Livepeer URL", func(o object) { o["livepeer"] = object{"access_token": "t", "api_url": "ftp://h"} }, "body.livepeer.api_url", "scheme", atOnce},
+		{"Livepeer URL", func(o object) { o["livepeer"] = object{"access_token": "t", "api_url": "ftp://h"} }, "body.livepeer.api_url", "must begin with http:// or https://", atOnce},
 	}...)
 }
 
@@ -238,7 +240,7 @@ func TestRefusalsOfFile(t *testing.T) {
 		{"source no object", func(o object) { o["source_location"] = "s3://media" }, "body.source_location", "folder"},
 		{"no manifestID", func(o object) { delete(o, "manifestID") }, "body.manifestID", "missing"},
 		{"no verificationFreq", func(o object) { delete(o, "verificationFreq") }, "body.verificationFreq", "missing"},
-		{"Livepeer URL", func(o object) { o["accessToken"], o["transcodeAPIUrl"] = "t", "x" }, "body.transcodeAPIUrl", "scheme"},
+		{"Livepeer URL", func(o object) { o["accessToken"], o["transcodeAPIUrl"] = "t", "x" }, "body.transcodeAPIUrl", "must begin with http:// or https://"},
 		{"name is the source's", func(o object) { o["profiles"].([]any)[0].(object)["name"] = "clip" }, "body.profiles[0].name", "source"},
 		{"unknown field", func(o object) { o["external_id"] = "x" }, "body.external_id", "no field"},
 		{"profile unknown field", func(o object) { o["profiles"].([]any)[0].(object)["codec"] = "x" }, "body.profiles[0].codec", "no field"},

@@ -191,12 +191,9 @@ func (s *server) places(f *fields) (*wanted, []error) {
 	case !output.IsS3():
 		add(f.output, "is no S3 location; use s3://bucket/prefix, s3+https:// or s3+http://")
 	}
-	callback, err := storage.ParseLocation(string(f.callbackURL))
-	switch {
-	case err != nil:
-		add(f.callback, reason(err))
-	case callback.IsS3():
-		add(f.callback, "must begin with http:// or https://")
+	callback, fault := webLocation(f.callbackURL)
+	if fault != "" {
+		add(f.callback, fault)
 	}
 	if len(errs) > 0 {
 		return w, errs
@@ -296,14 +293,22 @@ func checkWeb(text SecretURL, at string) []error {
 	if text == "" {
 		return nil
 	}
-	location, err := storage.ParseLocation(string(text))
-	if err != nil {
-		return []error{refusal(at, reason(err))}
-	}
-	if location.IsS3() {
-		return []error{refusal(at, "must begin with http:// or https://")}
+	if _, fault := webLocation(text); fault != "" {
+		return []error{refusal(at, fault)}
 	}
 	return nil
+}
+
+// webLocation is an http(s) URL, or what is wrong with it.
+func webLocation(text SecretURL) (location storage.Location, fault string) {
+	if scheme, _, is := strings.Cut(strings.ToLower(string(text)), "://"); !is || scheme != "http" && scheme != "https" {
+		return location, "must begin with http:// or https://"
+	}
+	location, err := storage.ParseLocation(string(text))
+	if err != nil {
+		return location, reason(err)
+	}
+	return location, ""
 }
 
 // reason is what storage says of a location, which repeats nothing of it.

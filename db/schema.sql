@@ -709,10 +709,7 @@ BEGIN
         wrong := true;
         RETURN QUERY SELECT 'body.output.url', fault;
     END IF;
-    fault := weir.location_fault(callback);
-    IF fault IS NULL AND callback ~* '^s3' THEN
-        fault := 'must begin with http:// or https://';
-    END IF;
+    fault := CASE WHEN callback ~* '^https?://' THEN weir.location_fault(callback) ELSE 'must begin with http:// or https://' END;
     IF fault IS NOT NULL THEN
         RETURN QUERY SELECT 'body.callback_url', fault;
     END IF;
@@ -755,10 +752,7 @@ BEGIN
         END IF;
     END IF;
 
-    fault := weir.location_fault(livepeer);
-    IF fault IS NULL AND livepeer ~* '^s3' THEN
-        fault := 'must begin with http:// or https://';
-    END IF;
+    fault := CASE WHEN livepeer ~* '^https?://' THEN weir.location_fault(livepeer) ELSE 'must begin with http:// or https://' END;
     IF livepeer <> '' AND fault IS NOT NULL THEN
         RETURN QUERY SELECT 'body.livepeer.api_url', fault;
     END IF;
