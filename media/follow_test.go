@@ -134,7 +134,17 @@ func TestJudgeTakesWhatWasFound(t *testing.T) {
 	again, err := blind.Judge(t.Context(), out, want)
 	require.NoError(t, err)
 	require.Equal(t, verdict, again)
-	want.Listed = &Listed{bytes: listed.bytes + 1, listing: listed.listing} // of another file
+	for what, other := range map[string]*Listed{
+		"another length": {bytes: listed.bytes + 1, crc: listed.crc, listing: listed.listing, coded: listed.coded},
+		"other bytes":    {bytes: listed.bytes, crc: listed.crc + 1, listing: listed.listing, coded: listed.coded},
+	} {
+		want.Listed = other
+		again, err = blind.Judge(t.Context(), out, want)
+		require.NoError(t, err, what)
+		require.False(t, again.OK, what)
+	}
+	// What decoded are other pictures than are in the file: all of it is decoded.
+	want.Listed, want.Followed = listed, &Following{done: done, decoded: newCodedSum().decoded()}
 	again, err = blind.Judge(t.Context(), out, want)
 	require.NoError(t, err)
 	require.False(t, again.OK)
@@ -283,7 +293,7 @@ func TestDamageIsNeverMissed(t *testing.T) {
 	group.SetLimit(atOnce)
 	for i := range tries {
 		group.Go(func() error {
-			frames, err := (&Tools{}).frames(t.Context(), cut, nil)
+			frames, err := (&Tools{}).frames(t.Context(), cut, nil, nil)
 			if err == nil {
 				return fmt.Errorf("decoding %d: %d frames, and not a word of the one that is cut", i, frames)
 			}

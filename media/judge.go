@@ -103,20 +103,26 @@ func (t *Tools) Judge(ctx context.Context, path string, want Want) (Verdict, err
 	if err != nil {
 		return Verdict{}, blame(err, otherwise)
 	}
+	known := want.Listed
+	if same, err := known.of(path); err != nil {
+		return Verdict{}, blame(err, otherwise)
+	} else if !same {
+		known = nil
+	}
 	var l *listing
 	var listed, decoded error
 	var frames int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		if want.Listed.of(info.Size()) {
-			l = want.Listed.listing
+		if known != nil {
+			l = known.listing
 		} else {
 			l, err = t.list(groupCtx, path, beginUS(&want.Source, &want.Prepared), 0)
 		}
 		return fault(err, &listed)
 	})
 	group.Go(func() (err error) {
-		frames, err = t.frames(groupCtx, path, want.Followed)
+		frames, err = t.frames(groupCtx, path, want.Followed, known)
 		return fault(err, &decoded)
 	})
 	if err := group.Wait(); err != nil {
@@ -277,10 +283,13 @@ func (v *Verdict) sound(got Source, want Want) {
 
 // frames is how many frames a decoder makes of a file: as was found of the same pictures, else the
 // whole of it is decoded. Its error is a *failure where the file is to blame.
-func (t *Tools) frames(ctx context.Context, path string, followed *Following) (int64, error) {
+func (t *Tools) frames(ctx context.Context, path string, followed *Following, known *Listed) (int64, error) {
 	before := followed.Decoded(ctx)
-	same, err := before.holdsOf(ctx, path)
-	if err != nil {
+	var same bool
+	var err error
+	if before != nil && known != nil {
+		same = *before == known.coded
+	} else if same, err = before.holdsOf(ctx, path); err != nil {
 		return 0, err
 	}
 	if same {

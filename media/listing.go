@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 	"math"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -352,22 +355,43 @@ func parseRate(text string) Rate {
 	return Rate{Num: n, Den: d}
 }
 
-// A Listed is what ffprobe found in a finished file while it was written: evidence for Judge, of the
-// bytes that it was given.
+// A Listed is what was found in a finished file while it was written: evidence for Judge, of a file
+// that has these bytes.
 type Listed struct {
 	bytes   int64
-	listing *listing
+	crc     uint32
+	listing *listing // ffprobe's
+	coded   Decoded  // the pictures that a decoder would read
 }
 
-// of says whether it is of a file that has so many bytes, and ffprobe has seen them all.
-func (l *Listed) of(bytes int64) bool { return l != nil && l.bytes == bytes }
+// of says whether it is of the file at a path: so many bytes, and the same.
+func (l *Listed) of(path string) (bool, error) {
+	if l == nil {
+		return false, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	crc := crc32.New(castagnoli)
+	n, err := io.CopyBuffer(crc, struct{ io.Reader }{file}, make([]byte, writeBuffer))
+	if err != nil {
+		return false, err
+	}
+	return n == l.bytes && crc.Sum32() == l.crc, nil
+}
+
+// castagnoli is the checksum that processors compute as fast as they read.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // listBeside lists a file of ours that is written to it, whose tracks begin within so many
 // microseconds. Who has it ends it, by end or stop.
 func (t *Tools) listBeside(ctx context.Context, beginUS int64) *besideListing {
 	ctx, cancel := context.WithCancel(ctx)
 	read, write := io.Pipe()
-	b := &besideListing{pipe: write, cancel: cancel, done: make(chan struct{})}
+	b := &besideListing{pipe: write, cancel: cancel, done: make(chan struct{}), crc: crc32.New(castagnoli), sum: newCodedSum()}
+	b.demux = &demuxer{each: b.sum.add}
 	go func() {
 		defer close(b.done)
 		l := &listing{}
@@ -390,11 +414,14 @@ func beginUS(source *Source, prepared *Prepared) int64 {
 	return atLeast + abs(source.Audio.StartUS-prepared.StartUS)
 }
 
-// A besideListing takes what is written to it, whatever becomes of ffprobe.
+// A besideListing takes what is written to it, whatever becomes of ffprobe, and sums it up.
 type besideListing struct {
 	pipe   *io.PipeWriter
 	cancel context.CancelFunc
 	bytes  int64
+	crc    hash.Hash32
+	sum    *codedSum
+	demux  *demuxer
 	broken bool
 	done   chan struct{}
 	// Read after done.
@@ -405,9 +432,11 @@ type besideListing struct {
 // Write never fails: a listing that ends before the file is no evidence, and Judge lists by itself.
 func (b *besideListing) Write(p []byte) (int, error) {
 	if !b.broken {
-		n, err := b.pipe.Write(p)
-		b.bytes += int64(n)
-		b.broken = err != nil
+		_, err := b.pipe.Write(p)
+		_, unread := b.demux.Write(p)
+		b.crc.Write(p)
+		b.bytes += int64(len(p))
+		b.broken = err != nil || unread != nil
 	}
 	return len(p), nil
 }
@@ -417,10 +446,10 @@ func (b *besideListing) end() *Listed {
 	_ = b.pipe.Close()
 	<-b.done
 	b.cancel()
-	if b.broken || b.err != nil {
+	if b.broken || b.err != nil || b.demux.end() != nil {
 		return nil
 	}
-	return &Listed{bytes: b.bytes, listing: b.listing}
+	return &Listed{bytes: b.bytes, crc: b.crc.Sum32(), listing: b.listing, coded: *b.sum.decoded()}
 }
 
 // stop ends it, and returns when ffprobe is gone.
