@@ -2691,10 +2691,11 @@ COMMENT ON COLUMN weir.v_findings.since IS 'Since when it is so.';
 CREATE VIEW weir.v_hosts AS
  SELECT h.id,
         CASE
-            WHEN (h.lease_until <= now()) THEN 'lost'::text
             WHEN (NOT h.up) THEN 'stopped'::text
-            WHEN (h.mist_silent_from IS NOT NULL) THEN 'mist silent'::text
+            WHEN (h.lease_until <= now()) THEN 'lost'::text
             WHEN h.draining THEN 'draining'::text
+            WHEN (h.mist_silent_from IS NOT NULL) THEN 'mist silent'::text
+            WHEN (h.spool_room_bytes <= 0) THEN 'spool full'::text
             ELSE 'alive'::text
         END AS state,
     h.slots,
@@ -2732,7 +2733,7 @@ COMMENT ON COLUMN weir.v_hosts.id IS 'WEIR_HOST_ID of its daemon.';
 
 -- Name: COLUMN v_hosts.state; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_hosts.state IS 'alive, draining (takes no more), mist silent (nothing is placed there), stopped (what runs there waits for its daemon for a minute) or lost (its lease has ended).';
+COMMENT ON COLUMN weir.v_hosts.state IS 'alive, or the first that keeps it from work: stopped (its daemon was; what runs there waits for it for a minute), lost (its lease has ended), draining (takes no more), mist silent (nothing is placed there) or spool full (nothing is placed there until there is room).';
 
 -- Name: COLUMN v_hosts.slots; Type: COMMENT; Schema: weir; Owner: -
 
