@@ -188,7 +188,7 @@ CREATE FUNCTION weir.events_deliver() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO weir.event_deliveries (event_id, transcode_id, tenant, receiver)
-    SELECT NEW.id, t.id, t.tenant, COALESCE(lower(substring(COALESCE(t.events_url, t.callback_url) FROM '://([^/?#]+)')), '')
+    SELECT NEW.id, t.id, t.tenant, weir.receiver_of(COALESCE(t.events_url, t.callback_url))
       FROM weir.transcodes t WHERE t.id = NEW.transcode_id AND NEW.type = ANY(t.events);
     RETURN NULL;
 END $$;
@@ -2453,7 +2453,7 @@ CREATE VIEW weir.v_callbacks AS
     c.created_at,
     c.delivered_at,
     (EXTRACT(epoch FROM (COALESCE(c.delivered_at, now()) - c.created_at)))::double precision AS lag_seconds,
-    COALESCE(lower("substring"(c.url, '://([^/?#]+)'::text)), ''::text) AS receiver
+    weir.receiver_of(c.url) AS receiver
    FROM (weir.callbacks c
      JOIN weir.transcodes t ON ((t.id = c.transcode_id)));
 
