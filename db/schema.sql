@@ -3978,6 +3978,10 @@ CREATE INDEX missed_events_by_tenant ON weir.missed_events USING btree (tenant, 
 
 CREATE INDEX missed_events_by_transcode ON weir.missed_events USING btree (transcode_id);
 
+-- Name: mist_events_by_host; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX mist_events_by_host ON weir.mist_events USING btree (host_id, id DESC);
+
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX mist_events_by_time ON weir.mist_events USING btree (received_at);
