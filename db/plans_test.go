@@ -55,8 +55,12 @@ func lists() map[string][]filters {
 		"UsageList":      {{"tenant": "'tenant-1'", "from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
 		"UsageListOfAll": {{"from_day": "now()::date - 30", "to_day": "now()::date + 1"}},
 		"CallbackViewList": {
-			{}, {"state": "'pending'"}, {"state": "'delivered'"}, {"state": "'refused'"}, {"state": "'expired'"},
-			{"transcode_id": id}, {"tenant": "'tenant-1'"}, {"tenant": "'small'"}, {"tenant": "'tenant-1'", "state": "'refused'"},
+			{}, {"callback_states": "'{pending}'"}, {"callback_states": "'{delivered}'"}, {"callback_states": "'{refused}'"}, {"callback_states": "'{expired}'"},
+			{"transcode_id": id}, {"tenants": "'{tenant-1}'"}, {"tenants": "'{small}'"}, {"tenants": "'{tenant-1}'", "callback_states": "'{refused}'"},
+			{"states": "'{failed}'"}, {"codes": "'{internal}'"}, {"hosts": "'{gone}'"}, {"external_ids": "'{request-5}'"},
+			{"callback_states": "'{refused,expired}'", "created_from": "now() - interval '1 hour'", "destinations": "'{h}'"},
+			{"ended_from": "now() - interval '1 hour'", "broadcasters": "'{b}'"}, {"created_to": "now() - interval '20 days'"},
+			{"tenants": "'{small}'", "labels": `'{"{\"customer\": \"acme\"}"}'`},
 		},
 		"AdminActionList": {
 			{}, {"target": "'host-1'"}, {"since": "now() - interval '1 hour'"}, {"before_id": "1000"},
@@ -65,7 +69,11 @@ func lists() map[string][]filters {
 		"MetricsHistory": {{}}, // the first of each
 		"MistEventList": {
 			{}, {"transcode_id": id}, {"verdict": "'applied'"}, {"verdict": "'stale'"}, {"verdict": "'unmatched'"}, {"verdict": "'unreadable'"},
-			{"trigger": "'PUSH_END'"}, {"before_id": "1000"},
+			{"trigger": "'PUSH_END'"}, {"before_id": "1000"}, {"hosts": "'{mist-1}'"}, {"hosts": "'{gone}'"}, {"received_from": "now() - interval '1 hour'"},
+			{"hosts": "'{mist-1}'", "received_from": "now() - interval '1 hour'"}, {"tenants": "'{tenant-1}'"}, {"tenants": "'{small}'"},
+			{"states": "'{running}'"}, {"codes": "'{internal}'"}, {"external_ids": "'{request-5}'"}, {"created_from": "now() - interval '1 hour'", "destinations": "'{h}'"},
+			{"ended_from": "now() - interval '1 hour'", "broadcasters": "'{b}'"}, {"ended_from": "now() - interval '1 hour'", "callback_states": "'{refused}'"},
+			{"tenants": "'{small}'", "labels": `'{"{\"customer\": \"acme\"}"}'`},
 		},
 	}
 }

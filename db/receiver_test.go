@@ -33,3 +33,16 @@ func TestReceiverOf(t *testing.T) {
 	require.Contains(t, strings.Join(plan, "\n"), "split_part")
 	require.NotContains(t, strings.Join(plan, "\n"), "receiver_of")
 }
+
+// Views and functions read a receiver by weir.receiver_of, and in no other way.
+func TestReceiversAreReadOneWay(t *testing.T) {
+	t.Parallel()
+	rows, err := dbtest.New(t).Query(t.Context(), `
+		SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'weir'::regnamespace AND c.relkind = 'v' AND strpos(pg_get_viewdef(c.oid), '://') > 0
+		UNION ALL
+		SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'weir'::regnamespace AND strpos(p.prosrc, '://([') > 0`)
+	require.NoError(t, err)
+	others, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Empty(t, others)
+}

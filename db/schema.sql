@@ -188,7 +188,7 @@ CREATE FUNCTION weir.events_deliver() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO weir.event_deliveries (event_id, transcode_id, tenant, receiver)
-    SELECT NEW.id, t.id, t.tenant, COALESCE(lower(substring(COALESCE(t.events_url, t.callback_url) FROM '://([^/?#]+)')), '')
+    SELECT NEW.id, t.id, t.tenant, weir.receiver_of(COALESCE(t.events_url, t.callback_url))
       FROM weir.transcodes t WHERE t.id = NEW.transcode_id AND NEW.type = ANY(t.events);
     RETURN NULL;
 END $$;
@@ -2447,7 +2447,7 @@ CREATE VIEW weir.v_callbacks AS
     c.created_at,
     c.delivered_at,
     (EXTRACT(epoch FROM (COALESCE(c.delivered_at, now()) - c.created_at)))::double precision AS lag_seconds,
-    COALESCE(lower("substring"(c.url, '://([^/?#]+)'::text)), ''::text) AS receiver
+    weir.receiver_of(c.url) AS receiver
    FROM (weir.callbacks c
      JOIN weir.transcodes t ON ((t.id = c.transcode_id)));
 
@@ -2685,10 +2685,11 @@ COMMENT ON COLUMN weir.v_findings.since IS 'Since when it is so.';
 CREATE VIEW weir.v_hosts AS
  SELECT h.id,
         CASE
-            WHEN (h.lease_until <= now()) THEN 'lost'::text
             WHEN (NOT h.up) THEN 'stopped'::text
-            WHEN (h.mist_silent_from IS NOT NULL) THEN 'mist silent'::text
+            WHEN (h.lease_until <= now()) THEN 'lost'::text
             WHEN h.draining THEN 'draining'::text
+            WHEN (h.mist_silent_from IS NOT NULL) THEN 'mist silent'::text
+            WHEN (h.spool_room_bytes <= 0) THEN 'spool full'::text
             ELSE 'alive'::text
         END AS state,
     h.slots,
@@ -2726,7 +2727,7 @@ COMMENT ON COLUMN weir.v_hosts.id IS 'WEIR_HOST_ID of its daemon.';
 
 -- Name: COLUMN v_hosts.state; Type: COMMENT; Schema: weir; Owner: -
 
-COMMENT ON COLUMN weir.v_hosts.state IS 'alive, draining (takes no more), mist silent (nothing is placed there), stopped (what runs there waits for its daemon for a minute) or lost (its lease has ended).';
+COMMENT ON COLUMN weir.v_hosts.state IS 'alive, or the first that keeps it from work: stopped (its daemon was; what runs there waits for it for a minute), lost (its lease has ended), draining (takes no more), mist silent (nothing is placed there) or spool full (nothing is placed there until there is room).';
 
 -- Name: COLUMN v_hosts.slots; Type: COMMENT; Schema: weir; Owner: -
 
@@ -3970,6 +3971,10 @@ CREATE INDEX missed_events_by_tenant ON weir.missed_events USING btree (tenant, 
 -- Name: missed_events_by_transcode; Type: INDEX; Schema: weir; Owner: -
 
 CREATE INDEX missed_events_by_transcode ON weir.missed_events USING btree (transcode_id);
+
+-- Name: mist_events_by_host; Type: INDEX; Schema: weir; Owner: -
+
+CREATE INDEX mist_events_by_host ON weir.mist_events USING btree (host_id, id DESC);
 
 -- Name: mist_events_by_time; Type: INDEX; Schema: weir; Owner: -
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -29,17 +30,29 @@ type Callbacks struct {
 	River *river.Client[pgx.Tx]
 }
 
-// CallbackFilter narrows a list; nil fields do not.
+// Whose narrows a list of what belongs to transcodes to those of some: of each field any of
+// its values, of all fields all; nil ones do not. Labels are JSON objects.
+type Whose struct {
+	Tenants, States, Codes, HostIDs, ExternalIDs, Broadcasters []string
+	Destinations, CallbackStates, Labels                       []string
+	CreatedFrom, CreatedTo, EndedFrom, EndedTo                 *time.Time
+}
+
+// CallbackFilter narrows a list; nil fields do not. Its destinations and the states of
+// callbacks are those of each callback itself, and not of its transcode's newest.
 type CallbackFilter struct {
-	Tenant, State *string
-	TranscodeID   *uuid.UUID
-	Limit         int32
+	Whose
+
+	TranscodeID *uuid.UUID
+	Limit       int32
 }
 
 // List reads callbacks, newest first.
 func (cs *Callbacks) List(ctx context.Context, f CallbackFilter) ([]dbsqlc.CallbackView, error) {
 	list, err := dbsqlc.New().CallbackViewList(ctx, db.Replanned{On: cs.DB}, dbsqlc.CallbackViewListParams{
-		Tenant: f.Tenant, State: f.State, TranscodeID: f.TranscodeID, PageSize: f.Limit,
+		Tenants: f.Tenants, CallbackStates: f.CallbackStates, TranscodeID: f.TranscodeID, Destinations: f.Destinations, States: f.States, Codes: f.Codes,
+		Hosts: f.HostIDs, ExternalIds: f.ExternalIDs, Broadcasters: f.Broadcasters, Labels: f.Labels,
+		CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo, EndedFrom: f.EndedFrom, EndedTo: f.EndedTo, PageSize: f.Limit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list callbacks: %w", err)

@@ -68,11 +68,25 @@ DELETE FROM weir.callback_attempts
      FOR UPDATE SKIP LOCKED));
 
 -- name: CallbackViewList :many
-SELECT * FROM weir.v_callbacks
- WHERE (sqlc.narg('tenant')::text IS NULL OR tenant = sqlc.narg('tenant'))
-   AND (sqlc.narg('state')::text IS NULL OR state = sqlc.narg('state'))
-   AND (sqlc.narg('transcode_id')::uuid IS NULL OR transcode_id = sqlc.narg('transcode_id'))
- ORDER BY created_at DESC, id DESC
+-- Newest first. What narrows it by the transcode joins that; nothing else does. One is
+-- decided when its run ends, and behind the acceptance.
+SELECT v.* FROM weir.v_callbacks v LEFT JOIN weir.transcodes t ON t.id = v.transcode_id
+ WHERE (sqlc.narg('tenants')::text[] IS NULL OR v.tenant = ANY(sqlc.narg('tenants')))
+   AND (sqlc.narg('callback_states')::text[] IS NULL OR v.state = ANY(sqlc.narg('callback_states')))
+   AND (sqlc.narg('transcode_id')::uuid IS NULL OR v.transcode_id = sqlc.narg('transcode_id'))
+   AND (sqlc.narg('destinations')::text[] IS NULL OR v.receiver = ANY(sqlc.narg('destinations')))
+   AND (sqlc.narg('states')::text[] IS NULL OR t.state = ANY(sqlc.narg('states')))
+   AND (sqlc.narg('codes')::text[] IS NULL OR t.error_code = ANY(sqlc.narg('codes')))
+   AND (sqlc.narg('hosts')::text[] IS NULL OR t.host_id = ANY(sqlc.narg('hosts')))
+   AND (sqlc.narg('external_ids')::text[] IS NULL OR t.external_id = ANY(sqlc.narg('external_ids')) OR t.former_external_id = ANY(sqlc.narg('external_ids')))
+   AND (sqlc.narg('broadcasters')::text[] IS NULL OR (
+        SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt) = ANY(sqlc.narg('broadcasters')))
+   AND (sqlc.narg('labels')::text[] IS NULL OR t.labels @> ANY(sqlc.narg('labels')::text[]::jsonb[]))
+   AND (sqlc.narg('created_from')::timestamptz IS NULL OR (t.created_at >= sqlc.narg('created_from') AND v.created_at >= sqlc.narg('created_from')))
+   AND (sqlc.narg('created_to')::timestamptz IS NULL OR t.created_at < sqlc.narg('created_to'))
+   AND (sqlc.narg('ended_from')::timestamptz IS NULL OR v.created_at >= sqlc.narg('ended_from'))
+   AND (sqlc.narg('ended_to')::timestamptz IS NULL OR v.created_at < sqlc.narg('ended_to'))
+ ORDER BY v.created_at DESC, v.id DESC
  LIMIT @page_size;
 
 -- name: CallbackBacklog :one

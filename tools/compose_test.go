@@ -2,6 +2,9 @@ package tools
 
 import (
 	"cmp"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/base64"
 	"net"
 	"os"
 	"regexp"
@@ -122,6 +125,32 @@ func TestComposeScrapesEveryDaemon(t *testing.T) {
 	require.Len(t, listed, 1)
 	require.ElementsMatch(t, daemons, strings.Split(strings.ReplaceAll(listed[0][1], `"`, ""), ", "))
 	require.Empty(t, project.Services["prometheus"].NetworkMode, "it is on the network of the daemons")
+}
+
+// What leads serves the operators' pages, to a user whose token the README names.
+func TestComposeServesThePages(t *testing.T) {
+	t.Parallel()
+	control := loadCompose(t).Services["control"]
+	_, port, err := net.SplitHostPort(*control.Environment["WEIR_WEB_LISTEN"])
+	require.NoError(t, err)
+	published := ""
+	for _, p := range control.Ports {
+		if strconv.Itoa(int(p.Target)) == port {
+			published = "http://" + net.JoinHostPort(p.HostIP, p.Published)
+		}
+	}
+	require.Equal(t, published, *control.Environment["WEIR_WEB_URL"])
+	require.Contains(t, read(t, "../README.md"), published+" (user `demo`, token `demo-token`)")
+	user := regexp.MustCompile(`^demo:operator:pbkdf2-sha256\.(\d+)\.([\w-]+)\.([\w-]+)$`).FindStringSubmatch(*control.Environment["WEIR_WEB_USERS"])
+	require.Len(t, user, 4)
+	rounds, err := strconv.Atoi(user[1])
+	require.NoError(t, err)
+	salt, err := base64.RawURLEncoding.DecodeString(user[2])
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(salt), 16)
+	key, err := pbkdf2.Key(sha256.New, "demo-token", salt, rounds, sha256.Size)
+	require.NoError(t, err)
+	require.Equal(t, user[3], base64.RawURLEncoding.EncodeToString(key))
 }
 
 // A WEIR_ variable that is no setting stops the daemon.

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +48,8 @@ type bulkNewPage struct {
 	Filter  string
 	Means   *bulk.Count
 	Problem string
+	// Rate is how many items are done in a second, if nobody says otherwise; up to MaxRate.
+	Rate, MaxRate int
 }
 
 func (p *Pages) operations() *bulk.Operations {
@@ -96,7 +100,7 @@ func (p *Pages) bulkLive(w http.ResponseWriter, r *http.Request) {
 
 // bulkNew says how many a filter means, before anything is done to them.
 func (p *Pages) bulkNew(w http.ResponseWriter, r *http.Request) {
-	form := &bulkNewPage{page: p.page(r, "A bulk operation"), Kind: r.URL.Query().Get("kind"), Kinds: bulk.Kinds(), Filter: strings.TrimSpace(r.URL.Query().Get("filter"))}
+	form := &bulkNewPage{page: p.page(r, "A bulk operation"), Kind: r.URL.Query().Get("kind"), Kinds: bulk.Kinds(), Filter: strings.TrimSpace(r.URL.Query().Get("filter")), Rate: bulk.DefaultRate, MaxRate: bulk.MaxRate}
 	if form.Filter == "" {
 		p.show(w, r, http.StatusOK, "bulk-new", form)
 		return
@@ -130,9 +134,14 @@ func (p *Pages) bulkStart(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	rate, err := strconv.Atoi(cmp.Or(r.PostFormValue("rate"), strconv.Itoa(bulk.DefaultRate)))
+	if err != nil || rate < 1 || rate > bulk.MaxRate {
+		p.problem(w, r, http.StatusUnprocessableEntity, fmt.Errorf("the rate is no number from 1 to %d in a second", bulk.MaxRate))
+		return
+	}
 	f, err := filter.Parse(r.PostFormValue("filter"))
 	if err == nil {
-		_, err = p.operations().Start(r.Context(), by, bulk.Request{Kind: bulk.Kind(r.PostFormValue("kind")), Filter: f})
+		_, err = p.operations().Start(r.Context(), by, bulk.Request{Kind: bulk.Kind(r.PostFormValue("kind")), Filter: f, PerSecond: rate})
 	}
 	if err != nil {
 		p.problem(w, r, http.StatusUnprocessableEntity, err)

@@ -29,6 +29,7 @@ var done = map[string]string{
 	"bumped":      "It has another priority now.",
 	"drained":     "The host takes no more. What it runs goes on.",
 	"resumed":     "Work is taken again.",
+	"forgotten":   "The host is forgotten. A daemon that boots under its id brings it back.",
 	"begun":       "It has begun, and goes on when this page is closed.",
 	"ended":       "It is ended. What it has done stays done.",
 	"paused":      "It is paused. What runs goes on.",
@@ -78,7 +79,7 @@ func reasonOf(r *http.Request) (string, error) {
 // conflicts are answers that say the state is another than the button was for.
 func conflicts() []error {
 	return []error{
-		jobs.ErrFinished, jobs.ErrNotFailed, jobs.ErrReplaced, jobs.ErrNotEnded, jobs.ErrSuperseded, jobs.ErrNoCallback, tenants.ErrNotPaused,
+		jobs.ErrHostInUse, jobs.ErrFinished, jobs.ErrNotFailed, jobs.ErrReplaced, jobs.ErrNotEnded, jobs.ErrSuperseded, jobs.ErrNoCallback, tenants.ErrNotPaused,
 	}
 }
 
@@ -157,6 +158,13 @@ func (p *Pages) drain(w http.ResponseWriter, r *http.Request) {
 
 func (p *Pages) resumeHost(w http.ResponseWriter, r *http.Request) {
 	p.onHost(w, r, "resume", "resumed", func(ctx context.Context, hosts *jobs.Hosts, host, _, _ string) error { return hosts.Resume(ctx, host) })
+}
+
+func (p *Pages) forget(w http.ResponseWriter, r *http.Request) {
+	p.onHost(w, r, "forget", "forgotten", func(ctx context.Context, hosts *jobs.Hosts, host, _, _ string) error {
+		_, err := hosts.Forget(ctx, host)
+		return err
+	})
 }
 
 func (p *Pages) onHost(w http.ResponseWriter, r *http.Request, what, done string, do func(ctx context.Context, hosts *jobs.Hosts, host, who, reason string) error) {

@@ -22,6 +22,8 @@ func TestChanges(t *testing.T) {
 	b.Fail(t, failed.ID, failed.Attempt, "a", jobs.Failed(jobs.CodeCancelled, jobs.StageStore, "gone"))
 	require.Equal(t, jobs.StateFailed, b.Get(t, failed.ID).State)
 	waits := b.Accept(t, "a").ID
+	b.Boot(t, "gone-1", 3)
+	b.Dies(t, "gone-1")
 	state := func(id uuid.UUID) string { return b.Get(t, id).State }
 	one := func(query string) func() bool {
 		return func() bool { return b.Count(t, "SELECT count(*) FROM "+query) == 1 }
@@ -38,7 +40,9 @@ func TestChanges(t *testing.T) {
 		{"/transcodes/" + waits.String() + "/retry", "", func() bool { return state(waits) == jobs.StateCancelled }, http.StatusConflict},
 		{"/transcodes/" + uuid.NewString() + "/cancel", "", func() bool { return true }, http.StatusNotFound},
 		{"/hosts/" + jobstest.Host + "/drain", "hosts drain", one("weir.hosts WHERE draining AND drained_by = 'olga' AND drain_reason = 'because'"), http.StatusSeeOther},
-		{"/hosts/" + jobstest.Host + "/resume", "hosts resume", one("weir.hosts WHERE NOT draining"), http.StatusSeeOther},
+		{"/hosts/" + jobstest.Host + "/resume", "hosts resume", one("weir.hosts WHERE NOT draining AND id = '" + jobstest.Host + "'"), http.StatusSeeOther},
+		{"/hosts/" + jobstest.Host + "/forget", "", one("weir.hosts WHERE forgotten_at IS NULL AND id = '" + jobstest.Host + "'"), http.StatusConflict},
+		{"/hosts/gone-1/forget", "hosts forget", one("weir.hosts WHERE id = 'gone-1' AND forgotten_at IS NOT NULL"), http.StatusNotFound},
 		{"/hosts/none/drain", "", func() bool { return true }, http.StatusNotFound},
 		{"/tenants/studio/pause", "tenants pause", one("weir.tenants WHERE paused_by = 'olga'"), http.StatusSeeOther},
 		{"/tenants/studio/resume", "tenants resume", one("weir.tenants WHERE paused_at IS NULL"), http.StatusConflict},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/jobs/bulk"
 	"weir/jobs/failures"
 	"weir/jobs/filter"
 )
@@ -25,13 +26,19 @@ type failuresPage struct {
 	Problem string
 }
 
-// failureGroup is a group, and the address where something is done to all of it.
+// failureGroup is a group, and the addresses where something is done to all of it.
 type failureGroup struct {
 	failures.Group
 
 	// Filter means its transcodes; "": no filter does.
 	Filter string
-	Retry  string
+	// Retry begins those again, Cancel ends what goes on of the same.
+	Retry, Cancel string
+}
+
+// bulkOf is the address where a bulk operation of what a filter means begins.
+func bulkOf(kind bulk.Kind, f *filter.Filter) string {
+	return "/bulk/new?" + url.Values{"kind": {string(kind)}, "filter": {f.String()}}.Encode()
 }
 
 // failures groups what failed in the last day.
@@ -61,7 +68,10 @@ func (p *Pages) failures(w http.ResponseWriter, r *http.Request) {
 		group := failureGroup{Group: answer.Groups[i]}
 		if means, err := question.FilterOf(group.Name); err == nil { // else no filter means it
 			group.Filter = means.String()
-			group.Retry = "/bulk/new?" + url.Values{"kind": {"retry"}, "filter": {group.Filter}}.Encode()
+			group.Retry = bulkOf(bulk.Retry, &means)
+			if open, err := question.OpenOf(group.Name); err == nil {
+				group.Cancel = bulkOf(bulk.Cancel, &open)
+			}
 		}
 		list.Groups = append(list.Groups, group)
 	}

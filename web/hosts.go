@@ -26,15 +26,16 @@ type hostLine struct {
 	dbsqlc.Host
 
 	Used, Storing int64
-	// Is is one word for it; Takes says whether it takes work.
+	// Is is one word for it; Takes says whether it takes work, Gone that its lease has ended.
 	Is      string
 	Takes   bool
+	Gone    bool
 	Drained *pause
 }
 
 func lineOf(row *dbsqlc.HostListRow) hostLine {
 	h := &row.Host
-	line := hostLine{Host: *h, Used: row.Used, Storing: row.Storing, Is: fleet.HostState(row), Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason)}
+	line := hostLine{Host: *h, Used: row.Used, Storing: row.Storing, Is: fleet.HostState(row), Gone: !row.Alive, Drained: pauseOf(h.DrainedAt, h.DrainedBy, h.DrainReason)}
 	line.Takes = line.Is == fleet.Alive
 	return line
 }

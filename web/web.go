@@ -112,6 +112,7 @@ func (p *Pages) routed() {
 	p.route("GET /hosts", viewers, p.hosts)
 	p.route("POST /hosts/{host}/drain", operators, p.drain)
 	p.route("POST /hosts/{host}/resume", operators, p.resumeHost)
+	p.route("POST /hosts/{host}/forget", operators, p.forget)
 	p.route("GET /tenants", viewers, p.tenants)
 	p.route("POST /tenants/{tenant}/pause", operators, p.pauseTenant)
 	p.route("POST /tenants/{tenant}/resume", operators, p.resumeTenant)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ import (
 	"weir/db"
 	"weir/jobs"
 	"weir/jobs/audit"
+	"weir/jobs/filter"
 	"weir/jobs/inbox"
 )
 
@@ -307,6 +309,55 @@ func (a *admin) saying(dry bool, format string, args ...any) error {
 
 // filterUsage is that of --filter.
 const filterUsage = "only these, as 'state:failed code:push_failed age<1d' (docs/admin.md)"
+
+// same is a flag that says what a key of a filter does.
+type same struct {
+	flag, value string
+	into        *[]string
+}
+
+// alsoFlags puts what such flags say into a filter.
+func alsoFlags(flags ...same) error {
+	for _, same := range flags {
+		switch {
+		case same.value == "":
+		case len(*same.into) > 0:
+			return fmt.Errorf("--%s and --filter both name it: give one of them", same.flag)
+		default:
+			*same.into = []string{same.value}
+		}
+	}
+	return nil
+}
+
+// sinceFlag is --since of a list: how long ago at the most, or a time.
+type sinceFlag struct {
+	text   string
+	within time.Duration
+	at     *time.Time
+}
+
+// listed adds the flag to a list.
+func (s *sinceFlag) listed(c *cobra.Command) {
+	c.Flags().StringVar(&s.text, "since", "", "only as long ago at the most, as 90m, 12h, 2d; or at this time or later, as 2026-01-31T12:00:00Z")
+	checked(c, func() (err error) {
+		if s.within, err = filter.Duration(s.text); err == nil || s.text == "" {
+			return nil
+		}
+		if s.at, err = parseTime("since", s.text); err != nil {
+			return fmt.Errorf("--since is %q: give how long ago, as 12h, or a time as 2026-01-31T12:00:00Z", s.text)
+		}
+		return nil
+	})
+}
+
+// from is since when at a time, by the database's clock; nil: any.
+func (s *sinceFlag) from(now time.Time) *time.Time {
+	if s.within > 0 {
+		return new(now.Add(-s.within))
+	}
+	return s.at
+}
 
 // checked has check run before a command, and before what is checked already.
 func checked(c *cobra.Command, check func() error) *cobra.Command {

@@ -227,6 +227,66 @@ func TestDB(t *testing.T) {
 	require.Contains(t, b.ok(t, "db", "status"), "too new")
 }
 
+// Callbacks and triggers are listed by what transcodes are.
+func TestListsOfWhatBelongsToTranscodes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	one, two := b.accept(t, "studio", "one"), b.accept(t, "other", "two")
+	b.fail(t, one)
+	b.fail(t, two)
+	b.exec(t, `UPDATE weir.transcodes SET labels = '{"size": "big", "customer": "x"}', error_code = 's3_refused' WHERE id = $1`, one)
+	b.exec(t, `UPDATE weir.callbacks SET state = 'expired', url = 'https://Hooks.example:8443/', created_at = now() - interval '3 hours' WHERE transcode_id = $1`, two)
+	b.exec(t, `UPDATE weir.mist_events SET host_id = 'mist-2', received_at = now() - interval '3 hours' WHERE transcode_id = $1`, two)
+	b.exec(t, `INSERT INTO weir.mist_events (host_id, trigger, stream, headers, payload, payload_bytes, verdict) VALUES ('mist-1', 'PUSH_END', 's', '{}', '', 0, 'unmatched')`)
+	lists := map[string]func(args ...string) []uuid.UUID{
+		"callbacks": func(args ...string) (of []uuid.UUID) {
+			var list callbackList
+			b.decode(t, &list, append([]string{"callbacks", "list"}, args...)...)
+			for _, c := range list.Callbacks {
+				of = append(of, c.TranscodeID)
+			}
+			return of
+		},
+		"triggers": func(args ...string) (of []uuid.UUID) {
+			var list eventList
+			b.decode(t, &list, append([]string{"triggers", "list"}, args...)...)
+			for _, e := range list.Events {
+				if e.TranscodeID == nil {
+					e.TranscodeID = &uuid.Nil
+				}
+				of = append(of, *e.TranscodeID)
+			}
+			return of
+		},
+	}
+	for text, want := range map[string][]uuid.UUID{
+		"tenant:studio": {one}, "tenant:studio tenant:other state:failed code:s3_refused": {one}, "tenant:nobody": nil,
+		"state:failed code:push_failed": {two}, "external_id:two": {two}, "age<1h code:s3_refused": {one}, "age>1h": nil,
+		"tenant:studio label:size=big label:customer=x label:customer=y": {one}, "tenant:other label:size=big": nil,
+		"broadcaster:http://b age<1d": nil,
+	} {
+		for name, list := range lists {
+			require.Equal(t, want, list("--filter", text), "%s of %s", name, text)
+		}
+	}
+	for text, want := range map[string][]uuid.UUID{
+		"": {one, two}, "callback:expired": {two}, "callback:expired callback:refused": {one, two}, "destination:HOOKS.example:8443 age<1d": {two},
+		"destination:hooks.example age<1d": nil, "ended>2h": {two}, "ended<2h": {one}, "host:mist-1": {one, two},
+	} {
+		require.Equal(t, want, lists["callbacks"]("--filter", text), text)
+	}
+	require.Equal(t, []uuid.UUID{two}, lists["callbacks"]("--state", "expired", "--tenant", "other"))
+	for text, want := range map[string][]uuid.UUID{
+		"": {uuid.Nil, two, one}, "host:mist-2": {two}, "host:mist-1": {uuid.Nil, one}, "callback:expired age<1d": {two},
+		"destination:studio.example ended<2h": {two, one},
+	} {
+		require.Equal(t, want, lists["triggers"]("--filter", text), text)
+	}
+	require.Equal(t, []uuid.UUID{two}, lists["triggers"]("--host", "mist-2"))
+	require.Equal(t, []uuid.UUID{uuid.Nil, one}, lists["triggers"]("--since", "2h"))
+	require.Equal(t, []uuid.UUID{one}, lists["triggers"]("--since", "2h", "--verdict", "applied", "--filter", "tenant:studio"))
+}
+
 // TestUsage: a wrong command line is one line and exit code 2, before anything is done.
 func TestUsage(t *testing.T) {
 	t.Parallel()
@@ -261,6 +321,13 @@ func TestUsage(t *testing.T) {
 		{"triggers list --verdict nope", "--verdict is \"nope\": give one of applied, noted, stale, unmatched, unreadable"},
 		{"triggers list --trigger PUSH", "--trigger is \"PUSH\": give one of LIVE_TRACK_LIST, PUSH_END"},
 		{"callbacks list --state nope", "--state is \"nope\": give one of pending, delivered"},
+		{"callbacks list --filter sate:failed", "there is no sate: write one of tenant:, state:"},
+		{"callbacks list --filter callback:refused --state refused", "--state and --filter both name it"},
+		{"callbacks list --filter destination:h", "give age< or ended<"},
+		{"triggers list --filter verdict:stale", "there is no verdict: write one of tenant:, state:"},
+		{"triggers list --filter host:a --host b", "--host and --filter both name it"},
+		{"triggers list --filter label:a=b", "give tenant: with label:"},
+		{"triggers list --since yesterday", "--since is \"yesterday\": give how long ago, as 12h, or a time"},
 		{"transcodes list --filter sate:failed", "there is no sate: write one of tenant:, state:"},
 		{"transcodes list --filter state:failed --state failed", "give one of them"},
 		{"transcodes list --filter label:a=b", "give tenant: with label:"},

@@ -327,8 +327,8 @@ func (a *admin) actions() *cobra.Command {
 }
 
 func (a *admin) actionsList() *cobra.Command {
-	var target, since string
-	var within time.Duration
+	var target string
+	var since sinceFlag
 	var params dbsqlc.AdminActionListParams
 	c := limited(&cobra.Command{
 		Use: "list", Short: "List what operators have changed, newest first",
@@ -337,13 +337,11 @@ func (a *admin) actionsList() *cobra.Command {
 				return err
 			}
 			params.Target = given(target)
-			if within > 0 {
-				now, err := dbsqlc.New().Clock(ctx, a.pool)
-				if err != nil {
-					return fmt.Errorf("ask for the time: %w", err)
-				}
-				params.Since = new(now.Add(-within))
+			now, err := dbsqlc.New().Clock(ctx, a.pool)
+			if err != nil {
+				return fmt.Errorf("ask for the time: %w", err)
 			}
+			params.Since = since.from(now)
 			rows, err := dbsqlc.New().AdminActionList(ctx, db.Replanned{On: a.pool}, params)
 			if err != nil {
 				return fmt.Errorf("list what operators have changed: %w", err)
@@ -359,16 +357,8 @@ func (a *admin) actionsList() *cobra.Command {
 		}),
 	}, &params.PageSize)
 	c.Flags().StringVar(&target, "target", "", "only what was done to this: an id, a host, a tenant")
-	c.Flags().StringVar(&since, "since", "", "only as long ago at the most, as 90m, 12h, 2d; or at this time or later, as 2026-01-31T12:00:00Z")
-	return checked(c, func() (err error) {
-		if within, err = filter.Duration(since); err == nil || since == "" {
-			return nil
-		}
-		if params.Since, err = parseTime("since", since); err != nil {
-			return fmt.Errorf("--since is %q: give how long ago, as 12h, or a time as 2026-01-31T12:00:00Z", since)
-		}
-		return nil
-	})
+	since.listed(c)
+	return c
 }
 
 // by is who begins or changes an operation.

@@ -16,6 +16,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/bulk"
+	"weir/jobs/filter"
 )
 
 // callbackList is the JSON of callbacks list.
@@ -53,21 +54,34 @@ func (a *admin) callbacks() *cobra.Command {
 }
 
 func (a *admin) callbacksList() *cobra.Command {
-	var tenant, state, transcode string
-	var filter jobs.CallbackFilter
+	var text, tenant, state, transcode string
+	var f filter.Filter
+	var of jobs.CallbackFilter
 	c := limited(&cobra.Command{
 		Use: "list", Short: "List terminal callbacks and their delivery, newest first",
-		RunE: act(func(ctx context.Context, _ []string) error {
-			filter.Tenant, filter.State = given(tenant), given(state)
-			return a.listCallbacks(ctx, &filter)
-		}),
-	}, &filter.Limit)
+		RunE: act(func(ctx context.Context, _ []string) error { return a.listCallbacks(ctx, &f, &of) }),
+	}, &of.Limit)
+	c.Flags().StringVar(&text, "filter", "", filterUsage)
 	c.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
-	c.Flags().StringVar(&state, "state", "", "only these: "+strings.Join(jobs.CallbackStates(), ", "))
+	c.Flags().StringVar(&state, "state", "", "only these, as callback: of a filter: "+strings.Join(jobs.CallbackStates(), ", "))
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
 	offered(c, "state", jobs.CallbackStates())
-	checked(c, func() error { return known("state", state, jobs.CallbackStates()) })
-	return filteredByTranscode(c, &transcode, &filter.TranscodeID)
+	checked(c, func() (err error) {
+		if err := known("state", state, jobs.CallbackStates()); err != nil {
+			return err
+		}
+		if f, err = filter.Parse(text); err != nil {
+			return fmt.Errorf("--filter: %w", err)
+		}
+		if err := alsoFlags(same{"tenant", tenant, &f.Tenants}, same{"state", state, &f.Callbacks}); err != nil {
+			return err
+		}
+		if _, err := f.OfCallbacks(time.Time{}); err != nil {
+			return fmt.Errorf("--filter: %w", err)
+		}
+		return nil
+	})
+	return filteredByTranscode(c, &transcode, &of.TranscodeID)
 }
 
 // callbackDetail is the JSON of callbacks show.
@@ -137,12 +151,19 @@ func (a *admin) callback(ctx context.Context, id uuid.UUID) (*callbackDetail, er
 	return shown, err
 }
 
-func (a *admin) listCallbacks(ctx context.Context, filter *jobs.CallbackFilter) error {
-	_, callbacks, err := a.openJobs(ctx)
+func (a *admin) listCallbacks(ctx context.Context, f *filter.Filter, of *jobs.CallbackFilter) error {
+	transcodes, callbacks, err := a.openJobs(ctx)
 	if err != nil {
 		return err
 	}
-	rows, err := callbacks.List(ctx, *filter)
+	now, err := transcodes.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if of.Whose, err = f.OfCallbacks(now); err != nil {
+		return err
+	}
+	rows, err := callbacks.List(ctx, *of)
 	if err != nil {
 		return err
 	}

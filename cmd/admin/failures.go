@@ -162,11 +162,12 @@ func (a *admin) failuresAct(name, short string, kind bulk.Kind) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if f, err = q.FilterOf(args[0]); err != nil {
-			return err
+		of := q.FilterOf
+		if kind == bulk.Cancel {
+			of = q.OpenOf
 		}
-		if kind == bulk.Cancel { // what is open has not ended
-			f.EndedWithin, f.Younger = 0, f.EndedWithin
+		if f, err = of(args[0]); err != nil {
+			return err
 		}
 		return before(c, args)
 	}

@@ -48,17 +48,10 @@ func (a *admin) transcodesList() *cobra.Command {
 		if f, err = filter.Parse(text); err != nil {
 			return fmt.Errorf("--filter: %w", err)
 		}
-		for _, same := range []struct {
-			flag, value string
-			into        *[]string
-		}{{"tenant", tenant, &f.Tenants}, {"state", state, &f.States}, {"external-id", externalID, &f.ExternalIDs}, {"host", host, &f.Hosts}} {
-			switch {
-			case same.value == "":
-			case len(*same.into) > 0:
-				return fmt.Errorf("--%s and --filter both name it: give one of them", same.flag)
-			default:
-				*same.into = []string{same.value}
-			}
+		if err := alsoFlags(
+			same{"tenant", tenant, &f.Tenants}, same{"state", state, &f.States}, same{"external-id", externalID, &f.ExternalIDs}, same{"host", host, &f.Hosts},
+		); err != nil {
+			return err
 		}
 		if _, err := f.Lists(time.Time{}); err != nil {
 			return fmt.Errorf("--filter: %w", err)

@@ -18,6 +18,7 @@ import (
 	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	"weir/jobs/filter"
 	"weir/jobs/replay"
 )
 
@@ -59,7 +60,9 @@ func triggerKinds() []string {
 }
 
 func (a *admin) triggersList() *cobra.Command {
-	var transcode, trigger, verdict string
+	var text, host, transcode, trigger, verdict string
+	var since sinceFlag
+	var f filter.Filter
 	var params dbsqlc.MistEventListParams
 	c := limited(&cobra.Command{
 		Use: "list", Short: "List triggers as they came, newest first",
@@ -68,6 +71,9 @@ func (a *admin) triggersList() *cobra.Command {
 				return err
 			}
 			params.Trigger, params.Verdict = given(trigger), given(verdict)
+			if err := a.narrow(ctx, &params, &f, &since); err != nil {
+				return err
+			}
 			events, err := a.readTriggers(ctx, &params)
 			if err != nil {
 				return err
@@ -75,18 +81,50 @@ func (a *admin) triggersList() *cobra.Command {
 			return a.print(eventList{events}, func() error { return a.table(eventHeading, eventLines(events)) })
 		}),
 	}, &params.PageSize)
+	c.Flags().StringVar(&text, "filter", "", filterUsage)
+	c.Flags().StringVar(&host, "host", "", "only of this host, as host: of a filter")
 	c.Flags().StringVar(&transcode, "transcode", "", "only this transcode's, by its id")
 	c.Flags().StringVar(&trigger, "trigger", "", "only of this kind: "+strings.Join(triggerKinds(), ", "))
 	c.Flags().StringVar(&verdict, "verdict", "", "only with this verdict: "+strings.Join(verdicts(), ", "))
+	since.listed(c)
 	offered(c, "trigger", triggerKinds())
 	offered(c, "verdict", verdicts())
-	checked(c, func() error {
+	checked(c, func() (err error) {
 		if err := known("trigger", trigger, triggerKinds()); err != nil {
 			return err
 		}
-		return known("verdict", verdict, verdicts())
+		if err := known("verdict", verdict, verdicts()); err != nil {
+			return err
+		}
+		if f, err = filter.Parse(text); err != nil {
+			return fmt.Errorf("--filter: %w", err)
+		}
+		if err := alsoFlags(same{"host", host, &f.Hosts}); err != nil {
+			return err
+		}
+		if _, err := f.OfTriggers(time.Time{}); err != nil {
+			return fmt.Errorf("--filter: %w", err)
+		}
+		return nil
 	})
 	return filteredByTranscode(c, &transcode, &params.TranscodeID)
+}
+
+// narrow puts what a filter means now into what is asked for.
+func (a *admin) narrow(ctx context.Context, params *dbsqlc.MistEventListParams, f *filter.Filter, since *sinceFlag) error {
+	now, err := dbsqlc.New().Clock(ctx, a.pool)
+	if err != nil {
+		return fmt.Errorf("ask for the time: %w", err)
+	}
+	of, err := f.OfTriggers(now)
+	if err != nil {
+		return fmt.Errorf("--filter: %w", err)
+	}
+	params.ReceivedFrom = since.from(now)
+	params.Hosts, params.Tenants, params.States, params.Codes, params.ExternalIds = of.HostIDs, of.Tenants, of.States, of.Codes, of.ExternalIDs
+	params.Broadcasters, params.Destinations, params.CallbackStates, params.Labels = of.Broadcasters, of.Destinations, of.CallbackStates, of.Labels
+	params.CreatedFrom, params.CreatedTo, params.EndedFrom, params.EndedTo = of.CreatedFrom, of.CreatedTo, of.EndedFrom, of.EndedTo
+	return nil
 }
 
 // filteredByTranscode has the id in flag checked before the command runs.

@@ -138,13 +138,19 @@ func (d *daemon) checkup(listens net.Addr, spool string) (*checkup.Host, error) 
 		Broadcasters: d.cfg.Broadcasters, LivepeerAPI: d.cfg.LivepeerAPI,
 	}
 	if d.cfg.LivepeerToken != "" {
-		of.Livepeer = func(ctx context.Context, client *http.Client) ([]string, checkup.Broadcast, error) {
+		of.Livepeer = func(ctx context.Context, client *http.Client) (checkup.Session, error) {
 			session, err := broadcaster.Ask(ctx, client, d.cfg.LivepeerAPI, d.cfg.LivepeerToken)
 			if err != nil {
-				return nil, nil, err
+				return checkup.Session{}, err
 			}
-			return session.Addresses, func(ctx context.Context, client *http.Client, address string) (string, error) {
-				return cameBack(session.Try(ctx, client, address))
+			return checkup.Session{
+				Addresses: session.Addresses,
+				Send: func(ctx context.Context, client *http.Client, address string) (string, error) {
+					return cameBack(session.Try(ctx, client, address))
+				},
+				End: func(ctx context.Context, client *http.Client) error {
+					return session.End(ctx, client, d.cfg.LivepeerAPI, d.cfg.LivepeerToken)
+				},
 			}, nil
 		}
 	}

@@ -420,26 +420,62 @@ func (q *Queries) CallbackViewGet(ctx context.Context, db DBTX, id uuid.UUID) (C
 }
 
 const callbackViewList = `-- name: CallbackViewList :many
-SELECT id, transcode_id, tenant, external_id, run, outcome, state, url, attempts, last_status, last_error, next_attempt_at, created_at, delivered_at, lag_seconds, receiver FROM weir.v_callbacks
- WHERE ($1::text IS NULL OR tenant = $1)
-   AND ($2::text IS NULL OR state = $2)
-   AND ($3::uuid IS NULL OR transcode_id = $3)
- ORDER BY created_at DESC, id DESC
- LIMIT $4
+SELECT v.id, v.transcode_id, v.tenant, v.external_id, v.run, v.outcome, v.state, v.url, v.attempts, v.last_status, v.last_error, v.next_attempt_at, v.created_at, v.delivered_at, v.lag_seconds, v.receiver FROM weir.v_callbacks v LEFT JOIN weir.transcodes t ON t.id = v.transcode_id
+ WHERE ($1::text[] IS NULL OR v.tenant = ANY($1))
+   AND ($2::text[] IS NULL OR v.state = ANY($2))
+   AND ($3::uuid IS NULL OR v.transcode_id = $3)
+   AND ($4::text[] IS NULL OR v.receiver = ANY($4))
+   AND ($5::text[] IS NULL OR t.state = ANY($5))
+   AND ($6::text[] IS NULL OR t.error_code = ANY($6))
+   AND ($7::text[] IS NULL OR t.host_id = ANY($7))
+   AND ($8::text[] IS NULL OR t.external_id = ANY($8) OR t.former_external_id = ANY($8))
+   AND ($9::text[] IS NULL OR (
+        SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt) = ANY($9))
+   AND ($10::text[] IS NULL OR t.labels @> ANY($10::text[]::jsonb[]))
+   AND ($11::timestamptz IS NULL OR (t.created_at >= $11 AND v.created_at >= $11))
+   AND ($12::timestamptz IS NULL OR t.created_at < $12)
+   AND ($13::timestamptz IS NULL OR v.created_at >= $13)
+   AND ($14::timestamptz IS NULL OR v.created_at < $14)
+ ORDER BY v.created_at DESC, v.id DESC
+ LIMIT $15
 `
 
 type CallbackViewListParams struct {
-	Tenant      *string
-	State       *string
-	TranscodeID *uuid.UUID
-	PageSize    int32
+	Tenants        []string
+	CallbackStates []string
+	TranscodeID    *uuid.UUID
+	Destinations   []string
+	States         []string
+	Codes          []string
+	Hosts          []string
+	ExternalIds    []string
+	Broadcasters   []string
+	Labels         []string
+	CreatedFrom    *time.Time
+	CreatedTo      *time.Time
+	EndedFrom      *time.Time
+	EndedTo        *time.Time
+	PageSize       int32
 }
 
+// Newest first. What narrows it by the transcode joins that; nothing else does. One is
+// decided when its run ends, and behind the acceptance.
 func (q *Queries) CallbackViewList(ctx context.Context, db DBTX, arg CallbackViewListParams) ([]CallbackView, error) {
 	rows, err := db.Query(ctx, callbackViewList,
-		arg.Tenant,
-		arg.State,
+		arg.Tenants,
+		arg.CallbackStates,
 		arg.TranscodeID,
+		arg.Destinations,
+		arg.States,
+		arg.Codes,
+		arg.Hosts,
+		arg.ExternalIds,
+		arg.Broadcasters,
+		arg.Labels,
+		arg.CreatedFrom,
+		arg.CreatedTo,
+		arg.EndedFrom,
+		arg.EndedTo,
 		arg.PageSize,
 	)
 	if err != nil {

@@ -8,6 +8,7 @@ package dbsqlc
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -84,28 +85,74 @@ func (q *Queries) MistEventInsert(ctx context.Context, db DBTX, arg MistEventIns
 }
 
 const mistEventList = `-- name: MistEventList :many
-SELECT id, uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note, received_at FROM weir.mist_events
- WHERE ($1::uuid IS NULL OR transcode_id = $1)
-   AND ($2::text IS NULL OR trigger = $2)
-   AND ($3::text IS NULL OR verdict = $3)
-   AND ($4::bigint IS NULL OR id < $4)
- ORDER BY id DESC
- LIMIT $5
+SELECT e.id, e.uuid, e.host_id, e.trigger, e.stream, e.headers, e.payload, e.payload_bytes, e.transcode_id, e.attempt, e.rendition, e.verdict, e.note, e.received_at FROM weir.mist_events e LEFT JOIN weir.transcodes t ON t.id = e.transcode_id
+ WHERE ($1::uuid IS NULL OR e.transcode_id = $1)
+   AND ($2::text IS NULL OR e.trigger = $2)
+   AND ($3::text IS NULL OR e.verdict = $3)
+   AND ($4::text[] IS NULL OR e.host_id = ANY($4))
+   AND ($5::timestamptz IS NULL OR e.received_at >= $5)
+   AND ($6::text[] IS NULL OR t.tenant = ANY($6))
+   AND ($7::text[] IS NULL OR t.state = ANY($7))
+   AND ($8::text[] IS NULL OR weir.receiver_of(t.callback_url) = ANY($8))
+   AND ($9::text[] IS NULL OR (
+        SELECT c.state FROM weir.callbacks c WHERE c.transcode_id = t.id AND c.run = t.run) = ANY($9))
+   AND ($10::text[] IS NULL OR t.error_code = ANY($10))
+   AND ($11::text[] IS NULL OR t.external_id = ANY($11) OR t.former_external_id = ANY($11))
+   AND ($12::text[] IS NULL OR (
+        SELECT a.broadcaster FROM weir.attempts a WHERE a.transcode_id = t.id AND a.number = t.attempt) = ANY($12))
+   AND ($13::text[] IS NULL OR t.labels @> ANY($13::text[]::jsonb[]))
+   AND ($14::timestamptz IS NULL OR (t.created_at >= $14 AND e.received_at >= $14))
+   AND ($15::timestamptz IS NULL OR t.created_at < $15)
+   AND ($16::timestamptz IS NULL OR t.finished_at >= $16)
+   AND ($17::timestamptz IS NULL OR t.finished_at < $17)
+   AND ($18::bigint IS NULL OR e.id < $18)
+ ORDER BY e.id DESC
+ LIMIT $19
 `
 
 type MistEventListParams struct {
-	TranscodeID *uuid.UUID
-	Trigger     *string
-	Verdict     *string
-	BeforeID    *int64
-	PageSize    int32
+	TranscodeID    *uuid.UUID
+	Trigger        *string
+	Verdict        *string
+	Hosts          []string
+	ReceivedFrom   *time.Time
+	Tenants        []string
+	States         []string
+	Destinations   []string
+	CallbackStates []string
+	Codes          []string
+	ExternalIds    []string
+	Broadcasters   []string
+	Labels         []string
+	CreatedFrom    *time.Time
+	CreatedTo      *time.Time
+	EndedFrom      *time.Time
+	EndedTo        *time.Time
+	BeforeID       *int64
+	PageSize       int32
 }
 
+// Newest first. What narrows it by the transcode joins that; nothing else does. One comes
+// behind the acceptance.
 func (q *Queries) MistEventList(ctx context.Context, db DBTX, arg MistEventListParams) ([]MistEvent, error) {
 	rows, err := db.Query(ctx, mistEventList,
 		arg.TranscodeID,
 		arg.Trigger,
 		arg.Verdict,
+		arg.Hosts,
+		arg.ReceivedFrom,
+		arg.Tenants,
+		arg.States,
+		arg.Destinations,
+		arg.CallbackStates,
+		arg.Codes,
+		arg.ExternalIds,
+		arg.Broadcasters,
+		arg.Labels,
+		arg.CreatedFrom,
+		arg.CreatedTo,
+		arg.EndedFrom,
+		arg.EndedTo,
 		arg.BeforeID,
 		arg.PageSize,
 	)

@@ -32,7 +32,7 @@ build/bin/nfpm package --config deploy/package/nfpm.yaml --packager deb --target
 mkdir -p "$root/lib/systemd/system" "$root/etc/weir" "$root/usr/share/doc/weir"
 cp deploy/systemd/weir-daemon.service "$root/lib/systemd/system/"
 install -m 0640 deploy/package/weir.env "$root/etc/weir/weir.env"
-cp -r docs/. CHANGELOG.md "$root/usr/share/doc/weir/"
+cp -r docs ./*.md "$root/usr/share/doc/weir/"
 mkdir -p "$root/usr/share/doc/weir/deploy/"{prometheus,grafana}
 cp deploy/prometheus/*.yml "$root/usr/share/doc/weir/deploy/prometheus/"
 cp deploy/grafana/weir.json "$root/usr/share/doc/weir/deploy/grafana/"

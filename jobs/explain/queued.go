@@ -9,6 +9,7 @@ import (
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
+	hosts "weir/jobs/fleet"
 )
 
 const (
@@ -200,18 +201,16 @@ var standingWords = map[standing]string{
 	stopped: "stopped", lost: "lost", refused: "not for its tenant",
 }
 
+// standings are what keeps a host from work, by its state.
+var standings = map[string]standing{
+	hosts.Stopped: stopped, hosts.Lost: lost, hosts.Draining: draining, hosts.MistSilent: mistSilent, hosts.SpoolFull: spoolShort,
+}
+
 func standingOf(h *dbsqlc.HostListRow, r *Rows) standing {
+	kept, is := standings[hosts.StateOf(&h.Host, h.Host.LeaseUntil.After(r.Now))]
 	switch {
-	case !h.Host.Up: // first, as fleet.HostState says it
-		return stopped
-	case !h.Host.LeaseUntil.After(r.Now):
-		return lost
-	case h.Host.Draining:
-		return draining
-	case h.Host.MistSilentFrom != nil:
-		return mistSilent
-	case h.Host.SpoolRoomBytes <= 0:
-		return spoolShort
+	case is:
+		return kept
 	case r.Turn != nil && r.Turn.Hosts != nil && !slices.Contains(r.Turn.Hosts, h.Host.ID):
 		return refused
 	case h.Used >= int64(h.Host.Slots):

@@ -179,3 +179,10 @@ func (q *Question) FilterOf(name string) (f filter.Filter, err error) {
 	f.EndedWithin = q.Within
 	return filter.Parse(f.String()) // a name that is none is refused
 }
+
+// OpenOf means what goes on of the same: it has not ended, so it was accepted since then.
+func (q *Question) OpenOf(name string) (filter.Filter, error) {
+	f, err := q.FilterOf(name)
+	f.EndedWithin, f.Younger = 0, f.EndedWithin
+	return f, err
+}

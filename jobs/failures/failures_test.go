@@ -1,6 +1,7 @@
 package failures_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -83,5 +84,8 @@ func TestFilterOf(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, test.want, got.String())
+		open, err := (&failures.Question{By: test.by, Within: 2 * time.Hour, Filter: f}).OpenOf(test.name)
+		require.NoError(t, err)
+		require.Equal(t, strings.Replace(test.want, "ended<", "age<", 1), open.String())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/fleet"
 	"weir/jobs/jobstest"
@@ -62,4 +63,32 @@ func TestForget(t *testing.T) {
 	b.Boot(t, jobstest.Host, 2)
 	_, err = fleet.Holds(t.Context(), b.Pool, jobstest.Host)
 	require.NoError(t, err)
+}
+
+// weir.v_hosts says of a host what HostState says, whatever else is wrong with it, and
+// that it takes work where nothing is.
+func TestViewTellsTheState(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	b.Exec(t, `INSERT INTO weir.hosts (id, boot_id, slots, up, lease_until, draining, mist_silent_from, spool_room_bytes)
+		SELECT format('flags-%s', n), gen_random_uuid(), 1, n & 1 = 0, now() + CASE n & 2 WHEN 0 THEN interval '1 hour' ELSE -interval '1 hour' END,
+		       n & 4 > 0, CASE WHEN n & 8 > 0 THEN now() END, CASE n & 16 WHEN 0 THEN 1 ELSE 0 END
+		  FROM generate_series(0, 31) n`)
+	hosts, err := dbsqlc.New().HostList(t.Context(), b.Pool)
+	require.NoError(t, err)
+	seen := map[string]int{}
+	for i := range hosts {
+		want := fleet.HostState(&hosts[i])
+		var state string
+		var takes bool
+		require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT state, takes_work FROM weir.v_hosts WHERE id = $1", hosts[i].Host.ID).Scan(&state, &takes))
+		require.Equal(t, want, state, hosts[i].Host.ID)
+		require.Equal(t, want == fleet.Alive, takes, hosts[i].Host.ID)
+		if hosts[i].Host.ID != jobstest.Host {
+			seen[state]++
+		}
+	}
+	require.Equal(t, map[string]int{
+		fleet.Stopped: 16, fleet.Lost: 8, fleet.Draining: 4, fleet.MistSilent: 2, fleet.SpoolFull: 1, fleet.Alive: 1,
+	}, seen)
 }

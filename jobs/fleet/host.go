@@ -18,23 +18,35 @@ import (
 // stores beside them.
 const holdsMost = 1000
 
-// Alive is the state of a host that takes work, while a slot of it is free.
-const Alive = "alive"
+// The states of a host, as weir.v_hosts has them too.
+const (
+	// Alive takes work, while a slot of it is free.
+	Alive = "alive"
+	// Stopped, Lost, Draining, MistSilent and SpoolFull are what keeps the others from it.
+	Stopped    = "stopped"
+	Lost       = "lost"
+	Draining   = "draining"
+	MistSilent = "mist silent"
+	SpoolFull  = "spool full"
+)
 
 // HostState is one word for a host, the first that keeps it from work. One that was stopped
 // is no lost one, however long ago: it gave its work time to be taken up again.
-func HostState(h *dbsqlc.HostListRow) string {
+func HostState(h *dbsqlc.HostListRow) string { return StateOf(&h.Host, h.Alive) }
+
+// StateOf is that of a host whose lease is known to run, or to have ended.
+func StateOf(h *dbsqlc.Host, leased bool) string {
 	switch {
-	case !h.Host.Up:
-		return "stopped"
-	case !h.Alive:
-		return "lost"
-	case h.Host.Draining:
-		return "draining"
-	case h.Host.MistSilentFrom != nil:
-		return "mist silent"
-	case h.Host.SpoolRoomBytes <= 0:
-		return "spool full"
+	case !h.Up:
+		return Stopped
+	case !leased:
+		return Lost
+	case h.Draining:
+		return Draining
+	case h.MistSilentFrom != nil:
+		return MistSilent
+	case h.SpoolRoomBytes <= 0:
+		return SpoolFull
 	}
 	return Alive
 }

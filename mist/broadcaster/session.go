@@ -71,6 +71,11 @@ func (s *Session) Try(ctx context.Context, client *http.Client, address string) 
 	return try(ctx, client, address, s.id, "")
 }
 
+// End removes the session's stream from the API's account, where it would be kept.
+func (s *Session) End(ctx context.Context, client *http.Client, api string, token secret.Secret) error {
+	return ask(ctx, client, http.MethodDelete, api, "stream/"+url.PathEscape(s.id), token, nil, nil)
+}
+
 func ask(ctx context.Context, client *http.Client, method, api, path string, token secret.Secret, body []byte, answer any) error {
 	at, err := url.JoinPath(api, path)
 	if err != nil {
@@ -96,7 +101,7 @@ func ask(ctx context.Context, client *http.Client, method, api, path string, tok
 	if res.StatusCode < http.StatusOK || res.StatusCode >= http.StatusMultipleChoices {
 		return fmt.Errorf("%w: HTTP %d for %s %s", ErrRefused, res.StatusCode, method, path)
 	}
-	if json.Unmarshal(text, answer) != nil {
+	if answer != nil && json.Unmarshal(text, answer) != nil {
 		return fmt.Errorf("its answer to %s %s is not what was expected", method, path)
 	}
 	return nil

@@ -11,7 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -171,8 +173,8 @@ func TestPackage(t *testing.T) {
 		"/usr/share/zsh/vendor-completions/_weir-admin":        "root:root:644",
 		"/usr/share/fish/vendor_completions.d/weir-admin.fish": "root:root:644",
 		"/usr/share/bash-completion/completions/weir-daemon":   "root:root:644",
-		"/usr/share/doc/weir/first-hour.md":                    "root:root:644",
-		"/usr/share/doc/weir/runbooks/host-dead.md":            "root:root:644", // pages lead to each other
+		"/usr/share/doc/weir/docs/first-hour.md":               "root:root:644",
+		"/usr/share/doc/weir/docs/runbooks/host-dead.md":       "root:root:644", // pages lead to each other
 	} {
 		require.Equal(t, owned, d.owned(t, path), path)
 	}
@@ -225,7 +227,7 @@ func TestPackage(t *testing.T) {
 // and what Prometheus and Grafana are given.
 func documents(t *testing.T) (paths []string) {
 	t.Helper()
-	for _, part := range []struct{ from, to string }{{"../../docs", ""}, {"../../deploy/prometheus", "deploy/prometheus/"}, {"../../deploy/grafana", "deploy/grafana/"}} {
+	for _, part := range []struct{ from, to string }{{"../../docs", "docs/"}, {"../../deploy/prometheus", "deploy/prometheus/"}, {"../../deploy/grafana", "deploy/grafana/"}} {
 		require.NoError(t, filepath.WalkDir(part.from, func(path string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
@@ -240,7 +242,7 @@ func documents(t *testing.T) (paths []string) {
 			return nil
 		}))
 	}
-	require.Contains(t, paths, "/usr/share/doc/weir/screenshots/overview-phone.png")
+	require.Contains(t, paths, "/usr/share/doc/weir/docs/screenshots/overview-phone.png")
 	return paths
 }
 
@@ -280,6 +282,9 @@ func nfpm(t *testing.T, config, version, deb string) string {
 	return deb
 }
 
+// link is [text](target) of a page, without what comes after a # in it.
+var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)\s]*\)`)
+
 // TestTarball: for other systems, the same files in the same places.
 func TestTarball(t *testing.T) {
 	t.Parallel()
@@ -289,7 +294,7 @@ func TestTarball(t *testing.T) {
 	defer file.Close()
 	unzipped, err := gzip.NewReader(file)
 	require.NoError(t, err)
-	modes := map[string]fs.FileMode{}
+	modes, pages := map[string]fs.FileMode{}, map[string]string{}
 	for reader := tar.NewReader(unzipped); ; {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -297,17 +302,34 @@ func TestTarball(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Zero(t, header.Uid, header.Name)
-		modes[strings.TrimPrefix(header.Name, ".")] = header.FileInfo().Mode().Perm()
+		name := strings.TrimPrefix(header.Name, ".")
+		modes[name] = header.FileInfo().Mode().Perm()
+		if path.Ext(name) == ".md" {
+			text, err := io.ReadAll(reader)
+			require.NoError(t, err)
+			pages[name] = string(text)
+		}
 	}
 	require.Equal(t, fs.FileMode(0o755), modes["/usr/bin/weir-daemon"])
 	require.Equal(t, fs.FileMode(0o755), modes["/usr/bin/weir-admin"])
 	require.Equal(t, fs.FileMode(0o640), modes[conf])
 	require.Contains(t, modes, "/lib/systemd/system/weir-daemon.service")
 	require.Contains(t, modes, "/usr/share/man/man1/weir-admin.1.gz")
-	require.Contains(t, modes, "/usr/share/doc/weir/runbooks/host-dead.md")
+	require.Contains(t, modes, "/usr/share/doc/weir/docs/runbooks/host-dead.md")
 	for _, page := range documents(t) {
 		require.Contains(t, modes, page)
 	}
+	led := 0
+	for name, text := range pages {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(m[1], ":") { // https:, mailto:
+				led++
+				require.Contains(t, modes, path.Join(path.Dir(name), m[1]), "%s links to %s", name, m[1])
+			}
+		}
+	}
+	require.Contains(t, pages, "/usr/share/doc/weir/README.md")
+	require.Greater(t, led, len(pages))
 	for name := range modes {
 		require.NotRegexp(t, `\.(go|sql)$`, name)
 	}

@@ -52,6 +52,41 @@ func TestChange(t *testing.T) {
 		b.lines(t, "SELECT what || ' ' || reason FROM weir.admin_actions WHERE who = $1 AND via = 'web' ORDER BY id", operatorName))
 }
 
+// gone leaves a host behind whose lease has ended.
+func (b *testBundle) gone(t *testing.T, id string) {
+	t.Helper()
+	b.lines(t, `INSERT INTO weir.hosts (id, boot_id, slots, lease_until) VALUES ($1, gen_random_uuid(), 2, now() - interval '1 hour') RETURNING id`, id)
+}
+
+// An operator forgets a host that is lost for good, and ends what goes on of a group of
+// failures, at the rate that the form asks for.
+func TestChangeMany(t *testing.T) {
+	b := setup(t)
+	missing, err := b.S3.URL(b.Bucket, b.prefix+"/source.mp4")
+	require.NoError(t, err)
+	id := b.submit(t, missing).ID
+	_, err = b.API.Await(b.ctx, id, func(t *devstack.Transcode) bool { return t.State == "failed" })
+	require.NoError(t, err)
+	b.gone(t, "gone-1")
+	b.operates(t, "/hosts")
+	b.await(t, "the host", "document.getElementById('gone-1').innerText.includes('lost')")
+	b.judge(t, "hosts with one that is gone")
+	b.press(t, "Forget gone-1", "its disk is dead")
+	b.shows(t, "The host is forgotten.")
+	b.await(t, "it to be gone", "!document.getElementById('gone-1')")
+
+	b.open(t, "/failures?by=code")
+	b.await(t, "the group", "document.querySelector('main tbody').innerText.includes('Retry all of object_missing')")
+	b.do(t, chromedp.Click(chromedp.CSS(`main a[href^="/bulk/new?filter=code%3Aobject_missing+age"]`)))
+	b.await(t, "how many", "document.querySelector('[role=status]').innerText.includes('0 transcodes') && document.getElementById('rate').value === '20'")
+	b.judge(t, "bulk-new with a rate")
+	b.do(t, chromedp.SetValue(chromedp.CSS("#rate"), "7"), chromedp.SetValue(chromedp.CSS("#reason"), "none may begin"), chromedp.Click(chromedp.CSS("#begin")))
+	b.shows(t, "It has begun")
+	b.await(t, "the rate", "document.querySelector('#bulk tbody').innerText.includes('7 in a second')")
+	require.Equal(t, []string{"hosts forget gone-1 its disk is dead", "transcodes cancel none may begin"},
+		b.lines(t, "SELECT what || ' ' || CASE what WHEN 'hosts forget' THEN target || ' ' ELSE '' END || reason FROM weir.admin_actions WHERE who = $1 AND via = 'web' AND (target = 'gone-1' OR reason = 'none may begin') ORDER BY id", operatorName))
+}
+
 // A viewer finds no button, and what is sent by hand from its session is refused.
 func TestViewer(t *testing.T) {
 	b := setup(t)
@@ -60,9 +95,10 @@ func TestViewer(t *testing.T) {
 	id := b.submit(t, missing).ID
 	_, err = b.API.Await(b.ctx, id, func(t *devstack.Transcode) bool { return t.State == "failed" })
 	require.NoError(t, err)
+	b.gone(t, "gone-of-viewers")
 	before := b.lines(t, "SELECT count(*)::text FROM weir.admin_actions")
 	b.views(t, "/transcodes/"+id)
-	for _, path := range []string{"/transcodes/" + id, "/hosts", "/tenants"} {
+	for _, path := range []string{"/transcodes/" + id, "/hosts", "/tenants", "/bulk"} {
 		b.open(t, path)
 		b.await(t, "the page", "document.querySelector('footer')")
 		none, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("document.querySelectorAll('main form').length === 0"))
@@ -71,7 +107,7 @@ func TestViewer(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/transcodes/" + id + "/retry", "/transcodes/" + id + "/cancel", "/transcodes/" + id + "/redeliver", "/transcodes/" + id + "/bump",
-		"/hosts/host-1/drain", "/tenants/studio/pause", "/queue/pause", "/river/api/jobs/cancel",
+		"/hosts/host-1/drain", "/hosts/host-1/forget", "/tenants/studio/pause", "/queue/pause", "/river/api/jobs/cancel",
 	} {
 		// As a form of the page itself would send it, with the session's cookie.
 		status, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](fmt.Sprintf(

@@ -21,8 +21,17 @@ const (
 )
 
 // lookAtBroadcasters sends each one second of video, and counts what comes back.
+// Session is what Livepeer's API gave: its Broadcasters, how to send a segment to them as of
+// it, and how to have it removed there.
+type Session struct {
+	Addresses []string
+	Send      Broadcast
+	End       func(ctx context.Context, client *http.Client) error
+}
+
 func (h *Host) lookAtBroadcasters(ctx context.Context) []doctor.Finding {
 	addresses, send := h.Broadcasters, h.Broadcast
+	var session Session
 	if len(addresses) == 0 {
 		if h.Livepeer == nil {
 			return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.BroadcasterSegment, "", "set WEIR_BROADCASTERS, or WEIR_LIVEPEER_TOKEN", "none is set")}
@@ -30,11 +39,12 @@ func (h *Host) lookAtBroadcasters(ctx context.Context) []doctor.Finding {
 		asking, cancel := context.WithTimeout(ctx, askMost)
 		defer cancel()
 		var err error
-		if addresses, send, err = h.Livepeer(asking, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}); err != nil {
+		if session, err = h.Livepeer(asking, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}); err != nil {
 			return []doctor.Finding{doctor.Wrong(doctor.Fail, doctor.BroadcasterSegment, hostOf(h.LivepeerAPI),
 				"correct WEIR_LIVEPEER_API or WEIR_LIVEPEER_TOKEN, or name Broadcasters in WEIR_BROADCASTERS; then restart weir-daemon",
 				"asked for Broadcasters and a session, Livepeer's API did not give them: %s", brief(err))}
 		}
+		addresses, send = session.Addresses, session.Send
 	}
 	tried := addresses[:min(len(addresses), triedMost)]
 	found := make(chan doctor.Finding)
@@ -45,7 +55,21 @@ func (h *Host) lookAtBroadcasters(ctx context.Context) []doctor.Finding {
 	for range tried {
 		all = append(all, <-found)
 	}
+	if session.End != nil {
+		all = append(all, h.end(ctx, session)...)
+	}
 	return all
+}
+
+// end has the API forget the session, also where the look was given up meanwhile.
+func (h *Host) end(ctx context.Context, session Session) []doctor.Finding {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askMost)
+	defer cancel()
+	if err := session.End(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}); err != nil {
+		return []doctor.Finding{doctor.Wrong(doctor.Warn, doctor.BroadcasterSegment, hostOf(h.LivepeerAPI),
+			"remove the streams named weir-doctor from the account of WEIR_LIVEPEER_TOKEN", "its stream of this look stays there: %s", brief(err))}
+	}
+	return nil
 }
 
 func tryBroadcaster(ctx context.Context, send Broadcast, address string) doctor.Finding {

@@ -43,7 +43,7 @@ type Host struct {
 	Broadcasters  []string
 	// Livepeer asks Livepeer's API for Broadcasters, and for how to send a segment to them as
 	// Broadcast does; nil: it is not used. LivepeerAPI is where it is.
-	Livepeer    func(ctx context.Context, client *http.Client) (addresses []string, send Broadcast, err error)
+	Livepeer    func(ctx context.Context, client *http.Client) (Session, error)
 	LivepeerAPI string
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -423,6 +424,11 @@ func TestBroadcastersOfAnAPI(t *testing.T) {
 		profiles, _ = io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, opened)
 	})
+	removed, removal := make(chan string, 1), http.StatusNoContent
+	mux.HandleFunc("DELETE /api/stream/{id}", func(w http.ResponseWriter, r *http.Request) {
+		removed <- r.Header.Get("Authorization") + " " + r.PathValue("id")
+		w.WriteHeader(removal)
+	})
 	// A Broadcaster asks the API what to make of a stream; the stand-in is told.
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
@@ -435,14 +441,20 @@ func TestBroadcastersOfAnAPI(t *testing.T) {
 	mux.Handle("/live/from-the-api/", proxy)
 
 	host := func(token secret.Secret) *Host {
-		return &Host{LivepeerAPI: server.URL + "/api", Livepeer: func(ctx context.Context, client *http.Client) ([]string, Broadcast, error) {
+		return &Host{LivepeerAPI: server.URL + "/api", Livepeer: func(ctx context.Context, client *http.Client) (Session, error) {
 			session, err := broadcaster.Ask(ctx, client, server.URL+"/api", token)
 			if err != nil {
-				return nil, nil, err
+				return Session{}, err
 			}
-			return session.Addresses, func(ctx context.Context, client *http.Client, address string) (string, error) {
-				answer, err := session.Try(ctx, client, address)
-				return fmt.Sprintf("%d frames", answer.Frames), err
+			return Session{
+				Addresses: session.Addresses,
+				Send: func(ctx context.Context, client *http.Client, address string) (string, error) {
+					answer, err := session.Try(ctx, client, address)
+					return fmt.Sprintf("%d frames", answer.Frames), err
+				},
+				End: func(ctx context.Context, client *http.Client) error {
+					return session.End(ctx, client, server.URL+"/api", token)
+				},
 			}, nil
 		}}
 	}
@@ -451,6 +463,16 @@ func TestBroadcastersOfAnAPI(t *testing.T) {
 	require.Equal(t, doctor.OK, found[0].Verdict, found[0].Evidence)
 	require.Contains(t, found[0].Evidence, "30 frames")
 	require.Equal(t, server.Listener.Addr().String(), found[0].Subject)
+	require.Equal(t, "Bearer "+string(token)+" from-the-api", <-removed, "nothing is left behind in the account")
+
+	removal = http.StatusMethodNotAllowed
+	found = run(t, host(token), "broadcaster.*")
+	<-removed
+	require.Len(t, found, 2)
+	wrongs := slices.IndexFunc(found, func(f doctor.Finding) bool { return f.Verdict == doctor.Warn })
+	require.GreaterOrEqual(t, wrongs, 0)
+	require.Contains(t, found[wrongs].Evidence, "HTTP 405 for DELETE stream/from-the-api")
+	require.Contains(t, found[wrongs].Mend, "weir-doctor")
 
 	wrong(t, host("PLANTED-other"), doctor.BroadcasterSegment, doctor.Fail, "HTTP 401 for POST stream", "WEIR_LIVEPEER_TOKEN")
 	require.NotContains(t, fmt.Sprint(run(t, host("PLANTED-other"), "broadcaster.*")), "PLANTED")

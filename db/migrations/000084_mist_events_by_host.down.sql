@@ -1,0 +1,1 @@
+DROP INDEX weir.mist_events_by_host;
