@@ -20,7 +20,6 @@ const (
 	triedMost = 16
 )
 
-// lookAtBroadcasters sends each one second of video, and counts what comes back.
 // Session is what Livepeer's API gave: its Broadcasters, how to send a segment to them as of
 // it, and how to have it removed there.
 type Session struct {
@@ -29,6 +28,7 @@ type Session struct {
 	End       func(ctx context.Context, client *http.Client) error
 }
 
+// lookAtBroadcasters sends each one second of video, and counts what comes back.
 func (h *Host) lookAtBroadcasters(ctx context.Context) []doctor.Finding {
 	addresses, send := h.Broadcasters, h.Broadcast
 	var session Session
