@@ -61,8 +61,8 @@ var (
 	curve = flag.String("curve", "", "with -only events: write how the transcode went to this `file`")
 	// as makes this program one of those that are measured, each a process of its own.
 	as = flag.String("as", "", "be a `program` that is measured; the benchmark starts them itself")
-	// profiles are files to be had when lifecycles are measured.
-	profiles = flag.String("profile", "", "with -only lifecycle: write what the load costs to files that begin with this `name`")
+	// profiles are files to be had when lifecycles are measured, or triggers.
+	profiles = flag.String("profile", "", "with -only lifecycle or latency: write what the load costs to files that begin with this `name`")
 )
 
 // A group is measured by itself, on servers of its own: what it leaves is in no other's way.
@@ -89,6 +89,7 @@ func groups() []group {
 		{name: "failover", about: "the primary killed under work, a synchronous standby promoted", measure: (*bench).failover, alone: true},
 		{name: "naive", about: "what else somebody might write, under the same faults", measure: (*bench).naive},
 		{name: "lifecycle", about: "whole lifecycles where media and Mist cost nothing", measure: (*bench).lifecycle, alone: true},
+		{name: "latency", about: "how soon things follow each other where media and Mist cost nothing", measure: (*bench).latency, alone: true},
 	}
 }
 
@@ -113,6 +114,8 @@ func measured(ctx context.Context) error {
 		return moverOf(os.Getenv).move(ctx, flag.Args())
 	case asNaive:
 		return naive(ctx)
+	case asDaemon:
+		return daemon(ctx)
 	default:
 		return fmt.Errorf("there is no program %q to be", *as)
 	}
