@@ -54,7 +54,7 @@ const (
 var (
 	only  = flag.String("only", "", "measure only the groups of these `names`, parted by commas")
 	short = flag.Bool("short", false, "measure the groups that are quick and have steady ratios, and fail where a ratio misses its goal by a third")
-	long  = flag.Bool("long", false, "measure what takes long as well: speed ten minutes, s3 1 GiB")
+	long  = flag.Bool("long", false, "measure what takes long as well: speed ten minutes, s3 1 GiB, memory 20,000 lifecycles")
 	to    = flag.String("json", "build/bench.json", "write the figures to this `file`")
 	page  = flag.String("page", "", "write the table of each group that is measured into this `file`, where it has a place for it")
 	// curve is a file to be had when events are measured.
