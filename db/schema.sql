@@ -4166,7 +4166,7 @@ CREATE TRIGGER transcodes_tell_state AFTER UPDATE OF state ON weir.transcodes FO
 
 -- Name: transcodes transcodes_use; Type: TRIGGER; Schema: weir; Owner: -
 
-CREATE TRIGGER transcodes_use AFTER UPDATE OF state ON weir.transcodes FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))) EXECUTE FUNCTION weir.transcodes_use();
+CREATE CONSTRAINT TRIGGER transcodes_use AFTER UPDATE OF state ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))) EXECUTE FUNCTION weir.transcodes_use();
 
 -- Name: attempts attempts_host_id_fkey; Type: FK CONSTRAINT; Schema: weir; Owner: -
 

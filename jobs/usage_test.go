@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
@@ -71,4 +72,39 @@ func TestUsage(t *testing.T) {
 	// It stays when the transcodes go.
 	b.Exec(t, "DELETE FROM weir.transcodes")
 	require.Equal(t, []dbsqlc.UsageDay{want}, used())
+}
+
+// An end is counted within its commit: until then another of the same tenant waits for nothing.
+func TestUsageHoldsUpNoOtherEnd(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	// Of nine two are counted in one row at the least.
+	const parts = 8
+	ids := make([]string, parts+1)
+	for i := range ids {
+		ids[i] = b.Accept(t, "a").ID.String()
+	}
+	end := func(id string) pgx.Tx {
+		t.Helper()
+		tx, err := b.Pool.Begin(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(t.Context()) })
+		_, err = tx.Exec(t.Context(), "SET LOCAL lock_timeout = '5s'")
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "UPDATE weir.transcodes SET state = 'cancelled', finished_at = now() WHERE id = $1", id)
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "INSERT INTO weir.callbacks (id, transcode_id, run, url, body) VALUES (gen_random_uuid(), $1, 1, 'u', '{}')", id)
+		require.NoError(t, err)
+		return tx
+	}
+	ends := make([]pgx.Tx, len(ids))
+	for i, id := range ids {
+		ends[i] = end(id)
+	}
+	for _, tx := range ends {
+		require.NoError(t, tx.Commit(t.Context()))
+	}
+	var cancelled int
+	require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT cancelled FROM weir.v_usage").Scan(&cancelled))
+	require.Equal(t, len(ids), cancelled)
 }

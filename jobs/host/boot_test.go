@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -175,4 +176,25 @@ func TestLooks(t *testing.T) {
 	stop()
 	running.Wait()
 	require.LessOrEqual(t, taken, 2, "one, and one for who came while it was taken")
+}
+
+// However often looks are wanted, they leave as much time as they take.
+func TestLooksRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const takes, asked = 10 * time.Millisecond, time.Second
+		l := newLooks()
+		ctx, stop := context.WithTimeout(t.Context(), asked)
+		defer stop()
+		taken := 0
+		l.want()
+		l.run(ctx, jobs.PollEvery, func(context.Context) (*look, error) {
+			taken++
+			l.want()
+			began := time.Now()
+			<-time.After(takes)
+			return &look{began: began}, nil
+		}, func(error) {})
+		require.InDelta(t, asked/takes/2, taken, 1)
+	})
 }

@@ -21,6 +21,8 @@ const (
 	mistAnswers = 10 * time.Second
 	// rowsAnswer bounds the one query of a look.
 	rowsAnswer = 10 * time.Second
+	// lookRest is the longest rest between two looks.
+	lookRest = 100 * time.Millisecond
 )
 
 // A look is what this host saw at one moment: its Mist, its machine and then its rows, as
@@ -100,7 +102,8 @@ func newLooks() *looks {
 }
 
 // run takes a look when somebody wants one, and every so often while somebody watches,
-// until ctx ends.
+// until ctx ends. Between two it rests for as long as the last one took: a storm of triggers,
+// each of which wants one, has half of its time taken by looks at the most.
 func (l *looks) run(ctx context.Context, every time.Duration, take func(context.Context) (*look, error), failed func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -114,7 +117,9 @@ func (l *looks) run(ctx context.Context, every time.Duration, take func(context.
 				continue
 			}
 		}
+		began := time.Now()
 		taken, err := take(ctx)
+		rest := min(time.Since(began), lookRest)
 		if err != nil {
 			if ctx.Err() == nil {
 				failed(err)
@@ -136,6 +141,11 @@ func (l *looks) run(ctx context.Context, every time.Duration, take func(context.
 		close(l.news)
 		l.news = make(chan struct{})
 		l.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(rest):
+		}
 	}
 }
 

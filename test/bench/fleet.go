@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -45,6 +46,8 @@ const (
 	fleetConns = 16
 	// fleetToken is no secret: the API listens here for a minute.
 	fleetToken = "the-bench-asks-for-transcodes-that-cost-nothing" //nolint:gosec // see above
+	// fleetLook is how often it is looked whether all is done.
+	fleetLook = 20 * time.Millisecond
 	// fleetStop bounds the end.
 	fleetStop = 30 * time.Second
 )
@@ -54,8 +57,10 @@ const (
 type fleet struct {
 	folder   *devstack.Folder
 	postgres *devstack.Postgres
+	database secret.Secret
 	pool     *pgxpool.Pool // the bench's own
 	marks    marks
+	gate     gate
 
 	api      string
 	receiver string
@@ -64,12 +69,16 @@ type fleet struct {
 	// ended holds, by its external id, who waits for the callback of a lifecycle.
 	ended sync.Map
 
-	group  *errgroup.Group
-	end    context.CancelFunc
-	river  []*river.Client[pgx.Tx]
-	hosts  []*host.Host
-	failed chan error
-	pools  []*pgxpool.Pool
+	group   *errgroup.Group
+	running context.Context //nolint:containedctx // what it serves lives as long as it does
+	end     context.CancelFunc
+	river   []*river.Client[pgx.Tx]
+	hosts   []*host.Host
+	failed  chan error
+	// process is its daemon where that is one of its own, control what steers it.
+	process *exec.Cmd
+	control string
+	pools   []*pgxpool.Pool
 }
 
 // startFleet starts it; Close ends it.
@@ -80,42 +89,70 @@ func startFleet(ctx context.Context) (f *fleet, err error) {
 			err = errors.Join(err, f.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if f.folder, err = devstack.NewFolder(); err != nil {
+	if err := f.prepare(ctx); err != nil {
 		return f, err
+	}
+	if err := f.listen(ctx); err != nil {
+		return f, err
+	}
+	return f, f.run(ctx, fleetHosts, fleetSlots)
+}
+
+// prepare starts a Postgres.
+func (f *fleet) prepare(ctx context.Context) (err error) {
+	if f.folder, err = devstack.NewFolder(); err != nil {
+		return err
 	}
 	dir, err := f.folder.Make("postgres")
 	if err != nil {
-		return f, err
+		return err
 	}
 	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: []string{
-		"shared_preload_libraries=pg_stat_statements", "shared_buffers=256MB", "max_wal_size=4GB", "track_io_timing=off",
+		"shared_preload_libraries=pg_stat_statements", "shared_buffers=256MB", "max_wal_size=2GB", "track_io_timing=off",
 	}}); err != nil {
-		return f, err
+		return err
 	}
+	f.database = f.postgres.URL
 	if f.pool, err = f.open(ctx); err != nil {
-		return f, err
+		return err
 	}
 	if _, err := db.Migrate(ctx, f.pool); err != nil {
-		return f, err
+		return err
 	}
 	if _, err := f.pool.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
-		return f, fmt.Errorf("count statements: %w", err)
+		return fmt.Errorf("count statements: %w", err)
 	}
-	return f, f.run(ctx)
+	return nil
+}
+
+// listen takes callbacks.
+func (f *fleet) listen(ctx context.Context) (err error) {
+	f.enlist(ctx)
+	f.client.Transport = &http.Transport{MaxIdleConnsPerHost: 1024}
+	f.receiver, err = f.serve(f.running, http.HandlerFunc(f.receive))
+	return err
+}
+
+// enlist has what it runs end together.
+func (f *fleet) enlist(ctx context.Context) {
+	if f.group == nil {
+		running, end := context.WithCancel(ctx)
+		f.end = end
+		f.group, f.running = errgroup.WithContext(running)
+	}
 }
 
 func (f *fleet) open(ctx context.Context) (*pgxpool.Pool, error) {
-	pool, err := db.Open(ctx, string(f.postgres.URL), fleetConns)
+	pool, err := db.Open(ctx, string(f.database), fleetConns)
 	if err == nil {
 		f.pools = append(f.pools, pool)
 	}
 	return pool, err
 }
 
-func (f *fleet) run(ctx context.Context) error {
-	running, end := context.WithCancel(ctx)
-	f.end = end
-	f.group, running = errgroup.WithContext(running)
+// run runs a daemon that leads, and hosts.
+func (f *fleet) run(ctx context.Context, hosts, slots int) error {
+	f.enlist(ctx)
 	sealer, err := secret.NewSealer(secret.Key(bytes.Repeat([]byte{7}, 32)))
 	if err != nil {
 		return err
@@ -125,15 +162,11 @@ func (f *fleet) run(ctx context.Context) error {
 		return err
 	}
 	guard := &dial.Guard{Allowed: networks}
-	f.client.Transport = &http.Transport{MaxIdleConnsPerHost: 1024}
-	if f.receiver, err = f.serve(running, http.HandlerFunc(f.receive)); err != nil {
+	if err := f.lead(f.running, sealer, guard); err != nil {
 		return err
 	}
-	if err := f.lead(running, sealer, guard); err != nil {
-		return err
-	}
-	for i := range fleetHosts {
-		if err := f.work(running, fmt.Sprintf("host-%d", i), sealer, guard); err != nil {
+	for i := range hosts {
+		if err := f.work(f.running, fmt.Sprintf("host-%d", i), slots, sealer, guard); err != nil {
 			return err
 		}
 	}
@@ -202,7 +235,7 @@ func (f *fleet) lead(ctx context.Context, sealer *secret.Sealer, guard *dial.Gua
 }
 
 // work is what a daemon does that has a Mist.
-func (f *fleet) work(ctx context.Context, id string, sealer *secret.Sealer, guard *dial.Guard) error {
+func (f *fleet) work(ctx context.Context, id string, slots int, sealer *secret.Sealer, guard *dial.Guard) error {
 	pool, err := f.open(ctx)
 	if err != nil {
 		return err
@@ -218,8 +251,8 @@ func (f *fleet) work(ctx context.Context, id string, sealer *secret.Sealer, guar
 		return err
 	}
 	h := &host.Host{
-		ID: id, BootID: boot, Slots: fleetSlots, Stores: fleetStores, Version: "bench", DB: pool,
-		Engine: &freeEngine{triggers: listener, marks: &f.marks, failed: f.fail, attempts: map[engine.Name]*freeAttempt{}},
+		ID: id, BootID: boot, Slots: slots, Stores: fleetStores, Version: "bench", DB: pool,
+		Engine: &freeEngine{triggers: listener, marks: &f.marks, failed: f.fail, gate: &f.gate, attempts: map[engine.Name]*freeAttempt{}},
 		Media:  freeMedia{}, Storage: freeStorage{}, Sealer: sealer, Wakes: wakes, Log: log, Spool: spool, SourceMax: 1 << 30,
 		Broadcasters: []string{"http://127.0.0.1:9"}, Guard: guard, TriggerURL: "http://127.0.0.1:9/" + id,
 	}
@@ -241,9 +274,10 @@ func (f *fleet) work(ctx context.Context, id string, sealer *secret.Sealer, guar
 
 // Close ends it, and what it left.
 func (f *fleet) Close(ctx context.Context) error {
+	f.gate.open()
 	ctx, cancel := context.WithTimeout(ctx, fleetStop)
 	defer cancel()
-	var errs []error
+	errs := []error{f.endProcess()}
 	for _, h := range f.hosts {
 		errs = append(errs, h.Stop(ctx))
 	}

@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"weir/engine"
 	"weir/jobs/host"
 	"weir/media"
@@ -28,6 +26,8 @@ const (
 	freeMS     = 20_000
 	freeFrames = 600
 	freeFile   = "a file that costs nothing"
+	// freeSlow is by how much what is held is slower than real time.
+	freeSlow = 10
 )
 
 var (
@@ -111,6 +111,7 @@ type freeEngine struct {
 	triggers http.Handler
 	marks    *marks
 	failed   func(error)
+	gate     *gate
 
 	next     atomic.Int64
 	mu       sync.Mutex
@@ -125,8 +126,48 @@ type freeAttempt struct {
 	id      int
 	pushes  map[int]engine.Push
 	open    int // renditions that are not pushed
+	begun   time.Time
 	started bool
 	alive   bool
+}
+
+// gate holds what is pushed while it is shut: its lifecycles stay at running.
+type gate struct {
+	mu   sync.Mutex
+	held chan struct{} // nil: open
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held == nil {
+		g.held = make(chan struct{})
+	}
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held != nil {
+		close(g.held)
+		g.held = nil
+	}
+}
+
+func (g *gate) isShut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held != nil
+}
+
+// wait waits until it is open.
+func (g *gate) wait() {
+	g.mu.Lock()
+	held := g.held
+	g.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 }
 
 func (*freeEngine) Info(context.Context) (engine.Info, error) {
@@ -155,12 +196,12 @@ func (e *freeEngine) Start(_ context.Context, task *engine.Task) (engine.Process
 	if a == nil {
 		return nil, errors.New("it was not added")
 	}
-	a.folder, a.id, a.open, a.started, a.alive = task.Folder, int(e.next.Add(1)), len(task.Profiles), true, true
+	a.folder, a.id, a.open, a.begun, a.started, a.alive = task.Folder, int(e.next.Add(1)), len(task.Profiles), time.Now(), true, true
 	e.marks.mark(task.Name.Transcode, markStarted)
 	renditions := len(task.Profiles)
 	go func() {
 		for _, tracks := range []int{1, renditions} {
-			e.post(string(mist.TriggerLiveTrackList), mist.Name(a.name).Rendition()+"\n"+trackList(tracks))
+			e.post(string(mist.TriggerLiveTrackList), listBody(a.name, tracks))
 		}
 	}()
 	return a, nil
@@ -209,6 +250,7 @@ func (e *freeEngine) Push(_ context.Context, name engine.Name, path string, _ in
 
 // record is a push, from its begin to its end.
 func (e *freeEngine) record(a *freeAttempt, id int, path string) {
+	e.gate.wait()
 	if err := leave(path); err != nil {
 		e.failed(err)
 		return
@@ -233,7 +275,7 @@ func (e *freeEngine) record(a *freeAttempt, id int, path string) {
 func (e *freeEngine) post(trigger, body string) {
 	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", strings.NewReader(body))
 	req.RemoteAddr = "127.0.0.1:1"
-	req.Header = http.Header{"X-Trigger": {trigger}, "X-Trigger-Uuid": {uuid.NewString()}, "X-Uuid": {uuid.NewString()}, "X-Version": {"3.2.2"}, "User-Agent": {"MistServer/3.2.2"}}
+	req.Header = triggerHeader(trigger)
 	answer := httptest.NewRecorder()
 	began := time.Now()
 	e.triggers.ServeHTTP(answer, req)
@@ -257,9 +299,14 @@ func (e *freeEngine) Look(_ context.Context, names ...engine.Name) (engine.Look,
 	defer e.mu.Unlock()
 	look := engine.Look{Running: map[engine.Name]bool{}, NewestMS: map[engine.Name]int64{}, Processes: map[int]engine.Report{}}
 	see := func(a *freeAttempt) {
-		look.Running[a.name], look.NewestMS[a.name] = a.alive, freeMS
+		// What is held goes on and on, without coming to its end.
+		media := int64(freeMS)
+		if len(a.pushes) > 0 && e.gate.isShut() {
+			media = min(freeMS-1, time.Since(a.begun).Milliseconds()/freeSlow)
+		}
+		look.Running[a.name], look.NewestMS[a.name] = a.alive, media
 		for _, push := range a.pushes {
-			push.MediaMS = freeMS
+			push.MediaMS = media
 			look.Pushes = append(look.Pushes, push)
 		}
 		look.Processes[a.id] = engine.Report{SentMS: freeMS, ReceivedMS: freeMS}

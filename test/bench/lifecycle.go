@@ -21,7 +21,7 @@ const (
 	pressed = 64
 	// pressWarm fills pools, caches and plans; pressFor is a round.
 	pressWarm, pressFor = 3 * time.Second, 3 * time.Second
-	pressShort          = time.Second
+	pressShort          = 2 * time.Second
 	// pressLimit is when a lifecycle that does not end is not waited for any more.
 	pressLimit = 3 * time.Minute
 	// insertClients commit a row each, insertSeconds long.

@@ -54,15 +54,17 @@ const (
 var (
 	only  = flag.String("only", "", "measure only the groups of these `names`, parted by commas")
 	short = flag.Bool("short", false, "measure the groups that are quick and have steady ratios, and fail where a ratio misses its goal by a third")
-	long  = flag.Bool("long", false, "measure what takes long as well: speed ten minutes, s3 1 GiB")
+	long  = flag.Bool("long", false, "measure what takes long as well: speed ten minutes, s3 1 GiB, memory 20,000 lifecycles, history ten million transcodes")
 	to    = flag.String("json", "build/bench.json", "write the figures to this `file`")
 	page  = flag.String("page", "", "write the table of each group that is measured into this `file`, where it has a place for it")
 	// curve is a file to be had when events are measured.
 	curve = flag.String("curve", "", "with -only events: write how the transcode went to this `file`")
 	// as makes this program one of those that are measured, each a process of its own.
 	as = flag.String("as", "", "be a `program` that is measured; the benchmark starts them itself")
-	// profiles are files to be had when lifecycles are measured.
-	profiles = flag.String("profile", "", "with -only lifecycle: write what the load costs to files that begin with this `name`")
+	// historyOf is for a machine without the room, or the time.
+	historyOf = flag.Int("history", 0, "with -only history: measure with so `many` finished transcodes")
+	// profiles are files to be had when lifecycles are measured, or triggers.
+	profiles = flag.String("profile", "", "with -only lifecycle or latency: write what the load costs to files that begin with this `name`")
 )
 
 // A group is measured by itself, on servers of its own: what it leaves is in no other's way.
@@ -89,6 +91,8 @@ func groups() []group {
 		{name: "failover", about: "the primary killed under work, a synchronous standby promoted", measure: (*bench).failover, alone: true},
 		{name: "naive", about: "what else somebody might write, under the same faults", measure: (*bench).naive},
 		{name: "lifecycle", about: "whole lifecycles where media and Mist cost nothing", measure: (*bench).lifecycle, alone: true},
+		{name: "latency", about: "how soon things follow each other where media and Mist cost nothing", measure: (*bench).latency, alone: true},
+		{name: "history", about: "what a million finished transcodes cost those in hand, and what they weigh", measure: (*bench).history, alone: true},
 	}
 }
 
@@ -113,6 +117,8 @@ func measured(ctx context.Context) error {
 		return moverOf(os.Getenv).move(ctx, flag.Args())
 	case asNaive:
 		return naive(ctx)
+	case asDaemon:
+		return daemon(ctx)
 	default:
 		return fmt.Errorf("there is no program %q to be", *as)
 	}

@@ -28,11 +28,16 @@ type marks struct {
 	mu       sync.Mutex
 	courses  map[uuid.UUID]*course
 	triggers []time.Duration
+	// off: nobody takes them, so nothing is marked.
+	off bool
 }
 
 func (m *marks) mark(id uuid.UUID, of event) { m.markAt(id, of, time.Now()) }
 
 func (m *marks) markAt(id uuid.UUID, of event, at time.Time) {
+	if m.off {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.courses == nil {
@@ -50,6 +55,9 @@ func (m *marks) markAt(id uuid.UUID, of event, at time.Time) {
 
 // trigger marks how long the answer to a trigger took.
 func (m *marks) trigger(took time.Duration) {
+	if m.off {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.triggers = append(m.triggers, took)
@@ -64,28 +72,55 @@ func (m *marks) take() (courses map[uuid.UUID]*course, triggers []time.Duration)
 	return courses, triggers
 }
 
-// tellMarks tells how soon things followed each other while the load was on: what waits for a
-// processor is in it.
-func (b *bench) tellMarks(m *marks) {
+// spans are the times between things that follow each other, of all lifecycles that have both.
+type spans struct{ accepted, started, told, triggers []time.Duration }
+
+// spans takes what was marked.
+func (m *marks) spans() (s spans) {
 	courses, triggers := m.take()
-	spans := func(name string, all []time.Duration) {
-		if len(all) == 0 {
-			return
-		}
-		slices.Sort(all)
-		b.add("  "+name+", 50 of 100", "s", "", 0, all[len(all)/2].Seconds())
-		b.add("  "+name+", 99 of 100", "s", "", 0, all[len(all)*99/100].Seconds())
-	}
 	between := func(from, to event) (all []time.Duration) {
 		for _, c := range courses {
 			if !c[from].IsZero() && !c[to].IsZero() {
-				all = append(all, c[to].Sub(c[from]))
+				// What is done before the answer is read took no time.
+				all = append(all, max(0, c[to].Sub(c[from])))
 			}
 		}
 		return all
 	}
-	spans("a request is answered", between(markPosted, markTaken))
-	spans("accepted -> process started", between(markTaken, markStarted))
-	spans("a trigger is answered", triggers)
-	spans("last push over -> callback there", between(markPushed, markTold))
+	return spans{between(markPosted, markTaken), between(markTaken, markStarted), between(markPushed, markTold), triggers}
+}
+
+// join puts those of another time to them.
+func (s *spans) join(other spans) {
+	s.accepted = append(s.accepted, other.accepted...)
+	s.started = append(s.started, other.started...)
+	s.told = append(s.told, other.told...)
+	s.triggers = append(s.triggers, other.triggers...)
+}
+
+// share is what so many of a hundred are within, in seconds.
+func share(took []time.Duration, of int) float64 {
+	if len(took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[min(len(sorted)*of/100, len(sorted)-1)].Seconds() //nolint:mnd // of a hundred
+}
+
+// tellMarks tells how soon things followed each other while the load was on: what waits for a
+// processor is in it.
+func (b *bench) tellMarks(m *marks) {
+	took := m.spans()
+	for _, s := range []struct {
+		name string
+		took []time.Duration
+	}{
+		{"a request is answered", took.accepted}, {"accepted -> process started", took.started},
+		{"a trigger is answered", took.triggers}, {"last push over -> callback there", took.told},
+	} {
+		if len(s.took) > 0 {
+			b.add("  "+s.name+", 50 of 100", "s", "", 0, share(s.took, 50)) //nolint:mnd // the half
+			b.add("  "+s.name+", 99 of 100", "s", "", 0, share(s.took, 99)) //nolint:mnd // all but the slowest
+		}
+	}
 }

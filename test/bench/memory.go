@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"weir/internal/devstack"
+	"weir/jobs"
 )
 
 // The kernel's names, in /proc/PID/status, of a process's memory: what is resident
@@ -31,6 +35,18 @@ const (
 // goalGrowth is how much more memory the large renditions may take than the small ones:
 // half again is the garbage collector's freedom, and files held whole would be sixfold.
 const goalGrowth = 1.5
+
+const (
+	// queuedMany wait at once.
+	queuedMany = 100_000
+	// soakLifecycles, or soakLong, in so many parts, behind so many that are not counted.
+	soakLifecycles, soakLong = 2000, 20_000
+	soakParts                = 4
+	soakWarm                 = 200
+	// goalQueuedGoroutines: what waits in rows has none.
+	goalQueuedGoroutines = 5
+	goalSoak             = 1.1
+)
 
 // memoryMB is one of the kernel's figures on the daemon's memory.
 func (b *bench) memoryMB(name string) (float64, error) {
@@ -70,6 +86,153 @@ func (b *bench) memory(ctx context.Context) error {
 	b.add("the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, small)
 	b.add("its peak, 2 renditions of some 360 MB", "MB", "", 0, large)
 	b.add("the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, large/small)
+	return b.daemonTakes(ctx)
+}
+
+// daemonTakes is what one daemon takes, idle and with much in hand, and over many lifecycles.
+func (b *bench) daemonTakes(ctx context.Context) (err error) {
+	f, err := startApart(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
+	began, err := f.takes(ctx)
+	if err != nil {
+		return err
+	}
+	// What is made once, by the first.
+	if err := f.lifecycles(ctx, soakWarm); err != nil {
+		return err
+	}
+	idle, err := f.takes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.hold(ctx, apartSlots); err != nil {
+		return err
+	}
+	running, err := f.takes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.queue(ctx); err != nil {
+		return err
+	}
+	queued, err := f.takes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.unqueue(ctx); err != nil {
+		return err
+	}
+	if err := f.letGo(ctx); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		when string
+		takings
+	}{
+		{"one daemon that leads and works, just started", began}, {"idle, after its first lifecycles", idle},
+		{fmt.Sprintf("%d transcodes run", apartSlots), running}, {fmt.Sprintf("and %d are queued behind them", queuedMany), queued},
+	} {
+		b.add(t.when+": resident", "MB", "", 0, t.ResidentMB)
+		b.add("  of it live", "MB", "", 0, t.HeapMB)
+		b.add("  goroutines", "", "", 0, float64(t.Goroutines))
+	}
+	b.add("one that runs: live", "kB", "", 0, (running.HeapMB-idle.HeapMB)*1000/apartSlots) //nolint:mnd // kB in a MB
+	b.add("  goroutines", "", "", 0, float64(running.Goroutines-idle.Goroutines)/apartSlots)
+	b.add("one that is queued: live", "B", "", 0, (queued.HeapMB-running.HeapMB)*megabyte/queuedMany)
+	b.add("  goroutines, of all that are queued", "", fmt.Sprintf("at most %d", goalQueuedGoroutines), goalQueuedGoroutines, float64(queued.Goroutines-running.Goroutines))
+	return b.soak(ctx, f)
+}
+
+// lifecycles are so many, as many at once as under load.
+func (f *fleet) lifecycles(ctx context.Context, many int) error {
+	group, going := errgroup.WithContext(ctx)
+	group.SetLimit(pressed)
+	for range many {
+		group.Go(func() error { return f.lifecycle(going) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return f.drain(ctx)
+}
+
+// queue has many wait in the rows, of which nobody is told, and some rounds of placement look at
+// them: there is no slot.
+func (f *fleet) queue(ctx context.Context) error {
+	var like string
+	if err := f.pool.QueryRow(ctx, "SELECT id::text FROM weir.transcodes WHERE state = 'running' LIMIT 1").Scan(&like); err != nil {
+		return fmt.Errorf("find a transcode to make others of: %w", err)
+	}
+	inserter, err := jobs.NewInserter(f.pool)
+	if err != nil {
+		return err
+	}
+	many := &fairness{pool: f.pool, river: inserter, like: like}
+	if err := many.queue(ctx, "waits-", wideTenants, queuedMany/wideTenants); err != nil {
+		return err
+	}
+	for range rounds {
+		if err := many.tell(ctx); err != nil {
+			return err
+		}
+		if err := f.until(ctx, latencyLate, "SELECT NOT EXISTS (SELECT FROM weir.river_job WHERE queue = 'place' AND finalized_at IS NULL)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unqueue takes them back.
+func (f *fleet) unqueue(ctx context.Context) error {
+	return (&fairness{pool: f.pool}).quietly(ctx, "DELETE FROM weir.transcodes WHERE state = 'queued' AND tenant LIKE 'waits-%'")
+}
+
+// soak is what stays the same, or grows, over many lifecycles: at the start and at each quarter,
+// with nothing at work.
+func (b *bench) soak(ctx context.Context, f *fleet) error {
+	many := soakLifecycles
+	if *long {
+		many = soakLong
+	}
+	var at [soakParts + 1]takings
+	var bytes [soakParts + 1]float64
+	for i := range at {
+		if i > 0 {
+			if err := f.lifecycles(ctx, many/soakParts); err != nil {
+				return err
+			}
+		} else if err := f.drain(ctx); err != nil {
+			return err
+		}
+		var err error
+		if at[i], err = f.takes(ctx); err != nil {
+			return err
+		}
+		if err := f.pool.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&bytes[i]); err != nil {
+			return fmt.Errorf("read the database's size: %w", err)
+		}
+	}
+	var grown [soakParts]float64 // for each
+	for i := range grown {
+		grown[i] = (bytes[i+1] - bytes[i]) / float64(many/soakParts)
+	}
+	for i := range at {
+		name := fmt.Sprintf("a soak, %d lifecycles done: resident", i*many/soakParts)
+		b.add(name, "MB", "", 0, at[i].ResidentMB)
+		b.add("  of it live", "MB", "", 0, at[i].HeapMB)
+		b.add("  goroutines", "", "", 0, float64(at[i].Goroutines))
+		if i > 0 {
+			b.add("  the database has grown by, for each", "B", "", 0, grown[i-1])
+		}
+	}
+	first, last := at[1], at[soakParts]
+	b.add("a soak: live at its end by its first quarter", "", "at most 1.1", goalSoak, last.HeapMB/first.HeapMB)
+	b.add("  resident", "", "at most 1.1", goalSoak, last.ResidentMB/first.ResidentMB)
+	b.add("  goroutines", "", "at most 1.1", goalSoak, float64(last.Goroutines)/float64(first.Goroutines))
+	b.add("  growth of the database, for each", "", "at most 1.1", goalSoak, grown[soakParts-1]/grown[0])
 	return nil
 }
 

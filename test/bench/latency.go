@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"weir/engine"
+	"weir/mist"
+)
+
+const (
+	// latencyIdle lifecycles go one after the other, idleBetween apart, so that the one before
+	// is cleaned up; latencyFor is how long half of the load is offered.
+	latencyIdle = 100
+	idleBetween = 100 * time.Millisecond
+	latencyFor  = 15 * time.Second
+	// triggersOffered a second, for triggersFor, are of so many attempts that run.
+	triggersOffered = 1000
+	triggersFor     = 10 * time.Second
+	triggersOf      = 100
+	// latencyLate bounds what was begun in a load.
+	latencyLate = time.Minute
+	// latencyHalf and latencyMost of a hundred are told.
+	latencyHalf, latencyMost = 50, 99
+
+	goalStartHalf, goalStartMost = 25 * time.Millisecond, 150 * time.Millisecond
+	goalTrigger                  = 5 * time.Millisecond
+	goalToldHalf                 = 50 * time.Millisecond
+)
+
+// latency is how soon things follow each other where media and Mist cost nothing: idle, and at
+// half of the rate of lifecycles that the fleet carries.
+func (b *bench) latency(ctx context.Context) (err error) {
+	f, err := startFleet(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
+	p, err := f.underLoad(ctx, true)
+	if err != nil {
+		return err
+	}
+	idle, err := f.idle(ctx, latencyIdle)
+	if err != nil {
+		return err
+	}
+	b.tellSpans("idle", &idle)
+	rate := median(p.rate) / 2 //nolint:mnd // half
+	half, err := f.offer(ctx, rate, latencyFor)
+	if err != nil {
+		return err
+	}
+	b.tellSpans("at half of the rate that is carried", &half)
+	b.add("  lifecycles offered", "1/s", "", 0, rate)
+	took, refused, err := f.manyTriggers(ctx)
+	if err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, share(took, latencyHalf))
+	b.add("  99 of 100", "s", "under "+goalTrigger.String(), goalTrigger.Seconds(), share(took, latencyMost))
+	b.add("  not recorded, of all", "", "none", 0, float64(refused)/float64(len(took)))
+	return nil
+}
+
+// tellSpans tells them beside their goals.
+func (b *bench) tellSpans(when string, s *spans) {
+	b.add(when+": a request is answered within, 50 of 100", "s", "", 0, share(s.accepted, latencyHalf))
+	b.add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), share(s.accepted, latencyMost))
+	b.add(when+": accepted -> its process starts, 50 of 100", "s", "under "+goalStartHalf.String(), goalStartHalf.Seconds(), share(s.started, latencyHalf))
+	b.add("  99 of 100", "s", "under "+goalStartMost.String(), goalStartMost.Seconds(), share(s.started, latencyMost))
+	b.add(when+": the last push has written its file -> the callback is there, 50 of 100", "s", "under "+goalToldHalf.String(), goalToldHalf.Seconds(), share(s.told, latencyHalf))
+	b.add("  99 of 100", "s", "", 0, share(s.told, latencyMost))
+}
+
+// drain waits until nothing is at work.
+func (f *fleet) drain(ctx context.Context) error {
+	return f.until(ctx, latencyLate, `SELECT NOT EXISTS (SELECT FROM weir.transcodes WHERE state IN ('queued', 'placed', 'running', 'storing'))
+		AND NOT EXISTS (SELECT FROM weir.attempts WHERE cleaned_at IS NULL) AND NOT EXISTS (SELECT FROM weir.callbacks WHERE state = 'pending')`)
+}
+
+// until looks until a query is true.
+func (f *fleet) until(ctx context.Context, limit time.Duration, query string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not true within %s: %s", limit, query))
+	defer cancel()
+	tick := time.NewTicker(fleetLook)
+	defer tick.Stop()
+	for {
+		var is bool
+		if err := f.pool.QueryRow(ctx, query).Scan(&is); err != nil {
+			return fmt.Errorf("look for what is at work: %w", errors.Join(err, context.Cause(ctx)))
+		}
+		if is {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case err := <-f.failed:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// idle is how soon things follow each other in lifecycles one after the other.
+func (f *fleet) idle(ctx context.Context, lifecycles int) (spans, error) {
+	if err := f.drain(ctx); err != nil {
+		return spans{}, err
+	}
+	f.marks.take()
+	for range lifecycles {
+		if err := f.lifecycle(ctx); err != nil {
+			return spans{}, err
+		}
+		select {
+		case <-time.After(idleBetween):
+		case <-ctx.Done():
+			return spans{}, context.Cause(ctx)
+		}
+	}
+	return f.marks.spans(), nil
+}
+
+// offer begins so many lifecycles a second at even times, whatever becomes of them, and waits
+// for their ends.
+func (f *fleet) offer(ctx context.Context, rate float64, lasting time.Duration) (spans, error) {
+	if err := f.drain(ctx); err != nil {
+		return spans{}, err
+	}
+	f.marks.take()
+	ctx, cancel := context.WithTimeoutCause(ctx, lasting+latencyLate, errors.New("half of the rate is more than is carried: the machine is too busy"))
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	err := evenly(ctx, rate, int(rate*lasting.Seconds()), func(int, time.Time) {
+		group.Go(func() error { return f.lifecycle(ctx) })
+	})
+	return f.marks.spans(), errors.Join(err, group.Wait())
+}
+
+// evenly does something so many times, at even times, so often a second.
+func evenly(ctx context.Context, rate float64, times int, do func(i int, due time.Time)) error {
+	began := time.Now()
+	for i := range times {
+		due := began.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+		select {
+		case <-time.After(time.Until(due)):
+			do(i, due)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// hold begins so many lifecycles that stay at running until the gate is opened.
+func (f *fleet) hold(ctx context.Context, lifecycles int) error {
+	if err := f.drain(ctx); err != nil {
+		return err
+	}
+	if err := f.shut(ctx); err != nil {
+		return err
+	}
+	for range lifecycles {
+		if _, err := f.begin(ctx); err != nil {
+			return err
+		}
+	}
+	return f.until(ctx, latencyLate, fmt.Sprintf("SELECT count(*) = %d FROM weir.renditions WHERE state = 'pushing'", lifecycles*len(ladder())))
+}
+
+// manyTriggers posts triggers of what runs, over HTTP as Mist posts them, and says how long
+// each took from when it was due, and how many were not recorded.
+func (f *fleet) manyTriggers(ctx context.Context) (took []time.Duration, refused int64, err error) {
+	if err := f.hold(ctx, triggersOf); err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, f.letGo(ctx)) }()
+	type place struct{ url, body string }
+	var places []place
+	for _, h := range f.hosts {
+		posts, is := h.Engine.(*freeEngine)
+		if !is {
+			return nil, 0, errors.New("the fleet's Engine is another")
+		}
+		url, err := f.serve(f.running, posts.triggers)
+		if err != nil {
+			return nil, 0, err
+		}
+		names, err := posts.Added(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, name := range names {
+			places = append(places, place{url, listBody(name, len(ladder()))})
+		}
+	}
+	if len(places) != triggersOf {
+		return nil, 0, fmt.Errorf("%d transcodes run, not %d", len(places), triggersOf)
+	}
+	stopProfile, err := f.profile(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	took = make([]time.Duration, int(triggersFor.Seconds()*triggersOffered))
+	var lost atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	err = evenly(ctx, triggersOffered, len(took), func(i int, due time.Time) {
+		group.Go(func() error {
+			recorded, err := f.postTrigger(ctx, places[i%len(places)].url, places[i%len(places)].body)
+			if took[i] = time.Since(due); err == nil && !recorded {
+				lost.Add(1)
+			}
+			return err
+		})
+	})
+	err = errors.Join(err, group.Wait(), stopProfile())
+	return took, lost.Load(), err
+}
+
+// listBody is what Mist posts of the first of an attempt's tracks.
+func listBody(name engine.Name, tracks int) string {
+	return mist.Name(name).Rendition() + "\n" + trackList(tracks)
+}
+
+// postTrigger posts one over HTTP. It is false for one that is answered 503, as where more come
+// than are recorded in time.
+func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return false, fmt.Errorf("post a trigger: %w", err)
+	}
+	req.Header = triggerHeader(string(mist.TriggerLiveTrackList))
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return false, fmt.Errorf("post a trigger: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return false, fmt.Errorf("post a trigger: %w", err)
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return true, nil
+	case http.StatusServiceUnavailable:
+		return false, nil
+	}
+	return false, fmt.Errorf("post a trigger: HTTP %d: %s", resp.StatusCode, answer)
+}
+
+// triggerHeader is Mist's.
+func triggerHeader(trigger string) http.Header {
+	return http.Header{"X-Trigger": {trigger}, "X-Trigger-Uuid": {uuid.NewString()}, "X-Uuid": {uuid.NewString()}, "X-Version": {"3.2.2"}, "User-Agent": {"MistServer/3.2.2"}}
+}
