@@ -213,6 +213,7 @@ func TestTop(t *testing.T) {
 	require.EqualValues(t, 1, o.Tenants[0].Queued)
 	b.exec(t, "UPDATE weir.hosts SET spool_room_bytes = 1500000000")
 	text := b.ok(t, "top", "--once")
+	require.Equal(t, "1 daemon leads", leading(1))
 	for _, says := range []string{"0 of 4 slots used, 1 wait, 0 daemons lead; callbacks: none pending\n", "1.5 GB", "push_failed", "studio"} {
 		require.Contains(t, text, says)
 	}

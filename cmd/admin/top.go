@@ -70,7 +70,7 @@ func (a *admin) topForPeople(o *fleet.Overview, most int) error {
 	if o.Callbacks.Pending > 0 {
 		callbacks = fmt.Sprintf("%d pending, %d of them tried before, the oldest for %s", o.Callbacks.Pending, o.Callbacks.Tried, whole(o.Callbacks.OldestSeconds))
 	}
-	if err := say(a.out, "%s  %d of %d slots used, %d wait, %d daemons lead; callbacks: %s", cell(o.At), used, slots, queued, o.Leads, callbacks); err != nil {
+	if err := say(a.out, "%s  %d of %d slots used, %d wait, %s; callbacks: %s", cell(o.At), used, slots, queued, leading(o.Leads), callbacks); err != nil {
 		return err
 	}
 	if o.Paused != nil {
@@ -148,4 +148,12 @@ func failureTopLines(failures []fleet.Failures) (lines [][]any) {
 		lines = append(lines, []any{f.Code, f.Failed, f.Newest})
 	}
 	return lines
+}
+
+// leading is how many daemons lead, in words.
+func leading(n int64) string {
+	if n == 1 {
+		return "1 daemon leads"
+	}
+	return fmt.Sprintf("%d daemons lead", n)
 }
