@@ -38,6 +38,14 @@ SELECT sqlc.embed(a), sqlc.embed(t)
    AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id)
  ORDER BY a.transcode_id, a.number;
 
+-- name: HostIdle :one
+-- Whether a host has nothing in hand: then HostLookUnplanned, HostLook, HostWork and
+-- RiverJobGiveBack find nothing, whose planning is most of what an idle host costs.
+SELECT (NOT EXISTS (SELECT FROM weir.attempts a WHERE a.host_id = @host_id::text AND a.cleaned_at IS NULL)
+    AND NOT EXISTS (SELECT FROM weir.transcodes t WHERE t.host_id = @host_id::text AND t.state IN ('queued', 'placed', 'running', 'storing'))
+    AND NOT EXISTS (SELECT FROM weir.river_job j
+                     WHERE j.state = 'running' AND split_part(j.attempted_by[array_upper(j.attempted_by, 1)], '_', 1) = @host_id::text))::boolean AS idle;
+
 -- name: HostWork :many
 -- What a host's jobs have to do, and the job that each row names: every attempt that is
 -- not cleaned up, every file that is not stored, what is not packaged. All of those are of the newest attempts of

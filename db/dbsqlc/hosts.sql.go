@@ -266,6 +266,22 @@ func (q *Queries) HostHolds(ctx context.Context, db DBTX, arg HostHoldsParams) (
 	return items, nil
 }
 
+const hostIdle = `-- name: HostIdle :one
+SELECT (NOT EXISTS (SELECT FROM weir.attempts a WHERE a.host_id = $1::text AND a.cleaned_at IS NULL)
+    AND NOT EXISTS (SELECT FROM weir.transcodes t WHERE t.host_id = $1::text AND t.state IN ('queued', 'placed', 'running', 'storing'))
+    AND NOT EXISTS (SELECT FROM weir.river_job j
+                     WHERE j.state = 'running' AND split_part(j.attempted_by[array_upper(j.attempted_by, 1)], '_', 1) = $1::text))::boolean AS idle
+`
+
+// Whether a host has nothing in hand: then HostLookUnplanned, HostLook, HostWork and
+// RiverJobGiveBack find nothing, whose planning is most of what an idle host costs.
+func (q *Queries) HostIdle(ctx context.Context, db DBTX, hostID string) (bool, error) {
+	row := db.QueryRow(ctx, hostIdle, hostID)
+	var idle bool
+	err := row.Scan(&idle)
+	return idle, err
+}
+
 const hostList = `-- name: HostList :many
 SELECT h.id, h.boot_id, h.slots, h.lease_until, h.up, h.draining, h.weir_version, h.mist_version, h.mist_iid, h.spool_room_bytes, h.booted_at, h.seen_at, h.mist_silent_from, h.spool_id, h.drained_at, h.drained_by, h.drain_reason, h.forgotten_at,
        (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')) AS used,

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -30,6 +33,8 @@ const (
 	patience = time.Minute
 	// lookAgain costs a query each time.
 	lookAgain = 100 * time.Millisecond
+	// placedWithin is the placement's own poll (2 s), and what a busy machine takes.
+	placedWithin = 10 * time.Second
 )
 
 // The loops of hosts, and of a daemon that leads, work through a PgBouncer in transaction
@@ -114,6 +119,42 @@ func TestThroughPgBouncer(t *testing.T) {
 	for _, d := range append(hosts, lead) {
 		require.NoError(t, d.Stop(t.Context()))
 	}
+}
+
+// River makes the job of a round available some seconds before it is due, and tells nobody:
+// what had to pause before its next attempt is placed all the same soon after, or a dead
+// host would cost more than 30 s.
+func TestPlacedSoonAfterAPause(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	b.Exec(t, "UPDATE weir.hosts SET lease_until = now() - interval '1 hour'")
+	transcode := b.Accept(t, "a")
+	cfg := &fleet.Config{Database: secret.Secret(b.Pool.Config().ConnString()), Sealer: b.Sealer, Log: slog.New(slog.DiscardHandler)}
+	lead, err := cfg.Lead(t.Context(), "lead")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, lead.Stop(context.WithoutCancel(t.Context()))) })
+	rounds := func() (done int) {
+		require.NoError(t, b.Pool.QueryRow(t.Context(), `SELECT count(*) FROM weir.river_job WHERE kind = 'place' AND state = 'completed'`).Scan(&done))
+		return done
+	}
+	// That of the request, and the leader's first.
+	require.Eventually(t, func() bool { return rounds() > 1 }, patience, lookAgain)
+	require.Equal(t, jobs.StateQueued, b.Get(t, transcode.ID).State)
+
+	const pause = 2 * time.Second
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
+		inserted, err := b.River.InsertTx(ctx, tx, jobs.PlaceArgs{}, &river.InsertOpts{ScheduledAt: time.Now().Add(pause)})
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE weir.river_job SET state = 'available' WHERE id = $1", inserted.Job.ID); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE weir.hosts SET lease_until = now() + interval '1 hour'")
+		return err
+	})
+	// The pause, and what docs/architecture.md says of a round that nobody is told of.
+	require.Eventually(t, func() bool { return b.Get(t, transcode.ID).State == jobs.StatePlaced }, pause+placedWithin, lookAgain)
 }
 
 func open(t *testing.T, database secret.Secret) *pgxpool.Pool {

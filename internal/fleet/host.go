@@ -1,6 +1,6 @@
 // Package fleet runs the loops of many hosts in one process, each with a lease, queues and
-// connections of its own, and with an Engine that costs nothing: what is left is what hosts
-// ask of Postgres.
+// connections of its own, and with an Engine that costs nothing, unless it is given another:
+// what is left is what hosts ask of Postgres.
 package fleet
 
 import (
@@ -31,12 +31,12 @@ import (
 )
 
 const (
-	// connsMost is what a host of a fleet needs: its loops seldom ask at once.
-	connsMost = 4
+	// connsUsual is what a host of a fleet needs: its loops seldom ask at once.
+	connsUsual = 4
 	// leadConns is a daemon's default.
 	leadConns = 16
-	// stores is a daemon's default.
-	stores = 4
+	// storesUsual is a daemon's default.
+	storesUsual = 4
 	// stopMost bounds the end of one.
 	stopMost = 30 * time.Second
 )
@@ -50,7 +50,15 @@ type Config struct {
 	// Dir has their spools.
 	Dir   string
 	Slots int
-	Log   *slog.Logger
+	// Stores and Conns are each host's; 0: as usual.
+	Stores int
+	Conns  int32
+	Log    *slog.Logger
+	// Equip gives a host another Engine, Media or Storage before it boots, and says what else
+	// its daemon works on; nil: an Engine that has nothing to do, and the real rest.
+	Equip func(*host.Host) (jobs.Room, error)
+	// Trace sees what a host asks of Postgres; nil: nobody does.
+	Trace func(id string) pgx.QueryTracer
 }
 
 // Daemon is a daemon that runs.
@@ -71,6 +79,25 @@ func (c *Config) open(ctx context.Context, conns int32) (*pgxpool.Pool, error) {
 	return db.Open(ctx, string(c.Database), conns)
 }
 
+// traced is open for a host, whose queries somebody may see.
+func (c *Config) traced(ctx context.Context, id string) (*pgxpool.Pool, error) {
+	conns := c.Conns
+	if conns == 0 {
+		conns = connsUsual
+	}
+	pool, err := c.open(ctx, conns)
+	if err != nil || c.Trace == nil {
+		return pool, err
+	}
+	settings := pool.Config()
+	pool.Close() // it has connected to nothing yet
+	settings.ConnConfig.Tracer = c.Trace(id)
+	if pool, err = pgxpool.NewWithConfig(ctx, settings); err != nil {
+		return nil, fmt.Errorf("open a pool: %w", err)
+	}
+	return pool, nil
+}
+
 // Host starts the host of this id, as cmd/daemon does for a machine that only works.
 func (c *Config) Host(ctx context.Context, id string) (_ *Daemon, err error) {
 	d := &Daemon{ended: make(chan error, 1)}
@@ -80,7 +107,7 @@ func (c *Config) Host(ctx context.Context, id string) (_ *Daemon, err error) {
 			d.close()
 		}
 	}()
-	if d.pool, err = c.open(ctx, connsMost); err != nil {
+	if d.pool, err = c.traced(ctx, id); err != nil {
 		return nil, err
 	}
 	guard, err := loopback()
@@ -94,15 +121,24 @@ func (c *Config) Host(ctx context.Context, id string) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	boot := uuid.New()
+	boot, stores := uuid.New(), c.Stores
+	if stores == 0 {
+		stores = storesUsual
+	}
 	d.host = &host.Host{
 		ID: id, BootID: boot, Slots: c.Slots, Stores: stores, Seldom: c.Polls, Version: "fleet",
 		DB: d.pool, Engine: nothing{}, Media: &media.Tools{}, Storage: d.store, Sealer: c.Sealer,
 		Wakes: host.NewWakes(), Log: c.Log, Spool: spool, SourceMax: 1 << 30, Guard: guard,
 	}
+	room := triggers.NoRoom
+	if c.Equip != nil {
+		if room, err = c.Equip(d.host); err != nil {
+			return nil, err
+		}
+	}
 	leads := &control.Control{DB: d.pool, Sealer: c.Sealer, Log: c.Log}
 	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: c.Log, HostID: id, BootID: boot, Polls: c.Polls},
-		leads.Room, d.host.Room, triggers.NoRoom, (&doctor.Examiner{}).Room); err != nil {
+		leads.Room, d.host.Room, room, (&doctor.Examiner{}).Room); err != nil {
 		return nil, err
 	}
 	if err := d.host.Boot(ctx, d.client); err != nil {

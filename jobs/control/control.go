@@ -26,8 +26,10 @@ const (
 	// callbackPoll is how late a delivery goes on that had to wait for its receiver. Every
 	// daemon that leads asks so often, and an idle one asks for little else.
 	callbackPoll = 5 * time.Second
-	// placePoll: whoever queues work, or frees room for it, tells of it.
-	placePoll = 30 * time.Second
+	// placePoll is how late a round comes for what had to pause before its next attempt. Whoever
+	// queues work, or frees room for it, tells of it, but River makes a job available that is
+	// to run within 5 s, and tells nobody. It is part of the 30 s that a dead host costs.
+	placePoll = 2 * time.Second
 	// acceptPoll: weir.enqueue_transcode tells of its requests.
 	acceptPoll = time.Minute
 	// callbackWorkers wait for answers more than they work. A receiver that hangs holds

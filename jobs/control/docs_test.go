@@ -24,6 +24,7 @@ func TestTimesAreDocumented(t *testing.T) {
 		{retention.Batch, 500, architecture, "are removed, 500 in a transaction"},
 		{statusEvery, 5 * time.Second, architecture, "| control | every 5 s | statuses that are due"},
 		{tellFor, 15 * time.Second, architecture, "a claim of a dead daemon runs out after 15 s"},
+		{placePoll, 2 * time.Second, architecture, "daemons that lead ask every 2 s for it"},
 		{resumeEvery, 30 * time.Second, architecture, "A queue that somebody pauses goes on within 30 s"},
 		{gateSilent, 1, operations, "it gets one delivery at a time until it answers"},
 		{retention.Batch, 500, operations, "in batches of 500"},

@@ -18,8 +18,9 @@ import (
 	"weir/jobs/trace"
 )
 
-// reapEvery and leaseLength make the 30 s from a host's death to the new start:
-// at the worst 20 s of lease, 3 s to here, 2 s of pause before the next attempt.
+// reapEvery, jobs.LeaseLength and placePoll make the 30 s from a host's death to the new start:
+// at the worst 20 s of lease, 3 s to here, 2 s of pause before the next attempt, which end with
+// a whole second, and 2 s to the round that places it.
 const reapEvery = 3 * time.Second
 
 const (

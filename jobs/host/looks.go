@@ -42,6 +42,8 @@ type look struct {
 	machine   error
 	// attempts are those of this host that are not cleaned up.
 	attempts map[engine.Name]*jobs.Rows
+	// idle: the host had nothing in hand at all, no attempt, no file to be stored and no job.
+	idle bool
 }
 
 // blind says whether Mist did not answer.
@@ -64,6 +66,15 @@ func (h *Host) look(ctx context.Context) (*look, error) {
 	}
 	reading, cancel := context.WithTimeout(ctx, rowsAnswer)
 	defer cancel()
+	if h.looks.sawNothing() {
+		var err error
+		if l.idle, err = dbsqlc.New().HostIdle(reading, h.DB, h.ID); err != nil {
+			return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
+		}
+		if l.idle {
+			return l, nil
+		}
+	}
 	// First, so that none is missed whose renditions come between the two.
 	unplanned, err := dbsqlc.New().HostLookUnplanned(reading, h.DB, h.ID)
 	if err != nil {
@@ -179,6 +190,15 @@ func (l *looks) next() (latest *look, news <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.latest, l.news
+}
+
+// sawNothing says whether the newest look found no attempt.
+func (l *looks) sawNothing() bool {
+	if l == nil {
+		return false
+	}
+	latest, _ := l.next()
+	return latest != nil && len(latest.attempts) == 0
 }
 
 // after is a look that was begun after a time. It waits for it, until ctx ends.

@@ -45,7 +45,12 @@ func (h *Host) reconcile(ctx context.Context, client *river.Client[pgx.Tx]) erro
 	errs := []error{l.machine}
 	for _, part := range []func(context.Context, *look) error{
 		h.endOrphans, h.removeStreams, h.removeFolders, h.sweepShm,
-		func(ctx context.Context, _ *look) error { return h.reconcileJobs(ctx, client) },
+		func(ctx context.Context, l *look) error {
+			if l.idle {
+				return nil
+			}
+			return h.reconcileJobs(ctx, client)
+		},
 	} {
 		if err := part(ctx, l); err != nil {
 			errs = append(errs, fmt.Errorf("reconcile host %s: %w", h.ID, err))

@@ -17,6 +17,7 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/jobstest"
+	"weir/storage"
 )
 
 // reconciled is a host that has compared its jobs with its rows.
@@ -162,6 +163,57 @@ func TestReconcileGivesBack(t *testing.T) {
 		job, err := b.River.JobGet(t.Context(), id)
 		require.NoError(t, err)
 		require.Equal(t, want, job.State, job.Kind)
+	}
+}
+
+// A host that had nothing in hand asks one statement, which leaves out nothing of what the
+// longer ones would find.
+func TestIdleHostStillSees(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		begin func(*testing.T, *jobstest.Bundle)
+		idle  bool
+	}{
+		"nothing": {func(*testing.T, *jobstest.Bundle) {}, true},
+		"an attempt": {func(t *testing.T, b *jobstest.Bundle) {
+			t.Helper()
+			b.Place(t, b.Accept(t, "a").ID, jobstest.Host)
+		}, false},
+		"a file to be stored": {func(t *testing.T, b *jobstest.Bundle) {
+			t.Helper()
+			b.Run(t, "a")
+			b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now()")
+		}, false},
+		"a job of an older boot": {func(t *testing.T, b *jobstest.Bundle) {
+			t.Helper()
+			job, err := b.River.Insert(t.Context(), jobs.ResidueArgs{TranscodeID: uuid.New()}, nil)
+			require.NoError(t, err)
+			b.Exec(t, "UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1] WHERE id = $2",
+				jobs.ClientID(jobstest.Host, uuid.New()), job.Job.ID)
+		}, false},
+		"another host's": {func(t *testing.T, b *jobstest.Bundle) {
+			t.Helper()
+			b.Boot(t, "mist-2", 1)
+			b.Place(t, b.Accept(t, "a").ID, "mist-2")
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := jobstest.New(t)
+			h := newHost(t, b, &storage.Config{})
+			h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+			first, err := h.look(t.Context())
+			require.NoError(t, err)
+			require.False(t, first.idle, "it has not looked yet")
+			h.looks.latest = first
+			test.begin(t, b)
+			next, err := h.look(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, test.idle, next.idle)
+			rows, err := dbsqlc.New().HostLook(t.Context(), b.Pool, h.ID)
+			require.NoError(t, err)
+			require.Len(t, next.attempts, len(rows))
+		})
 	}
 }
 

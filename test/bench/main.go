@@ -93,6 +93,7 @@ func groups() []group {
 		{name: "lifecycle", about: "whole lifecycles where media and Mist cost nothing", measure: (*bench).lifecycle, alone: true},
 		{name: "latency", about: "how soon things follow each other where media and Mist cost nothing", measure: (*bench).latency, alone: true},
 		{name: "history", about: "what a million finished transcodes cost those in hand, and what they weigh", measure: (*bench).history, alone: true},
+		{name: "fleet", about: "a thousand hosts that poll, and where LISTEN is cheaper", measure: (*bench).fleet, alone: true},
 	}
 }
 
@@ -119,6 +120,8 @@ func measured(ctx context.Context) error {
 		return naive(ctx)
 	case asDaemon:
 		return daemon(ctx)
+	case asHosts:
+		return beHosts(ctx, flag.Args())
 	default:
 		return fmt.Errorf("there is no program %q to be", *as)
 	}

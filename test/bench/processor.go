@@ -15,23 +15,52 @@ import (
 // clockTick is the kernel's unit of processor time, in hundredths of a second.
 const clockTick = 100
 
-// processorTime is what a process, without its children, has used so far.
-func processorTime(pid int) (time.Duration, error) {
+// Fields of a process behind its name: proc_pid_stat(5).
+const (
+	statParent                       = 1
+	statUser, statSystem             = 11, 12
+	statEndedUsers, statEndedSystems = 13, 14
+)
+
+// stat reads some fields of a process.
+func stat(pid int, which ...int) (numbers []int64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read the processor time of %d: %w", pid, err)
+		return nil, fmt.Errorf("read what process %d is: %w", pid, err)
 	}
-	const user, system = 11, 12 // behind the name: proc_pid_stat(5)
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	var sum int64
-	for _, i := range []int{user, system} {
+	for _, i := range which {
 		n, err := strconv.ParseInt(fields[i], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("read the processor time of %d: %w", pid, err)
+			return nil, fmt.Errorf("read what process %d is: %w", pid, err)
 		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
+}
+
+func ticks(pid int, which ...int) (time.Duration, error) {
+	numbers, err := stat(pid, which...)
+	var sum int64
+	for _, n := range numbers {
 		sum += n
 	}
-	return time.Duration(sum) * time.Second / clockTick, nil
+	return time.Duration(sum) * time.Second / clockTick, err
+}
+
+// processorTime is what a process, without its children, has used so far.
+func processorTime(pid int) (time.Duration, error) { return ticks(pid, statUser, statSystem) }
+
+// endedTime is what its children have used that have ended.
+func endedTime(pid int) (time.Duration, error) { return ticks(pid, statEndedUsers, statEndedSystems) }
+
+// parentOf is the process that started one.
+func parentOf(pid int) (int, error) {
+	numbers, err := stat(pid, statParent)
+	if err != nil {
+		return 0, err
+	}
+	return int(numbers[0]), nil
 }
 
 // daemonTime is what the daemon, without its children, has used so far.
