@@ -25,7 +25,9 @@ const (
 	// speedRounds is for figures whose rounds are long: speed, and a neighbour's cost.
 	speedRounds = 3
 	// runLimit bounds the whole, shortLimit the short form: half a minute where nothing else runs.
-	runLimit   = time.Hour
+	// runLimit bounds the whole, of which a history of a million and a fleet of a thousand are half;
+	// shortLimit the short form: half a minute where nothing else runs.
+	runLimit   = 2 * time.Hour
 	shortLimit = 2 * time.Minute
 )
 
