@@ -3,7 +3,6 @@ package jobs_test
 import (
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"weir/jobs"
@@ -34,25 +33,7 @@ func TestPositions(t *testing.T) {
 	require.Equal(t, map[string]jobs.Position{ids[0]: {Own: 1, Everybodys: 1}, ids[1]: {Own: 1, Everybodys: 2}, ids[2]: {Own: 2, Everybodys: 3}, ids[3]: {Own: 2, Everybodys: 4}}, stand)
 }
 
-// One that is bumped passes those of its tenant, and so does its place among all.
-func TestPositionOfABumped(t *testing.T) {
-	t.Parallel()
-	b := jobstest.New(t)
-	var last uuid.UUID
-	for range 5 {
-		last = b.Accept(t, "a").ID
-	}
-	detail, err := b.Transcodes.Get(t.Context(), "studio", last)
-	require.NoError(t, err)
-	require.Equal(t, &jobs.Position{Own: 5, Everybodys: 5}, detail.Position)
-	_, err = b.Transcodes.Bump(t.Context(), last, jobs.MostUrgent)
-	require.NoError(t, err)
-	detail, err = b.Transcodes.Get(t.Context(), "studio", last)
-	require.NoError(t, err)
-	require.Equal(t, &jobs.Position{Own: 1, Everybodys: 1}, detail.Position)
-}
-
-// Behind a thousand nobody is counted.
+// Behind a hundred thousand nobody is counted.
 func TestPositionsAreCapped(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
@@ -64,10 +45,5 @@ func TestPositionsAreCapped(t *testing.T) {
 	mine := b.Accept(t, "a")
 	detail, err := b.Transcodes.Get(t.Context(), "studio", mine.ID)
 	require.NoError(t, err)
-	require.Equal(t, &jobs.Position{Own: 1, Everybodys: 2}, detail.Position, "tenants take turns")
-	var far uuid.UUID
-	require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT id FROM weir.transcodes WHERE tenant = 'flood' ORDER BY created_at OFFSET 2000 LIMIT 1").Scan(&far))
-	detail, err = b.Transcodes.Get(t.Context(), "flood", far)
-	require.NoError(t, err)
-	require.Equal(t, &jobs.Position{}, detail.Position)
+	require.Equal(t, &jobs.Position{Own: 1}, detail.Position)
 }

@@ -1517,41 +1517,26 @@ func (q *Queries) TranscodePlace(ctx context.Context, db DBTX, arg TranscodePlac
 }
 
 const transcodePositions = `-- name: TranscodePositions :many
-WITH RECURSIVE page AS (
-    SELECT $1::int AS size
-), asked AS (
+WITH asked AS (
     SELECT t.id, t.tenant, t.external_id, t.run, t.attempt, t.ratio FROM weir.transcodes t
-     WHERE t.id = ANY($2::uuid[]) AND t.state = 'queued'
-), waiting (tenant) AS (
-    (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' ORDER BY t.tenant LIMIT 1)
-    UNION ALL
-    SELECT (SELECT t.tenant FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant ORDER BY t.tenant LIMIT 1)
-      FROM waiting w WHERE w.tenant IS NOT NULL
-), lanes AS (
-    SELECT w.tenant, COALESCE(n.weight, 1)::float8 AS weight, GREATEST(turns.turn, p.clock) AS turn,
-           CASE WHEN w.tenant IN (SELECT asked.tenant FROM asked) THEN page.size
-                WHEN n.paused_at IS NULL THEN LEAST(page.size, 1 + 10 * page.size / count(*) OVER ()) ELSE 0 END AS most
-      FROM waiting w CROSS JOIN page CROSS JOIN weir.placement p
-      LEFT JOIN weir.tenants n ON n.name = w.tenant
-      LEFT JOIN weir.turns ON turns.tenant = w.tenant
-     WHERE w.tenant IS NOT NULL
-), first AS (
-    SELECT l.tenant, l.weight, l.turn, f.id, f.comes, row_number() OVER (PARTITION BY l.tenant ORDER BY f.comes, f.id) AS place
-      FROM lanes l CROSS JOIN LATERAL (
-        SELECT t.id, weir.turn_of(t.created_at, t.priority) AS comes FROM weir.transcodes t
-         WHERE t.tenant = l.tenant AND t.state = 'queued' ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT l.most) f
-), ranked AS (
-    SELECT first.id, first.place, row_number() OVER (ORDER BY first.turn + (first.place - 1) / first.weight, first.comes, first.tenant, first.place) AS everybodys
-      FROM first
+     WHERE t.id = ANY($1::uuid[]) AND t.state = 'queued'
+), all_first AS (
+    SELECT f.id, row_number() OVER (ORDER BY f.created_at, f.id) AS place
+      FROM (SELECT t.id, t.created_at FROM weir.transcodes t
+             WHERE t.state = 'queued' ORDER BY t.created_at, t.id LIMIT $2) f
+), own_first AS (
+    SELECT f.id, row_number() OVER (PARTITION BY f.tenant ORDER BY f.turn, f.id) AS place
+      FROM (SELECT DISTINCT tenant FROM asked) o
+     CROSS JOIN LATERAL (SELECT t.id, t.tenant, weir.turn_of(t.created_at, t.priority) AS turn FROM weir.transcodes t
+             WHERE t.tenant = o.tenant AND t.state = 'queued' ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT $2) f
 )
-SELECT asked.id, asked.tenant, asked.external_id, asked.run, asked.attempt, asked.ratio, COALESCE(r.place, 0)::bigint AS own, COALESCE(r.everybodys, 0)::bigint AS everybodys
-  FROM asked LEFT JOIN (
-    SELECT ranked.id, ranked.place, CASE WHEN ranked.everybodys <= page.size THEN ranked.everybodys END AS everybodys FROM ranked CROSS JOIN page) r ON r.id = asked.id
+SELECT asked.id, asked.tenant, asked.external_id, asked.run, asked.attempt, asked.ratio, COALESCE(own_first.place, 0)::bigint AS own, COALESCE(all_first.place, 0)::bigint AS everybodys
+  FROM asked LEFT JOIN own_first ON own_first.id = asked.id LEFT JOIN all_first ON all_first.id = asked.id
 `
 
 type TranscodePositionsParams struct {
-	PageSize int32
 	Ids      []uuid.UUID
+	PageSize int32
 }
 
 type TranscodePositionsRow struct {
@@ -1565,14 +1550,11 @@ type TranscodePositionsRow struct {
 	Everybodys int64
 }
 
-// Where these stand, in their tenant's queue and among everybody's, in the order that
-// placement takes them in (TranscodeQueue, and turns in jobs/control): each tenant's next is
-// one turn by weight behind the one before it. What a tenant holds is left out, as it changes
-// with each that ends, and so are others that are paused. The first stands at 1. No more than
-// the first page of a tenant is counted, of many others a share of ten pages, and what stands
-// behind a page has 0.
+// Where these stand: in their tenant's queue in the order that it is placed in, among
+// everybody's by when they came, as tenants take turns. The first stands at 1. No more than the first page of each is counted, and
+// what stands behind it has 0.
 func (q *Queries) TranscodePositions(ctx context.Context, db DBTX, arg TranscodePositionsParams) ([]TranscodePositionsRow, error) {
-	rows, err := db.Query(ctx, transcodePositions, arg.PageSize, arg.Ids)
+	rows, err := db.Query(ctx, transcodePositions, arg.Ids, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
-	"weir/jobs/jobstest"
 )
 
 // waits is one transcode in a queue: whose it is, and what else is said of it.
@@ -110,37 +109,4 @@ func TestTurnsLeaveMore(t *testing.T) {
 	require.False(t, more([]waits{{tenant: "a", most: 1}, {tenant: "a", most: 1}}, 2, 9), "it may run no more")
 	require.False(t, more([]waits{{tenant: "a", hosts: []string{"i"}}}, 1, 9), "its hosts have no room")
 	require.False(t, more(of("a", 9), 9, 9), "no slot is free")
-}
-
-// Where each is said to stand is the order in which a round takes them.
-func TestPositionsAreTheOrderOfPlacement(t *testing.T) {
-	t.Parallel()
-	b := jobstest.New(t)
-	for _, tenant := range []string{"a", "a", "a", "a", "a", "b", "b", "b", "c", "a", "c", "d"} {
-		req := jobstest.MakeRequest("", "a")
-		req.Tenant = tenant
-		b.AcceptRequest(t, req)
-	}
-	b.Exec(t, "UPDATE weir.placement SET clock = 3")
-	b.Exec(t, "INSERT INTO weir.turns (tenant, turn) VALUES ('a', 4.25), ('b', 3.75)")
-	b.Exec(t, "INSERT INTO weir.tenants (name, weight) VALUES ('b', 2)")
-	b.Exec(t, "INSERT INTO weir.tenants (name, paused_at, paused_by, pause_reason) VALUES ('d', now(), 'jo', 'its source is down')")
-	b.Exec(t, "UPDATE weir.transcodes SET priority = 0 WHERE id = (SELECT id FROM weir.transcodes WHERE tenant = 'a' ORDER BY created_at DESC LIMIT 1)")
-	q := dbsqlc.New()
-	queue, err := q.TranscodeQueue(t.Context(), b.Pool, dbsqlc.TranscodeQueueParams{PageSize: 64})
-	require.NoError(t, err)
-	turns := newTurns(queue, []dbsqlc.HostFreeRow{{ID: "h", Slots: 1000, Free: 1000}}, 0)
-	turns.take(64)
-	require.Len(t, turns.placements, 11)
-	var ids []uuid.UUID
-	for _, p := range turns.placements {
-		ids = append(ids, p.Transcode)
-	}
-	positions, err := q.TranscodePositions(t.Context(), b.Pool, dbsqlc.TranscodePositionsParams{Ids: ids, PageSize: 1000})
-	require.NoError(t, err)
-	stand := make([]uuid.UUID, len(ids))
-	for _, p := range positions {
-		stand[p.Everybodys-1] = p.ID
-	}
-	require.Equal(t, ids, stand)
 }
