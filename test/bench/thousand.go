@@ -586,9 +586,9 @@ func residentMB(pid int) (float64, error) {
 // beHosts is such a process: it runs until it is killed, or its input ends.
 func beHosts(ctx context.Context, args []string) error {
 	var first, count int
-	var gate string
+	var opens string
 	cfg := &loops.Config{Database: secret.Secret(os.Getenv(hostsDatabase)), Slots: thousandSlots, Log: slog.New(slog.DiscardHandler)}
-	if _, err := fmt.Sscan(strings.Join(args, " "), &first, &count, &cfg.Polls, &cfg.Dir, &gate); err != nil {
+	if _, err := fmt.Sscan(strings.Join(args, " "), &first, &count, &cfg.Polls, &cfg.Dir, &opens); err != nil {
 		return fmt.Errorf("hosts want: FIRST COUNT POLLS FOLDER GATE: %w", err)
 	}
 	var err error
@@ -601,11 +601,11 @@ func beHosts(ctx context.Context, args []string) error {
 			return nil, err
 		}
 		h.Engine = &freeEngine{
-			triggers: listener, marks: &marks{}, attempts: map[engine.Name]*freeAttempt{},
+			triggers: listener, marks: &marks{off: true}, gate: &gate{}, attempts: map[engine.Name]*freeAttempt{},
 			// A trigger that Postgres was away for is lost, which is what it may be.
 			failed: func(error) {},
 		}
-		h.Media, h.Storage, h.Broadcasters = freeMedia{}, heldStorage{gate: gate}, []string{"http://127.0.0.1:9"}
+		h.Media, h.Storage, h.Broadcasters = freeMedia{}, heldStorage{gate: opens}, []string{"http://127.0.0.1:9"}
 		h.TriggerURL = "http://127.0.0.1:9/" + h.ID
 		return listener.Room, nil
 	}
