@@ -53,7 +53,7 @@ type drafting struct {
 	file   *os.File
 	times  *retimed
 	made   *making
-	listed *demuxer // gives pictures to times
+	reads  *demuxer // gives pictures to times
 	writes *demuxer // gives them to made
 
 	segment int     // of the last picture
@@ -99,11 +99,11 @@ func (t *Tools) drafting(ctx context.Context, p *Pushed, out string, delay int, 
 			d.made.drop()
 		}
 	}()
-	d.listed, d.writes = &demuxer{each: d.picture}, &demuxer{each: d.made.picture}
+	d.reads, d.writes = &demuxer{each: d.picture}, &demuxer{each: d.made.picture}
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	grown := &growing{file: file, ctx: ctx, over: over, look: tick.C}
-	bytes, err := io.CopyBuffer(struct{ io.Writer }{d.listed}, grown, make([]byte, draftBuffer))
+	bytes, err := io.CopyBuffer(struct{ io.Writer }{d.reads}, grown, make([]byte, draftBuffer))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (d *drafting) picture(p picture) error {
 	fresh := d.times.segment != d.segment && d.segment >= 0
 	d.segment = d.times.segment
 	at := d.began
-	d.began = d.listed.pos // with the packet that begins the next
+	d.began = d.reads.pos // with the packet that begins the next
 	if !fresh {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (d *drafting) write(pictures int, to int64) error {
 // end writes what is left of a file that has so many bytes, and looks whether all is as it would be
 // if it was finished at once.
 func (d *drafting) end(bytes int64) (*Listed, error) {
-	if err := d.listed.end(); err != nil {
+	if err := d.reads.end(); err != nil {
 		return nil, err
 	}
 	if err := d.write(len(d.times.pts), bytes); err != nil {

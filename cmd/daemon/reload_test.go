@@ -145,7 +145,8 @@ func (s *service) reloads(t *testing.T) {
 // logs waits until the log has a text: it comes over a pipe, later than a word to systemd may.
 func (s *service) logs(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), text) }, patience, 10*time.Millisecond, text)
+	const every = 10 * time.Millisecond // a line is there within some
+	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), text) }, patience, every, text)
 }
 
 func (s *service) status(t *testing.T, token string) int {

@@ -62,6 +62,13 @@ func (f *follows) begin(ctx context.Context, tools Media, pushed media.Pushed, o
 	}
 }
 
+// has says whether a push is followed.
+func (f *follows) has(path string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.running[path] != nil
+}
+
 // over tells that a push is over, and gives what follows it; nil: nothing does.
 func (f *follows) over(path string) *media.Following {
 	f.mu.Lock()

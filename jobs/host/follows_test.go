@@ -23,9 +23,11 @@ func TestFollows(t *testing.T) {
 	tools := &media.Tools{}
 	var f follows
 	require.Nil(t, f.over(one), "nothing follows it")
+	require.False(t, f.has(one))
 
 	f.begin(t.Context(), tools, media.Pushed{Path: one}, filepath.Join(dir, "out", "one.ts"))
 	f.begin(t.Context(), tools, media.Pushed{Path: other}, filepath.Join(dir, "out", "other.ts"))
+	require.True(t, f.has(one))
 	first := f.running[one]
 	f.begin(t.Context(), tools, media.Pushed{Path: one}, filepath.Join(dir, "out", "one.ts"))
 	require.Same(t, first, f.over(one), "it was followed twice")

@@ -76,13 +76,25 @@ func (s *supervisor) observe(ctx context.Context, rows *jobs.Rows, l *look) erro
 	return s.noteProgress(rows, pushedMS)
 }
 
-// observeFiles looks at what the pushes have written.
-func (s *supervisor) observeFiles(ctx context.Context, rows *jobs.Rows, seen *jobs.Seen) error {
-	prepared, err := preparedOf(&rows.Attempt)
+// follow has a push followed, unless it is already.
+func (s *supervisor) follow(ctx context.Context, rows *jobs.Rows, r *dbsqlc.Rendition, prepared *media.Prepared) error {
+	path := s.host.pushedPath(s.name, r.Name)
+	if s.host.follows.has(path) { // as at each look but the first
+		return nil
+	}
+	source, err := sourceOf(&rows.Transcode)
 	if err != nil {
 		return err
 	}
-	source, err := sourceOf(&rows.Transcode)
+	s.host.follows.begin(ctx, s.host.Media, media.Pushed{
+		Path: path, From: s.host.sourcePath(s.name), Source: source, Prepared: *prepared, FPS: frameRate(r),
+	}, s.host.finishedPath(s.name, r.Name))
+	return nil
+}
+
+// observeFiles looks at what the pushes have written.
+func (s *supervisor) observeFiles(ctx context.Context, rows *jobs.Rows, seen *jobs.Seen) error {
+	prepared, err := preparedOf(&rows.Attempt)
 	if err != nil {
 		return err
 	}
@@ -91,9 +103,9 @@ func (s *supervisor) observeFiles(ctx context.Context, rows *jobs.Rows, seen *jo
 		if bytes := fileBytes(path); bytes > 0 {
 			seen.FileBytes[r.Name] = bytes
 			if r.State == jobs.RenditionPushing {
-				s.host.follows.begin(ctx, s.host.Media, media.Pushed{
-					Path: path, From: s.host.sourcePath(s.name), Source: source, Prepared: prepared, FPS: frameRate(&r),
-				}, s.host.finishedPath(s.name, r.Name))
+				if err := s.follow(ctx, rows, &r, &prepared); err != nil {
+					return err
+				}
 				// Asked only where it is said to be over, as the file is read for it.
 				seen.Whole[r.Name] = r.RecordedBytes != nil && *r.RecordedBytes == bytes && media.EndsAt(path, &prepared)
 			}

@@ -699,7 +699,8 @@ func (*counted) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)
 const (
 	// steadyRate requests come each second for steadyFor.
 	steadyRate, steadyFor = 50, time.Minute
-	// restartFor is the stream under which Postgres is restarted, restartAfter into it.
+	// restartFor is the stream under which Postgres is restarted, restartAfter into it, when as many
+	// begin as end; it is long enough that some begin behind the restart too.
 	restartRate, restartFor, restartAfter = 20, 30 * time.Second, 5 * time.Second
 
 	goalBurst  = 2 * time.Second
@@ -893,7 +894,8 @@ const (
 	crossIdle, crossBusy = 15 * time.Second, 10 * time.Second
 	// crossRate lifecycles come each second.
 	crossRate = 10
-	// placedAlone are placed one after the other, each beside placedAround on both sides.
+	// placedAlone are placed one after the other, each beside placedAround on both sides, in which
+	// all that one wakes has asked what it asks.
 	placedAlone, placedAround = 20, 300 * time.Millisecond
 	// goalWoken is above what polls that come by chance differ by.
 	goalWoken = 3
