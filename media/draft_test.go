@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,7 @@ func TestDraft(t *testing.T) {
 	shape := shapes()[1]
 	in := shape.make(t)
 	src, prep := prepared(t, shape, Options{})
+	tools := &Tools{} // one, as in a daemon: the sound is made once for all
 	all := allPictures(t, prep.Path)
 	padded := all[:prep.Frames+padPictures]
 	all = all[:prep.Frames]
@@ -49,7 +51,6 @@ func TestDraft(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			tools := &Tools{}
 			dir := t.TempDir()
 			pushed := Pushed{Path: filepath.Join(dir, "pushed.ts"), From: in, Source: src, Prepared: prep}
 			file, err := os.Create(pushed.Path)
@@ -95,6 +96,23 @@ func TestDraft(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file that is written to between the two times that it is read fails its finishing, and nothing else.
+func TestRewrittenWhileItIsFinished(t *testing.T) {
+	t.Parallel()
+	src, prep := prepared(t, shapes()[1], Options{})
+	src.Audio = nil
+	all := allPictures(t, prep.Path)[:prep.Frames]
+	tools := &Tools{}
+	of := Pushed{Path: filepath.Join(t.TempDir(), "pushed.ts"), Source: src, Prepared: prep}
+	times := newRetimed(must(loadClock(clockPath(prep))), &of)
+	require.NoError(t, times.read(bytes.NewReader(muxed(t, all[:28]))))
+	times.order()
+	_, err := tools.write(t.Context(), &of, bytes.NewReader(muxed(t, all[:29])), times, of.Path+".out")
+	require.ErrorIs(t, err, errRewritten)
+	_, err = tools.write(t.Context(), &of, bytes.NewReader(muxed(t, all[:28])), times, of.Path+".out")
+	require.NoError(t, err)
 }
 
 // What nobody takes goes when it is stopped, also in the middle.

@@ -179,8 +179,14 @@ func (m *making) state(ctx context.Context) (err error) {
 	return err
 }
 
+// errRewritten: the file holds more than when it was read before.
+var errRewritten = errors.New("the pushed file was written to while it was finished")
+
 // picture takes the next one, whose times are known.
 func (m *making) picture(p picture) error {
+	if m.at == len(m.times.dts) {
+		return errRewritten
+	}
 	pts, dts := m.times.pts[m.at], m.times.dts[m.at]
 	m.at++
 	if pts == noTime {
