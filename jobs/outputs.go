@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"weir/db/dbsqlc"
+	"weir/secret"
 )
 
 // The states of an output.
@@ -42,21 +43,28 @@ func (r *Request) Packages() bool {
 	return slices.ContainsFunc(r.Outputs, func(o Output) bool { return o.Type != OutputTS })
 }
 
-func (ts *Transcodes) insertOutputs(ctx context.Context, tx dbsqlc.DBTX, id uuid.UUID, req *Request) error {
-	if len(req.Outputs) == 0 {
-		return nil
-	}
-	all := dbsqlc.OutputInsertParams{TranscodeID: id}
+// newOutputs are rows.
+type newOutputs dbsqlc.OutputInsertParams
+
+func (n *newOutputs) add(sealer *secret.Sealer, id uuid.UUID, req *Request) error {
 	for i, o := range req.Outputs {
 		if o.Type == OutputTS && o.URL != req.OutputURL {
 			return fmt.Errorf("output %d: %w", i, errTSElsewhere)
 		}
-		all.Ordinals, all.Types, all.Urls = append(all.Ordinals, int32(i)), append(all.Types, o.Type), append(all.Urls, o.Shown)
-		all.Sealed = append(all.Sealed, ts.Sealer.Seal([]byte(o.URL), SealedOutputOf(int32(i)).of(id)))
-		all.SegmentMs, all.OnlyShort = append(all.SegmentMs, int32(o.Segment.Milliseconds())), append(all.OnlyShort, o.OnlyShort)
+		n.TranscodeIds = append(n.TranscodeIds, id)
+		n.Ordinals, n.Types, n.Urls = append(n.Ordinals, int32(i)), append(n.Types, o.Type), append(n.Urls, o.Shown)
+		n.Sealed = append(n.Sealed, sealer.Seal([]byte(o.URL), SealedOutputOf(int32(i)).of(id)))
+		n.SegmentMs, n.OnlyShort = append(n.SegmentMs, int32(o.Segment.Milliseconds())), append(n.OnlyShort, o.OnlyShort)
 	}
-	if err := dbsqlc.New().OutputInsert(ctx, tx, all); err != nil {
-		return fmt.Errorf("insert %d outputs: %w", len(req.Outputs), err)
+	return nil
+}
+
+func (n *newOutputs) insert(ctx context.Context, tx dbsqlc.DBTX) error {
+	if len(n.Types) == 0 {
+		return nil
+	}
+	if err := dbsqlc.New().OutputInsert(ctx, tx, dbsqlc.OutputInsertParams(*n)); err != nil {
+		return fmt.Errorf("insert %d outputs: %w", len(n.Types), err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"weir/db"
+	"weir/db/convoy"
 	"weir/db/dbsqlc"
 	"weir/jobs/tenants"
 	"weir/jobs/trace"
@@ -70,6 +72,8 @@ type Transcodes struct {
 	Trace *trace.Tracer
 
 	limits tenants.Limits
+	shared sync.Once // sets up the convoy
+	convoy convoy.Convoy[*arriving]
 }
 
 // Inbox are requests that callers have committed by SQL, and that wait for their
@@ -131,275 +135,6 @@ type Filter struct {
 	Limit    int32
 }
 
-// Accept commits a request: the transcode, its renditions (none where the ladder is to be
-// made from the source) and the job that places it, in one transaction. created is false
-// when the tenant has sent the same request under the same external_id before: the first
-// one is returned. A different one is ErrConflict, but for FormVOD, which posts a task anew
-// that way (again).
-func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transcode, created bool, err error) {
-	began := time.Now()
-	id, err := uuid.NewV7()
-	if err != nil {
-		return t, false, fmt.Errorf("make an id: %w", err)
-	}
-	if err := ts.admit(ctx, req); err != nil {
-		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
-	}
-	err = db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
-		if ts.Inbox != nil && req.ExternalID != "" { // what came by SQL before comes first
-			if err := ts.Inbox.AcceptNamed(ctx, tx, req.Tenant, req.ExternalID); err != nil {
-				return err
-			}
-		}
-		t, created, err = ts.AcceptTx(ctx, tx, Arrival{ID: id}, req)
-		Crash(CrashAccepting)
-		return err
-	})
-	Crash(CrashAccepted)
-	if err != nil {
-		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
-	}
-	if created {
-		ts.Trace.RecordAccept(ctx, t.ID, began, "tenant", t.Tenant, "form", t.Form)
-	}
-	return t, created, nil
-}
-
-// admit refuses what a full queue can't take. A request that was accepted before adds
-// nothing to it.
-func (ts *Transcodes) admit(ctx context.Context, req *Request) error {
-	most, ok, err := ts.limits.Admit(ctx, ts.DB, req.Tenant)
-	if err != nil || ok {
-		return err
-	}
-	if req.ExternalID != "" {
-		_, err := dbsqlc.New().TranscodeGetByExternalID(ctx, ts.DB, dbsqlc.TranscodeGetByExternalIDParams{Tenant: req.Tenant, ExternalID: req.ExternalID})
-		if err == nil || !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-	}
-	return &QueueFull{Most: most, Wait: fullWait}
-}
-
-// Arrival is under which id, and when, a request came.
-type Arrival struct {
-	ID uuid.UUID
-	At *time.Time // nil: now
-}
-
-// AcceptTx is Accept within a transaction, which the caller commits where err is nil. No
-// limit of the queue is in its way.
-func (ts *Transcodes) AcceptTx(ctx context.Context, tx pgx.Tx, came Arrival, req *Request) (t dbsqlc.Transcode, created bool, err error) {
-	if req.Form == FormVOD && req.ExternalID != "" {
-		first, err := ts.again(ctx, tx, req)
-		if err != nil {
-			return t, false, err
-		}
-		if first != nil {
-			return *first, false, nil
-		}
-	}
-	q := dbsqlc.New()
-	params, err := ts.insertParams(came, req)
-	if err != nil {
-		return t, false, err
-	}
-	t, err = q.TranscodeInsert(ctx, tx, params)
-	if errors.Is(err, pgx.ErrNoRows) {
-		t, err = q.TranscodeGetByExternalID(ctx, tx, dbsqlc.TranscodeGetByExternalIDParams{
-			Tenant: req.Tenant, ExternalID: req.ExternalID,
-		})
-		if err == nil && !ts.Sealer.SameDigest(req.Body, t.RequestDigest) {
-			err = ErrConflict
-		}
-		return t, false, err
-	}
-	if err != nil {
-		return t, false, err
-	}
-	together := &db.Pipeline{On: tx}
-	if err := insertRenditions(ctx, together, t.ID, req.Profiles, 0); err != nil {
-		return t, false, err
-	}
-	if err := ts.insertOutputs(ctx, together, t.ID, req); err != nil {
-		return t, false, err
-	}
-	return t, true, Decider{tx, ts.River}.wakePlacement(ctx, together)
-}
-
-// taskMost is how many of a task's transcodes are looked at: Studio tries one three times,
-// and again when somebody asks.
-const taskMost = 100
-
-// again is what became of a task before, where the request is nothing new; else the way is
-// free for it, and what it replaces is cancelled.
-//
-// The same body is the first one again. Studio counts its attempts anew when a person has a
-// task retried, so the body of an end may come again, and waits for another one: a failure
-// begins a new run, a success is told again. Of what was replaced it is a late repetition
-// while the newer one is open, and something new afterwards.
-func (ts *Transcodes) again(ctx context.Context, tx pgx.Tx, req *Request) (*dbsqlc.Transcode, error) {
-	q := dbsqlc.New()
-	locked := &db.Pipeline{On: tx}
-	if err := q.TaskLock(ctx, locked, dbsqlc.TaskLockParams{Tenant: req.Tenant, ExternalID: req.ExternalID}); err != nil {
-		return nil, err
-	}
-	before, err := q.TranscodeListOfTask(ctx, locked, dbsqlc.TranscodeListOfTaskParams{
-		Tenant: req.Tenant, ExternalID: req.ExternalID, PageSize: taskMost,
-	})
-	if err != nil {
-		return nil, err
-	}
-	var newest, same *dbsqlc.Transcode
-	for i := range before {
-		t := &before[i]
-		if t.ExternalID != nil {
-			if *t, err = q.TranscodeGetForUpdate(ctx, tx, t.ID); err != nil { // it moves until it is locked
-				return nil, err
-			}
-			newest = t
-		}
-		if same == nil && ts.Sealer.SameDigest(req.Body, t.RequestDigest) {
-			same = t
-		}
-	}
-	switch {
-	case newest == nil:
-		return nil, nil
-	case newest.Form != FormVOD:
-		return nil, ErrConflict
-	case same != nil && same != newest && !Terminal(newest.State):
-		return same, nil
-	case same != newest, newest.State == StateCancelled:
-		return nil, ts.replace(ctx, tx, newest)
-	case newest.State == StateFailed:
-		return same, ts.retry(ctx, tx, newest)
-	case newest.State == StateSucceeded:
-		return same, ts.tellAgain(ctx, tx, newest)
-	default:
-		return same, nil
-	}
-}
-
-// replace makes way for a newer transcode of the same task. Nobody hears of the older one's
-// end: its task goes on, and takes what is said of an attempt for its own progress.
-func (ts *Transcodes) replace(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
-	q := dbsqlc.New()
-	if !Terminal(t.State) {
-		if err := (Decider{tx, ts.River}).cancel(ctx, t); err != nil {
-			return fmt.Errorf("cancel %s: %w", t.ID, err)
-		}
-	}
-	if t.State != StateSucceeded { // its outputs stand
-		if err := q.CallbackSupersede(ctx, tx, t.ID); err != nil {
-			return err
-		}
-	}
-	return q.TranscodeReplace(ctx, tx, t.ID)
-}
-
-// tellAgain has the callback of a success sent once more, unless it is still to come.
-func (ts *Transcodes) tellAgain(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
-	told, err := dbsqlc.New().CallbackListOf(ctx, tx, []uuid.UUID{t.ID})
-	if err != nil {
-		return err
-	}
-	for _, c := range told {
-		if c.State == CallbackPending {
-			continue
-		}
-		if _, err := ts.River.InsertTx(ctx, tx, CallbackArgs{CallbackID: c.ID, Redelivery: true}, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// RefuseTx commits a request that can't be accepted, and whose sender has its id already,
-// as a transcode that failed: it is told so by the callback. It has no external_id, which
-// is left to the request that is mended.
-func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req *Request, f *Failure) error {
-	refused := *req
-	refused.ExternalID, refused.Outputs, refused.Clip = "", nil, nil
-	params, err := ts.insertParams(came, &refused)
-	if err != nil {
-		return err
-	}
-	q := dbsqlc.New()
-	t, err := q.TranscodeInsert(ctx, tx, params)
-	if err != nil {
-		return err
-	}
-	if err := insertRenditions(ctx, tx, came.ID, refused.Profiles, 0); err != nil {
-		return err
-	}
-	if err := q.RenditionFailOpen(ctx, tx, dbsqlc.RenditionFailOpenParams{
-		TranscodeID: t.ID, ErrorCode: f.Code, ErrorStage: string(f.Stage), ErrorMessage: f.Text, ErrorDetail: f.Detail,
-	}); err != nil {
-		return err
-	}
-	return Decider{tx, ts.River}.fail(ctx, &t, f)
-}
-
-func (ts *Transcodes) insertParams(came Arrival, req *Request) (dbsqlc.TranscodeInsertParams, error) {
-	id := came.ID
-	params := dbsqlc.TranscodeInsertParams{
-		ID: id, CreatedAt: came.At, Tenant: req.Tenant, Form: req.Form, Request: req.Shown, RequestDigest: ts.Sealer.Digest(req.Body),
-		SourceURL: req.SourceShown, SourceSealed: ts.Sealer.Seal([]byte(req.SourceURL), SealedSource.of(id)),
-		OutputURL: req.OutputShown, OutputSealed: ts.Sealer.Seal([]byte(req.OutputURL), SealedOutput.of(id)),
-		CallbackURL: req.CallbackShown, CallbackSealed: ts.Sealer.Seal([]byte(req.CallbackURL), SealedCallback.of(id)),
-		Packages: req.Packages(), Metadata: req.Metadata, Events: req.Events, AttemptsLeft: maxAttempts, Priority: DefaultPriority, Ladder: len(req.Profiles) == 0,
-	}
-	if req.Clip != nil {
-		params.ClipStartMs, params.ClipEndMs, params.ClipClock = &req.Clip.StartMS, &req.Clip.EndMS, &req.Clip.Clock
-	}
-	if req.Priority != nil {
-		params.Priority = int16(*req.Priority)
-	}
-	if req.ExternalID != "" {
-		params.ExternalID = &req.ExternalID
-	}
-	if len(req.Labels) > 0 {
-		labels, err := json.Marshal(req.Labels)
-		if err != nil {
-			return params, fmt.Errorf("write the labels: %w", err)
-		}
-		params.Labels = labels
-	}
-	if req.EventsURL != "" {
-		params.EventsURL, params.EventsSealed = &req.EventsShown, ts.Sealer.Seal([]byte(req.EventsURL), SealedEvents.of(id))
-	}
-	if req.CallbackSecret != "" {
-		params.CallbackSecretSealed = ts.Sealer.Seal([]byte(req.CallbackSecret), SealedCallbackSecret.of(id))
-	}
-	if req.Livepeer != nil {
-		text, err := json.Marshal(req.Livepeer)
-		if err != nil {
-			return params, fmt.Errorf("seal the Livepeer access: %w", err)
-		}
-		params.LivepeerSealed = ts.Sealer.Seal(text, SealedLivepeer.of(id))
-	}
-	return params, nil
-}
-
-func insertRenditions(ctx context.Context, tx dbsqlc.DBTX, id uuid.UUID, profiles []Profile, attempt int32) error {
-	if len(profiles) == 0 {
-		return nil
-	}
-	all := dbsqlc.RenditionInsertParams{TranscodeID: id, Attempt: attempt}
-	for i, p := range profiles {
-		all.Names, all.Ordinals = append(all.Names, p.Name), append(all.Ordinals, int32(i))
-		all.Widths, all.Heights = append(all.Widths, int32(p.Width)), append(all.Heights, int32(p.Height))
-		all.Bitrates, all.Qualities = append(all.Bitrates, p.Bitrate), append(all.Qualities, int32(p.Quality))
-		all.FPS, all.FpsDens = append(all.FPS, int32(p.FPS)), append(all.FpsDens, int32(p.FPSDen))
-		all.Gops, all.CodecProfiles = append(all.Gops, p.GOP), append(all.CodecProfiles, p.CodecProfile)
-	}
-	if err := dbsqlc.New().RenditionInsert(ctx, tx, all); err != nil {
-		return fmt.Errorf("insert %d renditions: %w", len(profiles), err)
-	}
-	return nil
-}
-
 // SetLadder writes the renditions of the ladder that an attempt has made of its source, in
 // place of those of another source; no profiles: they stay. The caller has the transcode's
 // lock, and fences the attempt.
@@ -410,7 +145,9 @@ func (d Decider) SetLadder(ctx context.Context, id uuid.UUID, attempt int32, pro
 	if err := dbsqlc.New().RenditionDeleteLadder(ctx, d.Tx, id); err != nil {
 		return fmt.Errorf("write the ladder of %s: %w", id, err)
 	}
-	if err := insertRenditions(ctx, d.Tx, id, profiles, attempt); err != nil {
+	renditions := newRenditions{Attempt: attempt}
+	renditions.add(id, profiles)
+	if err := renditions.insert(ctx, d.Tx); err != nil {
 		return fmt.Errorf("write the ladder of %s: %w", id, err)
 	}
 	return nil

@@ -1,7 +1,7 @@
 -- name: OutputInsert :exec
--- All of a transcode's at once.
+-- All of some transcodes at once.
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, segment_ms, only_short)
-SELECT @transcode_id, unnest(@ordinals::integer[]), unnest(@types::text[]), unnest(@urls::text[]), unnest(@sealed::bytea[]),
+SELECT unnest(@transcode_ids::uuid[]), unnest(@ordinals::integer[]), unnest(@types::text[]), unnest(@urls::text[]), unnest(@sealed::bytea[]),
        unnest(@segment_ms::integer[]), unnest(@only_short::boolean[]);
 
 -- name: OutputList :many

@@ -1,8 +1,8 @@
 -- name: RenditionInsert :exec
--- All of a transcode's at once.
+-- All of some transcodes at once.
 INSERT INTO weir.renditions (
     transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
-SELECT @transcode_id, @attempt, unnest(@names::text[]), unnest(@ordinals::integer[]), unnest(@widths::integer[]), unnest(@heights::integer[]),
+SELECT unnest(@transcode_ids::uuid[]), @attempt, unnest(@names::text[]), unnest(@ordinals::integer[]), unnest(@widths::integer[]), unnest(@heights::integer[]),
        unnest(@bitrates::bigint[]), unnest(@qualities::integer[]), unnest(@fps::integer[]), unnest(@fps_dens::integer[]),
        unnest(@gops::text[]), unnest(@codec_profiles::text[]);
 

@@ -1,19 +1,40 @@
--- name: TranscodeInsert :one
--- No row when the tenant has this external_id already: read that one with
--- TranscodeGetByExternalID.
+-- name: TranscodeInsert :many
+-- Several that come at once: one costs Postgres as much as ten. No row for one whose tenant
+-- has its external_id already: read that one with TranscodeGetByExternalID. An empty text
+-- and a time below 0 are none.
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, callback_secret_sealed, metadata, labels, events, events_url, events_sealed,
-    packages, attempts_left, priority, ladder, clip_start_ms, clip_end_ms, clip_clock, created_at)
-VALUES (
-    @id, @tenant, @external_id, @form, @request, @request_digest,
-    @source_url, @source_sealed, @output_url, @output_sealed, @callback_url, @callback_sealed,
-    @livepeer_sealed, @callback_secret_sealed, COALESCE(sqlc.narg('metadata')::jsonb, '{}'), COALESCE(sqlc.narg('labels')::jsonb, '{}'),
-    COALESCE(sqlc.narg('events')::text[], '{}'), @events_url, @events_sealed,
-    @packages, @attempts_left, @priority, @ladder, @clip_start_ms, @clip_end_ms, @clip_clock, COALESCE(sqlc.narg('created_at')::timestamptz, now()))
+    livepeer_sealed, callback_secret_sealed, metadata, labels,
+    events, events_url, events_sealed,
+    packages, attempts_left, priority, ladder,
+    clip_start_ms, clip_end_ms, clip_clock, created_at)
+SELECT unnest(@ids::uuid[]), unnest(@tenants::text[]), NULLIF(unnest(@external_ids::text[]), ''), unnest(@forms::text[]),
+       unnest(@requests::text[])::jsonb, unnest(@request_digests::bytea[]),
+       unnest(@source_urls::text[]), unnest(@source_seals::bytea[]), unnest(@output_urls::text[]), unnest(@output_seals::bytea[]),
+       unnest(@callback_urls::text[]), unnest(@callback_seals::bytea[]),
+       unnest(@livepeer_seals::bytea[]), unnest(@callback_secret_seals::bytea[]),
+       unnest(@metadata::text[])::jsonb, unnest(@labels::text[])::jsonb,
+       string_to_array(unnest(@events::text[]), ','), NULLIF(unnest(@events_urls::text[]), ''), unnest(@events_seals::bytea[]),
+       unnest(@packages::boolean[]), @attempts_left::integer, unnest(@priorities::smallint[]), unnest(@ladders::boolean[]),
+       NULLIF(unnest(@clip_starts_ms::bigint[]), -1), NULLIF(unnest(@clip_ends_ms::bigint[]), -1), NULLIF(unnest(@clip_clocks::text[]), ''),
+       COALESCE(sqlc.narg('created_at')::timestamptz, now())
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING *;
+
+-- name: TranscodeKnown :many
+-- Which of some external_ids were used before: by a transcode, by one that was replaced, or
+-- by a request that waits for its acceptance. LIMIT keeps each a search of its own, by its
+-- index.
+SELECT w.tenant::text AS tenant, w.external_id::text AS external_id
+  FROM (SELECT unnest(@tenants::text[]) AS tenant, unnest(@external_ids::text[]) AS external_id) w
+ CROSS JOIN LATERAL (
+    (SELECT FROM weir.transcodes t WHERE t.tenant = w.tenant AND t.external_id = w.external_id LIMIT 1)
+    UNION ALL
+    (SELECT FROM weir.transcodes f WHERE f.tenant = w.tenant AND f.former_external_id = w.external_id LIMIT 1)
+    UNION ALL
+    (SELECT FROM weir.inbox i WHERE i.tenant = w.tenant AND i.external_id = w.external_id LIMIT 1)
+    LIMIT 1) known;
 
 -- name: TranscodeGet :one
 SELECT * FROM weir.transcodes WHERE id = @id;

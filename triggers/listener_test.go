@@ -104,15 +104,21 @@ func addTranscode(tb testing.TB, pool *pgxpool.Pool) uuid.UUID {
 	q := dbsqlc.New()
 	sealed := []byte("sealed")
 	require.NoError(tb, db.InTx(tb.Context(), pool, func(tx pgx.Tx) error {
+		text, seal := []string{""}, [][]byte{sealed}
+		none := [][]byte{nil}
 		if _, err := q.TranscodeInsert(tb.Context(), tx, dbsqlc.TranscodeInsertParams{
-			ID: id, Tenant: "t", Form: "v1", Request: json.RawMessage("{}"), RequestDigest: sealed,
-			SourceURL: "s3://b/s", SourceSealed: sealed, OutputURL: "s3://b/o", OutputSealed: sealed,
-			CallbackURL: "http://c", CallbackSealed: sealed, AttemptsLeft: 3,
+			Ids: []uuid.UUID{id}, Tenants: []string{"t"}, ExternalIds: text, Forms: []string{"v1"}, Requests: []string{"{}"}, RequestDigests: seal,
+			SourceUrls: []string{"s3://b/s"}, SourceSeals: seal, OutputUrls: []string{"s3://b/o"}, OutputSeals: seal,
+			CallbackUrls: []string{"http://c"}, CallbackSeals: seal, LivepeerSeals: none, CallbackSecretSeals: none,
+			Metadata: []string{"{}"}, Labels: []string{"{}"}, Events: text, EventsUrls: text, EventsSeals: none,
+			Packages: []bool{false}, AttemptsLeft: 3, Priorities: []int16{5}, Ladders: []bool{false},
+			ClipStartsMs: []int64{-1}, ClipEndsMs: []int64{-1}, ClipClocks: text,
 		}); err != nil {
 			return err
 		}
-		all := dbsqlc.RenditionInsertParams{TranscodeID: id}
+		all := dbsqlc.RenditionInsertParams{}
 		for i, name := range testRenditions {
+			all.TranscodeIds = append(all.TranscodeIds, id)
 			all.Names, all.Ordinals = append(all.Names, name), append(all.Ordinals, int32(i))
 			all.Widths, all.Heights, all.Bitrates = append(all.Widths, 640), append(all.Heights, 360), append(all.Bitrates, 1e6)
 			all.Qualities, all.FPS, all.FpsDens = append(all.Qualities, 0), append(all.FPS, 0), append(all.FpsDens, 0)

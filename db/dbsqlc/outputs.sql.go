@@ -58,24 +58,24 @@ func (q *Queries) OutputFailOpen(ctx context.Context, db DBTX, arg OutputFailOpe
 
 const outputInsert = `-- name: OutputInsert :exec
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, segment_ms, only_short)
-SELECT $1, unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]),
+SELECT unnest($1::uuid[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]),
        unnest($6::integer[]), unnest($7::boolean[])
 `
 
 type OutputInsertParams struct {
-	TranscodeID uuid.UUID
-	Ordinals    []int32
-	Types       []string
-	Urls        []string
-	Sealed      [][]byte
-	SegmentMs   []int32
-	OnlyShort   []bool
+	TranscodeIds []uuid.UUID
+	Ordinals     []int32
+	Types        []string
+	Urls         []string
+	Sealed       [][]byte
+	SegmentMs    []int32
+	OnlyShort    []bool
 }
 
-// All of a transcode's at once.
+// All of some transcodes at once.
 func (q *Queries) OutputInsert(ctx context.Context, db DBTX, arg OutputInsertParams) error {
 	_, err := db.Exec(ctx, outputInsert,
-		arg.TranscodeID,
+		arg.TranscodeIds,
 		arg.Ordinals,
 		arg.Types,
 		arg.Urls,

@@ -206,13 +206,13 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
     transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
-SELECT $1, $2, unnest($3::text[]), unnest($4::integer[]), unnest($5::integer[]), unnest($6::integer[]),
+SELECT unnest($1::uuid[]), $2, unnest($3::text[]), unnest($4::integer[]), unnest($5::integer[]), unnest($6::integer[]),
        unnest($7::bigint[]), unnest($8::integer[]), unnest($9::integer[]), unnest($10::integer[]),
        unnest($11::text[]), unnest($12::text[])
 `
 
 type RenditionInsertParams struct {
-	TranscodeID   uuid.UUID
+	TranscodeIds  []uuid.UUID
 	Attempt       int32
 	Names         []string
 	Ordinals      []int32
@@ -226,10 +226,10 @@ type RenditionInsertParams struct {
 	CodecProfiles []string
 }
 
-// All of a transcode's at once.
+// All of some transcodes at once.
 func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionInsertParams) error {
 	_, err := db.Exec(ctx, renditionInsert,
-		arg.TranscodeID,
+		arg.TranscodeIds,
 		arg.Attempt,
 		arg.Names,
 		arg.Ordinals,

@@ -811,138 +811,203 @@ func (q *Queries) TranscodeHeldBy(ctx context.Context, db DBTX, hostID *string) 
 	return items, nil
 }
 
-const transcodeInsert = `-- name: TranscodeInsert :one
+const transcodeInsert = `-- name: TranscodeInsert :many
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
-    livepeer_sealed, callback_secret_sealed, metadata, labels, events, events_url, events_sealed,
-    packages, attempts_left, priority, ladder, clip_start_ms, clip_end_ms, clip_clock, created_at)
-VALUES (
-    $1, $2, $3, $4, $5, $6,
-    $7, $8, $9, $10, $11, $12,
-    $13, $14, COALESCE($15::jsonb, '{}'), COALESCE($16::jsonb, '{}'),
-    COALESCE($17::text[], '{}'), $18, $19,
-    $20, $21, $22, $23, $24, $25, $26, COALESCE($27::timestamptz, now()))
+    livepeer_sealed, callback_secret_sealed, metadata, labels,
+    events, events_url, events_sealed,
+    packages, attempts_left, priority, ladder,
+    clip_start_ms, clip_end_ms, clip_clock, created_at)
+SELECT unnest($1::uuid[]), unnest($2::text[]), NULLIF(unnest($3::text[]), ''), unnest($4::text[]),
+       unnest($5::text[])::jsonb, unnest($6::bytea[]),
+       unnest($7::text[]), unnest($8::bytea[]), unnest($9::text[]), unnest($10::bytea[]),
+       unnest($11::text[]), unnest($12::bytea[]),
+       unnest($13::bytea[]), unnest($14::bytea[]),
+       unnest($15::text[])::jsonb, unnest($16::text[])::jsonb,
+       string_to_array(unnest($17::text[]), ','), NULLIF(unnest($18::text[]), ''), unnest($19::bytea[]),
+       unnest($20::boolean[]), $21::integer, unnest($22::smallint[]), unnest($23::boolean[]),
+       NULLIF(unnest($24::bigint[]), -1), NULLIF(unnest($25::bigint[]), -1), NULLIF(unnest($26::text[]), ''),
+       COALESCE($27::timestamptz, now())
 ON CONFLICT (tenant, external_id) DO NOTHING
 RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
 `
 
 type TranscodeInsertParams struct {
-	ID                   uuid.UUID
-	Tenant               string
-	ExternalID           *string
-	Form                 string
-	Request              json.RawMessage
-	RequestDigest        []byte
-	SourceURL            string
-	SourceSealed         []byte
-	OutputURL            string
-	OutputSealed         []byte
-	CallbackURL          string
-	CallbackSealed       []byte
-	LivepeerSealed       []byte
-	CallbackSecretSealed []byte
-	Metadata             json.RawMessage
-	Labels               json.RawMessage
-	Events               []string
-	EventsURL            *string
-	EventsSealed         []byte
-	Packages             bool
-	AttemptsLeft         int32
-	Priority             int16
-	Ladder               bool
-	ClipStartMs          *int64
-	ClipEndMs            *int64
-	ClipClock            *string
-	CreatedAt            *time.Time
+	Ids                 []uuid.UUID
+	Tenants             []string
+	ExternalIds         []string
+	Forms               []string
+	Requests            []string
+	RequestDigests      [][]byte
+	SourceUrls          []string
+	SourceSeals         [][]byte
+	OutputUrls          []string
+	OutputSeals         [][]byte
+	CallbackUrls        []string
+	CallbackSeals       [][]byte
+	LivepeerSeals       [][]byte
+	CallbackSecretSeals [][]byte
+	Metadata            []string
+	Labels              []string
+	Events              []string
+	EventsUrls          []string
+	EventsSeals         [][]byte
+	Packages            []bool
+	AttemptsLeft        int32
+	Priorities          []int16
+	Ladders             []bool
+	ClipStartsMs        []int64
+	ClipEndsMs          []int64
+	ClipClocks          []string
+	CreatedAt           *time.Time
 }
 
-// No row when the tenant has this external_id already: read that one with
-// TranscodeGetByExternalID.
-func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeInsertParams) (Transcode, error) {
-	row := db.QueryRow(ctx, transcodeInsert,
-		arg.ID,
-		arg.Tenant,
-		arg.ExternalID,
-		arg.Form,
-		arg.Request,
-		arg.RequestDigest,
-		arg.SourceURL,
-		arg.SourceSealed,
-		arg.OutputURL,
-		arg.OutputSealed,
-		arg.CallbackURL,
-		arg.CallbackSealed,
-		arg.LivepeerSealed,
-		arg.CallbackSecretSealed,
+// Several that come at once: one costs Postgres as much as ten. No row for one whose tenant
+// has its external_id already: read that one with TranscodeGetByExternalID. An empty text
+// and a time below 0 are none.
+func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeInsertParams) ([]Transcode, error) {
+	rows, err := db.Query(ctx, transcodeInsert,
+		arg.Ids,
+		arg.Tenants,
+		arg.ExternalIds,
+		arg.Forms,
+		arg.Requests,
+		arg.RequestDigests,
+		arg.SourceUrls,
+		arg.SourceSeals,
+		arg.OutputUrls,
+		arg.OutputSeals,
+		arg.CallbackUrls,
+		arg.CallbackSeals,
+		arg.LivepeerSeals,
+		arg.CallbackSecretSeals,
 		arg.Metadata,
 		arg.Labels,
 		arg.Events,
-		arg.EventsURL,
-		arg.EventsSealed,
+		arg.EventsUrls,
+		arg.EventsSeals,
 		arg.Packages,
 		arg.AttemptsLeft,
-		arg.Priority,
-		arg.Ladder,
-		arg.ClipStartMs,
-		arg.ClipEndMs,
-		arg.ClipClock,
+		arg.Priorities,
+		arg.Ladders,
+		arg.ClipStartsMs,
+		arg.ClipEndsMs,
+		arg.ClipClocks,
 		arg.CreatedAt,
 	)
-	var i Transcode
-	err := row.Scan(
-		&i.ID,
-		&i.Tenant,
-		&i.ExternalID,
-		&i.Form,
-		&i.Request,
-		&i.RequestDigest,
-		&i.SourceURL,
-		&i.SourceSealed,
-		&i.OutputURL,
-		&i.OutputSealed,
-		&i.CallbackURL,
-		&i.CallbackSealed,
-		&i.LivepeerSealed,
-		&i.State,
-		&i.Run,
-		&i.Attempt,
-		&i.AttemptsLeft,
-		&i.HostID,
-		&i.NotBefore,
-		&i.Source,
-		&i.SourceDurationMs,
-		&i.Ratio,
-		&i.StatusSentAt,
-		&i.ErrorCode,
-		&i.ErrorStage,
-		&i.ErrorMessage,
-		&i.CreatedAt,
-		&i.PlacedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.UpdatedAt,
-		&i.Warnings,
-		&i.RunAt,
-		&i.FreeTries,
-		&i.TellingUntil,
-		&i.Progress,
-		&i.Priority,
-		&i.FormerExternalID,
-		&i.Ladder,
-		&i.Packages,
-		&i.CallbackSecretSealed,
-		&i.StatusesRefusedRun,
-		&i.Metadata,
-		&i.Labels,
-		&i.Events,
-		&i.EventsURL,
-		&i.EventsSealed,
-		&i.ClipStartMs,
-		&i.ClipEndMs,
-		&i.ClipClock,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Transcode{}
+	for rows.Next() {
+		var i Transcode
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.ExternalID,
+			&i.Form,
+			&i.Request,
+			&i.RequestDigest,
+			&i.SourceURL,
+			&i.SourceSealed,
+			&i.OutputURL,
+			&i.OutputSealed,
+			&i.CallbackURL,
+			&i.CallbackSealed,
+			&i.LivepeerSealed,
+			&i.State,
+			&i.Run,
+			&i.Attempt,
+			&i.AttemptsLeft,
+			&i.HostID,
+			&i.NotBefore,
+			&i.Source,
+			&i.SourceDurationMs,
+			&i.Ratio,
+			&i.StatusSentAt,
+			&i.ErrorCode,
+			&i.ErrorStage,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.PlacedAt,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.UpdatedAt,
+			&i.Warnings,
+			&i.RunAt,
+			&i.FreeTries,
+			&i.TellingUntil,
+			&i.Progress,
+			&i.Priority,
+			&i.FormerExternalID,
+			&i.Ladder,
+			&i.Packages,
+			&i.CallbackSecretSealed,
+			&i.StatusesRefusedRun,
+			&i.Metadata,
+			&i.Labels,
+			&i.Events,
+			&i.EventsURL,
+			&i.EventsSealed,
+			&i.ClipStartMs,
+			&i.ClipEndMs,
+			&i.ClipClock,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const transcodeKnown = `-- name: TranscodeKnown :many
+SELECT w.tenant::text AS tenant, w.external_id::text AS external_id
+  FROM (SELECT unnest($1::text[]) AS tenant, unnest($2::text[]) AS external_id) w
+ CROSS JOIN LATERAL (
+    (SELECT FROM weir.transcodes t WHERE t.tenant = w.tenant AND t.external_id = w.external_id LIMIT 1)
+    UNION ALL
+    (SELECT FROM weir.transcodes f WHERE f.tenant = w.tenant AND f.former_external_id = w.external_id LIMIT 1)
+    UNION ALL
+    (SELECT FROM weir.inbox i WHERE i.tenant = w.tenant AND i.external_id = w.external_id LIMIT 1)
+    LIMIT 1) known
+`
+
+type TranscodeKnownParams struct {
+	Tenants     []string
+	ExternalIds []string
+}
+
+type TranscodeKnownRow struct {
+	Tenant     string
+	ExternalID string
+}
+
+// Which of some external_ids were used before: by a transcode, by one that was replaced, or
+// by a request that waits for its acceptance. LIMIT keeps each a search of its own, by its
+// index.
+func (q *Queries) TranscodeKnown(ctx context.Context, db DBTX, arg TranscodeKnownParams) ([]TranscodeKnownRow, error) {
+	rows, err := db.Query(ctx, transcodeKnown, arg.Tenants, arg.ExternalIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeKnownRow{}
+	for rows.Next() {
+		var i TranscodeKnownRow
+		if err := rows.Scan(&i.Tenant, &i.ExternalID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const transcodeList = `-- name: TranscodeList :many
