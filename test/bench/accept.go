@@ -115,6 +115,13 @@ func (b *bench) accept(ctx context.Context) error {
 		return err
 	}
 	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
+	for _, offered := range []int{acceptOffered / 2, acceptOffered} { //nolint:mnd // half of it
+		within, err := pgbenchWithin(ctx, string(b.stack.Database), acceptClients, offered)
+		if err != nil {
+			return err
+		}
+		b.add(fmt.Sprintf("  %d of them offered a second: committed within, 99 of 100", offered), "s", "", 0, within)
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"weir/internal/devstack"
@@ -60,6 +61,48 @@ func pgbench(ctx context.Context, database string, clients int) (float64, error)
 		return 0, err
 	}
 	return pgbenchOf(ctx, database, "-n", "-N", "-c", strconv.Itoa(clients), "-j", "2", "-T", pgbenchSeconds)
+}
+
+// pgbenchWithin is how soon the machine commits a simple update of 99 of 100, in seconds, where so
+// many come each second: from when it was due, as what is offered is timed.
+func pgbenchWithin(ctx context.Context, database string, clients, offered int) (float64, error) {
+	dir, err := os.MkdirTemp("", "weir-pgbench-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // of the system's folder for such
+	if _, err := pgbenchOutput(ctx, database, "-n", "-N", "-c", strconv.Itoa(clients), "-j", "2", "-T", pgbenchSeconds,
+		"-R", strconv.Itoa(offered), "-l", "--log-prefix="+filepath.Join(dir, "log")); err != nil {
+		return 0, err
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "log*"))
+	if err != nil {
+		return 0, err
+	}
+	var took []int
+	for _, log := range logs {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			return 0, err
+		}
+		for line := range strings.Lines(string(text)) {
+			const time = 2 // client, number, microseconds from when it was due, …
+			fields := strings.Fields(line)
+			if len(fields) <= time {
+				return 0, fmt.Errorf("pgbench logged %q", line)
+			}
+			us, err := strconv.Atoi(fields[time])
+			if err != nil {
+				return 0, fmt.Errorf("pgbench logged %q", line)
+			}
+			took = append(took, us)
+		}
+	}
+	if len(took) == 0 {
+		return 0, errors.New("pgbench logged nothing")
+	}
+	slices.Sort(took)
+	return (time.Duration(took[len(took)*99/100]) * time.Microsecond).Seconds(), nil
 }
 
 // pgbenchOf is the rate of a run of pgbench.
