@@ -32,7 +32,7 @@ func simulate(t *testing.T, slots int32) *simulation {
 	s.like = b.Accept(t, "a").ID
 	_, err := b.Transcodes.Cancel(t.Context(), "", s.like)
 	require.NoError(t, err)
-	b.Exec(t, "UPDATE weir.hosts SET slots = $1, lease_until = now() + interval '1 hour'", slots)
+	b.Exec(t, "UPDATE weir.hosts SET slots = $1", slots)
 	return s
 }
 

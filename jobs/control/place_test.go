@@ -89,7 +89,6 @@ func TestPlaceFleet(t *testing.T) {
 	for i := range hosts {
 		b.Boot(t, fmt.Sprintf("fleet-%d", i), slots)
 	}
-	b.Exec(t, "UPDATE weir.hosts SET lease_until = now() + interval '1 hour'") // however slow this machine is
 	acceptMany(t, b, b.Accept(t, "a").ID, "studio", queued-1)
 	cfg := b.Pool.Config()
 	statements := &counter{}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -36,6 +37,10 @@ const source = `{"container": "mpegts", "duration_us": 20000000, "bytes": 1000}`
 // Host has a lease, and room for four.
 const Host = "mist-1"
 
+// lease is of the hosts here: nobody renews it, so that it has to outlast the test, however slow
+// the machine is.
+const lease = time.Hour
+
 // New makes the database.
 func New(t *testing.T) *Bundle {
 	t.Helper()
@@ -56,7 +61,7 @@ func (b *Bundle) Boot(t *testing.T, host string, slots int32) uuid.UUID {
 	t.Helper()
 	boot := uuid.New()
 	_, err := dbsqlc.New().HostBoot(t.Context(), b.Pool, dbsqlc.HostBootParams{
-		ID: host, BootID: boot, Slots: slots, LeaseSeconds: jobs.LeaseLength.Seconds(), SpoolRoomBytes: 1,
+		ID: host, BootID: boot, Slots: slots, LeaseSeconds: lease.Seconds(), SpoolRoomBytes: 1,
 		MistAnswers: true,
 	})
 	require.NoError(t, err)
