@@ -35,13 +35,17 @@ func TestNothingIsWaitedForWithoutEnd(t *testing.T) {
 	require.Equal(t, "0", setting(t, pool, "statement_timeout"), "the server's")
 }
 
-// short are bounds that a test waits out.
+// short are bounds that a test waits out ([waitedOut]). What is done within them is done in time
+// on a busy machine too.
 func short(t *testing.T, databaseURL string) string {
 	t.Helper()
 	return dbtest.With(t, databaseURL, map[string]string{
-		"idle_in_transaction_session_timeout": "100ms", "lock_timeout": "100ms", "statement_timeout": "100ms",
+		"idle_in_transaction_session_timeout": "1s", "lock_timeout": "1s", "statement_timeout": "1s",
 	})
 }
+
+// waitedOut is longer than all of them.
+const waitedOut = "1500 ms"
 
 // A migrator waits for another for as long as that one works.
 func TestMigrationsTakeTheirTime(t *testing.T) {
@@ -62,7 +66,7 @@ func TestMigrationsTakeTheirTime(t *testing.T) {
 	require.Eventually(t, func() bool {
 		var waits bool
 		err := other.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-			AND wait_event = 'advisory' AND query_start < now() - interval '300 ms')`).Scan(&waits)
+			AND wait_event = 'advisory' AND query_start < now() - $1::interval)`, waitedOut).Scan(&waits)
 		return err == nil && waits
 	}, patience, 10*time.Millisecond)
 	_, err = other.Exec(t.Context(), "SELECT pg_advisory_unlock(8447110002)")
@@ -82,7 +86,7 @@ func TestListeningTakesItsTime(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		tag, err := pool.Exec(t.Context(), `SELECT pg_notify('news', '') FROM pg_stat_activity
-			WHERE datname = current_database() AND query = 'LISTEN news' AND state_change < now() - interval '300 ms'`)
+			WHERE datname = current_database() AND query = 'LISTEN news' AND state_change < now() - $1::interval`, waitedOut)
 		return err == nil && tag.RowsAffected() == 1
 	}, patience, 10*time.Millisecond)
 	_, err = listener.Conn().WaitForNotification(t.Context())
