@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -110,17 +109,22 @@ func TestWatch(t *testing.T) {
 
 	// Whoever stops it is told that, and not what broke off.
 	ctx, stop := context.WithCancel(t.Context())
-	open, seen := b.accept(t, "studio", "two").String(), stopping{stop}
+	open, seen := b.accept(t, "studio", "two").String(), &stopping{stop, 1}
 	var said bytes.Buffer
 	require.Equal(t, exitFailed, run(ctx, []string{"transcodes", "watch", open}, strings.NewReader(""), seen, &said, []string{databaseEnv + "=" + b.url}))
 	require.Equal(t, "weir-admin: stopped before its end: context canceled\n", said.String())
 }
 
-// stopping stops what writes to it.
-type stopping struct{ stop context.CancelFunc }
+// stopping stops what writes to it once it has written so often.
+type stopping struct {
+	stop context.CancelFunc
+	left int
+}
 
-func (s stopping) Write(text []byte) (int, error) {
-	s.stop()
+func (s *stopping) Write(text []byte) (int, error) {
+	if s.left--; s.left == 0 {
+		s.stop()
+	}
 	return len(text), nil
 }
 
@@ -217,8 +221,8 @@ func TestTop(t *testing.T) {
 	for _, says := range []string{"0 of 4 slots used, 1 wait, 0 daemons lead; callbacks: none pending\n", "1.5 GB", "push_failed", "studio"} {
 		require.Contains(t, text, says)
 	}
-	const looks = 2 * time.Second // some of those that it takes in a second
-	ctx, stop := context.WithTimeout(t.Context(), looks)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	require.Equal(t, exitOK, command(ctx, []string{databaseEnv + "=" + b.url}, "top", "--json").code, "it is stopped, and has no other end")
+	seen := &stopping{stop, 2}
+	require.Equal(t, exitOK, run(ctx, []string{"top", "--json"}, strings.NewReader(""), seen, io.Discard, []string{databaseEnv + "=" + b.url}), "it is stopped, and has no other end")
 }
