@@ -32,7 +32,10 @@ func (s *Server) kickoff(stream string) shm.Source {
 	s.mu.Unlock()
 	answer := shm.Source{
 		State: shm.Missing, Path: path, Upstream: s.upstream(),
-		Timing: shm.Timing{Stats: s.cfg.Timing.Stats, TrackWait: s.cfg.Timing.TrackWait, Poll: s.cfg.Timing.Poll, Turn: s.cfg.Timing.Turn},
+		Timing: shm.Timing{
+			Stats: s.cfg.Timing.Stats, TrackWait: s.cfg.Timing.TrackWait, Poll: s.cfg.Timing.Poll, Turn: s.cfg.Timing.Turn,
+			UploadSlack: s.cfg.Timing.UploadSlack,
+		},
 	}
 	if running != nil {
 		return running.source

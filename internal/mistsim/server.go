@@ -93,6 +93,9 @@ type Timing struct {
 	ConfigSave time.Duration
 	// Turn is the step in which the threads of a process look for work; default 100 ms.
 	Turn time.Duration
+	// UploadSlack is for how long, beyond a segment's duration, a Broadcaster may say nothing
+	// before MistProcLivepeer gives its try up; default 2 s.
+	UploadSlack time.Duration
 	// InputStop is how long an input takes to end after SIGTERM; default 1 s, seen
 	// were 1.1 to 2.8 s.
 	InputStop time.Duration
@@ -125,6 +128,7 @@ func (t *Timing) setDefaults() {
 		{&t.ConfigSave, 60 * time.Second},
 		{&t.Poll, 250 * time.Millisecond},
 		{&t.Turn, 100 * time.Millisecond},
+		{&t.UploadSlack, 2 * time.Second},
 		{&t.InputStop, time.Second},
 		{&t.DataWait, 25 * time.Second},
 		{&t.Offline, 25 * time.Second},

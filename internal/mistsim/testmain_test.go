@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 
 const (
 	// patience is for a slow machine; no test waits so long when all is well.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	// look is how often a test asks a host for its state.
 	look = 20 * time.Millisecond
 )
@@ -161,6 +161,9 @@ func setupRace(t *testing.T, cfg mistsim.Config) *host {
 	}
 	if cfg.Timing.InputStop == 0 {
 		cfg.Timing.InputStop = time.Millisecond
+	}
+	if cfg.Timing.UploadSlack == 0 {
+		cfg.Timing.UploadSlack = unhurried
 	}
 	server, err := mistsim.New(&cfg)
 	require.NoError(t, err)
@@ -309,7 +312,8 @@ func (p *process) exitCode(t *testing.T) int {
 	return p.ProcessState.ExitCode()
 }
 
-// unhurried is how long a Broadcaster waits for a machine that is busy with other tests.
+// unhurried is how long a Broadcaster, and who asks it, waits for a machine that is busy with
+// other tests.
 const unhurried = time.Minute
 
 // startBroadcaster serves a real one in this process.

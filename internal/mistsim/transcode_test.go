@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -137,7 +138,8 @@ func TestRefusedSegments(t *testing.T) {
 	src := setupSources(t)
 	h := setup(t, mistsim.Config{Timing: quick})
 	b, _ := startBroadcaster(t)
-	freed := make(chan struct{}) // the third segment is in the first one's slot
+	freed := make(chan struct{})                   // the third segment is in the first one's slot
+	free := sync.OnceFunc(func() { close(freed) }) // it may come again
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/1.ts"):
@@ -145,7 +147,7 @@ func TestRefusedSegments(t *testing.T) {
 			http.Error(w, "no", http.StatusUnprocessableEntity)
 			return
 		case strings.HasSuffix(r.URL.Path, "/2.ts"):
-			close(freed)
+			free()
 		}
 		b.ServeHTTP(w, r)
 	})
@@ -177,12 +179,13 @@ func TestRefusalBeforeItsTurn(t *testing.T) {
 	h := setup(t, mistsim.Config{Timing: quick})
 	b, _ := startBroadcaster(t)
 	refused, answered := make(chan struct{}), make(chan struct{})
+	over := sync.OnceFunc(func() { close(answered) }) // it may come again
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/0.ts") {
 			http.Error(w, "no", http.StatusUnprocessableEntity)
 			return
 		}
-		defer close(answered)
+		defer over()
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return

@@ -129,11 +129,11 @@ func FuzzParseOptions(f *testing.F) {
 	})
 }
 
-// TestPatience: a try waits for the segment's length in whole seconds and two more.
+// TestPatience: a try waits for the segment's length in whole seconds and some more.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	for ms, want := range map[int64]time.Duration{0: 2 * time.Second, 999: 2 * time.Second, 2000: 4 * time.Second, 5999: 7 * time.Second} {
-		require.Equal(t, want, (&slot{durationMS: ms}).patience())
+		require.Equal(t, want, (&slot{durationMS: ms}).patience(2*time.Second))
 	}
 	require.Equal(t, uint64(1<<64-1000), (&slot{durationMS: -1000}).duration(), "times are unsigned")
 }

@@ -22,8 +22,6 @@ const (
 	maxAttempts = 5
 	// tries is how often one attempt asks the same broadcaster.
 	tries = 2
-	// slack is added to a segment's duration for its timeout.
-	slack = 2 * time.Second
 	// retryPause limits the rate of retries.
 	retryPause = 100 * time.Millisecond
 	// progress is how many bytes must pass to count as a sign of life.
@@ -162,7 +160,7 @@ func (p *Process) post(ctx context.Context, target string, seg *slot) (*answer, 
 func (p *Process) try(ctx context.Context, target string, seg *slot) (*answer, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	alive := listen(seg.patience(), cancel)
+	alive := listen(seg.patience(p.source.Timing.UploadSlack), cancel)
 	defer alive.stop()
 	body := func() (io.ReadCloser, error) { return io.NopCloser(alive.reader(bytes.NewReader(seg.data))), nil }
 	upload, err := body()
@@ -207,7 +205,7 @@ func (p *Process) try(ctx context.Context, target string, seg *slot) (*answer, e
 func (s *slot) duration() uint64 { return uint64(s.durationMS) } // the overflow is the point
 
 // patience is the silence after which a try is given up.
-func (s *slot) patience() time.Duration {
+func (s *slot) patience(slack time.Duration) time.Duration {
 	return time.Duration(uint32(s.duration()/1000))*time.Second + slack //nolint:mnd // whole seconds in a 32-bit number
 }
 

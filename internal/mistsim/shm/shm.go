@@ -66,6 +66,8 @@ type Timing struct {
 	Poll      time.Duration
 	// Turn is the step in which the threads of a process look for work.
 	Turn time.Duration
+	// UploadSlack is added to a segment's duration for its timeout.
+	UploadSlack time.Duration
 }
 
 // Forms of a start that hangs.
