@@ -38,6 +38,8 @@ const (
 	envFile       = "env"
 	inputPIDFile  = "input.pid"
 	pageFile      = "page"
+	// deafFile is there once an input ignores SIGTERM.
+	deafFile = "deaf"
 )
 
 // standProcess stands in for MistProcLivepeer; the file "behaviour" says how.
@@ -91,6 +93,9 @@ func standInput() int {
 	}
 	if !strings.HasSuffix(string(behaviour), "a polite input") {
 		signal.Ignore(syscall.SIGTERM)
+		if err := os.WriteFile(deafFile, nil, 0o600); err != nil {
+			return 93
+		}
 		select {}
 	}
 	terminate := make(chan os.Signal, 1)
@@ -157,10 +162,16 @@ func start(t *testing.T, binDir, dir string) *Process {
 
 func waitReady(t *testing.T, dir string) {
 	t.Helper()
+	waitFile(t, dir, readyFile)
+}
+
+// waitFile waits until a stand-in has got so far.
+func waitFile(t *testing.T, dir, name string) {
+	t.Helper()
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(filepath.Join(dir, readyFile))
+		_, err := os.Stat(filepath.Join(dir, name))
 		return err == nil
-	}, patience, 10*time.Millisecond, "the stand-in did not get ready")
+	}, patience, 10*time.Millisecond, "the stand-in made no file %q", name)
 }
 
 func inputPID(t *testing.T, dir string) int {
@@ -269,7 +280,7 @@ func TestTerminateLetsInputsGiveTheirPagesBack(t *testing.T) {
 			p := start(t, binDir, dir)
 			waitReady(t, dir)
 			input, page := inputPID(t, dir), filepath.Join(dir, pageFile)
-			require.Eventually(t, func() bool { _, err := os.Stat(page); return err == nil }, patience, time.Millisecond)
+			waitFile(t, dir, pageFile)
 
 			hangs := behaviour != "leave a polite input"
 			wait := patience
@@ -294,6 +305,7 @@ func TestKillFindsWhatALeaderLeftBehind(t *testing.T) {
 	binDir, dir := setupProcess(t, "leave input")
 	p := start(t, binDir, dir)
 	waitReady(t, dir)
+	waitFile(t, dir, deafFile)
 	input := inputPID(t, dir)
 	left, err := p.Terminate(t.Context(), 100*time.Millisecond)
 	require.NoError(t, err)
