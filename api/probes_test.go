@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"weir/db"
 	"weir/db/dbtest"
 	"weir/jobs"
+	"weir/storage/dial/dialtest"
 )
 
 func TestProbes(t *testing.T) {
@@ -54,11 +54,7 @@ func TestReadyzNamesTheCheck(t *testing.T) {
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *api.Config) {
-		// A port that nobody listens on.
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		require.NoError(t, listener.Close())
-		pool, err := db.Open(t.Context(), "postgres://u:PLANTED@"+listener.Addr().String()+"/weir", 2)
+		pool, err := db.Open(t.Context(), "postgres://u:PLANTED@"+dialtest.Nobody(t)+"/weir", 2)
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 		cfg.Transcodes = &jobs.Transcodes{DB: pool, River: cfg.Transcodes.River, Sealer: cfg.Transcodes.Sealer}

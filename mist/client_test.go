@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weir/secret"
+	"weir/storage/dial/dialtest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -233,9 +234,7 @@ func TestNoAccountServesItsOwnMachine(t *testing.T) {
 
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close() // its port is free again
-	c, err := New(&Config{URL: server.URL + "/api2"})
+	c, err := New(&Config{URL: "http://" + dialtest.Nobody(t) + "/api2"})
 	require.NoError(t, err)
 	_, err = c.Info(t.Context())
 	require.ErrorIs(t, err, ErrUnavailable)

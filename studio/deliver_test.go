@@ -244,12 +244,8 @@ func TestDeliverResetAfterRead(t *testing.T) {
 
 func TestDeliverNobodyListens(t *testing.T) {
 	t.Parallel()
-	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := ln.Addr().String()
-	require.NoError(t, ln.Close())
 	b := setup(t, Config{}, answer(http.StatusOK, ""))
-	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret("http://" + address + "/x")})
+	result := b.client.Deliver(t.Context(), Delivery{URL: secret.Secret("http://" + dialtest.Nobody(t) + "/x")})
 	require.Equal(t, Retry, result.Fate)
 	require.Contains(t, result.Err, "connection refused")
 }

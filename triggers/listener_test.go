@@ -29,6 +29,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/db/dbtest"
 	"weir/mist"
+	"weir/storage/dial/dialtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -441,12 +442,8 @@ func TestBodyCutOff(t *testing.T) {
 
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
-	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := ln.Addr().String()
-	require.NoError(t, ln.Close())
 	b := setup(t)
-	dead, err := db.Open(t.Context(), "postgres://nobody:planted-password@"+address+"/none", 2)
+	dead, err := db.Open(t.Context(), "postgres://nobody:planted-password@"+dialtest.Nobody(t)+"/none", 2)
 	require.NoError(t, err)
 	t.Cleanup(dead.Close)
 	b.listener.cfg.DB = dead

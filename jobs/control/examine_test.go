@@ -1,7 +1,6 @@
 package control
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,18 +35,15 @@ func TestReceiversAreReached(t *testing.T) {
 	asked := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Method }))
 	defer server.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
 	open := b.Accept(t, "a")
 	gone := b.Accept(t, "a")
 	ended := b.Accept(t, "a")
 	for id, url := range map[string]string{
-		open.ID.String(): server.URL + "/hook", gone.ID.String(): "http://" + listener.Addr().String() + "/hook", ended.ID.String(): "http://ended.invalid/hook",
+		open.ID.String(): server.URL + "/hook", gone.ID.String(): "http://" + dialtest.Nobody(t) + "/hook", ended.ID.String(): "http://ended.invalid/hook",
 	} {
 		b.Exec(t, "UPDATE weir.transcodes SET callback_url = $2 WHERE id = $1", id, url)
 	}
-	_, err = b.Transcodes.Cancel(t.Context(), ended.Tenant, ended.ID)
+	_, err := b.Transcodes.Cancel(t.Context(), ended.Tenant, ended.ID)
 	require.NoError(t, err)
 
 	found = reached(t, b, dialtest.Loopback())

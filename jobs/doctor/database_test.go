@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"weir/db/dbsqlc"
 	"weir/db/dbtest"
 	"weir/db/roles"
+	"weir/storage/dial/dialtest"
 )
 
 // find runs one check of the database and returns its only finding.
@@ -254,10 +254,7 @@ func TestRights(t *testing.T) {
 // No database: what is said names no password.
 func TestReach(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	pool, err := db.Open(t.Context(), "postgres://u:PLANTED@"+listener.Addr().String()+"/weir", 2)
+	pool, err := db.Open(t.Context(), "postgres://u:PLANTED@"+dialtest.Nobody(t)+"/weir", 2)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	found, _ := Run(t.Context(), "h", Order{}, append(ConnectionChecks(pool), DatabaseChecks(pool)...)...)

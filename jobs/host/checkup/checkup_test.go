@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -116,7 +115,7 @@ func TestCheckup(t *testing.T) {
 	require.Contains(t, fmt.Sprint(found), "acme/media "+bucket)
 
 	away := *h
-	client, err := mist.New(&mist.Config{URL: "http://" + nobody(t) + "/api2"})
+	client, err := mist.New(&mist.Config{URL: "http://" + dialtest.Nobody(t) + "/api2"})
 	require.NoError(t, err)
 	away.Mist = &mist.Engine{Client: client}
 	wrong(t, &away, doctor.MistAPI, doctor.Fail, "refused", "start MistServer, or correct WEIR_MIST_API")
@@ -126,7 +125,7 @@ func TestCheckup(t *testing.T) {
 	elsewhere := *h
 	elsewhere.TriggerURL = strings.Replace(h.TriggerURL, "mist-1", "mist-2", 1)
 	wrong(t, &elsewhere, doctor.MistTrigger, doctor.Fail, "Mist does not post LIVE_TRACK_LIST, PUSH_END", "restart weir-daemon")
-	elsewhere.TriggerURL = "http://" + nobody(t) + "/weir/triggers/mist-1"
+	elsewhere.TriggerURL = "http://" + dialtest.Nobody(t) + "/weir/triggers/mist-1"
 	wrong(t, &elsewhere, doctor.MistTrigger, doctor.Fail, "nobody of Weir listens", "start weir-daemon on this host")
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
@@ -240,7 +239,7 @@ func TestStores(t *testing.T) {
 	newStore(t, b, "acme", "wrong", func(s *tenants.Store) { s.SecretKey = "PLANTED-secret" })
 	newStore(t, b, "acme", "gone", func(s *tenants.Store) { s.Allowed = []string{"no-such-bucket-at-all/prefix"} })
 	newStore(t, b, "acme", "read", func(s *tenants.Store) { s.MayWrite = false })
-	newStore(t, b, "acme", "away", func(s *tenants.Store) { s.Endpoint = "http://" + nobody(t) })
+	newStore(t, b, "acme", "away", func(s *tenants.Store) { s.Endpoint = "http://" + dialtest.Nobody(t) })
 	newStore(t, b, "acme", "strange", nil)
 	strange, err := secret.NewSealer(secret.Key(bytes.Repeat([]byte{9}, 32)))
 	require.NoError(t, err)
@@ -388,7 +387,7 @@ func TestBroadcasters(t *testing.T) {
 		require.Contains(t, found[0].Evidence, test.evidence, name)
 		require.Contains(t, found[0].Mend, "take it out of WEIR_BROADCASTERS", name)
 	}
-	away := run(t, &Host{Broadcast: broadcast, Broadcasters: []string{"http://user:PLANTED@" + nobody(t)}}, "broadcaster.*")
+	away := run(t, &Host{Broadcast: broadcast, Broadcasters: []string{"http://user:PLANTED@" + dialtest.Nobody(t)}}, "broadcaster.*")
 	require.Contains(t, away[0].Evidence, "no answer")
 	require.NotContains(t, fmt.Sprint(away), "PLANTED")
 	require.Equal(t, doctor.Fail, run(t, &Host{}, "broadcaster.*")[0].Verdict)
@@ -505,15 +504,6 @@ func newStore(t *testing.T, b *jobstest.Bundle, tenant, name string, change func
 	}
 	require.NoError(t, (&tenants.Stores{DB: b.Pool, Sealer: b.Sealer}).Set(t.Context(), store))
 	return bucket
-}
-
-// nobody is an address that nobody listens at.
-func nobody(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
 }
 
 // script is the folder of a program of that name.
