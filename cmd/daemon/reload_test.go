@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -76,15 +77,11 @@ func startService(t *testing.T, watchdog time.Duration, lines ...string) *servic
 	socket := filepath.Join(folder, "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	require.NoError(t, err)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := free.Addr().String()
-	require.NoError(t, free.Close())
-	s := &service{url: "http://" + address, file: filepath.Join(folder, "weir.env"), words: make(chan string, 1000)}
+	s := &service{file: filepath.Join(folder, "weir.env"), words: make(chan string, 1000)}
 	s.write(t, lines...)
 	s.process = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "--config", s.file)
 	s.process.Env = []string{
-		asDaemon + "=1", "WEIR_DATABASE_URL=" + dbtest.URL(t), "WEIR_API_LISTEN=" + address, "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=",
+		asDaemon + "=1", "WEIR_DATABASE_URL=" + dbtest.URL(t), "WEIR_API_LISTEN=127.0.0.1:0", "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=",
 		"NOTIFY_SOCKET=" + socket, fmt.Sprint("WATCHDOG_USEC=", watchdog.Microseconds()), "WEIR_SECRET_KEY=" + strings.Repeat("07", 32),
 	}
 	s.process.Stderr = &s.log
@@ -109,7 +106,23 @@ func startService(t *testing.T, watchdog time.Duration, lines ...string) *servic
 			t.Log(s.log.String())
 		}
 	})
+	s.url = listensAt(t, s.log.String)
 	return s
+}
+
+// listensAt is where a daemon that was told to take any port serves its API, by its log.
+func listensAt(t *testing.T, log func() string) (url string) {
+	t.Helper()
+	said := regexp.MustCompile(`"the API listens","address":"([^"]+)"`)
+	require.Eventually(t, func() bool {
+		found := said.FindStringSubmatch(log())
+		if found == nil {
+			return false
+		}
+		url = "http://" + found[1]
+		return true
+	}, patience, 10*time.Millisecond)
+	return url
 }
 
 func (s *service) write(t *testing.T, lines ...string) {

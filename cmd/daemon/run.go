@@ -370,6 +370,7 @@ func (d *daemon) startAPI(ctx context.Context, group *errgroup.Group, on net.Lis
 		return err
 	}
 	d.front.set(handler)
+	d.log.InfoContext(ctx, "the API listens", "address", on.Addr().String())
 	group.Go(func() error { return api.Serve(ctx, on, withCaller(&d.front), d.log) })
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -218,14 +217,10 @@ type running struct {
 // start returns a daemon that is ready.
 func start(t *testing.T, program, database string) *running {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
 	// Its context outlives the test, whose clean-up stops it.
-	r := &running{url: "http://" + address, process: exec.CommandContext(context.WithoutCancel(t.Context()), program)}
+	r := &running{process: exec.CommandContext(context.WithoutCancel(t.Context()), program)}
 	r.process.Env = []string{
-		"WEIR_DATABASE_URL=" + database, "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=", "WEIR_API_LISTEN=" + address, "WEIR_API_TOKENS=studio=" + token,
+		"WEIR_DATABASE_URL=" + database, "WEIR_WORKER=false", "WEIR_METRICS_LISTEN=", "WEIR_API_LISTEN=127.0.0.1:0", "WEIR_API_TOKENS=studio=" + token,
 		"WEIR_SECRET_KEY=" + strings.Repeat("07", 32),
 	}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -238,6 +233,11 @@ func start(t *testing.T, program, database string) *running {
 		if text, err := os.ReadFile(log.Name()); t.Failed() {
 			t.Logf("%s%v", text, err)
 		}
+	})
+	r.url = listensAt(t, func() string {
+		text, err := os.ReadFile(log.Name())
+		require.NoError(t, err)
+		return string(text)
 	})
 	require.Eventually(t, func() bool { return r.ready(t) }, patience, 100*time.Millisecond)
 	return r
