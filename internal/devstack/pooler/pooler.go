@@ -32,6 +32,8 @@ const (
 	stopMost  = 10 * time.Second
 	// askEvery is between two looks whether it answers.
 	askEvery = 20 * time.Millisecond
+	// portTries is how often it is started on another port when the one that was free got taken.
+	portTries = 3
 )
 
 // ErrMissing says that there is no PgBouncer on this machine.
@@ -67,23 +69,40 @@ func Start(ctx context.Context, cfg *Config) (*Pooler, error) {
 	if err != nil {
 		return nil, errors.New("start pgbouncer: the database has no URL")
 	}
+	for try := 1; ; try++ {
+		p, err := start(ctx, cfg, program, of)
+		if err == nil {
+			return p, nil
+		}
+		if try == portTries || !errors.Is(err, errEnded) {
+			return nil, fmt.Errorf("start pgbouncer: %w", err)
+		}
+	}
+}
+
+// start starts one on a port that is free now.
+func start(ctx context.Context, cfg *Config, program string, of *url.URL) (*Pooler, error) {
 	p := &Pooler{of: of, done: make(chan struct{})}
+	var err error
 	if p.port, err = freePort(ctx); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
+		return nil, err
 	}
 	settings, log, err := p.write(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
+		return nil, err
 	}
 	if err := p.run(program, settings, log); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
+		return nil, err
 	}
 	if err := p.ready(ctx); err != nil {
 		said, _ := os.ReadFile(log)
-		return nil, errors.Join(fmt.Errorf("start pgbouncer: %w: %s", err, said), p.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s", err, said), p.Close())
 	}
 	return p, nil
 }
+
+// errEnded: it ended at its start, as it does where somebody has taken its port.
+var errEnded = errors.New("it has ended")
 
 func freePort(ctx context.Context) (int, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -169,7 +188,7 @@ func (p *Pooler) ready(ctx context.Context) error {
 		}
 		select {
 		case <-p.done:
-			return errors.New("it has ended")
+			return errEnded
 		case <-ctx.Done():
 			return err
 		case <-tick.C:
