@@ -20,7 +20,8 @@ const (
 	readyPoll = 25 * time.Millisecond
 	// stopGrace is what a process gets to end by itself. Postgres checkpoints
 	// and the daemon drains within a second; slow shared machines take longer.
-	stopGrace = 10 * time.Second
+	// One that has to be killed is told as a failure, so it is many times that.
+	stopGrace = 30 * time.Second
 	// logTail is how much of a log goes into an error: the last few lines.
 	logTail = 2048
 )
