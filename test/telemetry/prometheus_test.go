@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -116,12 +115,8 @@ func startPrometheus(t *testing.T, o *observed) string {
 	for _, name := range []string{"weir.rules.yml", "weir.alerts.yml"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(read(t, filepath.Join(rules, name))), 0o600))
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
 	process := exec.CommandContext(context.WithoutCancel(t.Context()), program(t, "prometheus"),
-		"--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address)
+		"--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address=127.0.0.1:0")
 	log, err := os.Create(dir + "/log")
 	require.NoError(t, err)
 	process.Stdout, process.Stderr = log, log
@@ -134,8 +129,17 @@ func startPrometheus(t *testing.T, o *observed) string {
 			t.Log(read(t, dir+"/log"))
 		}
 	})
-	return "http://" + address
+	listens := regexp.MustCompile(`msg="?Listening on"? address=(\S+)`)
+	var found []string
+	require.Eventually(t, func() bool {
+		found = listens.FindStringSubmatch(read(t, dir+"/log"))
+		return found != nil
+	}, patience, lookAgain)
+	return "http://" + found[1]
 }
+
+// lookAgain is how often a log is read anew.
+const lookAgain = 50 * time.Millisecond
 
 // ask is how many series a query gives; -1: Prometheus does not answer yet.
 func ask(t *testing.T, at, query string) int {
