@@ -29,6 +29,9 @@ const (
 	templateLock = 8447110003
 	// setupTimeout covers making the template on a machine that is busy building.
 	setupTimeout = 2 * time.Minute
+	// heldFor is for how long a test may hold a transaction open while others are at work: what
+	// that takes is the machine's, and no vanished daemon's.
+	heldFor = "5min"
 	// maxConns of a test's pool: enough for its eight ways at once and a River client.
 	maxConns = 24
 )
@@ -37,7 +40,7 @@ const (
 // schema; both are gone when the test ends. Without a server the test fails.
 func New(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
-	pool, err := db.Open(tb.Context(), URL(tb), maxConns)
+	pool, err := db.Open(tb.Context(), With(tb, URL(tb), map[string]string{"idle_in_transaction_session_timeout": heldFor}), maxConns)
 	require.NoError(tb, err)
 	tb.Cleanup(pool.Close)
 	return pool
