@@ -49,6 +49,7 @@ func TestKilled(t *testing.T) {
 	require.Equal(t, 2, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE run = 2"))
 
 	// Its job is still the dead daemon's. The next round of those that lead makes another.
+	b.Exec(t, "UPDATE weir.bulk_operations SET updated_at = now()") // as if it had died just now
 	require.NoError(t, b.ops.Repair(t.Context()))
 	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'bulk'"), "it is not silent for long enough")
 	b.Exec(t, "UPDATE weir.bulk_operations SET updated_at = now() - interval '1 minute'")
