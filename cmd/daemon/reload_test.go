@@ -264,9 +264,13 @@ func TestTakesOverWhatItSays(t *testing.T) {
 			require.Equal(t, http.StatusOK, call(d, "new"))
 		}},
 		"WEIR_API_RATE": {"1", func(d *daemon) {
-			require.Equal(t, http.StatusOK, call(d, "old"))
-			require.Equal(t, http.StatusOK, call(d, "old"))
-			require.Equal(t, http.StatusTooManyRequests, call(d, "old"))
+			const most = 1000 // a second gives one, and a slow machine's are long
+			codes := []int{call(d, "old"), call(d, "old")}
+			require.Equal(t, []int{http.StatusOK, http.StatusOK}, codes)
+			for len(codes) < most && codes[len(codes)-1] == http.StatusOK {
+				codes = append(codes, call(d, "old"))
+			}
+			require.Equal(t, http.StatusTooManyRequests, codes[len(codes)-1])
 		}},
 		"WEIR_API_FAILED_AUTH": {"1", func(d *daemon) {
 			require.Equal(t, http.StatusUnauthorized, call(d, "wrong"))
