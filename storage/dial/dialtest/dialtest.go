@@ -2,12 +2,10 @@
 package dialtest
 
 import (
-	"net"
+	"fmt"
 	"net/netip"
 	"syscall"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"weir/storage/dial"
 )
@@ -25,14 +23,35 @@ func Loopback() *dial.Guard {
 // nobody listens at it: one that is only free may be the next that any program is given.
 func Nobody(tb testing.TB) string {
 	tb.Helper()
+	address, release, err := hold()
+	if err != nil {
+		tb.Fatalf("hold a port that nobody listens at: %v", err)
+	}
+	tb.Cleanup(release)
+	return address
+}
+
+// hold takes a port of the loopback without listening at it.
+func hold() (address string, release func(), err error) {
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, syscall.Close(socket)) })
-	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	require.NoError(tb, syscall.Bind(socket, &syscall.SockaddrInet4{Addr: loopback.As4()}))
+	if err != nil {
+		return "", nil, err
+	}
+	release = func() { _ = syscall.Close(socket) } // it holds nothing but the port
+	loopback := [4]byte{127, 0, 0, 1}
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: loopback}); err != nil {
+		release()
+		return "", nil, err
+	}
 	name, err := syscall.Getsockname(socket)
-	require.NoError(tb, err)
-	at, ok := name.(*syscall.SockaddrInet4)
-	require.True(tb, ok)
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, uint16(at.Port))).String()
+	if err != nil {
+		release()
+		return "", nil, err
+	}
+	bound, ok := name.(*syscall.SockaddrInet4)
+	if !ok {
+		release()
+		return "", nil, fmt.Errorf("the socket is bound to a %T", name)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4(loopback), uint16(bound.Port)).String(), release, nil
 }
