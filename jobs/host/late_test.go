@@ -50,7 +50,7 @@ func TestLateMasterIsRefused(t *testing.T) {
 	way.meets.Store(&meets)
 	dying, dies := context.WithCancel(t.Context())
 	died := make(chan error, 1)
-	go func() { died <- stopsWith(dying, t, b, h, &transcode) }()
+	go func() { died <- stopsWith(dying, b, h, &transcode) }()
 	var late *http.Request
 	select {
 	case late = <-held:

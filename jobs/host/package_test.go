@@ -91,19 +91,19 @@ func packageOnce(t *testing.T, b *jobstest.Bundle, h *Host, transcode *dbsqlc.Tr
 // stops does what a package job does up to its commit, as one that is killed there.
 func stops(t *testing.T, b *jobstest.Bundle, h *Host, transcode *dbsqlc.Transcode) error {
 	t.Helper()
-	return stopsWith(t.Context(), t, b, h, transcode)
+	return stopsWith(t.Context(), b, h, transcode)
 }
 
 // stopsWith is stops, or comes no further than ctx does.
-func stopsWith(ctx context.Context, t *testing.T, b *jobstest.Bundle, h *Host, transcode *dbsqlc.Transcode) error {
-	t.Helper()
+func stopsWith(ctx context.Context, b *jobstest.Bundle, h *Host, transcode *dbsqlc.Transcode) error {
 	p := &packaging{
 		host: h, client: b.River, log: jobstest.Silent(), job: &river.Job[jobs.PackageArgs]{JobRow: &rivertype.JobRow{Attempt: 1, MaxAttempts: 9}},
 		name: engine.Name{Transcode: transcode.ID, Attempt: int(transcode.Attempt)},
 	}
-	_, err := p.load(ctx)
-	require.NoError(t, err)
-	_, err = p.run(ctx)
+	if _, err := p.load(ctx); err != nil {
+		return err
+	}
+	_, err := p.run(ctx)
 	return err
 }
 
