@@ -39,7 +39,7 @@ type Config struct {
 	// has to end with its context.
 	Ready  func(ctx context.Context) map[string]error
 	Logger *slog.Logger
-	// Preview makes dry runs; nil: there are none.
+	// Preview makes dry runs, and tries the outputs of Studio's form; nil: nobody does.
 	Preview Previewer
 	// Gateways are for sources of the form ipfs:// and ar://.
 	Gateways storage.Gateways

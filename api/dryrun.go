@@ -15,9 +15,12 @@ import (
 	"weir/jobs/host/preview"
 )
 
-// Previewer looks at what a request names, for a dry run. preview.ErrBusy: not now.
+// Previewer looks at what a request names.
 type Previewer interface {
+	// Look is for a dry run. preview.ErrBusy: not now.
 	Look(ctx context.Context, req *jobs.Request) (*preview.Found, error)
+	// Refused are the outputs whose storage refuses them for good, as far as it says so at once.
+	Refused(ctx context.Context, req *jobs.Request) map[int]*jobs.Failure
 }
 
 var _ Previewer = (*preview.Previewer)(nil)

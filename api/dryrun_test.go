@@ -3,14 +3,17 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -136,4 +139,69 @@ func TestDryRunOfOutputs(t *testing.T) {
 	body["source"] = object{"url": server.URL + "/none.mp4"}
 	a := b.do(t, studio, http.MethodPost, "/v1/transcodes?dry_run=true", body)
 	require.Contains(t, a.text, `"renditions":[]`)
+}
+
+// What a storage refuses for good is told at once in Studio's form, and only that: no keys of
+// the tenant's stores are tried, and one that does not answer is for the transcode to wait for.
+func TestVODRefusedKeys(t *testing.T) {
+	t.Parallel()
+	objects, err := storage.New(&storage.Config{Guard: dialtest.Loopback(), AllowHTTP: true, MaxAttempts: 1})
+	require.NoError(t, err)
+	t.Cleanup(objects.Close)
+	r := &recorder{}
+	b := setup(t, r.in, func(cfg *api.Config) {
+		cfg.Preview = preview.New(&preview.Config{Storage: objects, Stores: &tenants.Stores{DB: cfg.Transcodes.DB, Sealer: cfg.Transcodes.Sealer}, Dir: t.TempDir()})
+	})
+	s3, err := devstack.FromEnvironment(os.Getenv)
+	require.NoError(t, err)
+	bucket := "weir-keys-" + uuid.NewString()
+	require.NoError(t, s3.S3.MakeBucket(t.Context(), bucket))
+	t.Cleanup(func() { require.NoError(t, s3.S3.RemoveBucket(context.WithoutCancel(t.Context()), bucket)) })
+	host := strings.TrimPrefix(s3.S3.Endpoint, "http://")
+	place := func(keys, bucket string) string { return "s3+http://" + keys + "@" + host + "/" + bucket + "/pb" }
+	keys := s3.S3.AccessKey + ":" + string(s3.S3.SecretKey)
+	var asks atomic.Int32
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asks.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body) // or nobody notices that the caller goes
+		<-r.Context().Done()
+	}))
+	t.Cleanup(silent.Close)
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+
+	body := func(name, hls, source string) object {
+		o := vodSubmission()
+		o["external_id"] = name
+		locations := o["output_locations"].([]any)
+		locations[0].(object)["url"], locations[1].(object)["url"] = hls, source+"/video"
+		return o
+	}
+	for name, test := range map[string]struct{ hls, source, says string }{
+		"another key":    {place("NOBODY:SECRET", bucket), place(keys, bucket), "output_locations[0].url: can't be written: The storage refused the credentials"},
+		"another secret": {place(keys, bucket), place(s3.S3.AccessKey+":SECRET", bucket), "output_locations[1].url: can't be written: The storage refused the credentials"},
+		"no bucket":      {place(keys, bucket+"-none"), place(keys, bucket), "output_locations[0].url: can't be written: The bucket does not exist"},
+	} {
+		got := b.do(t, studio, http.MethodPost, vodPath, body(name, test.hls, test.source)).vodRefusal(t, http.StatusBadRequest)
+		require.Equal(t, "Invalid request payload", got.Error)
+		require.Contains(t, got.Detail, test.says, name)
+		require.NotContains(t, got.Detail, "SECRET")
+	}
+	require.Zero(t, b.count(t, "transcodes"))
+
+	for name, hls := range map[string]string{
+		"good": place(keys, bucket), "a store": "s3://media/out/1",
+		"down":         "s3+http://K:S@" + strings.TrimPrefix(closed.URL, "http://") + "/bucket/pb",
+		"silent":       "s3+http://K:S@" + strings.TrimPrefix(silent.URL, "http://") + "/bucket/pb",
+		"unknown host": "s3+https://K:S@nowhere.invalid/bucket/pb",
+	} {
+		a := b.do(t, studio, http.MethodPost, vodPath, body(name, hls, place(keys, bucket)))
+		require.Equal(t, http.StatusOK, a.status, "%s: %s", name, a.text)
+	}
+	a := b.do(t, studio, http.MethodPost, vodPath, body("silent again", "s3+http://K:S@"+strings.TrimPrefix(silent.URL, "http://")+"/bucket/pb2", place(keys, bucket)))
+	require.Equal(t, http.StatusOK, a.status, a.text)
+	require.EqualValues(t, 1, asks.Load(), "who did not answer is not waited for again")
+	left, err := s3.S3.Client().ListObjectsV2(t.Context(), &awss3.ListObjectsV2Input{Bucket: &bucket})
+	require.NoError(t, err)
+	require.Empty(t, left.Contents)
 }

@@ -55,11 +55,29 @@ func (s *server) acceptVOD(ctx context.Context, body jsonBody[VODSubmission], in
 	if err := s.found(ctx, wanted, errs); err != nil {
 		return id, err
 	}
+	if errs := s.refusedOutputs(ctx, wanted); len(errs) > 0 {
+		return id, refuse(errs)
+	}
 	accepted, _, err := s.accept(ctx, &wanted.Request, &submission)
 	if err != nil {
 		return id, s.problem(ctx, "submit", err)
 	}
 	return accepted.ID, nil
+}
+
+// refusedOutputs are those whose storage refuses their keys: who stood here before told that
+// at once, and a transcode would fail with it before it begins.
+func (s *server) refusedOutputs(ctx context.Context, w *wanted) (errs []error) {
+	if s.cfg.Preview == nil {
+		return nil
+	}
+	refused := s.cfg.Preview.Refused(ctx, &w.Request)
+	for i, at := range w.at.outputs {
+		if failure := refused[i]; failure != nil {
+			errs = append(errs, refusal(at, "can't be written: "+failure.Text))
+		}
+	}
+	return once(errs)
 }
 
 // wantedOfVOD is the request, or all that is wrong with it.

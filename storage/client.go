@@ -127,8 +127,8 @@ func (c *Client) done(operation string, bytes int64, err error) {
 	switch {
 	case errors.As(err, &known):
 		code = known.Code
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return // its caller had enough of it
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrOvertaken):
+		return // its caller had enough of it, or came too late
 	case err != nil:
 		code = CodeS3Unavailable
 	}

@@ -123,7 +123,7 @@ func (c Code) Advice() string {
 // Error is a failure of storage. Its text, and all that it wraps, shows no
 // secret.
 type Error struct {
-	// Op is what was tried: "fetch", "upload", "verify", "delete", "abort uploads", "try to write".
+	// Op is what was tried: "fetch", "upload", "verify", "delete", "abort uploads", "try to write", "look".
 	Op string
 	// Location is where; it prints redacted.
 	Location Location

@@ -12,10 +12,11 @@ type lessons struct {
 	mu      sync.Mutex
 	forms   map[string]form   // by endpoint
 	regions map[string]string // by endpoint and bucket
+	without map[string]bool   // by endpoint: it knows no conditions of writes
 }
 
 func newLessons() *lessons {
-	return &lessons{forms: map[string]form{}, regions: map[string]string{}}
+	return &lessons{forms: map[string]form{}, regions: map[string]string{}, without: map[string]bool{}}
 }
 
 func (l *lessons) form(endpoint string) form {
@@ -47,4 +48,20 @@ func (l *lessons) keepRegion(endpoint, bucket, region string) {
 		clear(l.regions)
 	}
 	l.regions[endpoint+"/"+bucket] = region
+}
+
+// unconditional says whether a server took an upload only without its condition.
+func (l *lessons) unconditional(endpoint string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.without[endpoint]
+}
+
+func (l *lessons) keepUnconditional(endpoint string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.without) >= mostLessons {
+		clear(l.without)
+	}
+	l.without[endpoint] = true
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
@@ -26,6 +27,12 @@ type UploadOptions struct {
 	// block; an answer other than nil ends the upload, and is its error as it is. Where the
 	// upload has to begin anew it is asked again. nil: it is wanted.
 	Wanted func(ctx context.Context) error
+	// Over is what the object may replace, as Look saw it: where something else lies there by
+	// now, nothing is written, and the error is ErrOvertaken. The zero value, and any on a
+	// server that knows no conditions, replaces whatever lies there.
+	Over Present
+	// By stays with the object, for Look: who wrote it.
+	By string
 }
 
 // Object is what an upload left in S3; Verify can check it at any time.
@@ -67,19 +74,21 @@ func (c *Client) Upload(ctx context.Context, loc Location, path string, opt Uplo
 		return unwanted
 	}
 	err = c.serve(loc, func(s *server) (err error) {
-		object, err = c.upload(ctx, s, loc, path, opt.ContentType, sent, atEnd)
+		object, err = c.replace(ctx, s, loc, path, &opt, sent, atEnd)
 		return err
 	})
 	switch {
 	case unwanted != nil:
 		return Object{}, unwanted
+	case errors.Is(err, ErrOvertaken):
+		return Object{}, fmt.Errorf("upload %s: %w", loc, err)
 	case err != nil:
 		return Object{}, failure(ctx, "upload", loc, err)
 	}
 	return object, nil
 }
 
-func (c *Client) upload(ctx context.Context, s *server, loc Location, path, contentType string, sent *progress, atEnd func() error) (Object, error) {
+func (c *Client) upload(ctx context.Context, s *server, loc Location, path string, opt *UploadOptions, sent *progress, atEnd func() error) (Object, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Object{}, spoolFailure(path, err)
@@ -96,8 +105,18 @@ func (c *Client) upload(ctx context.Context, s *server, loc Location, path, cont
 	sent.total = size
 	body := &reader{path: path, file: file, left: size, crc: newCRC(), atEnd: atEnd}
 	input := &transfermanager.UploadObjectInput{Bucket: &s.bucket, Key: &key, Body: body, ContentLength: &size}
-	if contentType != "" {
-		input.ContentType = &contentType
+	if opt.ContentType != "" {
+		input.ContentType = &opt.ContentType
+	}
+	if opt.By != "" {
+		input.Metadata = map[string]string{byKey: opt.By}
+	}
+	switch {
+	case !opt.Over.known:
+	case opt.Over.etag == "":
+		input.IfNoneMatch = aws.String("*")
+	default:
+		input.IfMatch = &opt.Over.etag
 	}
 	if s.form == formChecksum {
 		input.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
@@ -108,9 +127,9 @@ func (c *Client) upload(ctx context.Context, s *server, loc Location, path, cont
 	switch {
 	case err == nil:
 		object.ETag, object.VersionID = aws.ToString(out.ETag), aws.ToString(out.VersionID)
-	// The answer to a completion was lost and its retry found no upload; the
-	// object tells whether the first one came through.
-	case apiCode(err) != codeNoSuchUpload:
+	// The answer to a completion was lost and its retry found no upload, or the object itself
+	// in the way; that tells whether the first one came through.
+	case apiCode(err) != codeNoSuchUpload && (!opt.Over.known || !overtaken(err)):
 		return Object{}, err
 	}
 	verified, verifyErr := c.verify(ctx, s, key, object)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -172,6 +174,9 @@ func addWorkers(settings *river.Config, h *Host) {
 func (h *Host) Boot(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	spool, err := h.claimSpool(ctx)
 	if err != nil {
+		return fmt.Errorf("boot host %s: %w", h.ID, err)
+	}
+	if err := os.RemoveAll(filepath.Join(h.Spool, mendFolder)); err != nil { // a boot before this one may have been killed in it
 		return fmt.Errorf("boot host %s: %w", h.ID, err)
 	}
 	room, err := h.spoolRoom()

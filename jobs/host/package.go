@@ -141,7 +141,7 @@ func (p *packaging) try(ctx context.Context) error {
 	case leased.Err() != nil:
 		p.log.WarnContext(ctx, "the lease ends: package stopped")
 		return river.JobSnooze(storeRetryMin)
-	case errors.Is(err, errFenced):
+	case errors.Is(err, errFenced), errors.Is(err, storage.ErrOvertaken):
 		return river.JobSnooze(storeRetryMax) // another has it; the rows say so next time
 	case errors.As(err, &wait):
 		return p.wait(ctx, wait.away, river.JobSnooze(wait.until))
@@ -185,7 +185,7 @@ func (p *packaging) wait(ctx context.Context, trouble *jobs.Failure, later error
 func (p *packaging) run(ctx context.Context) ([]outputs.Made, error) {
 	h := p.host
 	p.progress(0, 0)
-	order, err := p.order(ctx)
+	order, err := p.order(ctx, filepath.Join(h.outFolder(p.name), packFolder))
 	if err != nil {
 		return nil, err
 	}
@@ -254,12 +254,10 @@ func (h *Host) enterAll(tenant string, order *outputs.Order) (leave func(), err 
 	return leave, nil
 }
 
-// order is what is to be made, of files that are here.
-func (p *packaging) order(ctx context.Context) (*outputs.Order, error) {
+// order is what is to be made, of files that are here, or are brought to its folder.
+func (p *packaging) order(ctx context.Context, dir string) (*outputs.Order, error) {
 	h := p.host
-	o := &outputs.Order{
-		Transcode: p.name.Transcode, Attempt: p.number(), Dir: filepath.Join(h.outFolder(p.name), packFolder),
-	}
+	o := &outputs.Order{Transcode: p.name.Transcode, Attempt: p.number(), Dir: dir}
 	if ms := p.transcode.SourceDurationMs; ms != nil {
 		o.Lasts = time.Duration(*ms) * time.Millisecond
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"weir/db/dbsqlc"
+	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/host/outputs"
 	"weir/storage"
@@ -24,10 +27,25 @@ const residueAgain = 15 * time.Minute
 // readersGrace is how long a player that holds an older master may go on with it.
 const readersGrace = time.Hour
 
+const (
+	// lateSoon is the first look at what earlier attempts may have overwritten: most of what
+	// was on its way has come then. The last one is residueAgain.
+	lateSoon = time.Minute
+	// lateMost is how long behind an attempt's end something of it can land still: what was on
+	// its way, and what it mended.
+	lateMost = 2 * residueAgain
+	// mendFolder is the place in the spool for what is packaged to mend that, one after the
+	// other ([residueWorkers]).
+	mendFolder = ".weir-mend"
+)
+
 type residueWorker struct {
 	river.WorkerDefaults[jobs.ResidueArgs]
 	host *Host
 }
+
+// Timeout implements river.Worker: what was overwritten may be long films.
+func (w *residueWorker) Timeout(*river.Job[jobs.ResidueArgs]) time.Duration { return storeTimeout }
 
 // NextRetry implements river.Worker.
 func (w *residueWorker) NextRetry(job *river.Job[jobs.ResidueArgs]) time.Time {
@@ -60,11 +78,24 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 		return fmt.Errorf("remove the residue of %s: %w", id, err)
 	}
 	age := h.clock.now().Sub(job.CreatedAt)
+	others, err := h.others(ctx, &t, attempts)
+	if err != nil {
+		return fmt.Errorf("look what was written over %s: %w", id, err)
+	}
+	err = h.mend(ctx, &t, renditions, made, others)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil, patientWith(err), errors.Is(err, storage.ErrOvertaken):
+		return fmt.Errorf("look what was written over %s: %w", id, err)
+	default:
+		h.Log.WarnContext(ctx, "what an earlier attempt wrote too late stays", "transcode", id, "why", err)
+	}
+	mended := len(others) == 0 || age >= residueAgain
 	for _, a := range attempts {
 		if a.Outcome == nil {
 			continue // it is a later run's
 		}
-		err := h.removeResidueOf(ctx, &t, &a, renditions, made, age)
+		err := h.removeResidueOf(ctx, &t, &a, renditions, made, age, !mended)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil, patientWith(err):
@@ -83,7 +114,10 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 		return river.JobCancel(fmt.Errorf("remove what %s took the place of: %w", id, err))
 	}
 	again := residueAgain
-	if t.Packages && age >= residueAgain {
+	switch {
+	case !mended && age < lateSoon:
+		again = lateSoon
+	case t.Packages && age >= residueAgain:
 		again = readersGrace
 	}
 	if wait := again - age; wait > 0 {
@@ -92,11 +126,119 @@ func (w *residueWorker) Work(ctx context.Context, job *river.Job[jobs.ResidueArg
 	return nil
 }
 
-// removeResidueOf removes what an attempt left in S3, once that is nobody's.
+// others are the attempts of which something may land over what a transcode has published:
+// its own before the last one, and those of transcodes that it took the place of; none where
+// a newer one has taken its place. They are named as outputs.By has it.
+func (h *Host) others(ctx context.Context, t *dbsqlc.Transcode, attempts []dbsqlc.Attempt) (map[string]bool, error) {
+	own := slices.IndexFunc(attempts, func(a dbsqlc.Attempt) bool { return a.Number == t.Attempt && a.PublishFrom != nil })
+	replaced := t.ExternalID == nil && t.FormerExternalID != nil
+	if t.State != jobs.StateSucceeded || own < 0 || replaced {
+		return nil, nil
+	}
+	others, from := map[string]bool{}, *attempts[own].PublishFrom
+	add := func(attempts []dbsqlc.Attempt) {
+		for i := range attempts {
+			a := &attempts[i]
+			mayLand := a.EndedAt == nil || a.EndedAt.Add(lateMost).After(from)
+			if a.PublishFrom != nil && mayLand {
+				others[outputs.By(a.TranscodeID, a.Number)] = true
+			}
+		}
+	}
+	add(slices.Delete(slices.Clone(attempts), own, own+1))
+	if t.ExternalID == nil {
+		return others, nil
+	}
+	q := dbsqlc.New()
+	task, err := q.TranscodeListOfTask(ctx, h.DB, dbsqlc.TranscodeListOfTaskParams{Tenant: t.Tenant, ExternalID: *t.ExternalID, PageSize: taskMost})
+	if err != nil {
+		return nil, fmt.Errorf("list the transcodes of its task: %w", err)
+	}
+	for i := range task {
+		if task[i].ID == t.ID {
+			continue
+		}
+		theirs, err := q.AttemptList(ctx, h.DB, task[i].ID)
+		if err != nil {
+			return nil, fmt.Errorf("list the attempts of its task: %w", err)
+		}
+		add(theirs)
+	}
+	return others, nil
+}
+
+// mend looks at what players find by name, and writes anew what one of others has written
+// over it: its upload was on its way when it ended, to a server that can't compare.
+func (h *Host) mend(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, made []dbsqlc.Output, others map[string]bool) error {
+	if len(others) == 0 {
+		return nil
+	}
+	late, rows, err := h.lateOver(ctx, t, made, others)
+	if err != nil || len(late) == 0 {
+		return err
+	}
+	p := &packaging{
+		host: h, log: h.Log, name: engine.Name{Transcode: t.ID, Attempt: int(t.Attempt)},
+		transcode: *t, renditions: renditions, outputs: rows,
+	}
+	dir := filepath.Join(h.Spool, mendFolder)
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("make room to mend: %w", err)
+	}
+	err = p.again(ctx, dir, late)
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+		return err
+	}
+	h.Log.WarnContext(ctx, "written anew what an earlier attempt wrote too late", "transcode", t.ID, "objects", len(late))
+	return nil
+}
+
+// lateOver is what one of others has written over a transcode's outputs, and whose they are.
+func (h *Host) lateOver(ctx context.Context, t *dbsqlc.Transcode, made []dbsqlc.Output, others map[string]bool) (outputs.Late, []dbsqlc.Output, error) {
+	late := outputs.Late{}
+	var rows []dbsqlc.Output
+	for i := range made {
+		if made[i].State != jobs.OutputOK || made[i].Type == jobs.OutputTS {
+			continue
+		}
+		output, err := h.output(ctx, t, &made[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		objects, err := jobs.ObjectsOf(&made[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		before := len(late)
+		if err := late.Look(ctx, h.Storage, &output, objects, others); err != nil {
+			return nil, nil, err
+		}
+		if len(late) > before {
+			rows = append(rows, made[i])
+		}
+	}
+	return late, rows, nil
+}
+
+// again packages what is late once more, of the renditions as they are stored, and writes it.
+func (p *packaging) again(ctx context.Context, dir string, late outputs.Late) error {
+	order, err := p.order(ctx, dir)
+	if err != nil {
+		return err
+	}
+	packed, err := p.pack(ctx, order)
+	if err != nil {
+		return err
+	}
+	return packed.Mend(ctx, p.host.Storage, late)
+}
+
+// removeResidueOf removes what an attempt left in S3, once that is nobody's; held: what the
+// outputs are made of is needed still.
 func (h *Host) removeResidueOf(ctx context.Context, t *dbsqlc.Transcode, a *dbsqlc.Attempt,
-	renditions []dbsqlc.Rendition, made []dbsqlc.Output, age time.Duration,
+	renditions []dbsqlc.Rendition, made []dbsqlc.Output, age time.Duration, held bool,
 ) error {
-	kept := jobs.FilesKept(t, made) || t.State != jobs.StateSucceeded
+	kept := held || jobs.FilesKept(t, made) || t.State != jobs.StateSucceeded
 	for _, r := range renditions {
 		if a.ProcessStartedAt == nil {
 			break // it has stored nothing

@@ -33,6 +33,12 @@ type Thumbnails struct {
 // Files are all, in the order in which they may be uploaded.
 func (t Thumbnails) Files() []string { return append(slices.Clone(t.Pictures), t.File) }
 
+// pictureName is what pictures are called, by their number from 0.
+const pictureName = "%d.jpg"
+
+// Picture is the name of one of them.
+func Picture(number int) string { return fmt.Sprintf(pictureName, number) }
+
 // Thumbnails makes a picture for each segment of HLS of that length: its first. Only those are
 // decoded, so a rung of hours takes seconds.
 func (p Packer) Thumbnails(ctx context.Context, rung Rung, dir string, every time.Duration) (Thumbnails, error) {
@@ -48,7 +54,7 @@ func (p Packer) thumbnails(ctx context.Context, rung Rung, dir string, every tim
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Thumbnails{}, err
 	}
-	spans := t.plan(every, "%d.jpg")
+	spans := t.plan(every, pictureName)
 	pictures, err := t.firsts(ctx, rung.File, spans)
 	if err != nil {
 		return Thumbnails{}, err
@@ -57,7 +63,7 @@ func (p Packer) thumbnails(ctx context.Context, rung Rung, dir string, every tim
 	if err := p.tools().Run(ctx, bytes.NewReader(pictures), nil,
 		"-nostdin", "-y", "-hide_banner", "-loglevel", "error", "-xerror", "-protocol_whitelist", "pipe", "-f", "h264", "-i", "pipe:0",
 		"-fps_mode", "passthrough", "-vf", fmt.Sprintf("scale=%d:%d:flags=area", width, height), "-pix_fmt", "yuvj420p",
-		"-c:v", "mjpeg", "-q:v", thumbnailQuality, "-f", "image2", "-start_number", "0", "file:"+filepath.Join(escaped(dir), "%d.jpg")); err != nil {
+		"-c:v", "mjpeg", "-q:v", thumbnailQuality, "-f", "image2", "-start_number", "0", "file:"+filepath.Join(escaped(dir), pictureName)); err != nil {
 		return Thumbnails{}, err
 	}
 	thumbs := Thumbnails{File: thumbnailsName}

@@ -96,6 +96,10 @@ func (freeStorage) Upload(_ context.Context, _ storage.Location, path string, op
 
 func (freeStorage) Verify(context.Context, storage.Location, storage.Object) error { return nil }
 
+func (freeStorage) Look(context.Context, storage.Location) (storage.Present, error) {
+	return storage.Present{}, nil
+}
+
 func (freeStorage) CheckNames(...storage.Location) error { return nil }
 
 func (freeStorage) TryWrite(context.Context, storage.Location, ...storage.Location) error { return nil }

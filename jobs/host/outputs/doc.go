@@ -10,6 +10,10 @@
 //	         <place>/thumbnails/thumbnails.vtt and its pictures
 //	         the source copy, at its place itself
 //
+// What has a name of its own is signed by its attempt ([By]), and written over what was seen
+// there before the fence and nothing else, where the server can compare; where it can't, what
+// an earlier attempt had on its way may land behind, and is found ([Late]) and written anew.
+//
 // What lies in the folder is this attempt's alone: no other one writes there, and what an
 // older master names stays as it is until its folder goes. What has a name of its own is
 // written when all in the folder stands, and only by whoever owns the attempt just then

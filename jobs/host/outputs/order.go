@@ -30,6 +30,8 @@ type Store interface {
 	Upload(ctx context.Context, at storage.Location, path string, opt storage.UploadOptions) (storage.Object, error)
 	// Verify proves an object.
 	Verify(ctx context.Context, at storage.Location, want storage.Object) error
+	// Look says what lies at a location.
+	Look(ctx context.Context, at storage.Location) (storage.Present, error)
 }
 
 var _ Packer = pack.Packer{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -61,7 +62,13 @@ type group struct {
 type file struct {
 	path string
 	at   storage.Location
+	// over is what it may replace, where it has a name of its own.
+	over storage.Present
 }
+
+// overtakenMost is how often an object is written that another one came before: who still
+// writes there is an attempt that has ended, and it has no more than one upload of it.
+const overtakenMost = 3
 
 // Publish writes it all. fence is asked before anything that has a name of its own.
 func (p *Package) Publish(ctx context.Context, store Store, fence Fence) ([]Made, error) {
@@ -71,6 +78,11 @@ func (p *Package) Publish(ctx context.Context, store Store, fence Fence) ([]Made
 	sent := p.progress()
 	for phase := range phases {
 		if phase == byName {
+			// Before the fence: whoever owns the attempt looks later than those before it did, so
+			// what they have on its way still is not over what it wrote.
+			if err := p.look(ctx, store); err != nil {
+				return nil, err
+			}
 			if err := fence(ctx); err != nil {
 				return nil, err
 			}
@@ -81,7 +93,7 @@ func (p *Package) Publish(ctx context.Context, store Store, fence Fence) ([]Made
 				return nil, err
 			}
 		}
-		if err := p.upload(ctx, store, phase, sent); err != nil {
+		if err := p.upload(ctx, store, fence, phase, sent); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +107,7 @@ func (p *Package) Publish(ctx context.Context, store Store, fence Fence) ([]Made
 }
 
 // upload stores what belongs to a phase.
-func (p *Package) upload(ctx context.Context, store Store, phase int, sent func(int64)) error {
+func (p *Package) upload(ctx context.Context, store Store, fence Fence, phase int, sent func(int64)) error {
 	uploads, ctx := errgroup.WithContext(ctx)
 	uploads.SetLimit(uploadsAtOnce)
 	for _, m := range p.outputs {
@@ -109,7 +121,7 @@ func (p *Package) upload(ctx context.Context, store Store, phase int, sent func(
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}
-					if g.sealed[i], err = p.store(ctx, store, f); err != nil {
+					if g.sealed[i], err = p.store(ctx, store, fence, phase, f); err != nil {
 						return err
 					}
 					sent(g.sealed[i].Bytes)
@@ -121,8 +133,31 @@ func (p *Package) upload(ctx context.Context, store Store, phase int, sent func(
 	return uploads.Wait()
 }
 
+// look sees what lies at the names that others may write to.
+func (p *Package) look(ctx context.Context, store Store) error {
+	looks, ctx := errgroup.WithContext(ctx)
+	looks.SetLimit(uploadsAtOnce)
+	for _, m := range p.outputs {
+		for _, g := range m.groups {
+			if g.phase < byName {
+				continue
+			}
+			for i := range g.files {
+				looks.Go(func() (err error) {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					g.files[i].over, err = store.Look(ctx, g.files[i].at)
+					return err
+				})
+			}
+		}
+	}
+	return looks.Wait()
+}
+
 // store stores a file, unless an earlier try has.
-func (p *Package) store(ctx context.Context, store Store, f file) (storage.Object, error) {
+func (p *Package) store(ctx context.Context, store Store, fence Fence, phase int, f file) (storage.Object, error) {
 	if p.again {
 		checksum, err := storage.Checksum(f.path)
 		if err != nil {
@@ -133,7 +168,23 @@ func (p *Package) store(ctx context.Context, store Store, f file) (storage.Objec
 			return want, nil
 		}
 	}
-	return store.Upload(ctx, f.at, f.path, storage.UploadOptions{ContentType: p.contentType(f)})
+	opt := storage.UploadOptions{ContentType: p.contentType(f)}
+	if phase >= byName {
+		opt.By, opt.Over = By(p.order.Transcode, p.order.Attempt), f.over
+	}
+	for tries := 1; ; tries++ {
+		object, err := store.Upload(ctx, f.at, f.path, opt)
+		if !errors.Is(err, storage.ErrOvertaken) || tries == overtakenMost {
+			return object, err
+		}
+		// An attempt before this one had it on its way, or one behind it owns the place now.
+		if opt.Over, err = store.Look(ctx, f.at); err != nil {
+			return object, err
+		}
+		if err := fence(ctx); err != nil {
+			return object, err
+		}
+	}
 }
 
 // contentTypes are what browsers are told that objects are.
@@ -197,7 +248,7 @@ func (p *Package) plan() error {
 			p.planThumbnails(m, output)
 		case jobs.OutputSource:
 			m.Manifest = output.Place.String()
-			m.add(byName, jobs.StoredObject{Kind: jobs.ObjectFile, URL: output.Place.String()}, file{o.Source, output.Place})
+			m.add(byName, jobs.StoredObject{Kind: jobs.ObjectFile, URL: output.Place.String()}, file{path: o.Source, at: output.Place})
 		default:
 			return fmt.Errorf("output %d: nobody makes %s", output.Ordinal, output.Type)
 		}
@@ -217,13 +268,13 @@ func (p *Package) planHLS(m *made, output *Output) error {
 		folder := Folder(output.Place, o.Transcode, o.Attempt).Join(hlsFolder, rung.Name)
 		var segments []file
 		for _, name := range list.Segments {
-			segments = append(segments, file{filepath.Join(dir, name), folder.Join(name)})
+			segments = append(segments, file{path: filepath.Join(dir, name), at: folder.Join(name)})
 		}
 		m.add(inFolder, jobs.StoredObject{Kind: jobs.ObjectSegments, Rendition: rung.Name, URL: folder.String()}, segments...)
 		m.add(playlists, jobs.StoredObject{
 			Kind: jobs.ObjectPlaylist, Rendition: rung.Name, URL: folder.Join(list.File).String(),
 			Width: rung.Width, Height: rung.Height, BitRate: list.PeakBitRate,
-		}, file{filepath.Join(dir, list.File), folder.Join(list.File)})
+		}, file{path: filepath.Join(dir, list.File), at: folder.Join(list.File)})
 		rungs = append(rungs, pack.MasterRung{Rung: rung, Playlist: list, URI: relative(o, hlsFolder, rung.Name, list.File)})
 	}
 	local := filepath.Join(o.Dir, hlsFolder+output.Segment.String()+".m3u8")
@@ -232,7 +283,7 @@ func (p *Package) planHLS(m *made, output *Output) error {
 	}
 	master := output.Place.Join(masterName)
 	m.Manifest = master.String()
-	m.add(masters, jobs.StoredObject{Kind: jobs.ObjectMaster, URL: master.String()}, file{local, master})
+	m.add(masters, jobs.StoredObject{Kind: jobs.ObjectMaster, URL: master.String()}, file{path: local, at: master})
 	return nil
 }
 
@@ -244,7 +295,7 @@ func (p *Package) planMP4(m *made, output *Output) {
 		if packed.Seconds > 0 {
 			of.BitRate = int64(float64(packed.Bytes) * byteBits / packed.Seconds)
 		}
-		m.add(byName, of, file{packed.File, at})
+		m.add(byName, of, file{path: packed.File, at: at})
 	}
 }
 
@@ -260,9 +311,9 @@ func (p *Package) planFragmented(m *made, output *Output) error {
 		switch {
 		case name == packed.Master || name == packed.MPD:
 		case path.Ext(name) == ".m3u8":
-			m.add(playlists, jobs.StoredObject{Kind: jobs.ObjectPlaylist, URL: folder.Join(name).String()}, file{filepath.Join(dir, name), folder.Join(name)})
+			m.add(playlists, jobs.StoredObject{Kind: jobs.ObjectPlaylist, URL: folder.Join(name).String()}, file{path: filepath.Join(dir, name), at: folder.Join(name)})
 		default:
-			chunks = append(chunks, file{filepath.Join(dir, name), folder.Join(name)})
+			chunks = append(chunks, file{path: filepath.Join(dir, name), at: folder.Join(name)})
 		}
 	}
 	m.add(inFolder, jobs.StoredObject{Kind: jobs.ObjectSegments, URL: folder.String()}, chunks...)
@@ -275,7 +326,7 @@ func (p *Package) planFragmented(m *made, output *Output) error {
 		if err := os.WriteFile(local, moved(text, named), 0o600); err != nil {
 			return fmt.Errorf("write the manifest: %w", err)
 		}
-		m.add(manifests, jobs.StoredObject{Kind: jobs.ObjectMaster, URL: at.String()}, file{local, at})
+		m.add(manifests, jobs.StoredObject{Kind: jobs.ObjectMaster, URL: at.String()}, file{path: local, at: at})
 	}
 	slices.SortFunc(m.groups, func(a, b *group) int { return strings.Compare(a.of.URL, b.of.URL) }) // as a map has no order
 	m.Manifest = output.Place.Join(fmp4Folder, packed.Master).String()
@@ -287,12 +338,12 @@ func (p *Package) planThumbnails(m *made, output *Output) {
 	folder := output.Place.Join(thumbnailsFolder)
 	var pictures []file
 	for _, name := range packed.Pictures {
-		pictures = append(pictures, file{filepath.Join(dir, name), folder.Join(name)})
+		pictures = append(pictures, file{path: filepath.Join(dir, name), at: folder.Join(name)})
 	}
 	m.add(byName, jobs.StoredObject{Kind: jobs.ObjectPictures, URL: folder.String()}, pictures...)
 	at := folder.Join(thumbnailsName)
 	m.Manifest = at.String()
-	m.add(manifests, jobs.StoredObject{Kind: jobs.ObjectMaster, URL: at.String()}, file{filepath.Join(dir, packed.File), at})
+	m.add(manifests, jobs.StoredObject{Kind: jobs.ObjectMaster, URL: at.String()}, file{path: filepath.Join(dir, packed.File), at: at})
 }
 
 // relative is a path in the attempt's folder as what lies at its place names it.

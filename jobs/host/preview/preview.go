@@ -5,6 +5,7 @@ package preview
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -57,10 +58,13 @@ type Previewer struct {
 	mu   sync.Mutex
 	busy map[string]int
 	all  int
+	keys keys
 }
 
 // New returns one.
-func New(cfg *Config) *Previewer { return &Previewer{cfg: *cfg, busy: map[string]int{}} }
+func New(cfg *Config) *Previewer {
+	return &Previewer{cfg: *cfg, busy: map[string]int{}, keys: keys{tried: map[[sha256.Size]byte]time.Time{}}}
+}
 
 // Found is what a look found out.
 type Found struct {
