@@ -18,6 +18,11 @@ SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id ORDER BY ordina
 -- name: RenditionListOf :many
 SELECT * FROM weir.renditions WHERE transcode_id = ANY(@transcode_ids::uuid[]) ORDER BY transcode_id, ordinal;
 
+-- name: RenditionHinted :many
+-- What a trigger may speak of, in the order in which it changes them.
+SELECT transcode_id, name, ordinal, attempt, state, track_index FROM weir.renditions
+ WHERE transcode_id = ANY(@transcode_ids::uuid[]) ORDER BY transcode_id, ordinal;
+
 -- name: RenditionGet :one
 SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id AND name = @name;
 

@@ -203,6 +203,48 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 	return i, err
 }
 
+const renditionHinted = `-- name: RenditionHinted :many
+SELECT transcode_id, name, ordinal, attempt, state, track_index FROM weir.renditions
+ WHERE transcode_id = ANY($1::uuid[]) ORDER BY transcode_id, ordinal
+`
+
+type RenditionHintedRow struct {
+	TranscodeID uuid.UUID
+	Name        string
+	Ordinal     int32
+	Attempt     int32
+	State       string
+	TrackIndex  *int32
+}
+
+// What a trigger may speak of, in the order in which it changes them.
+func (q *Queries) RenditionHinted(ctx context.Context, db DBTX, transcodeIds []uuid.UUID) ([]RenditionHintedRow, error) {
+	rows, err := db.Query(ctx, renditionHinted, transcodeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RenditionHintedRow{}
+	for rows.Next() {
+		var i RenditionHintedRow
+		if err := rows.Scan(
+			&i.TranscodeID,
+			&i.Name,
+			&i.Ordinal,
+			&i.Attempt,
+			&i.State,
+			&i.TrackIndex,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
     transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
