@@ -364,7 +364,7 @@ func (s *store) commit(ctx context.Context, done stored) error {
 	}
 	url := done.location.String()
 	orphan := false
-	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+	err = s.host.shared.InTx(ctx, s.host.DB, s.name.Transcode, func(ctx context.Context, tx pgx.Tx) error {
 		orphan = false
 		q := dbsqlc.New()
 		t, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode)
