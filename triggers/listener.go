@@ -34,9 +34,9 @@ const (
 	// maxAtOnce bounds memory: each holds keptBytes at most, and what comes of it. They take
 	// a connection or two from the work, as they are recorded together.
 	maxAtOnce = 16
-	// togetherTimeout is how long those that are recorded together may take, which one that
-	// waits for a lock ends: there is time left for each to be recorded alone.
-	togetherTimeout = time.Second
+	// togetherTimeout is how long those that are recorded together may take: there is time left
+	// for each to be recorded alone.
+	togetherTimeout = 2 * time.Second
 )
 
 // Config is what a listener needs.

@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/mist"
@@ -57,16 +59,47 @@ func hinted(ctx context.Context, on dbsqlc.DBTX, events ...*event) (rows, error)
 	return all, nil
 }
 
-// together records all, or none: [convoy.Convoy]. It may be called again with the same.
-func (l *Listener) together(ctx context.Context, all []*arrival) error {
+// together records all, or none: [convoy.Convoy]. It may be called again with the same. One
+// takes a statement that reads and one that writes; several are a transaction, in which none
+// waits for a row for long.
+func (l *Listener) together(ctx context.Context, all []*arrival) (err error) {
+	var late []overtaken
+	if len(all) == 1 {
+		err = db.Again(func() (err error) {
+			late, err = l.write(ctx, l.cfg.DB, all)
+			return err
+		})
+	} else {
+		err = db.Impatient(ctx, l.cfg.DB, func(tx pgx.Tx) (err error) {
+			late, err = l.write(ctx, tx, all)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range late {
+		l.mend(ctx, o)
+	}
+	return nil
+}
+
+// overtaken is an event that was written as if it changed something, in a row with this id.
+type overtaken struct {
+	*arrival
+	id int64
+}
+
+// write writes all in one statement, by rows that it reads before.
+func (l *Listener) write(ctx context.Context, on dbsqlc.DBTX, all []*arrival) (late []overtaken, err error) {
 	events := make([]*event, len(all))
 	for i, r := range all {
 		r.event, r.recorded = r.posted, false
 		events[i] = &r.event
 	}
-	seen, err := hinted(ctx, l.cfg.DB, events...)
+	seen, err := hinted(ctx, on, events...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	params := insertion{HostID: l.cfg.HostID}
 	effects := make([][]effect, len(all))
@@ -79,35 +112,35 @@ func (l *Listener) together(ctx context.Context, all []*arrival) error {
 			params.addEffect(&effects[i][j])
 		}
 	}
-	inserted, err := dbsqlc.New().MistEventInsert(ctx, l.cfg.DB, dbsqlc.MistEventInsertParams(params))
+	inserted, err := dbsqlc.New().MistEventInsert(ctx, on, dbsqlc.MistEventInsertParams(params))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, row := range inserted {
 		i := row.N - 1 // Postgres counts from 1
 		all[i].recorded = true
 		changed := slices.ContainsFunc(effects[i], func(e effect) bool { return slices.Contains(row.Changed, e.rendition) })
 		if len(effects[i]) > 0 && !changed {
-			l.overtaken(ctx, row.ID, &all[i].posted, &all[i].event)
+			late = append(late, overtaken{all[i], row.ID})
 		}
 	}
-	return nil
+	return late, nil
 }
 
-// overtaken finds why an event changed no row though the rows that were read said that it
-// would: they were changed meanwhile. Its verdict is put right, which nothing hangs on.
-func (l *Listener) overtaken(ctx context.Context, id int64, posted, e *event) {
-	fresh := *posted
+// mend finds why an event changed no row though the rows that were read said that it would:
+// they were changed meanwhile. Its verdict is put right, which nothing hangs on.
+func (l *Listener) mend(ctx context.Context, o overtaken) {
+	fresh := o.posted
 	seen, err := hinted(ctx, l.cfg.DB, &fresh)
 	if err == nil {
 		fresh.judge(seen[fresh.name.Transcode])
-		err = dbsqlc.New().MistEventSetVerdict(ctx, l.cfg.DB, dbsqlc.MistEventSetVerdictParams{ID: id, Verdict: fresh.row.Verdict, Note: fresh.row.Note})
+		err = dbsqlc.New().MistEventSetVerdict(ctx, l.cfg.DB, dbsqlc.MistEventSetVerdictParams{ID: o.id, Verdict: fresh.row.Verdict, Note: fresh.row.Note})
 	}
 	if err != nil {
-		l.cfg.Logger.InfoContext(ctx, "an overtaken trigger stays as applied", "event", id, "error", err)
+		l.cfg.Logger.InfoContext(ctx, "an overtaken trigger stays as applied", "event", o.id, "error", err)
 		return
 	}
-	*e = fresh
+	o.event = fresh
 }
 
 // effect is what a saying changes of a rendition.

@@ -93,7 +93,7 @@ func (e *event) again(ctx context.Context, tx pgx.Tx) (changed bool, err error) 
 	}
 	q := dbsqlc.New()
 	for _, effect := range e.take(seen) {
-		rows := int64(0)
+		var rows int64
 		if effect.track != nil {
 			index := int32(effect.track.Index)
 			rows, err = q.RenditionSetTrack(ctx, tx, dbsqlc.RenditionSetTrackParams{

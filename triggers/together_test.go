@@ -1,7 +1,9 @@
 package triggers
 
 import (
+	"bytes"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -18,6 +20,22 @@ func (b *testBundle) arrive(trigger, id string, payload []byte) *arrival {
 		p.uuid = &id
 	}
 	return &arrival{posted: b.listener.read(p)}
+}
+
+// begin posts one, and gives its answer's status when that comes.
+func (b *testBundle) begin(t *testing.T, trigger string, payload []byte) <-chan int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(payload))
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("X-Trigger", trigger)
+	r.Header.Set("X-Trigger-UUID", uuid.NewString())
+	answered := make(chan int, 1)
+	go func() {
+		w := httptest.NewRecorder()
+		b.listener.ServeHTTP(w, r)
+		answered <- w.Code
+	}()
+	return answered
 }
 
 // Events that are recorded in one statement leave what they would have left one after the other.
@@ -106,9 +124,7 @@ func TestAnsweredBehindTheCommit(t *testing.T) {
 	require.NoError(t, err)
 	_, err = holder.Exec(t.Context(), "UPDATE weir.renditions SET bitrate = bitrate + 1 WHERE transcode_id = $1 AND name = '0_640x360'", b.name.Transcode)
 	require.NoError(t, err)
-	answered := make(chan int, 1)
-	id := uuid.NewString()
-	go func() { answered <- b.post(t, "RECORDING_END", id, recorded(stream, file)) }()
+	answered := b.begin(t, "RECORDING_END", recorded(stream, file))
 	require.Eventually(t, func() (waits bool) {
 		err := b.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waits)
 		return err == nil && waits
@@ -133,8 +149,7 @@ func TestOvertaken(t *testing.T) {
 	require.NoError(t, err)
 	_, err = taken.Exec(t.Context(), "UPDATE weir.renditions SET state = 'pushed', pushed_at = now() WHERE transcode_id = $1 AND name = '0_640x360'", b.name.Transcode)
 	require.NoError(t, err)
-	answered := make(chan int, 1)
-	go func() { answered <- b.post(t, "RECORDING_END", uuid.NewString(), recorded(stream, file)) }()
+	answered := b.begin(t, "RECORDING_END", recorded(stream, file))
 	require.Eventually(t, func() (waits bool) {
 		err := b.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waits)
 		return err == nil && waits
