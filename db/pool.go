@@ -76,9 +76,13 @@ const deadlockDetected = "40P01"
 // and f's error returned as it is. f may run again after a deadlock, so all its
 // effects belong in tx.
 func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
-	var err error
+	return Again(func() error { return pgx.BeginFunc(ctx, db, f) })
+}
+
+// Again runs f, and again where Postgres broke a deadlock: f is one transaction.
+func Again(f func() error) (err error) {
 	for range deadlockTries {
-		err = pgx.BeginFunc(ctx, db, f)
+		err = f()
 		var pgErr *pgconn.PgError
 		if !errors.As(err, &pgErr) || pgErr.Code != deadlockDetected {
 			return err

@@ -1192,7 +1192,7 @@ CREATE FUNCTION weir.transcodes_use() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO weir.usage AS u (tenant, day, part, succeeded, failed, cancelled, attempts, source_ms, output_ms, pixels, bytes)
-    SELECT NEW.tenant, (NEW.finished_at AT TIME ZONE 'UTC')::date, abs(hashtext(NEW.id::text) % 8),
+    SELECT NEW.tenant, (NEW.finished_at AT TIME ZONE 'UTC')::date, get_byte(uuid_send(NEW.id), 15) % 8,
            (NEW.state = 'succeeded')::int, (NEW.state = 'failed')::int, (NEW.state = 'cancelled')::int,
            (SELECT count(*) FROM weir.attempts a WHERE a.transcode_id = NEW.id AND a.created_at >= NEW.run_at),
            COALESCE(NEW.source_duration_ms, 0), COALESCE(sum(r.duration_ms), 0),

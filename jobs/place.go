@@ -115,11 +115,11 @@ func (d Decider) wakePlacement(ctx context.Context, on *db.Pipeline) error {
 // waits for it. Whoever begins to wait meanwhile wakes a round that sees the lock, and so
 // is followed by one that sees what is free.
 func (d Decider) TellOfRoom(ctx context.Context) error {
-	q := dbsqlc.New()
-	if err := q.PlaceWakeHold(ctx, d.Tx); err != nil {
+	q, on := dbsqlc.New(), &db.Pipeline{On: d.Tx}
+	if err := q.PlaceWakeHold(ctx, on); err != nil {
 		return fmt.Errorf("tell of room: %w", err)
 	}
-	waits, err := q.TranscodeWaits(ctx, d.Tx)
+	waits, err := q.TranscodeWaits(ctx, on)
 	if err != nil {
 		return fmt.Errorf("tell of room: %w", err)
 	}

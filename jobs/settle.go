@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -173,34 +174,52 @@ func (d Decider) settle(ctx context.Context, id uuid.UUID, attempt int32, f *Fai
 	if err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	age, err := d.runAge(ctx, id)
-	if err != nil {
+	if err := d.settleRows(ctx, &t, renditions, f); err != nil {
 		return fmt.Errorf("settle %s: %w", id, err)
 	}
-	follows := decide(&t, renditions, age)
+	return nil
+}
+
+// SettleRows is Settle of rows that the caller has read under the lock, the renditions behind
+// its last change of one.
+func (d Decider) SettleRows(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, attempt int32) error {
+	if !Works(t, attempt) {
+		return nil
+	}
+	if err := d.settleRows(ctx, t, renditions, nil); err != nil {
+		return fmt.Errorf("settle %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+func (d Decider) settleRows(ctx context.Context, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition, f *Failure) (err error) {
+	age := time.Duration(0)
+	failed := func(r dbsqlc.Rendition) bool { return r.State == RenditionFailed }
+	if f != nil || t.Packages || slices.ContainsFunc(renditions, failed) { // else nothing hangs on it
+		if age, err = d.runAge(ctx, t.ID); err != nil {
+			return err
+		}
+	}
+	follows := decide(t, renditions, age)
 	if len(renditions) == 0 && f != nil {
-		follows = outcomeOf(&t, f, age)
+		follows = outcomeOf(t, f, age)
 	}
 	if follows.state == StateSucceeded && t.Packages {
-		outputs, err := q.OutputList(ctx, d.Tx, id)
+		outputs, err := dbsqlc.New().OutputList(ctx, d.Tx, t.ID)
 		if err != nil {
-			return fmt.Errorf("settle %s: %w", id, err)
+			return err
 		}
-		follows = decideOutputs(&t, outputs, age)
+		follows = decideOutputs(t, outputs, age)
 	}
-	if follows.packages {
-		err = d.beginPackage(ctx, &t)
-	}
-	switch follows.state {
-	case StateSucceeded:
-		err = d.succeed(ctx, &t, renditions)
-	case StateFailed:
-		err = d.fail(ctx, &t, follows.failure)
-	case StateQueued:
-		err = d.requeue(ctx, &t, follows)
-	}
-	if err != nil {
-		return fmt.Errorf("settle %s: %w", id, err)
+	switch {
+	case follows.packages:
+		return d.beginPackage(ctx, t)
+	case follows.state == StateSucceeded:
+		return d.succeed(ctx, t, renditions)
+	case follows.state == StateFailed:
+		return d.fail(ctx, t, follows.failure)
+	case follows.state == StateQueued:
+		return d.requeue(ctx, t, follows)
 	}
 	return nil
 }

@@ -18,6 +18,17 @@ SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id ORDER BY ordina
 -- name: RenditionListOf :many
 SELECT * FROM weir.renditions WHERE transcode_id = ANY(@transcode_ids::uuid[]) ORDER BY transcode_id, ordinal;
 
+-- name: RenditionHinted :many
+-- What a trigger may speak of, in the order in which it changes them.
+SELECT transcode_id, name, ordinal, attempt, state, track_index FROM weir.renditions
+ WHERE transcode_id = ANY(@transcode_ids::uuid[]) ORDER BY transcode_id, ordinal;
+
+-- name: RenditionToStore :one
+-- One that an attempt has pushed, with all that its store goes by.
+SELECT sqlc.embed(t), sqlc.embed(a), sqlc.embed(r)
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id JOIN weir.renditions r ON r.transcode_id = t.id
+ WHERE t.id = @transcode_id AND a.number = @attempt AND r.name = @name;
+
 -- name: RenditionGet :one
 SELECT * FROM weir.renditions WHERE transcode_id = @transcode_id AND name = @name;
 

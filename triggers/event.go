@@ -1,15 +1,14 @@
 package triggers
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/google/uuid"
 
-	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs/doctor"
 	"weir/mist"
@@ -46,18 +45,15 @@ type hint struct {
 	note string
 	// stored is what may be kept of the payload when it holds secrets; nil: its head.
 	stored []byte
-	// apply changes rows of the attempt; nil: there is nothing to change.
-	apply effect
+	// says is what rows of the attempt may be changed by; nil: there is nothing to change.
+	says []saying
 }
 
-// effect writes a hint to the rows of its attempt, fenced by it, and says how many
-// there were.
-type effect func(ctx context.Context, tx pgx.Tx, s subject) (rows int64, err error)
-
-// subject is whom a hint is of.
-type subject struct {
-	mist.Name
-	rendition string
+// saying is what a hint says of one rendition: which of Mist's tracks it is, or what its file
+// came to.
+type saying struct {
+	track *mist.Track
+	file  *recordingEnd
 }
 
 // parse reads a payload by the trigger's grammar. With an error the hint still
@@ -82,10 +78,25 @@ func parse(trigger string, payload []byte) (h hint, known bool, err error) {
 
 // event is a post with what it means.
 type event struct {
-	row     dbsqlc.MistEventInsertParams
-	name    mist.Name
-	subject subject
-	apply   effect
+	row  row
+	name mist.Name
+	says []saying
+}
+
+// row is what is recorded of it.
+type row struct {
+	UUID         *string
+	HostID       string
+	Trigger      string
+	Stream       string
+	Headers      json.RawMessage
+	Payload      []byte
+	PayloadBytes int64
+	TranscodeID  *uuid.UUID
+	Attempt      *int32
+	Rendition    *string
+	Verdict      string
+	Note         string
 }
 
 // matched: it is of a transcode, as far as we know.
@@ -104,7 +115,7 @@ func (l *Listener) read(p *post) event {
 		payload = scrub(p.payload, p.truncated())
 	}
 	payload = payload[:min(len(payload), storedBytes)] // scrubbed before: no password is cut
-	e := event{row: dbsqlc.MistEventInsertParams{
+	e := event{row: row{
 		UUID: p.uuid, HostID: l.cfg.HostID, Trigger: p.trigger, Headers: p.headers,
 		Stream: clean(h.stream, maxStream), Payload: payload, PayloadBytes: p.size, Note: clean(h.note, maxNote),
 	}}
@@ -130,19 +141,19 @@ func (l *Listener) read(p *post) event {
 			break
 		}
 		e.row.Rendition = &rendition
-		e.hold(name, rendition, h.apply)
+		e.hold(h.says)
 	case h.stream == name.Source():
-		e.hold(name, "", nil) // its tracks are not renditions
+		e.hold(nil) // its tracks are not renditions
 	default:
-		e.hold(name, "", h.apply)
+		e.hold(h.says)
 	}
 	return e
 }
 
 // hold takes an event for the attempt's, until the rows say otherwise.
-func (e *event) hold(name mist.Name, rendition string, apply effect) {
-	e.subject, e.apply, e.row.Verdict = subject{Name: name, rendition: rendition}, apply, verdictNoted
-	if apply != nil {
+func (e *event) hold(says []saying) {
+	e.says, e.row.Verdict = says, verdictNoted
+	if len(says) > 0 {
 		e.row.Verdict = verdictApplied
 	}
 }

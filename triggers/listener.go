@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"weir/db/convoy"
 	"weir/jobs/trace"
 )
 
@@ -30,9 +31,12 @@ const (
 	idleTimeout = 30 * time.Second
 	// maxHeader: Mist sends some 500 bytes.
 	maxHeader = 16 << 10
-	// maxAtOnce bounds memory (each holds keptBytes at most, and what comes of it)
-	// and the connections to the database that events may take from the work.
-	maxAtOnce = 4
+	// maxAtOnce bounds memory: each holds keptBytes at most, and what comes of it. They take
+	// a connection or two from the work, as they are recorded together.
+	maxAtOnce = 16
+	// togetherTimeout is how long those that are recorded together may take: there is time left
+	// for each to be recorded alone.
+	togetherTimeout = 2 * time.Second
 )
 
 // Config is what a listener needs.
@@ -57,6 +61,8 @@ type Config struct {
 type Listener struct {
 	cfg  Config
 	turn chan struct{}
+	// convoy has those that come at once recorded together.
+	convoy convoy.Convoy[*arrival]
 }
 
 var _ http.Handler = (*Listener)(nil)
@@ -64,6 +70,7 @@ var _ http.Handler = (*Listener)(nil)
 // New checks cfg.
 func New(cfg *Config) (*Listener, error) {
 	l := &Listener{cfg: *cfg, turn: make(chan struct{}, maxAtOnce)}
+	l.convoy.Together, l.convoy.Within = l.together, togetherTimeout
 	switch {
 	case cfg.DB == nil:
 		return nil, errors.New("trigger listener: no database given")

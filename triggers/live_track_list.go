@@ -2,15 +2,11 @@ package triggers
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
-	"weir/db/dbsqlc"
 	"weir/mist"
 )
 
@@ -55,7 +51,7 @@ func liveTrackListHint(payload []byte) (hint, error) {
 		return h, err
 	}
 	videos := slices.DeleteFunc(l.tracks, func(t mist.Track) bool { return t.Type != mist.TrackVideo })
-	// Always in one order, so that two lists at once do not lock each other out.
+	// Of two tracks of one rendition the first stays: its row takes one only once.
 	slices.SortStableFunc(videos, func(a, b mist.Track) int { return cmp.Compare(a.TrackID, b.TrackID) })
 	if len(videos) == 0 {
 		h.note = "no video tracks"
@@ -66,21 +62,8 @@ func liveTrackListHint(payload []byte) (hint, error) {
 		notes[i] = fmt.Sprintf("track %d is rendition %d (%dx%d)", t.Index, mist.OrdinalOfTrack(t.TrackID), t.Width, t.Height)
 	}
 	h.note = strings.Join(notes, ", ")
-	h.apply = func(ctx context.Context, tx pgx.Tx, s subject) (int64, error) {
-		rows := int64(0)
-		for _, t := range videos {
-			index := int32(t.Index)
-			// Of two tracks of one rendition the first stays: the row takes one only once.
-			n, err := dbsqlc.New().RenditionSetTrack(ctx, tx, dbsqlc.RenditionSetTrackParams{
-				TranscodeID: s.Transcode, Attempt: int32(s.Attempt),
-				Ordinal: int32(mist.OrdinalOfTrack(t.TrackID)), TrackIndex: &index,
-			})
-			if err != nil {
-				return 0, fmt.Errorf("track %d: %w", index, err)
-			}
-			rows += n
-		}
-		return rows, nil
+	for i := range videos {
+		h.says = append(h.says, saying{track: &videos[i]})
 	}
 	return h, nil
 }

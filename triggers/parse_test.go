@@ -48,9 +48,9 @@ func fuzz(f *testing.F, trigger mist.TriggerName) {
 			require.LessOrEqual(t, len(text), maxNote)
 		}
 		require.NotNil(t, e.row.Payload)
-		if e.apply != nil {
+		if e.says != nil {
 			require.Equal(t, verdictApplied, e.row.Verdict)
-			require.NotEqual(t, uuid.Nil, e.subject.Transcode)
+			require.NotEqual(t, uuid.Nil, e.name.Transcode)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package triggers
 
 import (
-	"weir/db/dbsqlc"
 	"weir/jobs/doctor"
 )
 
@@ -10,7 +9,7 @@ import (
 // counts neither as lost nor as strange. Whoever asked takes the row away again. What it
 // holds is not kept: anybody on this machine may post one.
 func (l *Listener) readProbe(p *post) event {
-	e := event{row: dbsqlc.MistEventInsertParams{
+	e := event{row: row{
 		UUID: p.uuid, HostID: l.cfg.HostID, Trigger: doctor.ProbeTrigger, Headers: p.headers, Payload: []byte{}, PayloadBytes: p.size,
 	}}
 	e.decide(verdictNoted, "doctor looks whether triggers arrive")

@@ -2,92 +2,254 @@ package triggers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"weir/db"
 	"weir/db/dbsqlc"
+	"weir/jobs"
+	"weir/mist"
 )
 
-// record writes the event and its effect in one transaction. It is false, and
-// nothing is written, for an event that is there already. e's verdict is then what
+// arrival is an event on its way into the rows.
+type arrival struct {
+	posted event // as it was read
+	event  event // as the rows have it
+	// recorded: it was not there already.
+	recorded bool
+}
+
+// record writes the event and its effect in one statement, with those that come at once. It is
+// false, and nothing is written, for an event that is there already. e's verdict is then what
 // the rows say.
 func (l *Listener) record(ctx context.Context, e *event) (bool, error) {
-	if !e.matched() {
-		return inserted(dbsqlc.New().MistEventInsert(ctx, l.cfg.DB, e.row))
+	r := &arrival{posted: *e}
+	if err := l.convoy.Do(ctx, r); err != nil {
+		return false, err
 	}
-	recorded := false
-	err := db.InTx(ctx, l.cfg.DB, func(tx pgx.Tx) error {
-		id, err := dbsqlc.New().MistEventInsert(ctx, tx, e.row)
-		if recorded, err = inserted(id, err); err != nil || !recorded {
-			return err
-		}
-		_, err = e.take(ctx, tx, id)
-		return err
-	})
-	return recorded && err == nil, err
+	*e = r.event
+	return r.recorded, nil
 }
 
-// take writes an event's effect, or why it has none; changed: it had one. Any number of
-// times it comes to the same.
-func (e *event) take(ctx context.Context, tx pgx.Tx, id int64) (changed bool, err error) {
-	rows := int64(0)
-	if e.apply != nil {
-		if rows, err = e.apply(ctx, tx, e.subject); err != nil {
-			return false, fmt.Errorf("apply: %w", err)
+// rows are renditions by their transcode, as they are on the way through several events.
+type rows map[uuid.UUID][]dbsqlc.RenditionHintedRow
+
+// hinted reads the rows that events may speak of.
+func hinted(ctx context.Context, on dbsqlc.DBTX, events ...*event) (rows, error) {
+	var of []uuid.UUID
+	for _, e := range events {
+		if e.matched() && !slices.Contains(of, e.name.Transcode) {
+			of = append(of, e.name.Transcode)
 		}
 	}
-	if rows > 0 {
-		return true, nil
+	all := rows{}
+	if len(of) == 0 {
+		return all, nil
 	}
-	return false, explain(ctx, tx, id, e)
-}
-
-func inserted(_ int64, err error) (bool, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// explain finds why an event changed no row, and writes it down.
-func explain(ctx context.Context, tx pgx.Tx, id int64, e *event) error {
-	q := dbsqlc.New()
-	renditions, err := q.RenditionList(ctx, tx, e.name.Transcode)
+	renditions, err := dbsqlc.New().RenditionHinted(ctx, on, of)
 	if err != nil {
-		return fmt.Errorf("read renditions: %w", err)
+		return nil, fmt.Errorf("read renditions: %w", err)
 	}
-	verdict, reason := judge(renditions, e)
-	if verdict == e.row.Verdict {
-		return nil
+	for _, r := range renditions {
+		all[r.TranscodeID] = append(all[r.TranscodeID], r)
 	}
-	e.decide(verdict, reason)
-	return q.MistEventSetVerdict(ctx, tx, dbsqlc.MistEventSetVerdictParams{ID: id, Verdict: e.row.Verdict, Note: e.row.Note})
+	return all, nil
 }
 
-func judge(renditions []dbsqlc.Rendition, e *event) (verdict, reason string) {
+// together records all, or none: [convoy.Convoy]. It may be called again with the same. One
+// takes a statement that reads and one that writes; several are a transaction, in which none
+// waits for a row for long.
+func (l *Listener) together(ctx context.Context, all []*arrival) (err error) {
+	var late []overtaken
+	if len(all) == 1 {
+		err = db.Again(func() (err error) {
+			late, err = l.write(ctx, l.cfg.DB, all)
+			return err
+		})
+	} else {
+		err = db.Impatient(ctx, l.cfg.DB, func(tx pgx.Tx) (err error) {
+			late, err = l.write(ctx, tx, all)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range late {
+		l.mend(ctx, o)
+	}
+	return nil
+}
+
+// overtaken is an event that was written as if it changed something, in a row with this id.
+type overtaken struct {
+	*arrival
+	id int64
+}
+
+// write writes all in one statement, by rows that it reads before.
+func (l *Listener) write(ctx context.Context, on dbsqlc.DBTX, all []*arrival) (late []overtaken, err error) {
+	events := make([]*event, len(all))
+	for i, r := range all {
+		r.event, r.recorded = r.posted, false
+		events[i] = &r.event
+	}
+	seen, err := hinted(ctx, on, events...)
+	if err != nil {
+		return nil, err
+	}
+	params := insertion{HostID: l.cfg.HostID}
+	effects := make([][]effect, len(all))
+	for i, e := range events {
+		if e.matched() {
+			effects[i] = e.take(seen)
+		}
+		params.add(e)
+		for j := range effects[i] {
+			params.addEffect(&effects[i][j])
+		}
+	}
+	inserted, err := dbsqlc.New().MistEventInsert(ctx, on, dbsqlc.MistEventInsertParams(params))
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range inserted {
+		i := row.N - 1 // Postgres counts from 1
+		all[i].recorded = true
+		changed := slices.ContainsFunc(effects[i], func(e effect) bool { return slices.Contains(row.Changed, e.rendition) })
+		if len(effects[i]) > 0 && !changed {
+			late = append(late, overtaken{all[i], row.ID})
+		}
+	}
+	return late, nil
+}
+
+// mend finds why an event changed no row though the rows that were read said that it would:
+// they were changed meanwhile. Its verdict is put right, which nothing hangs on.
+func (l *Listener) mend(ctx context.Context, o overtaken) {
+	fresh := o.posted
+	seen, err := hinted(ctx, l.cfg.DB, &fresh)
+	if err == nil {
+		fresh.judge(seen[fresh.name.Transcode])
+		err = dbsqlc.New().MistEventSetVerdict(ctx, l.cfg.DB, dbsqlc.MistEventSetVerdictParams{ID: o.id, Verdict: fresh.row.Verdict, Note: fresh.row.Note})
+	}
+	if err != nil {
+		l.cfg.Logger.InfoContext(ctx, "an overtaken trigger stays as applied", "event", o.id, "error", err)
+		return
+	}
+	o.event = fresh
+}
+
+// effect is what a saying changes of a rendition.
+type effect struct {
+	rendition string
+	ordinal   int32
+	saying
+}
+
+// take is what an event changes in the rows, which it is then in; where that is nothing, its
+// verdict says why.
+func (e *event) take(seen rows) []effect {
+	var effects []effect
+	renditions := seen[e.name.Transcode]
+	for _, says := range e.says {
+		for i := range renditions {
+			r := &renditions[i]
+			if r.Attempt != *e.row.Attempt || !says.changes(r, e.row.Rendition) {
+				continue
+			}
+			if says.track != nil {
+				index := int32(says.track.Index)
+				r.TrackIndex = &index
+			}
+			effects = append(effects, effect{r.Name, r.Ordinal, says})
+		}
+	}
+	if len(effects) == 0 {
+		e.judge(renditions)
+	}
+	return effects
+}
+
+// changes says whether it changes a rendition of its attempt; named is that of its file.
+func (s *saying) changes(r *dbsqlc.RenditionHintedRow, named *string) bool {
+	if s.track != nil {
+		return r.State == jobs.RenditionExpected && r.TrackIndex == nil && int(r.Ordinal) == mist.OrdinalOfTrack(s.track.TrackID)
+	}
+	return named != nil && r.Name == *named && open(r)
+}
+
+// open: the rendition's push is still to come, or goes on.
+func open(r *dbsqlc.RenditionHintedRow) bool {
+	return r.State == jobs.RenditionExpected || r.State == jobs.RenditionPushing
+}
+
+// judge decides about an event that changes no row.
+func (e *event) judge(renditions []dbsqlc.RenditionHintedRow) {
+	verdict, reason := e.verdict(renditions)
+	if verdict != e.row.Verdict {
+		e.decide(verdict, reason)
+	}
+}
+
+func (e *event) verdict(renditions []dbsqlc.RenditionHintedRow) (verdict, reason string) {
 	if len(renditions) == 0 {
 		return verdictUnmatched, "no such transcode"
 	}
-	newest, named := int32(0), (*dbsqlc.Rendition)(nil)
+	newest, named := int32(0), (*dbsqlc.RenditionHintedRow)(nil)
 	for i, r := range renditions {
 		newest = max(newest, r.Attempt) // those that were ok before keep an older one
-		if r.Name == e.subject.rendition {
+		if e.row.Rendition != nil && r.Name == *e.row.Rendition {
 			named = &renditions[i]
 		}
 	}
 	switch {
 	case *e.row.Attempt != newest:
 		return verdictStale, fmt.Sprintf("of attempt %d, the newest is %d", *e.row.Attempt, newest)
-	case e.subject.rendition == "":
+	case e.row.Rendition == nil:
 		return verdictNoted, "nothing new"
 	case named == nil:
 		return verdictUnmatched, "no such rendition"
-	case e.apply == nil && slices.Contains([]string{"expected", "pushing"}, named.State):
+	case len(e.says) == 0 && open(named):
 		return verdictNoted, ""
 	}
 	return verdictStale, fmt.Sprintf("rendition %s is %s already", named.Name, named.State)
+}
+
+// insertion is events, and their effects, as their statement takes them.
+type insertion dbsqlc.MistEventInsertParams
+
+func (in *insertion) add(e *event) {
+	in.Uuids, in.Triggers, in.Streams = append(in.Uuids, or(e.row.UUID, "")), append(in.Triggers, e.row.Trigger), append(in.Streams, e.row.Stream)
+	in.Headers, in.Payloads = append(in.Headers, string(e.row.Headers)), append(in.Payloads, e.row.Payload)
+	in.PayloadBytes, in.Transcodes = append(in.PayloadBytes, e.row.PayloadBytes), append(in.Transcodes, or(e.row.TranscodeID, uuid.Nil))
+	in.Attempts, in.Renditions = append(in.Attempts, or(e.row.Attempt, 0)), append(in.Renditions, or(e.row.Rendition, ""))
+	in.Verdicts, in.Notes = append(in.Verdicts, e.row.Verdict), append(in.Notes, e.row.Note)
+}
+
+// nothing stands where an effect says nothing of the kind.
+const nothing = -1
+
+// addEffect adds one of the event that was added last.
+func (in *insertion) addEffect(e *effect) {
+	track, bytes, reason, ms := int32(nothing), int64(nothing), "", int64(0)
+	if e.track != nil {
+		track = int32(e.track.Index)
+	}
+	if e.file != nil {
+		bytes, reason, ms = e.file.bytes, e.file.reason, e.file.mediaMS
+	}
+	in.Of, in.Names, in.TrackIndexes = append(in.Of, int32(len(in.Uuids))), append(in.Names, e.rendition), append(in.TrackIndexes, track)
+	in.RecordedBytes, in.RecordedReasons, in.PushedMs = append(in.RecordedBytes, bytes), append(in.RecordedReasons, reason), append(in.PushedMs, ms)
+}
+
+// or is what is there, or else.
+func or[T any](is *T, els T) T {
+	if is == nil {
+		return els
+	}
+	return *is
 }

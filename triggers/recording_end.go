@@ -1,14 +1,9 @@
 package triggers
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
-
-	"weir/db/dbsqlc"
 )
 
 // recordingEnd is what a push says of its file when it ends by itself. A killed
@@ -63,11 +58,6 @@ func recordingEndHint(payload []byte) (hint, error) {
 		return h, err
 	}
 	h.note = fmt.Sprintf("%d bytes, %d ms, %s: %s", r.bytes, r.mediaMS, r.reason, r.words)
-	h.apply = func(ctx context.Context, tx pgx.Tx, s subject) (int64, error) {
-		return dbsqlc.New().RenditionSetRecorded(ctx, tx, dbsqlc.RenditionSetRecordedParams{
-			TranscodeID: s.Transcode, Attempt: int32(s.Attempt), Name: s.rendition,
-			RecordedBytes: &r.bytes, RecordedReason: &r.reason, PushedMs: r.mediaMS,
-		})
-	}
+	h.says = []saying{{file: &r}}
 	return h, nil
 }

@@ -69,11 +69,9 @@ func (l *Listener) replay(ctx context.Context, id int64) (*event, error) {
 			return err
 		}
 		e = l.read(&post{trigger: row.Trigger, uuid: row.UUID, headers: row.Headers, payload: row.Payload, size: row.PayloadBytes})
-		changed := false
-		if e.matched() {
-			if changed, err = e.take(ctx, tx, id); err != nil {
-				return err
-			}
+		changed, err := e.again(ctx, tx)
+		if err != nil {
+			return err
 		}
 		note := row.Note
 		if changed || row.Verdict != verdictApplied {
@@ -84,4 +82,33 @@ func (l *Listener) replay(ctx context.Context, id int64) (*event, error) {
 		return dbsqlc.New().MistEventSetVerdict(ctx, tx, dbsqlc.MistEventSetVerdictParams{ID: id, Verdict: e.row.Verdict, Note: note})
 	})
 	return &e, err
+}
+
+// again writes what an event changes, or why it changes nothing; changed: it does. Any number
+// of times it comes to the same.
+func (e *event) again(ctx context.Context, tx pgx.Tx) (changed bool, err error) {
+	seen, err := hinted(ctx, tx, e)
+	if err != nil || !e.matched() {
+		return false, err
+	}
+	q := dbsqlc.New()
+	for _, effect := range e.take(seen) {
+		var rows int64
+		if effect.track != nil {
+			index := int32(effect.track.Index)
+			rows, err = q.RenditionSetTrack(ctx, tx, dbsqlc.RenditionSetTrackParams{
+				TranscodeID: e.name.Transcode, Attempt: *e.row.Attempt, Ordinal: effect.ordinal, TrackIndex: &index,
+			})
+		} else {
+			rows, err = q.RenditionSetRecorded(ctx, tx, dbsqlc.RenditionSetRecordedParams{
+				TranscodeID: e.name.Transcode, Attempt: *e.row.Attempt, Name: effect.rendition,
+				RecordedBytes: &effect.file.bytes, RecordedReason: &effect.file.reason, PushedMs: effect.file.mediaMS,
+			})
+		}
+		if err != nil {
+			return false, fmt.Errorf("change rendition %s: %w", effect.rendition, err)
+		}
+		changed = changed || rows > 0
+	}
+	return changed, nil
 }

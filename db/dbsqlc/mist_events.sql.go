@@ -7,7 +7,6 @@ package dbsqlc
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,49 +38,118 @@ func (q *Queries) MistEventGet(ctx context.Context, db DBTX, id int64) (MistEven
 	return i, err
 }
 
-const mistEventInsert = `-- name: MistEventInsert :one
-INSERT INTO weir.mist_events (
-    uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note)
-VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-ON CONFLICT (uuid) DO NOTHING
-RETURNING id
+const mistEventInsert = `-- name: MistEventInsert :many
+WITH given AS MATERIALIZED (
+    SELECT nextval('weir.mist_events_id_seq') AS id, generate_subscripts($1::text[], 1) AS n,
+           unnest($1::text[]) AS uuid, unnest($2::text[]) AS trigger, unnest($3::text[]) AS stream,
+           unnest($4::text[]) AS headers, unnest($5::bytea[]) AS payload, unnest($6::bigint[]) AS payload_bytes,
+           unnest($7::uuid[]) AS transcode_id, unnest($8::integer[]) AS attempt, unnest($9::text[]) AS rendition,
+           unnest($10::text[]) AS verdict, unnest($11::text[]) AS note
+), inserted AS (
+    INSERT INTO weir.mist_events (
+        id, uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note)
+    OVERRIDING SYSTEM VALUE
+    SELECT g.id, NULLIF(g.uuid, ''), $12, g.trigger, g.stream, g.headers::jsonb, g.payload, g.payload_bytes,
+           NULLIF(g.transcode_id, '00000000-0000-0000-0000-000000000000'), NULLIF(g.attempt, 0), NULLIF(g.rendition, ''), g.verdict, g.note
+      FROM given g ORDER BY g.n
+    ON CONFLICT (uuid) DO NOTHING
+    RETURNING id
+), said AS (
+    SELECT g.transcode_id, g.attempt, s.name,
+           (array_agg(s.track_index ORDER BY s.n) FILTER (WHERE s.track_index >= 0))[1] AS track_index,
+           (array_agg(s.recorded_bytes ORDER BY s.n DESC) FILTER (WHERE s.recorded_bytes >= 0))[1] AS recorded_bytes,
+           (array_agg(s.recorded_reason ORDER BY s.n DESC) FILTER (WHERE s.recorded_bytes >= 0))[1] AS recorded_reason,
+           max(s.pushed_ms) AS pushed_ms
+      FROM (SELECT unnest($13::integer[]) AS n, unnest($14::text[]) AS name, unnest($15::integer[]) AS track_index,
+                   unnest($16::bigint[]) AS recorded_bytes, unnest($17::text[]) AS recorded_reason,
+                   unnest($18::bigint[]) AS pushed_ms) s
+      JOIN given g ON g.n = s.n JOIN inserted i ON i.id = g.id
+     GROUP BY g.transcode_id, g.attempt, s.name
+), changed AS (
+    UPDATE weir.renditions r
+       SET track_index = CASE WHEN r.state = 'expected' THEN COALESCE(r.track_index, s.track_index) ELSE r.track_index END,
+           recorded_bytes = COALESCE(s.recorded_bytes, r.recorded_bytes), recorded_reason = COALESCE(s.recorded_reason, r.recorded_reason),
+           pushed_ms = GREATEST(r.pushed_ms, s.pushed_ms)
+      FROM said s
+     WHERE r.transcode_id = s.transcode_id AND r.name = s.name AND r.attempt = s.attempt
+       AND (s.track_index IS NOT NULL AND r.state = 'expected' AND r.track_index IS NULL
+         OR s.recorded_bytes IS NOT NULL AND r.state IN ('expected', 'pushing'))
+    RETURNING r.transcode_id, r.name
+)
+SELECT g.id::bigint AS id, g.n::integer AS n,
+       ARRAY(SELECT c.name FROM changed c WHERE c.transcode_id = g.transcode_id)::text[] AS changed
+  FROM given g JOIN inserted i ON i.id = g.id
 `
 
 type MistEventInsertParams struct {
-	UUID         *string
-	HostID       string
-	Trigger      string
-	Stream       string
-	Headers      json.RawMessage
-	Payload      []byte
-	PayloadBytes int64
-	TranscodeID  *uuid.UUID
-	Attempt      *int32
-	Rendition    *string
-	Verdict      string
-	Note         string
+	Uuids           []string
+	Triggers        []string
+	Streams         []string
+	Headers         []string
+	Payloads        [][]byte
+	PayloadBytes    []int64
+	Transcodes      []uuid.UUID
+	Attempts        []int32
+	Renditions      []string
+	Verdicts        []string
+	Notes           []string
+	HostID          string
+	Of              []int32
+	Names           []string
+	TrackIndexes    []int32
+	RecordedBytes   []int64
+	RecordedReasons []string
+	PushedMs        []int64
 }
 
-// No row: this event is here already (Mist's retries share a UUID).
-func (q *Queries) MistEventInsert(ctx context.Context, db DBTX, arg MistEventInsertParams) (int64, error) {
-	row := db.QueryRow(ctx, mistEventInsert,
-		arg.UUID,
-		arg.HostID,
-		arg.Trigger,
-		arg.Stream,
+type MistEventInsertRow struct {
+	ID      int64
+	N       int32
+	Changed []string
+}
+
+// Events that came at once, with what they say of renditions (each saying is of the of-th
+// event): all or nothing. Of those in the answer, each by its place: what is not in it is here
+// already (Mist's retries share a UUID) and changes nothing. Of several that say the same kind
+// of thing of a rendition the first track counts, and the last file. changed are the renditions
+// of the event's transcode that were changed.
+func (q *Queries) MistEventInsert(ctx context.Context, db DBTX, arg MistEventInsertParams) ([]MistEventInsertRow, error) {
+	rows, err := db.Query(ctx, mistEventInsert,
+		arg.Uuids,
+		arg.Triggers,
+		arg.Streams,
 		arg.Headers,
-		arg.Payload,
+		arg.Payloads,
 		arg.PayloadBytes,
-		arg.TranscodeID,
-		arg.Attempt,
-		arg.Rendition,
-		arg.Verdict,
-		arg.Note,
+		arg.Transcodes,
+		arg.Attempts,
+		arg.Renditions,
+		arg.Verdicts,
+		arg.Notes,
+		arg.HostID,
+		arg.Of,
+		arg.Names,
+		arg.TrackIndexes,
+		arg.RecordedBytes,
+		arg.RecordedReasons,
+		arg.PushedMs,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []MistEventInsertRow{}
+	for rows.Next() {
+		var i MistEventInsertRow
+		if err := rows.Scan(&i.ID, &i.N, &i.Changed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const mistEventList = `-- name: MistEventList :many

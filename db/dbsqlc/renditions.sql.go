@@ -203,6 +203,48 @@ func (q *Queries) RenditionGet(ctx context.Context, db DBTX, arg RenditionGetPar
 	return i, err
 }
 
+const renditionHinted = `-- name: RenditionHinted :many
+SELECT transcode_id, name, ordinal, attempt, state, track_index FROM weir.renditions
+ WHERE transcode_id = ANY($1::uuid[]) ORDER BY transcode_id, ordinal
+`
+
+type RenditionHintedRow struct {
+	TranscodeID uuid.UUID
+	Name        string
+	Ordinal     int32
+	Attempt     int32
+	State       string
+	TrackIndex  *int32
+}
+
+// What a trigger may speak of, in the order in which it changes them.
+func (q *Queries) RenditionHinted(ctx context.Context, db DBTX, transcodeIds []uuid.UUID) ([]RenditionHintedRow, error) {
+	rows, err := db.Query(ctx, renditionHinted, transcodeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RenditionHintedRow{}
+	for rows.Next() {
+		var i RenditionHintedRow
+		if err := rows.Scan(
+			&i.TranscodeID,
+			&i.Name,
+			&i.Ordinal,
+			&i.Attempt,
+			&i.State,
+			&i.TrackIndex,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
     transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
@@ -620,4 +662,147 @@ func (q *Queries) RenditionSetTrouble(ctx context.Context, db DBTX, arg Renditio
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const renditionToStore = `-- name: RenditionToStore :one
+SELECT t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
+  FROM weir.transcodes t JOIN weir.attempts a ON a.transcode_id = t.id JOIN weir.renditions r ON r.transcode_id = t.id
+ WHERE t.id = $1 AND a.number = $2 AND r.name = $3
+`
+
+type RenditionToStoreParams struct {
+	TranscodeID uuid.UUID
+	Attempt     int32
+	Name        string
+}
+
+type RenditionToStoreRow struct {
+	Transcode Transcode
+	Attempt   Attempt
+	Rendition Rendition
+}
+
+// One that an attempt has pushed, with all that its store goes by.
+func (q *Queries) RenditionToStore(ctx context.Context, db DBTX, arg RenditionToStoreParams) (RenditionToStoreRow, error) {
+	row := db.QueryRow(ctx, renditionToStore, arg.TranscodeID, arg.Attempt, arg.Name)
+	var i RenditionToStoreRow
+	err := row.Scan(
+		&i.Transcode.ID,
+		&i.Transcode.Tenant,
+		&i.Transcode.ExternalID,
+		&i.Transcode.Form,
+		&i.Transcode.Request,
+		&i.Transcode.RequestDigest,
+		&i.Transcode.SourceURL,
+		&i.Transcode.SourceSealed,
+		&i.Transcode.OutputURL,
+		&i.Transcode.OutputSealed,
+		&i.Transcode.CallbackURL,
+		&i.Transcode.CallbackSealed,
+		&i.Transcode.LivepeerSealed,
+		&i.Transcode.State,
+		&i.Transcode.Run,
+		&i.Transcode.Attempt,
+		&i.Transcode.AttemptsLeft,
+		&i.Transcode.HostID,
+		&i.Transcode.NotBefore,
+		&i.Transcode.Source,
+		&i.Transcode.SourceDurationMs,
+		&i.Transcode.Ratio,
+		&i.Transcode.StatusSentAt,
+		&i.Transcode.ErrorCode,
+		&i.Transcode.ErrorStage,
+		&i.Transcode.ErrorMessage,
+		&i.Transcode.CreatedAt,
+		&i.Transcode.PlacedAt,
+		&i.Transcode.StartedAt,
+		&i.Transcode.FinishedAt,
+		&i.Transcode.UpdatedAt,
+		&i.Transcode.Warnings,
+		&i.Transcode.RunAt,
+		&i.Transcode.FreeTries,
+		&i.Transcode.TellingUntil,
+		&i.Transcode.Progress,
+		&i.Transcode.Priority,
+		&i.Transcode.FormerExternalID,
+		&i.Transcode.Ladder,
+		&i.Transcode.Packages,
+		&i.Transcode.CallbackSecretSealed,
+		&i.Transcode.StatusesRefusedRun,
+		&i.Transcode.Metadata,
+		&i.Transcode.Labels,
+		&i.Transcode.Events,
+		&i.Transcode.EventsURL,
+		&i.Transcode.EventsSealed,
+		&i.Transcode.ClipStartMs,
+		&i.Transcode.ClipEndMs,
+		&i.Transcode.ClipClock,
+		&i.Attempt.TranscodeID,
+		&i.Attempt.Number,
+		&i.Attempt.HostID,
+		&i.Attempt.BootID,
+		&i.Attempt.JobID,
+		&i.Attempt.Stage,
+		&i.Attempt.Outcome,
+		&i.Attempt.ErrorCode,
+		&i.Attempt.ErrorStage,
+		&i.Attempt.ErrorMessage,
+		&i.Attempt.SourceBytes,
+		&i.Attempt.SourceEtag,
+		&i.Attempt.Prepared,
+		&i.Attempt.Process,
+		&i.Attempt.Broadcaster,
+		&i.Attempt.CreatedAt,
+		&i.Attempt.StartedAt,
+		&i.Attempt.FetchedAt,
+		&i.Attempt.PreparedAt,
+		&i.Attempt.ProcessStartedAt,
+		&i.Attempt.TranscodedAt,
+		&i.Attempt.EndedAt,
+		&i.Attempt.CleanedAt,
+		&i.Attempt.ErrorDetail,
+		&i.Attempt.HungStarts,
+		&i.Attempt.Reruns,
+		&i.Attempt.SourceIdentity,
+		&i.Attempt.PackageJobID,
+		&i.Attempt.PackageFrom,
+		&i.Attempt.PublishFrom,
+		&i.Attempt.SourceBegins,
+		&i.Rendition.TranscodeID,
+		&i.Rendition.Name,
+		&i.Rendition.Ordinal,
+		&i.Rendition.Width,
+		&i.Rendition.Height,
+		&i.Rendition.Bitrate,
+		&i.Rendition.FPS,
+		&i.Rendition.GOP,
+		&i.Rendition.CodecProfile,
+		&i.Rendition.PlannedWidth,
+		&i.Rendition.PlannedHeight,
+		&i.Rendition.State,
+		&i.Rendition.Attempt,
+		&i.Rendition.TrackIndex,
+		&i.Rendition.PushPID,
+		&i.Rendition.PushStartedAt,
+		&i.Rendition.PushedMs,
+		&i.Rendition.RecordedBytes,
+		&i.Rendition.RecordedReason,
+		&i.Rendition.PushedAt,
+		&i.Rendition.JobID,
+		&i.Rendition.ObjectURL,
+		&i.Rendition.ObjectBytes,
+		&i.Rendition.ObjectEtag,
+		&i.Rendition.ObjectChecksum,
+		&i.Rendition.Frames,
+		&i.Rendition.DurationMs,
+		&i.Rendition.Verdict,
+		&i.Rendition.StoredAt,
+		&i.Rendition.ErrorCode,
+		&i.Rendition.ErrorStage,
+		&i.Rendition.ErrorMessage,
+		&i.Rendition.FPSDen,
+		&i.Rendition.Quality,
+		&i.Rendition.ErrorDetail,
+	)
+	return i, err
 }

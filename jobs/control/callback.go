@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -41,6 +42,7 @@ type callbackWorker struct {
 	trace  *trace.Tracer
 	told   func(studio.Fate, time.Duration)
 	gate   gate
+	shared db.Shared
 }
 
 // Timeout implements river.Worker.
@@ -69,7 +71,7 @@ func (w *callbackWorker) Work(ctx context.Context, job *river.Job[jobs.CallbackA
 	}
 	known := nothing
 	defer func() { leave(known) }()
-	claim, err := w.claim(ctx, job)
+	claim, err := w.claim(ctx, job, callback.TranscodeID)
 	if errors.Is(err, errDone) {
 		return nil
 	}
@@ -122,12 +124,19 @@ var errDone = errors.New("not to be sent")
 
 // claim is the last look before a delivery. errDone: a job before this one has sent it,
 // or a newer run has taken its place.
-func (w *callbackWorker) claim(ctx context.Context, job *river.Job[jobs.CallbackArgs]) (dbsqlc.CallbackClaimRow, error) {
+func (w *callbackWorker) claim(ctx context.Context, job *river.Job[jobs.CallbackArgs], transcode uuid.UUID) (claim dbsqlc.CallbackClaimRow, err error) {
 	q := dbsqlc.New()
-	claim, err := q.CallbackClaim(ctx, w.db, dbsqlc.CallbackClaimParams{
-		ID: job.Args.CallbackID, Redelivery: job.Args.Redelivery, TellSeconds: tellFor.Seconds(),
+	claimed := false
+	err = w.shared.Exec(ctx, w.db, transcode, func(ctx context.Context, on db.Queryer) (err error) {
+		claim, err = q.CallbackClaim(ctx, on, dbsqlc.CallbackClaimParams{
+			ID: job.Args.CallbackID, Redelivery: job.Args.Redelivery, TellSeconds: tellFor.Seconds(),
+		})
+		if claimed = err == nil; errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
 	})
-	if !errors.Is(err, pgx.ErrNoRows) {
+	if claimed || err != nil {
 		return claim, err
 	}
 	due, err := q.CallbackIsDue(ctx, w.db, dbsqlc.CallbackIsDueParams{ID: job.Args.CallbackID, Redelivery: job.Args.Redelivery})
@@ -203,7 +212,7 @@ func (w *callbackWorker) record(ctx context.Context, job *river.Job[jobs.Callbac
 		at = &t
 	}
 	follows := then
-	err := db.InTx(ctx, w.db, func(tx pgx.Tx) error {
+	err := w.shared.InTx(ctx, w.db, claim.ID, func(ctx context.Context, tx pgx.Tx) error {
 		follows = then
 		q := dbsqlc.New()
 		if err := q.TranscodeRelease(ctx, tx, dbsqlc.TranscodeReleaseParams{ID: claim.ID, TellingUntil: claim.TellingUntil}); err != nil {

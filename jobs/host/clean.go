@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/trace"
@@ -30,7 +29,7 @@ func (s *supervisor) letGo(ctx context.Context) {
 
 // finish says that Mist is done: the slot is free for another.
 func (s *supervisor) finish(ctx context.Context, rows *jobs.Rows) error {
-	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		q := dbsqlc.New()
 		// No row when the stores were quicker and the outcome is decided.
 		if _, err := q.TranscodeSetStoring(ctx, tx, dbsqlc.TranscodeSetStoringParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
@@ -89,7 +88,7 @@ func (s *supervisor) clean(ctx context.Context) error {
 		}
 	}
 	jobs.Crash(jobs.CrashStreamsRemoved)
-	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := dbsqlc.New().AttemptSetCleaned(ctx, tx, dbsqlc.AttemptSetCleanedParams{
 			TranscodeID: s.name.Transcode, Number: s.number(),
 		}); err != nil {

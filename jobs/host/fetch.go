@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
@@ -138,7 +137,7 @@ func (s *supervisor) tenantHolds(ctx context.Context, t *dbsqlc.Transcode) (int6
 // expected anew: the renditions of a transcode are all of one source.
 func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) error {
 	renewed := int64(0)
-	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		q := dbsqlc.New()
 		if _, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
 			return err

@@ -105,6 +105,7 @@ type Host struct {
 	stopping chan struct{}
 	soon     chan struct{} // wakes reconcile
 	lease    lease
+	shared   db.Shared // of what is written of attempts
 	gaveBack time.Time // what an older boot had
 	hand     hand
 	follows  follows

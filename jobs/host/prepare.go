@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/jobs"
 	"weir/jobs/ladder"
@@ -55,7 +54,7 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 	}
 	jobs.Crash(jobs.CrashPrepared)
 	durationMS := max(source.DurationUS/int64(time.Millisecond/time.Microsecond), 1)
-	err = db.InTx(ctx, h.DB, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		q := dbsqlc.New()
 		changed, err := q.TranscodeSetSource(ctx, tx, dbsqlc.TranscodeSetSourceParams{
 			ID: s.name.Transcode, Attempt: s.number(), Source: sourceJSON, SourceDurationMs: &durationMS,

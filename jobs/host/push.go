@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -46,7 +48,11 @@ func (s *supervisor) pushAll(ctx context.Context, rows *jobs.Rows) (did jobs.Do,
 	if len(taken.Names) == 0 {
 		return jobs.DoWait, failed
 	}
-	changed, err := dbsqlc.New().RenditionSetPush(ctx, s.host.DB, taken)
+	changed := int64(0)
+	err = s.exec(ctx, func(ctx context.Context, on db.Queryer) (err error) {
+		changed, err = dbsqlc.New().RenditionSetPush(ctx, on, taken)
+		return err
+	})
 	jobs.Crash(jobs.CrashPushRecorded)
 	if err := errors.Join(fenced("record the pushes", changed, err), failed); err != nil {
 		return "", err
@@ -68,10 +74,31 @@ func (s *supervisor) sound(ctx context.Context, rows *jobs.Rows) error {
 	return nil
 }
 
-// pushed hands a file over to its store job, in one transaction.
-func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
-	s.host.follows.over(s.host.pushedPath(s.name, r.Name))
-	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+// over are all renditions whose push is over, with the first that the plan has found: as it
+// would find one after the other.
+func over(rows jobs.Rows, first *dbsqlc.Rendition, now time.Time) []*dbsqlc.Rendition {
+	found := []*dbsqlc.Rendition{first}
+	rows.Renditions = slices.Clone(rows.Renditions)
+	for {
+		for i := range rows.Renditions {
+			if rows.Renditions[i].Name == found[len(found)-1].Name {
+				rows.Renditions[i].State = jobs.RenditionPushed
+			}
+		}
+		next := jobs.Plan(rows, now)
+		if next.Do != jobs.DoPushed {
+			return found
+		}
+		found = append(found, next.Rendition)
+	}
+}
+
+// pushed hands files over to their store jobs, in one transaction.
+func (s *supervisor) pushed(ctx context.Context, renditions []*dbsqlc.Rendition) error {
+	for _, r := range renditions {
+		s.host.follows.over(s.host.pushedPath(s.name, r.Name))
+	}
+	err := s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		// Locks in the order in which a cancel takes them.
 		if _, err := dbsqlc.New().TranscodeGetForUpdate(ctx, tx, s.name.Transcode); err != nil {
 			return err
@@ -79,28 +106,35 @@ func (s *supervisor) pushed(ctx context.Context, r *dbsqlc.Rendition) error {
 		if err := s.own(ctx, tx); err != nil {
 			return err
 		}
-		job, err := s.client.InsertTx(ctx, tx, jobs.StoreArgs{TranscodeID: s.name.Transcode, Attempt: s.number(), Rendition: r.Name},
-			&river.InsertOpts{Queue: jobs.StoreQueue(s.host.ID)})
-		if err != nil {
-			return err
+		for _, r := range renditions {
+			job, err := s.client.InsertTx(ctx, tx, jobs.StoreArgs{TranscodeID: s.name.Transcode, Attempt: s.number(), Rendition: r.Name},
+				&river.InsertOpts{Queue: jobs.StoreQueue(s.host.ID)})
+			if err != nil {
+				return err
+			}
+			changed, err := dbsqlc.New().RenditionSetPushed(ctx, tx, dbsqlc.RenditionSetPushedParams{
+				TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), JobID: &job.Job.ID,
+			})
+			if err := fenced("record the file of "+r.Name, changed, err); err != nil {
+				return err
+			}
+			jobs.Crash(jobs.CrashPushed)
 		}
-		changed, err := dbsqlc.New().RenditionSetPushed(ctx, tx, dbsqlc.RenditionSetPushedParams{
-			TranscodeID: s.name.Transcode, Name: r.Name, Attempt: s.number(), JobID: &job.Job.ID,
-		})
-		jobs.Crash(jobs.CrashPushed)
-		return fenced("record the file of "+r.Name, changed, err)
+		return nil
 	})
 	jobs.Crash(jobs.CrashPushedRecorded)
 	if err != nil {
-		return fmt.Errorf("hand over %s: %w", r.Name, err)
+		return fmt.Errorf("hand over %s: %w", s.name, err)
 	}
-	if r.PushStartedAt != nil {
-		s.host.Trace.Record(ctx, trace.Push, *r.PushStartedAt, s.host.clock.now(), "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
+	for _, r := range renditions {
+		if r.PushStartedAt != nil {
+			s.host.Trace.Record(ctx, trace.Push, *r.PushStartedAt, s.host.clock.now(), "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
+		}
+		if r.RecordedReason == nil { // the end was seen in Mist's list alone
+			s.host.meter().Missed("RECORDING_END")
+		}
+		s.log.InfoContext(ctx, "rendition pushed", "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
 	}
-	if r.RecordedReason == nil { // the end was seen in Mist's list alone
-		s.host.meter().Missed("RECORDING_END")
-	}
-	s.log.InfoContext(ctx, "rendition pushed", "rendition", r.Name, "bytes", s.seen.FileBytes[r.Name])
 	return nil
 }
 

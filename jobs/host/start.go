@@ -48,8 +48,12 @@ func (s *supervisor) start(ctx context.Context, rows *jobs.Rows) error {
 	}
 	jobs.Crash(jobs.CrashStarted)
 	ref := s.process.String()
-	changed, err := dbsqlc.New().AttemptSetStarted(ctx, h.DB, dbsqlc.AttemptSetStartedParams{
-		TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID, Process: &ref,
+	changed := int64(0)
+	err = s.exec(ctx, func(ctx context.Context, on db.Queryer) (err error) {
+		changed, err = dbsqlc.New().AttemptSetStarted(ctx, on, dbsqlc.AttemptSetStartedParams{
+			TranscodeID: s.name.Transcode, Number: s.number(), BootID: &h.BootID, Process: &ref,
+		})
+		return err
 	})
 	jobs.Crash(jobs.CrashStartRecorded)
 	if err == nil && changed == 1 {

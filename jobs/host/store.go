@@ -203,22 +203,17 @@ func (s *store) own(ctx context.Context, tx pgx.Tx) error {
 func (s *store) load(ctx context.Context, rendition string) (open bool, err error) {
 	q := dbsqlc.New()
 	number := int32(s.name.Attempt)
-	s.transcode, err = q.TranscodeGet(ctx, s.host.DB, s.name.Transcode)
+	rows, err := q.RenditionToStore(ctx, s.host.DB, dbsqlc.RenditionToStoreParams{TranscodeID: s.name.Transcode, Attempt: number, Name: rendition})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, river.JobCancel(fmt.Errorf("store %s of %s: %w", rendition, s.name, errGone))
 	}
 	if err != nil {
 		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
 	}
-	if s.attempt, err = q.AttemptGet(ctx, s.host.DB, dbsqlc.AttemptGetParams{TranscodeID: s.name.Transcode, Number: number}); err != nil {
-		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
-	}
+	s.transcode, s.attempt, s.rendition = rows.Transcode, rows.Attempt, rows.Rendition
 	if s.attempt.HostID != s.host.ID {
 		// Somebody moved the job: the file is elsewhere, and its host gives it another.
 		return false, river.JobCancel(fmt.Errorf("store %s of %s: %w", rendition, s.name, errElsewhere))
-	}
-	if s.rendition, err = q.RenditionGet(ctx, s.host.DB, dbsqlc.RenditionGetParams{TranscodeID: s.name.Transcode, Name: rendition}); err != nil {
-		return false, fmt.Errorf("store %s of %s: %w", rendition, s.name, err)
 	}
 	return s.rendition.State == jobs.RenditionPushed && s.rendition.Attempt == number && !jobs.Terminal(s.transcode.State), nil
 }
@@ -369,7 +364,7 @@ func (s *store) commit(ctx context.Context, done stored) error {
 	}
 	url := done.location.String()
 	orphan := false
-	err = db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+	err = s.host.shared.InTx(ctx, s.host.DB, s.name.Transcode, func(ctx context.Context, tx pgx.Tx) error {
 		orphan = false
 		q := dbsqlc.New()
 		t, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode)
@@ -395,10 +390,11 @@ func (s *store) commit(ctx context.Context, done stored) error {
 			if err := s.told(ctx, tx); err != nil {
 				return err
 			}
-			if err := progressed(ctx, tx, &t); err != nil {
+			renditions, err := progressed(ctx, tx, &t)
+			if err != nil {
 				return err
 			}
-			if err := (jobs.Decider{Tx: tx, River: s.client}).Settle(ctx, s.name.Transcode, s.rendition.Attempt); err != nil {
+			if err := (jobs.Decider{Tx: tx, River: s.client}).SettleRows(ctx, &t, renditions, s.rendition.Attempt); err != nil {
 				return err
 			}
 		}
@@ -415,14 +411,14 @@ func (s *store) commit(ctx context.Context, done stored) error {
 	return nil
 }
 
-// progressed brings the ratio up to a rendition just stored.
-func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
+// progressed brings the ratio up to a rendition just stored, and returns all of them.
+func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) ([]dbsqlc.Rendition, error) {
 	q := dbsqlc.New()
 	renditions, err := q.RenditionList(ctx, tx, t.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return q.TranscodeSetRatio(ctx, tx, dbsqlc.TranscodeSetRatioParams{
+	return renditions, q.TranscodeSetRatio(ctx, tx, dbsqlc.TranscodeSetRatioParams{
 		ID: t.ID, Attempt: t.Attempt, Ratio: jobs.RatioOf(t, jobs.AttemptTranscoded, renditions, nil),
 	})
 }

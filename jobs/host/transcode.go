@@ -134,7 +134,7 @@ type supervisor struct {
 }
 
 func (s *supervisor) takeUp(ctx context.Context, job int64) error {
-	err := db.InTx(ctx, s.host.DB, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		q := dbsqlc.New()
 		// The transcode's lock comes first.
 		if _, err := q.TranscodeStart(ctx, tx, dbsqlc.TranscodeStartParams{ID: s.name.Transcode, Attempt: s.number()}); err != nil {
@@ -157,6 +157,16 @@ func (s *supervisor) takeUp(ctx context.Context, job int64) error {
 	s.acted = time.Now()
 	jobs.Crash(jobs.CrashTakenUp)
 	return nil
+}
+
+// inTx changes rows of the attempt, together with whatever else is written on this host.
+func (s *supervisor) inTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.host.shared.InTx(ctx, s.host.DB, s.name.Transcode, f)
+}
+
+// exec is inTx of one statement.
+func (s *supervisor) exec(ctx context.Context, f func(ctx context.Context, on db.Queryer) error) error {
+	return s.host.shared.Exec(ctx, s.host.DB, s.name.Transcode, f)
 }
 
 func (s *supervisor) number() int32 { return int32(s.name.Attempt) }
@@ -305,7 +315,7 @@ func (s *supervisor) step(ctx context.Context) (did jobs.Do, err error) {
 	case jobs.DoPush:
 		return s.pushAll(ctx, &rows)
 	case jobs.DoPushed:
-		err = s.pushed(ctx, action.Rendition)
+		err = s.pushed(ctx, over(rows, action.Rendition, s.host.clock.now()))
 	case jobs.DoFailRendition:
 		err = s.failRendition(ctx, action.Rendition.Name, action.Failure)
 	case jobs.DoFail:
