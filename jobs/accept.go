@@ -17,6 +17,10 @@ import (
 	"weir/db/dbsqlc"
 )
 
+// acceptPatience is twice what a shared transaction takes: behind one that takes longer, those
+// that wait go past it.
+const acceptPatience = 5 * time.Millisecond
+
 // Arrival is under which id, and when, a request came.
 type Arrival struct {
 	ID uuid.UUID
@@ -45,7 +49,7 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 	if err := ts.admit(ctx, req); err != nil {
 		return t, false, fmt.Errorf("accept transcode %q of %s: %w", req.ExternalID, req.Tenant, err)
 	}
-	ts.shared.Do(func() { ts.convoy.Together = ts.acceptFresh })
+	ts.shared.Do(func() { ts.convoy.Together, ts.convoy.Patience = ts.acceptFresh, acceptPatience })
 	came := &arriving{Arrival: Arrival{ID: id}, Request: req}
 	if err = ts.convoy.Do(ctx, came); err == nil && came.accepted == nil {
 		t, created, err = ts.acceptNamed(ctx, came)
