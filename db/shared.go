@@ -21,9 +21,9 @@ const (
 	sharedMost = 4
 	// sharedWithin bounds a shared transaction, in which nothing waits long for a lock.
 	sharedWithin = 5 * time.Second
-	// sharedPatience is above what several transactions take, also on a busy machine: whoever
-	// goes past one meets its locks.
-	sharedPatience = 500 * time.Millisecond
+	// sharedPatience is what some transactions of several round trips take: with one at a time
+	// alone, however long, a host's many would wait for each other where nothing else holds them.
+	sharedPatience = 20 * time.Millisecond
 	// impatientBegin: who waits for a lock for longer than others have patience with him goes
 	// alone.
 	impatientBegin = "BEGIN; SET LOCAL lock_timeout = '100ms'"
