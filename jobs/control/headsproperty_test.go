@@ -40,7 +40,7 @@ func TestPropertyHeads(t *testing.T) {
 	for turn := range propertyTurns {
 		var all errgroup.Group
 		for n := range propertyAtOnce {
-			r := rand.New(rand.NewPCG(seed, uint64(turn*propertyAtOnce+n))) //nolint:gosec // a test's
+			r := rand.New(rand.NewPCG(seed, uint64(turn*propertyAtOnce+n)))
 			all.Go(func() error {
 				for range propertyEach {
 					if err := s.anything(t.Context(), r); err != nil {
