@@ -104,7 +104,7 @@ type filters map[string]string
 
 // bounded are the tables that do not grow with what was ever done.
 func bounded() []string {
-	return []string{"hosts", "leads", "tenants", "placement", "turns", "stores", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity",
+	return []string{"hosts", "leads", "tenants", "placement", "turns", "heads", "head_news", "stores", "river_leader", "river_queue", "river_client", "river_client_queue", "schema_migrations", "schema_compat", "identity",
 		"inbox", "speakers", "callback_secrets", "web_sessions", "pg_class", "pg_namespace", "examinations", "examined", "findings"}
 }
 

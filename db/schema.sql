@@ -1158,6 +1158,29 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Name: transcodes_head_again(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_head_again() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.head_news (tenant, place, urgent, ready_at)
+    VALUES (NEW.tenant, weir.turn_of(NEW.created_at, NEW.priority), NEW.priority <= 2, NEW.not_before);
+    RETURN NULL;
+END $$;
+
+-- Name: transcodes_head_new(); Type: FUNCTION; Schema: weir; Owner: -
+
+CREATE FUNCTION weir.transcodes_head_new() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO weir.head_news (tenant, place, urgent, ready_at)
+    SELECT n.tenant, min(weir.turn_of(n.created_at, n.priority)), n.priority <= 2, n.not_before
+      FROM new_rows n WHERE n.state = 'queued' GROUP BY n.tenant, n.priority <= 2, n.not_before;
+    RETURN NULL;
+END $$;
+
 -- Name: transcodes_label(); Type: FUNCTION; Schema: weir; Owner: -
 
 CREATE FUNCTION weir.transcodes_label() RETURNS trigger
@@ -1503,6 +1526,39 @@ CREATE TABLE weir.findings (
     CONSTRAINT findings_have_a_way_out CHECK (((verdict = 'ok'::text) OR (mend <> ''::text))),
     CONSTRAINT findings_verdict_check CHECK ((verdict = ANY (ARRAY['ok'::text, 'warn'::text, 'fail'::text, 'unknown'::text])))
 );
+
+-- Name: head_news; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.head_news (
+    id bigint NOT NULL,
+    tenant text NOT NULL,
+    place timestamp with time zone NOT NULL,
+    urgent boolean NOT NULL,
+    ready_at timestamp with time zone NOT NULL,
+    CONSTRAINT head_news_tenant_check CHECK ((tenant <> ''::text))
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+-- Name: head_news_id_seq; Type: SEQUENCE; Schema: weir; Owner: -
+
+ALTER TABLE weir.head_news ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME weir.head_news_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: heads; Type: TABLE; Schema: weir; Owner: -
+
+CREATE TABLE weir.heads (
+    tenant text NOT NULL,
+    place timestamp with time zone NOT NULL,
+    urgent_place timestamp with time zone,
+    CONSTRAINT heads_tenant_check CHECK ((tenant <> ''::text))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_analyze_scale_factor='0.01', autovacuum_analyze_threshold='1000');
 
 -- Name: hosts; Type: TABLE; Schema: weir; Owner: -
 
@@ -3753,6 +3809,16 @@ ALTER TABLE ONLY weir.examined
 ALTER TABLE ONLY weir.findings
     ADD CONSTRAINT findings_pkey PRIMARY KEY (daemon, code, subject);
 
+-- Name: head_news head_news_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.head_news
+    ADD CONSTRAINT head_news_pkey PRIMARY KEY (ready_at, id);
+
+-- Name: heads heads_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
+
+ALTER TABLE ONLY weir.heads
+    ADD CONSTRAINT heads_pkey PRIMARY KEY (tenant);
+
 -- Name: hosts hosts_pkey; Type: CONSTRAINT; Schema: weir; Owner: -
 
 ALTER TABLE ONLY weir.hosts
@@ -4143,6 +4209,14 @@ CREATE CONSTRAINT TRIGGER transcodes_have_outputs AFTER INSERT ON weir.transcode
 -- Name: transcodes transcodes_have_renditions; Type: TRIGGER; Schema: weir; Owner: -
 
 CREATE CONSTRAINT TRIGGER transcodes_have_renditions AFTER INSERT ON weir.transcodes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION weir.transcodes_check_renditions();
+
+-- Name: transcodes transcodes_head_again; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_head_again AFTER UPDATE OF state, priority, not_before ON weir.transcodes FOR EACH ROW WHEN (((new.state = 'queued'::text) AND ((old.state <> 'queued'::text) OR (new.priority < old.priority) OR (new.not_before < old.not_before)))) EXECUTE FUNCTION weir.transcodes_head_again();
+
+-- Name: transcodes transcodes_head_new; Type: TRIGGER; Schema: weir; Owner: -
+
+CREATE TRIGGER transcodes_head_new AFTER INSERT ON weir.transcodes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION weir.transcodes_head_new();
 
 -- Name: transcodes transcodes_label; Type: TRIGGER; Schema: weir; Owner: -
 

@@ -140,10 +140,13 @@ WITH gone AS (
 UPDATE weir.hosts SET forgotten_at = now() WHERE id = @id AND lease_until < now() AND forgotten_at IS NULL;
 
 -- name: HostFree :many
--- Hosts that may take work, with their slots and how many are free. A storing transcode
--- holds none.
-SELECT h.id, h.slots,
-       (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
-  FROM weir.hosts h
+-- Hosts that may take work, with their slots and how many are free; and, with each, how many
+-- urgent transcodes hold one of any. A storing transcode holds none.
+WITH held AS MATERIALIZED (
+    SELECT t.host_id, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
+     WHERE t.state IN ('placed', 'running') GROUP BY t.host_id
+)
+SELECT h.id, h.slots, (h.slots - COALESCE(held.slots, 0))::int AS free, (SELECT COALESCE(sum(u.urgent), 0) FROM held u)::bigint AS urgent_held
+  FROM weir.hosts h LEFT JOIN held ON held.host_id = h.id
  WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
  ORDER BY h.id;

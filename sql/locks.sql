@@ -1,6 +1,8 @@
 -- name: PlaceLock :exec
--- One placement round at a time over all daemons; held to the end of the transaction.
-SELECT pg_advisory_xact_lock(8447110001);
+-- One placement round at a time over all daemons; held to the end of the transaction. Its
+-- statements read few rows by plans that Postgres takes for dear ones, since it can't know
+-- how few: compiling them would take a hundred times as long as they do.
+SELECT pg_advisory_xact_lock(8447110001), set_config('jit', 'off', true);
 
 -- name: PlaceWakeHold :exec
 -- Held to the end of a transaction that found a round waiting and relies on it: a round

@@ -121,21 +121,25 @@ func (q *Queries) HostForget(ctx context.Context, db DBTX, id string) (int64, er
 }
 
 const hostFree = `-- name: HostFree :many
-SELECT h.id, h.slots,
-       (h.slots - (SELECT count(*) FROM weir.transcodes t WHERE t.host_id = h.id AND t.state IN ('placed', 'running')))::int AS free
-  FROM weir.hosts h
+WITH held AS MATERIALIZED (
+    SELECT t.host_id, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
+     WHERE t.state IN ('placed', 'running') GROUP BY t.host_id
+)
+SELECT h.id, h.slots, (h.slots - COALESCE(held.slots, 0))::int AS free, (SELECT COALESCE(sum(u.urgent), 0) FROM held u)::bigint AS urgent_held
+  FROM weir.hosts h LEFT JOIN held ON held.host_id = h.id
  WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
  ORDER BY h.id
 `
 
 type HostFreeRow struct {
-	ID    string
-	Slots int32
-	Free  int32
+	ID         string
+	Slots      int32
+	Free       int32
+	UrgentHeld int64
 }
 
-// Hosts that may take work, with their slots and how many are free. A storing transcode
-// holds none.
+// Hosts that may take work, with their slots and how many are free; and, with each, how many
+// urgent transcodes hold one of any. A storing transcode holds none.
 func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) {
 	rows, err := db.Query(ctx, hostFree)
 	if err != nil {
@@ -145,7 +149,12 @@ func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) 
 	items := []HostFreeRow{}
 	for rows.Next() {
 		var i HostFreeRow
-		if err := rows.Scan(&i.ID, &i.Slots, &i.Free); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slots,
+			&i.Free,
+			&i.UrgentHeld,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

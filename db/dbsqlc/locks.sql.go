@@ -10,10 +10,12 @@ import (
 )
 
 const placeLock = `-- name: PlaceLock :exec
-SELECT pg_advisory_xact_lock(8447110001)
+SELECT pg_advisory_xact_lock(8447110001), set_config('jit', 'off', true)
 `
 
-// One placement round at a time over all daemons; held to the end of the transaction.
+// One placement round at a time over all daemons; held to the end of the transaction. Its
+// statements read few rows by plans that Postgres takes for dear ones, since it can't know
+// how few: compiling them would take a hundred times as long as they do.
 func (q *Queries) PlaceLock(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, placeLock)
 	return err

@@ -118,27 +118,3 @@ func (q *Queries) PlacementResume(ctx context.Context, db DBTX) (int64, error) {
 	}
 	return result.RowsAffected(), nil
 }
-
-const placementTake = `-- name: PlacementTake :exec
-WITH clock AS (
-    UPDATE weir.placement SET clock = $3::float8 WHERE clock < $3::float8
-), passed AS (
-    DELETE FROM weir.turns WHERE turn <= $3::float8 AND tenant <> ALL ($1::text[])
-)
-INSERT INTO weir.turns (tenant, turn)
-SELECT unnest($1::text[]), unnest($2::float8[])
-    ON CONFLICT (tenant) DO UPDATE SET turn = excluded.turn
-`
-
-type PlacementTakeParams struct {
-	Tenants []string
-	Turns   []float64
-	Clock   float64
-}
-
-// What a round took: the clock stands at its last turn, those served have their next ones
-// ahead of it. What the clock has passed says nothing any more.
-func (q *Queries) PlacementTake(ctx context.Context, db DBTX, arg PlacementTakeParams) error {
-	_, err := db.Exec(ctx, placementTake, arg.Tenants, arg.Turns, arg.Clock)
-	return err
-}

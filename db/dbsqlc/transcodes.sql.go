@@ -1678,66 +1678,65 @@ func (q *Queries) TranscodePrune(ctx context.Context, db DBTX, arg TranscodePrun
 }
 
 const transcodeQueue = `-- name: TranscodeQueue :many
-WITH RECURSIVE page AS (
-    SELECT $1::int AS size
-), held AS (
-    SELECT t.tenant, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
+WITH held AS MATERIALIZED (
+    SELECT t.tenant, count(*) AS slots FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.tenant
-), waiting (tenant, id, attempt, host_id, priority, place, not_before) AS (
-    -- From one to the next by the index: SELECT DISTINCT would read the whole queue. The first
-    -- of each queue comes along, which is all that is read of it where many wait.
-    (SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
-       FROM weir.transcodes t WHERE t.state = 'queued'
-      ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1)
+), waiting AS MATERIALIZED (
+    -- One for each, and what tenants with a row weigh more, or less where they are paused.
+    SELECT ((SELECT count(*) FROM weir.heads) + (
+        SELECT COALESCE(sum(CASE WHEN n.paused_at IS NULL THEN n.weight ELSE 0 END - 1), 0)
+          FROM weir.tenants n JOIN weir.heads h ON h.tenant = n.name))::float8 AS weights
+), barred AS MATERIALIZED (
+    SELECT n.name FROM weir.tenants n LEFT JOIN held ON held.tenant = n.name
+     WHERE n.paused_at IS NOT NULL OR held.slots >= n.running_most OR NOT n.hosts && $2::text[]
+), beyond AS MATERIALIZED (
+    SELECT held.tenant FROM held CROSS JOIN waiting LEFT JOIN weir.tenants n ON n.name = held.tenant
+     WHERE held.slots >= ceil(($3::float8) * COALESCE(n.weight, 1) / NULLIF(waiting.weights, 0))
+), listed AS MATERIALIZED (
+    SELECT h.tenant, GREATEST(u.turn, p.clock) AS turn, p.clock, CASE WHEN $1::boolean THEN h.urgent_place ELSE h.place END AS place,
+           h.tenant IN (SELECT tenant FROM beyond) AS beyond, h.urgent_place IS NOT NULL AS urgent
+      FROM weir.heads h JOIN weir.placement p ON p.paused_at IS NULL LEFT JOIN weir.turns u ON u.tenant = h.tenant
+     WHERE h.tenant NOT IN (SELECT name FROM barred) AND (h.urgent_place IS NOT NULL OR NOT $1::boolean)
+), page AS (
+    (SELECT tenant, turn, clock, place, beyond, urgent FROM listed WHERE NOT beyond ORDER BY turn, place, tenant LIMIT $4::int)
     UNION ALL
-    SELECT f.tenant, f.id, f.attempt, f.host_id, f.priority, f.place, f.not_before FROM waiting w CROSS JOIN LATERAL (
-        SELECT t.tenant, t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place, t.not_before
-          FROM weir.transcodes t WHERE t.state = 'queued' AND t.tenant > w.tenant
-         ORDER BY t.tenant, weir.turn_of(t.created_at, t.priority), t.id LIMIT 1) f
+    (SELECT tenant, turn, clock, place, beyond, urgent FROM listed WHERE beyond ORDER BY turn, place, tenant LIMIT $4::int)
 ), may AS (
-    SELECT w.tenant, w.id, w.attempt, w.host_id, w.priority, w.place, w.not_before <= now() AS ready, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held,
-           GREATEST(turns.turn, p.clock) AS turn,
-           ceil(2.0 * page.size * COALESCE(n.weight, 1) / sum(COALESCE(n.weight, 1)) OVER ())::bigint AS most
-      FROM waiting w CROSS JOIN page
-      JOIN weir.placement p ON p.paused_at IS NULL
-      LEFT JOIN weir.tenants n ON n.name = w.tenant
-      LEFT JOIN weir.turns ON turns.tenant = w.tenant
-      LEFT JOIN held ON held.tenant = w.tenant
-     WHERE n.paused_at IS NULL
-), first AS (
-    SELECT may.tenant, may.id, may.attempt, may.host_id, may.priority, may.place FROM may WHERE may.most = 1 AND may.ready
-    UNION ALL
-    SELECT may.tenant, q.id, q.attempt, q.host_id, q.priority, q.place FROM may CROSS JOIN LATERAL (
-        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
-         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= now()
-         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) q
-     WHERE may.most > 1 OR NOT may.ready
-    UNION ALL
-    SELECT may.tenant, u.id, u.attempt, u.host_id, u.priority, u.place FROM may CROSS JOIN LATERAL (
-        SELECT t.id, t.attempt, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
-         WHERE t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= now()
-         ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most) u
-     WHERE $2::boolean
+    SELECT page.tenant, page.turn, page.clock, page.place, page.beyond, page.urgent, COALESCE(n.weight, 1) AS weight, n.running_most, n.hosts, COALESCE(held.slots, 0) AS held, waiting.weights,
+           ceil(2.0 * ($4::int) * COALESCE(n.weight, 1) / waiting.weights)::bigint AS most
+      FROM page CROSS JOIN waiting
+      LEFT JOIN weir.tenants n ON n.name = page.tenant
+      LEFT JOIN held ON held.tenant = page.tenant
 )
-SELECT first.id, first.attempt, first.host_id, first.priority, first.place::timestamptz AS place,
+SELECT COALESCE(q.id, '00000000-0000-0000-0000-000000000000')::uuid AS id, q.host_id, COALESCE(q.priority, 0)::smallint AS priority,
+       COALESCE(q.place, may.place)::timestamptz AS place, may.place::timestamptz AS head,
        may.tenant::text AS tenant, may.weight::int AS weight, may.running_most, may.hosts,
-       may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most,
-       (SELECT COALESCE(sum(held.urgent), 0) FROM held)::bigint AS urgent_held
-  FROM first JOIN may ON may.tenant = first.tenant
- ORDER BY may.tenant, first.place, first.id
+       may.held::bigint AS held, may.turn::float8 AS turn, may.most::bigint AS most, may.weights::float8 AS weights, may.clock::float8 AS clock,
+       EXISTS (SELECT FROM listed l WHERE l.urgent)::boolean AS urgent_wait
+  FROM may LEFT JOIN LATERAL (
+    (SELECT t.id, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+      WHERE NOT $1::boolean AND t.tenant = may.tenant AND t.state = 'queued' AND t.not_before <= statement_timestamp()
+      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)
+    UNION ALL
+    (SELECT t.id, t.host_id, t.priority, weir.turn_of(t.created_at, t.priority) AS place FROM weir.transcodes t
+      WHERE $1::boolean AND t.tenant = may.tenant AND t.state = 'queued' AND t.priority <= 2 AND t.not_before <= statement_timestamp()
+      ORDER BY weir.turn_of(t.created_at, t.priority), t.id LIMIT may.most)) q ON true
+ ORDER BY may.tenant, q.place, q.id
 `
 
 type TranscodeQueueParams struct {
+	Urgent   bool
+	Hosts    []string
+	Slots    float64
 	PageSize int32
-	Reserved bool
 }
 
 type TranscodeQueueRow struct {
 	ID          uuid.UUID
-	Attempt     int32
 	HostID      *string
 	Priority    int16
 	Place       time.Time
+	Head        time.Time
 	Tenant      string
 	Weight      int32
 	RunningMost *int32
@@ -1745,17 +1744,26 @@ type TranscodeQueueRow struct {
 	Held        int64
 	Turn        float64
 	Most        int64
-	UrgentHeld  int64
+	Weights     float64
+	Clock       float64
+	UrgentWait  bool
 }
 
-// What may be placed now: of each tenant that waits and is not paused the first of its
-// queue, about twice as many in all as a round takes, so that neither a tenant's backlog nor
-// their number is read; and, where slots stay for them, the first of its urgent ones. With
-// each the tenant's place among the others: its turn, and the slots that it holds. A round
-// holds PlaceLock, so none of these is placed by another. An urgent one may come twice, one
-// behind the other.
+// What may be placed now: of the tenants whose turn is next, as many as there are slots to
+// give, the first of their queues; in all about twice as many as a round takes, so that
+// neither a tenant's backlog nor their number is read. Or, where the free slots stay for
+// them, of those with urgent ones the first of these. First come those within their share of
+// the slots, and as many of those beyond it. With each the tenant's place among the others:
+// its turn, and the slots that it holds. A round holds PlaceLock, so none of these is placed
+// by another, and no head moves. A head whose queue has nothing left comes without a
+// transcode (its id is all zeros).
 func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueueParams) ([]TranscodeQueueRow, error) {
-	rows, err := db.Query(ctx, transcodeQueue, arg.PageSize, arg.Reserved)
+	rows, err := db.Query(ctx, transcodeQueue,
+		arg.Urgent,
+		arg.Hosts,
+		arg.Slots,
+		arg.PageSize,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -1765,10 +1773,10 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueu
 		var i TranscodeQueueRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.Attempt,
 			&i.HostID,
 			&i.Priority,
 			&i.Place,
+			&i.Head,
 			&i.Tenant,
 			&i.Weight,
 			&i.RunningMost,
@@ -1776,7 +1784,9 @@ func (q *Queries) TranscodeQueue(ctx context.Context, db DBTX, arg TranscodeQueu
 			&i.Held,
 			&i.Turn,
 			&i.Most,
-			&i.UrgentHeld,
+			&i.Weights,
+			&i.Clock,
+			&i.UrgentWait,
 		); err != nil {
 			return nil, err
 		}

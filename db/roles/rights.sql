@@ -31,6 +31,7 @@ GRANT SELECT (id, tenant, external_id, created_at, job_id) ON weir.inbox TO weir
 GRANT INSERT, UPDATE ON weir.transcodes, weir.renditions, weir.attempts, weir.outputs, weir.callbacks, weir.events, weir.river_job TO weir_admin;
 GRANT INSERT, UPDATE, DELETE ON weir.tenants, weir.placement, weir.stores, weir.callback_secrets, weir.usage, weir.event_deliveries TO weir_admin;
 GRANT INSERT, DELETE ON weir.ends TO weir_admin; -- ending and retrying writes it
+GRANT INSERT ON weir.head_news TO weir_admin; -- as retrying and bumping does
 GRANT UPDATE ON weir.hosts TO weir_admin;
 GRANT INSERT ON weir.admin_actions TO weir_admin;
 GRANT INSERT, UPDATE ON weir.bulk_operations TO weir_admin;

@@ -26,9 +26,11 @@ const (
 	placeTimeout = 30 * time.Second
 	// roundMost bounds a round's transaction, for which all others wait, to some 20 ms however
 	// many slots are free: the next round follows at once. A transcode costs a tenth of a
-	// millisecond (its row is in ten indexes, and an event, an attempt and a job come with it),
-	// reading the queue of a thousand tenants as much as 60 of them.
+	// millisecond: its row is in ten indexes, and an event, an attempt and a job come with it.
 	roundMost = 64
+	// pageLeast: a round for the one slot that came free reads some more tenants, for those whose
+	// queue was cancelled since they were listed.
+	pageLeast = 8
 	percent   = 100
 )
 
@@ -86,11 +88,14 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 
 // round places what fits, roundMost at the most; full: there may be more.
 func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
-	q := dbsqlc.New()
-	if err := q.PlaceLock(ctx, decider.Tx); err != nil {
+	q, together := dbsqlc.New(), &db.Pipeline{On: decider.Tx}
+	if err := q.PlaceLock(ctx, together); err != nil {
 		return nil, false, fmt.Errorf("place: %w", err)
 	}
-	hosts, err := q.HostFree(ctx, decider.Tx)
+	if err := q.HeadHear(ctx, together); err != nil { // also where no slot is free: news are not to pile up
+		return nil, false, fmt.Errorf("place: list who waits: %w", err)
+	}
+	hosts, err := q.HostFree(ctx, together)
 	if err != nil {
 		return nil, false, fmt.Errorf("place: list hosts: %w", err)
 	}
@@ -98,25 +103,36 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed [
 	if free == 0 {
 		return nil, false, nil
 	}
-	reserved := all * int64(w.urgentPercent) / percent
-	queue, err := q.TranscodeQueue(ctx, decider.Tx, dbsqlc.TranscodeQueueParams{
-		PageSize: int32(min(free, roundMost)), Reserved: reserved > 0,
-	})
+	reserve := max(all*int64(w.urgentPercent)/percent-hosts[0].UrgentHeld, 0)
+	page := dbsqlc.TranscodeQueueParams{
+		PageSize: int32(min(max(free, pageLeast), roundMost)), Slots: float64(all), Urgent: reserve > 0 && free <= reserve,
+	}
+	for i := range hosts {
+		if hosts[i].Free > 0 {
+			page.Hosts = append(page.Hosts, hosts[i].ID)
+		}
+	}
+	queue, err := q.TranscodeQueue(ctx, decider.Tx, page)
 	if err != nil {
 		return nil, false, fmt.Errorf("place: read the queue: %w", err)
 	}
-	turns := newTurns(queue, hosts, reserved)
-	taken := turns.take(roundMost)
-	if len(taken) == 0 {
+	turns := newTurns(queue, hosts, int(page.PageSize), reserve, page.Urgent)
+	turns.take(roundMost)
+	if len(turns.seen) == 0 {
 		return nil, false, nil
 	}
-	next := dbsqlc.PlacementTakeParams{Clock: turns.clock}
-	for _, l := range taken {
-		next.Tenants, next.Turns = append(next.Tenants, l.tenant), append(next.Turns, l.turn)
+	if len(turns.placements) > 0 {
+		if placed, err = decider.Place(ctx, turns.placements...); err != nil {
+			return nil, false, err
+		}
 	}
-	if err := q.PlacementTake(ctx, decider.Tx, next); err != nil {
+	// Behind the placements: it looks at what they leave.
+	left := dbsqlc.HeadSettleParams{Clock: turns.clock, Moved: turns.moved}
+	for _, l := range turns.seen {
+		left.Tenants, left.Turns, left.Served = append(left.Tenants, l.tenant), append(left.Turns, l.turn), append(left.Served, l.served)
+	}
+	if err := q.HeadSettle(ctx, decider.Tx, left); err != nil {
 		return nil, false, fmt.Errorf("place: record whose turn it was: %w", err)
 	}
-	placed, err = decider.Place(ctx, turns.placements...)
-	return placed, turns.more, err
+	return placed, turns.more, nil
 }

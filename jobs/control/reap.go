@@ -78,6 +78,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{dateEvery, c.dateJobs},
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
 		{acceptsEvery, func(ctx context.Context) error { return c.repairAccepts(ctx, client) }},
+		{headsEvery, func(ctx context.Context) error { return c.repairHeads(ctx, client) }},
 		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
 		{bulkEvery, (&bulk.Operations{DB: c.DB, River: client}).Repair},
 		{resumeEvery, func(ctx context.Context) error { return c.resumeQueues(ctx, client) }},

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"container/heap"
 	"math"
-	"slices"
+	"time"
+
+	"github.com/google/uuid"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
@@ -19,15 +21,36 @@ import (
 // the others are. So a backlog delays nobody by more than the slot that comes free next.
 // Where turns are equal the more urgent transcode comes first; within a tenant the one whose
 // place in the queue is first.
+//
+// The queue is a page: of those within their share, and of those beyond it, as many tenants
+// as there are slots to give. Nobody is served before a tenant that was not read and comes
+// before it.
 type turns struct {
 	lanes []*lane // a heap
 	hosts []dbsqlc.HostFreeRow
 	// free slots, of which those beyond reserve are for the urgent alone.
 	free, reserve int64
-	clock         float64
-	placements    []jobs.Placement
+	// urgent: the queue is theirs alone, for slots that stay for them.
+	urgent bool
+	// urgentWait: some may be left for those slots.
+	urgentWait bool
+	// within and beyond are where what was read of those ends; nil: it was all.
+	within, beyond *end
+	clock          float64
+	// moved: the clock was before it.
+	moved      bool
+	placements []jobs.Placement
+	// seen are those whose heads are not what the rows say: who was served, and whose queue
+	// has lost what was first.
+	seen []*lane
 	// more: somebody's queue was not read to where it could not be placed any more.
 	more bool
+}
+
+// end is the last of a page.
+type end struct {
+	turn  float64
+	place time.Time
 }
 
 // lane is a tenant's queue, and its place among the others.
@@ -35,32 +58,33 @@ type lane struct {
 	tenant string
 	weight float64
 	turn   float64
-	held   int64 // slots
-	share  int64 // slots that it may hold while others wait
-	most   int64 // slots that it may hold at all
+	head   time.Time // as it is listed
+	held   int64     // slots
+	share  int64     // slots that it may hold while others wait
+	most   int64     // slots that it may hold at all
 	hosts  map[string]bool
 	rows   []dbsqlc.TranscodeQueueRow
 	// cut: there may be more behind rows.
-	cut    bool
-	served bool
+	cut          bool
+	served, seen bool
 	// host is for rows[0].
 	host int
 }
 
-// newTurns begins a round. reserved is the number of all slots that stay for the urgent.
-func newTurns(queue []dbsqlc.TranscodeQueueRow, hosts []dbsqlc.HostFreeRow, reserved int64) *turns {
-	t := &turns{hosts: hosts}
+func (l *lane) beyond() bool { return l.held >= l.share }
+
+// newTurns begins a round over a queue that was asked for so many tenants. reserve is the
+// number of free slots that stay for the urgent; urgent: only theirs are free, and the queue is.
+func newTurns(queue []dbsqlc.TranscodeQueueRow, hosts []dbsqlc.HostFreeRow, size int, reserve int64, urgent bool) *turns {
+	t := &turns{hosts: hosts, reserve: reserve, urgent: urgent}
 	slots, free := slotsOf(hosts)
 	t.free = free
-	var weights float64
 	for i := range queue {
 		row := &queue[i]
-		t.reserve = max(reserved-row.UrgentHeld, 0)
-		if i > 0 && queue[i-1].ID == row.ID { // also among the urgent
-			continue
-		}
 		if i == 0 || queue[i-1].Tenant != row.Tenant {
-			l := &lane{tenant: row.Tenant, weight: float64(row.Weight), turn: row.Turn, held: row.Held, most: math.MaxInt64}
+			t.clock, t.urgentWait = row.Clock, row.UrgentWait
+			l := &lane{tenant: row.Tenant, weight: float64(row.Weight), turn: row.Turn, head: row.Head, held: row.Held, most: math.MaxInt64}
+			l.share = int64(math.Ceil(float64(slots) * l.weight / row.Weights)) // as TranscodeQueue has it
 			if row.RunningMost != nil {
 				l.most = int64(*row.RunningMost)
 			}
@@ -70,33 +94,51 @@ func newTurns(queue []dbsqlc.TranscodeQueueRow, hosts []dbsqlc.HostFreeRow, rese
 					l.hosts[host] = true
 				}
 			}
-			weights += l.weight
 			t.lanes = append(t.lanes, l)
+		}
+		if row.ID == uuid.Nil {
+			continue
 		}
 		l := t.lanes[len(t.lanes)-1]
 		l.rows = append(l.rows, *row)
 		l.cut = int64(len(l.rows)) >= row.Most
 	}
-	for _, l := range t.lanes {
-		l.share = int64(math.Ceil(float64(slots) * l.weight / weights))
-	}
+	t.within, t.beyond = endOf(t.lanes, size, false), endOf(t.lanes, size, true)
 	waiting := t.lanes
 	t.lanes = nil
 	for _, l := range waiting {
+		if len(l.rows) == 0 || !l.rows[0].Place.Equal(l.head) {
+			t.see(l)
+		}
 		t.enter(l)
 	}
 	return t
 }
 
-// take places up to most. taken are those that were served, with their next turns.
-func (t *turns) take(most int) (taken []*lane) {
-	for len(t.placements) < most && len(t.lanes) > 0 {
+// endOf is the end of a page of those within, or beyond, their share; nil: it is not full.
+func endOf(lanes []*lane, size int, beyond bool) *end {
+	var last *end
+	for _, l := range lanes {
+		if l.beyond() != beyond {
+			continue
+		}
+		size--
+		if last == nil || cmp.Or(cmp.Compare(l.turn, last.turn), l.head.Compare(last.place)) > 0 {
+			last = &end{l.turn, l.head}
+		}
+	}
+	if size > 0 {
+		return nil
+	}
+	return last
+}
+
+// take places up to most.
+func (t *turns) take(most int) {
+	for len(t.placements) < most && len(t.lanes) > 0 && !t.unread(t.lanes[0]) {
 		l := heap.Pop(t).(*lane) //nolint:forcetypeassert,errcheck // nothing else is in it
 		if !t.ready(l) {         // since it was queued its host or the last open slot was taken
 			continue
-		}
-		if !l.served {
-			taken = append(taken, l)
 		}
 		t.placements = append(t.placements, jobs.Placement{Transcode: l.rows[0].ID, Host: t.hosts[l.host].ID})
 		t.hosts[l.host].Free--
@@ -104,15 +146,40 @@ func (t *turns) take(most int) (taken []*lane) {
 		if urgent(&l.rows[0]) {
 			t.reserve = max(t.reserve-1, 0)
 		}
-		t.clock = max(t.clock, l.turn)
+		if l.turn > t.clock {
+			t.clock, t.moved = l.turn, true
+		}
 		l.turn += 1 / l.weight
 		l.held++
 		l.served = true
 		l.rows = l.rows[1:]
+		t.see(l)
 		t.enter(l)
 	}
-	t.more = t.more || len(t.lanes) > 0 && t.free > 0
-	return taken
+	left := len(t.lanes) > 0 || (t.within != nil || t.beyond != nil) && (t.urgent || t.free > t.reserve)
+	// Where nothing has changed another round would see the same.
+	t.more = (t.more || left) && t.free > 0 && len(t.seen) > 0
+}
+
+// see has a tenant's head settled at the end of the round.
+func (t *turns) see(l *lane) {
+	if !l.seen {
+		l.seen = true
+		t.seen = append(t.seen, l)
+	}
+}
+
+// unread says whether somebody may come before a tenant who was not read. Who was read and
+// not served yet comes before them, if its queue is what its head says.
+func (t *turns) unread(l *lane) bool {
+	last := t.within
+	if l.beyond() {
+		if t.within != nil {
+			return true
+		}
+		last = t.beyond
+	}
+	return last != nil && (l.turn > last.turn || l.served && l.turn == last.turn && l.rows[0].Place.After(last.place))
 }
 
 // enter queues a tenant that has something to be placed now.
@@ -132,16 +199,16 @@ func (t *turns) ready(l *lane) bool {
 	return l.host >= 0
 }
 
-// open brings what of a tenant may be placed to the front of its rows.
+// open says whether the first of a tenant's rows may be placed.
 func (t *turns) open(l *lane) bool {
-	if l.held >= l.most || t.free <= 0 {
+	switch {
+	case l.held >= l.most || t.free <= 0:
 		return false
-	}
-	if t.free <= t.reserve {
-		l.rows = slices.DeleteFunc(l.rows, func(row dbsqlc.TranscodeQueueRow) bool { return !urgent(&row) })
-	}
-	if len(l.rows) == 0 {
-		t.more = t.more || l.cut && l.served && t.free > t.reserve
+	case !t.urgent && t.free <= t.reserve:
+		t.more = t.more || t.urgentWait
+		return false
+	case len(l.rows) == 0:
+		t.more = t.more || l.cut && l.served
 		return false
 	}
 	return true
@@ -199,7 +266,7 @@ func (t *turns) Pop() any {
 // Less implements heap.Interface: whose turn is first.
 func (t *turns) Less(i, j int) bool {
 	a, b := t.lanes[i], t.lanes[j]
-	if aBeyond, bBeyond := a.held >= a.share, b.held >= b.share; aBeyond != bBeyond {
+	if aBeyond, bBeyond := a.beyond(), b.beyond(); aBeyond != bBeyond {
 		return bBeyond
 	}
 	return cmp.Or(cmp.Compare(a.turn, b.turn), a.rows[0].Place.Compare(b.rows[0].Place), cmp.Compare(a.tenant, b.tenant)) < 0

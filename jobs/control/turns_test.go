@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
+	"weir/jobs"
 )
 
 // waits is one transcode in a queue: whose it is, and what else is said of it.
@@ -25,10 +27,16 @@ type waits struct {
 
 func queueOf(list []waits) []dbsqlc.TranscodeQueueRow {
 	rows := make([]dbsqlc.TranscodeQueueRow, len(list))
+	weights, head := 0.0, time.Time{}
 	for i, w := range list {
+		place := time.Unix(int64(i), 0)
+		if i == 0 || list[i-1].tenant != w.tenant {
+			weights += float64(max(w.weight, 1))
+			head = place
+		}
 		rows[i] = dbsqlc.TranscodeQueueRow{
-			ID: uuid.UUID{byte(i)}, Tenant: w.tenant, Weight: max(w.weight, 1), Held: w.held, Turn: w.turn, Priority: w.priority, Hosts: w.hosts,
-			Most: int64(len(list)) + 1, Place: time.Unix(int64(i), 0),
+			ID: uuid.UUID{byte(i + 1)}, Tenant: w.tenant, Weight: max(w.weight, 1), Held: w.held, Turn: w.turn, Priority: w.priority, Hosts: w.hosts,
+			Most: int64(len(list)) + 1, Place: place, Head: head, UrgentWait: true,
 		}
 		if w.most > 0 {
 			rows[i].RunningMost = &w.most
@@ -37,7 +45,17 @@ func queueOf(list []waits) []dbsqlc.TranscodeQueueRow {
 			rows[i].HostID = &w.failedOn
 		}
 	}
+	for i := range rows {
+		rows[i].Weights = weights
+	}
 	return rows
+}
+
+// urgentOf is what is left of a queue for slots that stay for the urgent.
+func urgentOf(queue []dbsqlc.TranscodeQueueRow, placed []jobs.Placement) []dbsqlc.TranscodeQueueRow {
+	return slices.DeleteFunc(queue, func(row dbsqlc.TranscodeQueueRow) bool {
+		return !urgent(&row) || slices.ContainsFunc(placed, func(p jobs.Placement) bool { return p.Transcode == row.ID })
+	})
 }
 
 func of(tenant string, n int) []waits {
@@ -79,11 +97,20 @@ func TestTurns(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			turns := newTurns(queueOf(test.queue), test.free, test.reserved)
-			turns.take(roundMost)
+			_, free := slotsOf(test.free)
+			turns := newTurns(queueOf(test.queue), test.free, roundMost, test.reserved, false)
+			if free > test.reserved {
+				turns.take(roundMost)
+			}
+			placed := turns.placements
+			if turns.free > 0 && turns.free <= turns.reserve { // the next round
+				turns = newTurns(urgentOf(queueOf(test.queue), placed), test.free, roundMost, turns.reserve, true)
+				turns.take(roundMost)
+				placed = append(placed, turns.placements...)
+			}
 			var places []string
-			for _, p := range turns.placements {
-				places = append(places, test.queue[p.Transcode[0]].tenant+p.Host)
+			for _, p := range placed {
+				places = append(places, test.queue[p.Transcode[0]-1].tenant+p.Host)
 			}
 			require.Equal(t, test.places, strings.Join(places, " "))
 		})
@@ -93,20 +120,78 @@ func TestTurns(t *testing.T) {
 // Another round comes only where this one left what could be placed.
 func TestTurnsLeaveMore(t *testing.T) {
 	t.Parallel()
-	room := []dbsqlc.HostFreeRow{{ID: "h", Slots: 9, Free: 9}}
-	more := func(queue []waits, cut int64, most int) bool {
-		rows := queueOf(queue)
-		for i := range rows {
-			rows[i].Most = cut
-		}
-		turns := newTurns(rows, append([]dbsqlc.HostFreeRow(nil), room...), 0)
-		turns.take(most)
-		return turns.more
+	for _, test := range []struct {
+		name     string
+		queue    []waits
+		read     int64 // of each tenant's queue
+		size     int   // tenants
+		most     int
+		reserved int64
+		more     bool
+	}{
+		{"all is placed", of("a", 3), 4, 9, 9, 0, false},
+		{"the round is full", of("a", 3), 4, 9, 2, 0, true},
+		{"its queue was read no further", of("a", 3), 3, 9, 9, 0, true},
+		{"it may run no more", []waits{{tenant: "a", most: 1}, {tenant: "a", most: 1}}, 2, 9, 9, 0, false},
+		{"its hosts have no room", []waits{{tenant: "a", hosts: []string{"i"}}}, 1, 9, 9, 0, false},
+		{"no slot is free", of("a", 9), 9, 9, 9, 0, false},
+		{"tenants were not read", of("a", 1), 9, 1, 9, 0, true},
+		{"what is left is for the urgent", of("a", 8), 9, 9, 9, 4, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rows := queueOf(test.queue)
+			for i := range rows {
+				rows[i].Most = test.read
+			}
+			turns := newTurns(rows, []dbsqlc.HostFreeRow{{ID: "h", Slots: 9, Free: 9}}, test.size, test.reserved, false)
+			turns.take(test.most)
+			require.Equal(t, test.more, turns.more)
+		})
 	}
-	require.False(t, more(of("a", 3), 4, 9))
-	require.True(t, more(of("a", 3), 4, 2), "the round is full")
-	require.True(t, more(of("a", 3), 3, 9), "its queue was read no further")
-	require.False(t, more([]waits{{tenant: "a", most: 1}, {tenant: "a", most: 1}}, 2, 9), "it may run no more")
-	require.False(t, more([]waits{{tenant: "a", hosts: []string{"i"}}}, 1, 9), "its hosts have no room")
-	require.False(t, more(of("a", 9), 9, 9), "no slot is free")
+}
+
+// Nobody takes a turn before a tenant that was not read and may have come before.
+func TestTurnsUpToThePage(t *testing.T) {
+	t.Parallel()
+	empty := func(rows []dbsqlc.TranscodeQueueRow, tenant string) {
+		for i := range rows {
+			if rows[i].Tenant == tenant {
+				rows[i].ID = uuid.Nil
+			}
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		queue []waits
+		size  int
+		empty string
+		// placed are whose they are; seen those whose heads are settled.
+		placed, seen string
+		more         bool
+	}{
+		{"all were read", append(of("a", 3), of("b", 2)...), 3, "", "ababa", "ab", false},
+		{"one turn each", append(of("a", 3), of("b", 2)...), 2, "", "ab", "ab", true},
+		{"up to the last one's", append(of("a", 3), waits{tenant: "b", turn: 1}), 2, "", "aab", "ab", true},
+		{"one of them is gone", append(of("a", 3), of("b", 2)...), 2, "b", "a", "ba", true},
+		{"all are gone", of("b", 1), 1, "b", "", "b", true},
+		{"beyond its share behind those within", append(of("a", 1), waits{tenant: "b", held: 99}), 1, "", "a", "a", true},
+		{"beyond its share where all within were read", append(of("a", 1), waits{tenant: "b", held: 99}, waits{tenant: "b", held: 99}), 2, "", "abb", "ab", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rows := queueOf(test.queue)
+			empty(rows, test.empty)
+			turns := newTurns(rows, []dbsqlc.HostFreeRow{{ID: "h", Slots: 30, Free: 9}}, test.size, 0, false)
+			turns.take(roundMost)
+			var placed, seen string
+			for _, p := range turns.placements {
+				placed += test.queue[p.Transcode[0]-1].tenant
+			}
+			for _, l := range turns.seen {
+				seen += l.tenant
+			}
+			require.Equal(t, []any{test.placed, test.seen, test.more}, []any{placed, seen, turns.more})
+		})
+	}
 }

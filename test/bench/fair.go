@@ -104,11 +104,15 @@ func (f *fairness) quietly(ctx context.Context, query string, args ...any) error
 
 // queue has each of so many tenants wait with so many transcodes, of which nobody is told.
 func (f *fairness) queue(ctx context.Context, name string, tenants, each int) error {
-	return f.quietly(ctx, `INSERT INTO weir.transcodes (id, tenant, form, request, request_digest, source_url, source_sealed,
+	return f.quietly(ctx, `WITH made AS (
+		INSERT INTO weir.transcodes (id, tenant, form, request, request_digest, source_url, source_sealed,
 			output_url, output_sealed, callback_url, callback_sealed, attempts_left, statuses_refused_run)
 		SELECT gen_random_uuid(), $2 || n % $3::int, form, request, request_digest, source_url, source_sealed,
 			output_url, output_sealed, callback_url, callback_sealed, 3, 1
-		  FROM weir.transcodes t, generate_series(1, $3::int * $4::int) n WHERE t.id = $1`, f.like, name, tenants, each)
+		  FROM weir.transcodes t, generate_series(1, $3::int * $4::int) n WHERE t.id = $1
+		RETURNING tenant, weir.turn_of(created_at, priority) AS place, not_before)
+		INSERT INTO weir.head_news (tenant, place, urgent, ready_at) -- as the triggers do
+		SELECT tenant, min(place), false, min(not_before) FROM made GROUP BY tenant`, f.like, name, tenants, each)
 }
 
 // tell has a round come, as the end of a transcode does.
