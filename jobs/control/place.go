@@ -29,7 +29,12 @@ const (
 	// millisecond (its row is in ten indexes, and an event, an attempt and a job come with it),
 	// reading the queue of a thousand tenants as much as 60 of them.
 	roundMost = 64
-	percent   = 100
+	// hostsPerPlace and roundLarge are for large fleets, of which each round reads all hosts: of
+	// a thousand, sixteen rounds for a burst of as many would read sixteen thousand. It places
+	// one for each so many hosts that may take work, where that is more than roundMost.
+	hostsPerPlace = 4
+	roundLarge    = 256
+	percent       = 100
 )
 
 type placeWorker struct {
@@ -84,7 +89,10 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 	return nil
 }
 
-// round places what fits, roundMost at the most; full: there may be more.
+// roundOf is how many a round places at the most in a fleet of so many hosts.
+func roundOf(hosts int) int { return min(max(roundMost, hosts/hostsPerPlace), roundLarge) }
+
+// round places what fits, roundOf its hosts at the most; full: there may be more.
 func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
 	q := dbsqlc.New()
 	if err := q.PlaceLock(ctx, decider.Tx); err != nil {
@@ -99,14 +107,15 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed [
 		return nil, false, nil
 	}
 	reserved := all * int64(w.urgentPercent) / percent
+	most := roundOf(len(hosts))
 	queue, err := q.TranscodeQueue(ctx, decider.Tx, dbsqlc.TranscodeQueueParams{
-		PageSize: int32(min(free, roundMost)), Reserved: reserved > 0,
+		PageSize: int32(min(free, int64(most))), Reserved: reserved > 0,
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("place: read the queue: %w", err)
 	}
 	turns := newTurns(queue, hosts, reserved)
-	taken := turns.take(roundMost)
+	taken := turns.take(most)
 	if len(taken) == 0 {
 		return nil, false, nil
 	}
