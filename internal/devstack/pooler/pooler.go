@@ -31,10 +31,8 @@ const (
 	startMost = 20 * time.Second
 	stopMost  = 10 * time.Second
 	// waitMost, in seconds, is how long a client waits for a connection to Postgres: less than
-	// any question of a daemon, as one that has given up is not noticed while it waits. It would
-	// be served in its turn all the same, and cost the connection that serves it: behind a
-	// moment of too much load, all that are served would be such, for good.
-	waitMost = 5
+	// it stays for where it has given up (db.OpenPooled).
+	waitMost = 3
 	// askEvery is between two looks whether it answers.
 	askEvery = 20 * time.Millisecond
 	// portTries is how often it is started on another port when the one that was free got taken.
