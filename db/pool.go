@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -20,6 +21,10 @@ const (
 	// pingAfterIdle: a connection idle for longer is checked before use. pgx asks at
 	// one second, which is most of what an idle daemon sends to Postgres.
 	pingAfterIdle = 30 * time.Second
+	// stayFor is longer than a PgBouncer has anybody wait (its query_wait_timeout, 3 s): it does
+	// not notice who leaves its queue, but serves them in their turn, and loses the connection to
+	// Postgres by each. Where most in the queue have left, none is served who has not, for good.
+	stayFor = 4 * time.Second
 )
 
 // Open returns a pool of at most maxConns connections to the database at url. It
@@ -36,9 +41,15 @@ func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error
 func OpenPooled(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	return open(ctx, url, maxConns, func(cfg *pgx.ConnConfig) {
 		cfg.DefaultQueryExecMode = unprepared
+		cfg.BuildContextWatcherHandler = stay
 		unbound(cfg)
 		bound(cfg)
 	})
+}
+
+// stay has a question that nobody waits for any more keep its connection for stayFor.
+func stay(conn *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn(), DeadlineDelay: stayFor}
 }
 
 func open(ctx context.Context, url string, maxConns int32, settle func(*pgx.ConnConfig)) (*pgxpool.Pool, error) {

@@ -21,8 +21,10 @@ UPDATE weir.hosts
 RETURNING seen_at;
 
 -- name: HostLook :many
--- All attempts of a host that are not cleaned up, with their renditions.
-SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
+-- All attempts of a host that are not cleaned up, with their renditions; open says how many
+-- there are at the same moment: those that have none are not among the rows.
+SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r),
+       (SELECT count(*) FROM weir.attempts o WHERE o.host_id = @host_id AND o.cleaned_at IS NULL) AS open
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
   JOIN weir.renditions r ON r.transcode_id = a.transcode_id

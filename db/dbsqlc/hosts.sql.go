@@ -377,7 +377,8 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 }
 
 const hostLook = `-- name: HostLook :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail,
+       (SELECT count(*) FROM weir.attempts o WHERE o.host_id = $1 AND o.cleaned_at IS NULL) AS open
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
   JOIN weir.renditions r ON r.transcode_id = a.transcode_id
@@ -389,9 +390,11 @@ type HostLookRow struct {
 	Attempt   Attempt
 	Transcode Transcode
 	Rendition Rendition
+	Open      int64
 }
 
-// All attempts of a host that are not cleaned up, with their renditions.
+// All attempts of a host that are not cleaned up, with their renditions; open says how many
+// there are at the same moment: those that have none are not among the rows.
 func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostLookRow, error) {
 	rows, err := db.Query(ctx, hostLook, hostID)
 	if err != nil {
@@ -518,6 +521,7 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 			&i.Rendition.FPSDen,
 			&i.Rendition.Quality,
 			&i.Rendition.ErrorDetail,
+			&i.Open,
 		); err != nil {
 			return nil, err
 		}

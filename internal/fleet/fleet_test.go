@@ -121,6 +121,37 @@ func TestThroughPgBouncer(t *testing.T) {
 	}
 }
 
+// Who has given up stays in the queue of a PgBouncer that has no connection left until they are
+// told so: those that left would be served in their turn, and cost it a connection each.
+func TestPoolerEndsWaits(t *testing.T) {
+	t.Parallel()
+	database := secret.Secret(dbtest.URL(t))
+	dir, err := os.MkdirTemp("", "weir-pooler") //nolint:usetesting // postgres' user must reach it
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	pgbouncer, err := pooler.Start(t.Context(), &pooler.Config{Dir: dir, Database: database, Servers: 1})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, pgbouncer.Close()) })
+	through, err := pgbouncer.URL(database)
+	require.NoError(t, err)
+	pool, err := db.OpenPooled(t.Context(), string(through), 2)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), "SELECT 1"); err != nil {
+			return err
+		}
+		given, up := context.WithTimeout(t.Context(), lookAgain)
+		defer up()
+		_, err := pool.Exec(given, "SELECT 1")
+		require.ErrorContains(t, err, "query_wait_timeout")
+		return nil
+	}))
+	_, err = pool.Exec(t.Context(), "SELECT 1")
+	require.NoError(t, err)
+}
+
 // River makes the job of a round available some seconds before it is due, and tells nobody:
 // what had to pause before its next attempt is placed all the same soon after, or a dead
 // host would cost more than 30 s.

@@ -57,6 +57,8 @@ type Config struct {
 	// Equip gives a host another Engine, Media or Storage before it boots, and says what else
 	// its daemon works on; nil: an Engine that has nothing to do, and the real rest.
 	Equip func(*host.Host) (jobs.Room, error)
+	// Leads gives a daemon that leads what else it works on, before it starts; nil: nothing.
+	Leads func(*control.Control) error
 	// Trace sees what a host asks of Postgres; nil: nobody does.
 	Trace func(id string) pgx.QueryTracer
 }
@@ -171,6 +173,11 @@ func (c *Config) Lead(ctx context.Context, id string) (_ *Daemon, err error) {
 	}
 	d.studio = studio.New(&studio.Config{Guard: guard})
 	leads := &control.Control{DB: d.pool, Sealer: c.Sealer, Studio: d.studio, Log: c.Log}
+	if c.Leads != nil {
+		if err := c.Leads(leads); err != nil {
+			return nil, err
+		}
+	}
 	if d.client, err = jobs.NewClient(&jobs.Config{DB: d.pool, Log: c.Log, HostID: id, BootID: uuid.New(), Polls: c.Polls},
 		leads.Room, host.NoRoom, triggers.NoRoom, (&doctor.Examiner{}).Room); err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ func TestTimesAreDocumented(t *testing.T) {
 		words    string
 	}{
 		{roundMost, 64, architecture, "a round places 64 at the most"},
+		{roundLarge, 256, architecture, "one for each four, up to 256"},
+		{hostsPerPlace, 4, architecture, "one for each four hosts, up to 256"},
 		{retention.Every, 10 * time.Minute, architecture, "| control | every ten minutes |"},
 		{retention.Batch, 500, architecture, "are removed, 500 in a transaction"},
 		{statusEvery, 5 * time.Second, architecture, "| control | every 5 s | statuses that are due"},

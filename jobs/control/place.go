@@ -31,7 +31,12 @@ const (
 	// pageLeast: a round for the one slot that came free reads some more tenants, for those whose
 	// queue was cancelled since they were listed.
 	pageLeast = 8
-	percent   = 100
+	// hostsPerPlace and roundLarge are for large fleets, of which each round reads all hosts: of
+	// a thousand, sixteen rounds for a burst of as many would read sixteen thousand. It places
+	// one for each so many hosts that may take work, where that is more than roundMost.
+	hostsPerPlace = 4
+	roundLarge    = 256
+	percent       = 100
 )
 
 type placeWorker struct {
@@ -86,7 +91,10 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 	return nil
 }
 
-// round places what fits, roundMost at the most; full: there may be more.
+// roundOf is how many a round places at the most in a fleet of so many hosts.
+func roundOf(hosts int) int { return min(max(roundMost, hosts/hostsPerPlace), roundLarge) }
+
+// round places what fits, roundOf its hosts at the most; full: there may be more.
 func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
 	q, together := dbsqlc.New(), &db.Pipeline{On: decider.Tx}
 	if err := q.PlaceLock(ctx, together); err != nil {
@@ -103,9 +111,10 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed [
 	if free == 0 {
 		return nil, false, nil
 	}
+	most := roundOf(len(hosts))
 	reserve := max(all*int64(w.urgentPercent)/percent-hosts[0].UrgentHeld, 0)
 	page := dbsqlc.TranscodeQueueParams{
-		PageSize: int32(min(max(free, pageLeast), roundMost)), Slots: float64(all), Urgent: reserve > 0 && free <= reserve,
+		PageSize: int32(min(max(free, pageLeast), int64(most))), Slots: float64(all), Urgent: reserve > 0 && free <= reserve,
 	}
 	for i := range hosts {
 		if hosts[i].Free > 0 {
@@ -117,7 +126,7 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed [
 		return nil, false, fmt.Errorf("place: read the queue: %w", err)
 	}
 	turns := newTurns(queue, hosts, int(page.PageSize), reserve, page.Urgent)
-	turns.take(roundMost)
+	turns.take(most)
 	if len(turns.seen) == 0 {
 		return nil, false, nil
 	}

@@ -115,6 +115,22 @@ func TestPlaceFleet(t *testing.T) {
 	require.Equal(t, hosts, b.Count(t, `SELECT count(*) FROM (SELECT FROM weir.attempts GROUP BY host_id HAVING count(*) = $1) full_ones`, slots))
 }
 
+// A round of a large fleet reads all of its hosts, and places more for it.
+func TestPlaceLargeFleet(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	const hosts, queued = 400, 150
+	b.Exec(t, "UPDATE weir.hosts SET lease_until = now() + interval '1 hour'")
+	b.Exec(t, `INSERT INTO weir.hosts SELECT (jsonb_populate_record(h, jsonb_build_object('id', 'fleet-' || n, 'spool_id', NULL))).*
+		FROM weir.hosts h, generate_series(2, $2::int) n WHERE h.id = $1`, jobstest.Host, hosts)
+	acceptMany(t, b, b.Accept(t, "a").ID, "studio", queued-1)
+	workPlace(t, b, b.Pool)
+	require.Equal(t, hosts/4, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE state = 'placed'"))
+	workPlace(t, b, b.Pool)
+	require.Equal(t, queued, b.Count(t, "SELECT count(*) FROM weir.transcodes WHERE state = 'placed'"))
+	require.Equal(t, queued, b.Count(t, "SELECT count(DISTINCT host_id) FROM weir.transcodes"))
+}
+
 // A burst of requests leaves no more rounds than there were requests at once.
 func TestPlaceBurst(t *testing.T) {
 	t.Parallel()

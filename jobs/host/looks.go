@@ -75,27 +75,52 @@ func (h *Host) look(ctx context.Context) (*look, error) {
 			return l, nil
 		}
 	}
-	// First, so that none is missed whose renditions come between the two.
-	unplanned, err := dbsqlc.New().HostLookUnplanned(reading, h.DB, h.ID)
-	if err != nil {
+	if err := h.lookRows(reading, l); err != nil {
 		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
 	}
+	return l, nil
+}
+
+// lookRows finds the host's attempts. Most have their renditions when they are placed, and are
+// found by one statement, whose planning is most of what a look costs.
+func (h *Host) lookRows(ctx context.Context, l *look) error {
+	q := dbsqlc.New()
+	rows, err := q.HostLook(ctx, h.DB, h.ID)
+	if err != nil {
+		return err
+	}
+	l.planned(rows)
+	if len(rows) > 0 && int64(len(l.attempts)) == rows[0].Open {
+		return nil
+	}
+	// Before the others are looked at again, so that none is missed whose renditions come
+	// between the two.
+	unplanned, err := q.HostLookUnplanned(ctx, h.DB, h.ID)
+	if err != nil {
+		return err
+	}
+	clear(l.attempts)
 	for _, row := range unplanned {
 		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
 		l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
 	}
-	rows, err := dbsqlc.New().HostLook(reading, h.DB, h.ID)
-	if err != nil {
-		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
+	if rows, err = q.HostLook(ctx, h.DB, h.ID); err != nil {
+		return err
 	}
-	for _, row := range rows {
+	l.planned(rows)
+	return nil
+}
+
+// planned takes up attempts that have renditions.
+func (l *look) planned(rows []dbsqlc.HostLookRow) {
+	for i := range rows {
+		row := &rows[i]
 		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
 		if known := l.attempts[name]; known == nil || len(known.Renditions) == 0 {
 			l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
 		}
 		l.attempts[name].Renditions = append(l.attempts[name].Renditions, row.Rendition)
 	}
-	return l, nil
 }
 
 // looks hands one look to all who wait for one: however many supervisors there are, Mist

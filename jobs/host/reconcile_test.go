@@ -217,6 +217,32 @@ func TestIdleHostStillSees(t *testing.T) {
 	}
 }
 
+// A look finds the attempts whose renditions are not known before their source is, beside
+// others and alone.
+func TestLookSeesWhatHasNoRenditions(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	h := newHost(t, b, &storage.Config{})
+	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	planned, unplanned := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID
+	b.Place(t, planned, jobstest.Host)
+	b.Place(t, unplanned, jobstest.Host)
+	b.Exec(t, "DELETE FROM weir.renditions WHERE transcode_id = $1", unplanned)
+	found := func() map[uuid.UUID]int {
+		l, err := h.look(t.Context())
+		require.NoError(t, err)
+		renditions := map[uuid.UUID]int{}
+		for name, rows := range l.attempts {
+			require.Equal(t, name.Transcode, rows.Transcode.ID)
+			renditions[name.Transcode] = len(rows.Renditions)
+		}
+		return renditions
+	}
+	require.Equal(t, map[uuid.UUID]int{planned: 2, unplanned: 0}, found())
+	b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() WHERE transcode_id = $1", planned)
+	require.Equal(t, map[uuid.UUID]int{unplanned: 0}, found())
+}
+
 var errBroken = errors.New("nothing works")
 
 // brokenEngine can do nothing.

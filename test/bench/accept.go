@@ -101,26 +101,26 @@ func (b *bench) accept(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.addAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rate)
+		b.AddAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rate)
 	}
 	open, err := b.sealed(ctx, db, a)
 	if err != nil {
 		return err
 	}
 	slices.Sort(open)
-	b.add("by SQL: commit -> sealed, while its secrets stand open, 50 of 100", "s", "", 0, open[len(open)/2])
-	b.add("  99 of 100", "s", "", 0, open[len(open)*99/100])
+	b.Add("by SQL: commit -> sealed, while its secrets stand open, 50 of 100", "s", "", 0, open[len(open)/2])
+	b.Add("  99 of 100", "s", "", 0, open[len(open)*99/100])
 	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
+	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
 	for _, offered := range []int{acceptOffered / 2, acceptOffered} { //nolint:mnd // half of it
 		within, err := pgbenchWithin(ctx, string(b.stack.Database), acceptClients, offered)
 		if err != nil {
 			return err
 		}
-		b.add(fmt.Sprintf("  %d of them offered a second: committed within, 99 of 100", offered), "s", "", 0, within)
+		b.Add(fmt.Sprintf("  %d of them offered a second: committed within, 99 of 100", offered), "s", "", 0, within)
 	}
 	return nil
 }
@@ -148,13 +148,13 @@ func (b *bench) acceptAt(ctx context.Context, db *pgx.Conn, a *acceptance, path,
 		return err
 	}
 	slices.Sort(took)
-	b.add(fmt.Sprintf("accept %d of %s requests a second: answered within, 50 of 100", offered, name), "s", "", 0, took[len(took)/2].Seconds())
-	b.add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), took[len(took)*99/100].Seconds())
+	b.Add(fmt.Sprintf("accept %d of %s requests a second: answered within, 50 of 100", offered, name), "s", "", 0, took[len(took)/2].Seconds())
+	b.Add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), took[len(took)*99/100].Seconds())
 	each := func(before, after time.Duration) float64 {
 		return 1000 * (after - before).Seconds() / float64(len(took))
 	}
-	b.add("  processor time of the daemon for each", "ms", "", 0, each(daemonBefore, daemon))
-	b.add("  of Postgres", "ms", "", 0, each(databaseBefore, database))
+	b.Add("  processor time of the daemon for each", "ms", "", 0, each(daemonBefore, daemon))
+	b.Add("  of Postgres", "ms", "", 0, each(databaseBefore, database))
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"weir/internal/devstack"
 	"weir/secret"
+	"weir/test/bench/proc"
 )
 
 // asDaemon is this program as one daemon that leads and works, with media, Mist and storage that
@@ -56,7 +57,7 @@ type takings struct {
 // daemon is that daemon, until it is told to end.
 func daemon(ctx context.Context) (err error) {
 	f := &fleet{failed: make(chan error, 1), database: secret.Secret(os.Getenv(databaseVariable))}
-	f.marks.off = true
+	f.marks.Off = true
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
 	if f.folder, err = devstack.NewFolder(); err != nil {
 		return err
@@ -65,8 +66,8 @@ func daemon(ctx context.Context) (err error) {
 		return err
 	}
 	var steer http.ServeMux
-	steer.HandleFunc("POST "+pathShut, func(http.ResponseWriter, *http.Request) { f.gate.shut() })
-	steer.HandleFunc("POST "+pathOpen, func(http.ResponseWriter, *http.Request) { f.gate.open() })
+	steer.HandleFunc("POST "+pathShut, func(http.ResponseWriter, *http.Request) { f.gate.Shut() })
+	steer.HandleFunc("POST "+pathOpen, func(http.ResponseWriter, *http.Request) { f.gate.Open() })
 	steer.HandleFunc("GET "+pathMemory, func(w http.ResponseWriter, _ *http.Request) {
 		if err := json.NewEncoder(w).Encode(takes()); err != nil {
 			f.fail(err)
@@ -92,9 +93,7 @@ func takes() takings {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	t := takings{Goroutines: runtime.NumGoroutine(), HeapMB: float64(m.HeapAlloc) / megabyte}
-	if text, err := os.ReadFile("/proc/self/status"); err == nil {
-		t.ResidentMB, _ = memoryOf(text, resident) // 0 is no figure
-	}
+	t.ResidentMB, _ = proc.MemoryMB(os.Getpid(), proc.Resident) // 0 is no figure
 	return t
 }
 
@@ -180,7 +179,7 @@ func (f *fleet) takes(ctx context.Context) (t takings, err error) {
 // shut has lifecycles stay at running, wherever the hosts are.
 func (f *fleet) shut(ctx context.Context) error {
 	if f.control == "" {
-		f.gate.shut()
+		f.gate.Shut()
 		return nil
 	}
 	_, err := f.steer(ctx, http.MethodPost, pathShut)
@@ -190,7 +189,7 @@ func (f *fleet) shut(ctx context.Context) error {
 // letGo has them go on.
 func (f *fleet) letGo(ctx context.Context) error {
 	if f.control == "" {
-		f.gate.open()
+		f.gate.Open()
 		return nil
 	}
 	_, err := f.steer(ctx, http.MethodPost, pathOpen)

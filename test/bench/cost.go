@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/internal/devstack"
+	"weir/test/bench/report"
 )
 
 const (
@@ -92,11 +93,11 @@ func (b *bench) cost(ctx context.Context) error {
 		return err
 	}
 	seconds := idle.at.Sub(before.at).Seconds()
-	b.add("idle daemon: statements a second", "", fmt.Sprintf("under %d", goalIdle), goalIdle, float64(idle.statements-before.statements)/seconds)
-	b.add("idle daemon: transactions that write, a second", "", "", 0, float64(idle.writes-before.writes)/seconds)
+	b.Add("idle daemon: statements a second", "", fmt.Sprintf("under %d", goalIdle), goalIdle, float64(idle.statements-before.statements)/seconds)
+	b.Add("idle daemon: transactions that write, a second", "", "", 0, float64(idle.writes-before.writes)/seconds)
 	idleWrites := float64(idle.writes-before.writes) / seconds
 	idleWAL := float64(idle.wal-before.wal) / seconds
-	b.add("idle daemon: bytes of WAL, a second", "B", "", 0, idleWAL)
+	b.Add("idle daemon: bytes of WAL, a second", "B", "", 0, idleWAL)
 	var writes, own, statements, rate, wal, rows, bytes, keptRows, keptBytes []float64
 	for i := range costRounds {
 		there, err := hold(ctx, db)
@@ -126,21 +127,21 @@ func (b *bench) cost(ctx context.Context) error {
 		statements = append(statements, float64(to.statements-from.statements))
 		rate = append(rate, float64(to.statements-from.statements)/to.at.Sub(from.at).Seconds())
 	}
-	b.add("one transcode of 20 s, three renditions: transactions that write", "", "", 0, writes...)
-	b.add("  without what an idle daemon writes", "", fmt.Sprintf("%d or fewer", goalWrites), goalWrites, own...)
-	b.add("  statements", "", "", 0, statements...)
-	b.add("  statements a second", "", "", 0, rate...)
-	b.add("  bytes of WAL, without an idle daemon's and without images of whole pages", "B", "", 0, wal...)
-	b.add("  rows", "", "", 0, rows...)
-	b.add("  their bytes, without indexes", "B", "", 0, bytes...)
-	b.add("  rows that stay as long as the transcode", "", "", 0, keptRows...)
-	b.add("  their bytes, without indexes", "B", "", 0, keptBytes...)
+	b.Add("one transcode of 20 s, three renditions: transactions that write", "", "", 0, writes...)
+	b.Add("  without what an idle daemon writes", "", fmt.Sprintf("%d or fewer", goalWrites), goalWrites, own...)
+	b.Add("  statements", "", "", 0, statements...)
+	b.Add("  statements a second", "", "", 0, rate...)
+	b.Add("  bytes of WAL, without an idle daemon's and without images of whole pages", "B", "", 0, wal...)
+	b.Add("  rows", "", "", 0, rows...)
+	b.Add("  their bytes, without indexes", "B", "", 0, bytes...)
+	b.Add("  rows that stay as long as the transcode", "", "", 0, keptRows...)
+	b.Add("  their bytes, without indexes", "B", "", 0, keptBytes...)
 	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
-	b.add("  half of it, by the transactions of one transcode: transcodes", "1/s", "", 0, tps/2/median(own)) //nolint:mnd // the other half is for reads and people
+	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
+	b.Add("  half of it, by the transactions of one transcode: transcodes", "1/s", "", 0, tps/2/report.Median(own)) //nolint:mnd // the other half is for reads and people
 	return b.rooms(ctx)
 }
 
@@ -161,7 +162,7 @@ func (b *bench) rooms(ctx context.Context) error {
 			most = max(most, float64(files))
 		}
 	}
-	b.add("packages, without a cycle", "", "", 0, packages)
-	b.add("  most files of code in one", "", fmt.Sprintf("%d or fewer", goalFiles), goalFiles, most)
+	b.Add("packages, without a cycle", "", "", 0, packages)
+	b.Add("  most files of code in one", "", fmt.Sprintf("%d or fewer", goalFiles), goalFiles, most)
 	return nil
 }

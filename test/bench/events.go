@@ -52,7 +52,7 @@ func (b *bench) events(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", pgbenchClients), "tx/s", "", 0, tps)
+	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", pgbenchClients), "tx/s", "", 0, tps)
 	return nil
 }
 
@@ -119,9 +119,9 @@ func (b *bench) listened(ctx context.Context) error {
 	if rate < heardLeast*listeners {
 		return fmt.Errorf("listeners heard %.0f events a second, of %d", rate, listeners)
 	}
-	b.add("daemon beside 100 running transcodes that tell something each second, of a core", "%", "", 0, silent)
-	b.add("the same with 1,000 listeners, of a core", "%", fmt.Sprintf("under %d", goalListened), goalListened, loud)
-	b.add("  events that came", "1/s", "", 0, rate)
+	b.Add("daemon beside 100 running transcodes that tell something each second, of a core", "%", "", 0, silent)
+	b.Add("the same with 1,000 listeners, of a core", "%", fmt.Sprintf("under %d", goalListened), goalListened, loud)
+	b.Add("  events that came", "1/s", "", 0, rate)
 	if _, err := db.Exec(context.WithoutCancel(ctx), "DELETE FROM weir.transcodes WHERE host_id = 'nobody'"); err != nil {
 		return fmt.Errorf("remove what was listened to: %w", err)
 	}
@@ -211,8 +211,8 @@ func (b *bench) ends(ctx context.Context, dir string, swings bool) error {
 		}
 		worst, mean = append(worst, off), append(mean, sum/float64(n))
 	}
-	b.add("an end told from a third of the way on, wrong by, mean"+by, "%", fmt.Sprintf("under %d", goalEnd), goalEnd, mean...)
-	b.add("  worst", "%", "", 0, worst...)
+	b.Add("an end told from a third of the way on, wrong by, mean"+by, "%", fmt.Sprintf("under %d", goalEnd), goalEnd, mean...)
+	b.Add("  worst", "%", "", 0, worst...)
 	return nil
 }
 

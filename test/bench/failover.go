@@ -136,14 +136,14 @@ func (b *bench) failover(ctx context.Context) error {
 			return err
 		}
 	}
-	b.add("kill -9 of the primary -> the standby is promoted, asked at once", "s", "", 0, took.promoted...)
-	b.add("  -> a request is accepted again", "s", "", 0, took.again...)
-	b.add("  -> the first callback of what ran", "s", "", 0, took.first...)
-	b.add("  -> the last callback of all that was accepted", "s", "", 0, took.all...)
-	b.add("requests accepted, before it and after", "", "", 0, took.accepted...)
-	b.add("  refused meanwhile", "", "", 0, took.refused...)
-	b.add("  accepted and not transcoded, in all rounds", "", "none", 0, sumOf(took.lost))
-	b.add("  callbacks delivered again, each as the same event", "", "", 0, took.repeated...)
+	b.Add("kill -9 of the primary -> the standby is promoted, asked at once", "s", "", 0, took.promoted...)
+	b.Add("  -> a request is accepted again", "s", "", 0, took.again...)
+	b.Add("  -> the first callback of what ran", "s", "", 0, took.first...)
+	b.Add("  -> the last callback of all that was accepted", "s", "", 0, took.all...)
+	b.Add("requests accepted, before it and after", "", "", 0, took.accepted...)
+	b.Add("  refused meanwhile", "", "", 0, took.refused...)
+	b.Add("  accepted and not transcoded, in all rounds", "", "none", 0, sumOf(took.lost))
+	b.Add("  callbacks delivered again, each as the same event", "", "", 0, took.repeated...)
 	return nil
 }
 

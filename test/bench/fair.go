@@ -72,13 +72,13 @@ func (b *bench) fair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("slots that a tenant with %d waiting got before another's single request", fairBacklog), "", "at most 1", 1, before...)
-	b.add("a slot is free -> that request is placed", "s", "", 0, took...)
+	b.Add(fmt.Sprintf("slots that a tenant with %d waiting got before another's single request", fairBacklog), "", "at most 1", 1, before...)
+	b.Add("a slot is free -> that request is placed", "s", "", 0, took...)
 	rounds, err := f.wideRounds(ctx)
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("a placement round, %d queued over %d tenants", wideTenants*wideEach, wideTenants), "s", "under "+goalRound.String(), goalRound.Seconds(), rounds...)
+	b.Add(fmt.Sprintf("a placement round, %d queued over %d tenants", wideTenants*wideEach, wideTenants), "s", "under "+goalRound.String(), goalRound.Seconds(), rounds...)
 	return nil
 }
 

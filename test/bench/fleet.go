@@ -13,29 +13,27 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
 	"golang.org/x/sync/errgroup"
 
 	"weir/api"
 	"weir/api/events"
 	"weir/db"
-	"weir/engine"
 	"weir/internal/devstack"
+	loops "weir/internal/fleet"
 	"weir/jobs"
 	"weir/jobs/control"
 	"weir/jobs/host"
 	"weir/jobs/inbox"
 	"weir/secret"
-	"weir/storage/dial"
-	"weir/studio"
+	"weir/test/bench/free"
 	"weir/triggers"
 )
 
@@ -59,8 +57,8 @@ type fleet struct {
 	postgres *devstack.Postgres
 	database secret.Secret
 	pool     *pgxpool.Pool // the bench's own
-	marks    marks
-	gate     gate
+	marks    free.Marks
+	gate     free.Gate
 
 	api      string
 	receiver string
@@ -72,8 +70,8 @@ type fleet struct {
 	group   *errgroup.Group
 	running context.Context //nolint:containedctx // what it serves lives as long as it does
 	end     context.CancelFunc
-	river   []*river.Client[pgx.Tx]
-	hosts   []*host.Host
+	daemons []*loops.Daemon
+	engines []*free.Engine // of those that work
 	failed  chan error
 	// process is its daemon where that is one of its own, control what steers it.
 	process *exec.Cmd
@@ -157,18 +155,25 @@ func (f *fleet) run(ctx context.Context, hosts, slots int) error {
 	if err != nil {
 		return err
 	}
-	networks, err := dial.ParseNetworks([]string{"127.0.0.1/32"})
+	dir, err := f.folder.Make("spools")
 	if err != nil {
 		return err
 	}
-	guard := &dial.Guard{Allowed: networks}
-	if err := f.lead(f.running, sealer, guard); err != nil {
+	cfg := &loops.Config{
+		Database: f.database, Sealer: sealer, Dir: dir, Slots: slots, Stores: fleetStores, Conns: fleetConns,
+		Log: slog.New(slog.DiscardHandler), Equip: f.equip, Leads: f.accepts,
+	}
+	lead, err := cfg.Lead(f.running, "control")
+	if err != nil {
 		return err
 	}
+	f.daemons = append(f.daemons, lead)
 	for i := range hosts {
-		if err := f.work(f.running, fmt.Sprintf("host-%d", i), slots, sealer, guard); err != nil {
+		d, err := cfg.Host(f.running, fmt.Sprintf("host-%d", i))
+		if err != nil {
 			return err
 		}
+		f.daemons = append(f.daemons, d)
 	}
 	return nil
 }
@@ -192,100 +197,53 @@ func (f *fleet) fail(err error) {
 	}
 }
 
-// lead is what a daemon does that leads.
-func (f *fleet) lead(ctx context.Context, sealer *secret.Sealer, guard *dial.Guard) error {
-	pool, err := f.open(ctx)
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.DiscardHandler)
+// accepts gives the daemon that leads an API, and requests by SQL.
+func (f *fleet) accepts(leads *control.Control) error {
 	tokens, err := api.ParseTokens("bench=" + fleetToken)
 	if err != nil {
 		return err
 	}
-	transcodes := &jobs.Transcodes{DB: pool, Sealer: sealer}
-	hub := events.New(pool, log)
-	served := &api.Config{
-		Transcodes: transcodes, Tokens: tokens, Events: hub, Logger: log, AllowHTTPSource: true,
-		Ready: func(context.Context) map[string]error { return nil },
-	}
-	leads := &control.Control{
-		DB: pool, Sealer: sealer, Inbox: inbox.Open(transcodes, api.NewReader(served)), Log: log,
-		Studio: studio.New(&studio.Config{Secret: "a secret of the bench, as long as it has to be", Guard: guard}),
-	}
-	client, err := jobs.NewClient(&jobs.Config{DB: pool, Log: log, HostID: "control", BootID: uuid.New()}, leads.Room, host.NoRoom, triggers.NoRoom)
+	inserter, err := jobs.NewInserter(leads.DB)
 	if err != nil {
 		return err
 	}
-	transcodes.River = client
+	transcodes := &jobs.Transcodes{DB: leads.DB, River: inserter, Sealer: leads.Sealer}
+	hub := events.New(leads.DB, leads.Log)
+	served := &api.Config{
+		Transcodes: transcodes, Tokens: tokens, Events: hub, Logger: leads.Log, AllowHTTPSource: true,
+		Ready: func(context.Context) map[string]error { return nil },
+	}
+	leads.Inbox = inbox.Open(transcodes, api.NewReader(served))
 	handler, err := api.New(served)
 	if err != nil {
 		return err
 	}
-	if f.api, err = f.serve(ctx, handler); err != nil {
+	if f.api, err = f.serve(f.running, handler); err != nil {
 		return err
 	}
-	f.group.Go(func() error { return hub.Run(ctx) })
-	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("start River: %w", err)
-	}
-	f.river = append(f.river, client)
-	f.group.Go(func() error { return leads.Run(ctx, client) })
+	f.group.Go(func() error { return hub.Run(f.running) })
 	return nil
 }
 
-// work is what a daemon does that has a Mist.
-func (f *fleet) work(ctx context.Context, id string, slots int, sealer *secret.Sealer, guard *dial.Guard) error {
-	pool, err := f.open(ctx)
+// equip gives a host what costs nothing.
+func (f *fleet) equip(h *host.Host) (jobs.Room, error) {
+	listener, err := triggers.New(&triggers.Config{DB: h.DB, HostID: h.ID, Wake: h.Wakes.Wake, Spool: h.Spool})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	log := slog.New(slog.DiscardHandler)
-	spool, err := f.folder.Make(id)
-	if err != nil {
-		return err
-	}
-	boot, wakes := uuid.New(), host.NewWakes()
-	listener, err := triggers.New(&triggers.Config{DB: pool, HostID: id, Wake: wakes.Wake, Spool: spool})
-	if err != nil {
-		return err
-	}
-	h := &host.Host{
-		ID: id, BootID: boot, Slots: slots, Stores: fleetStores, Version: "bench", DB: pool,
-		Engine: &freeEngine{triggers: listener, marks: &f.marks, failed: f.fail, gate: &f.gate, attempts: map[engine.Name]*freeAttempt{}},
-		Media:  freeMedia{}, Storage: freeStorage{}, Sealer: sealer, Wakes: wakes, Log: log, Spool: spool, SourceMax: 1 << 30,
-		Broadcasters: []string{"http://127.0.0.1:9"}, Guard: guard, TriggerURL: "http://127.0.0.1:9/" + id,
-	}
-	client, err := jobs.NewClient(&jobs.Config{DB: pool, Log: log, HostID: id, BootID: boot}, (&control.Control{DB: pool, Sealer: sealer, Log: log}).Room, h.Room, listener.Room)
-	if err != nil {
-		return err
-	}
-	if err := h.Boot(ctx, client); err != nil {
-		return err
-	}
-	f.hosts = append(f.hosts, h)
-	f.group.Go(func() error { return h.Run(ctx, client) })
-	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("start River: %w", err)
-	}
-	f.river = append(f.river, client)
-	return nil
+	engine := &free.Engine{Triggers: listener, Marks: &f.marks, Failed: f.fail, Gate: &f.gate}
+	f.engines = append(f.engines, engine)
+	h.Engine, h.Media, h.Storage = engine, free.Media{}, free.Storage{}
+	h.Broadcasters, h.TriggerURL = []string{"http://127.0.0.1:9"}, "http://127.0.0.1:9/"+h.ID
+	return listener.Room, nil
 }
 
 // Close ends it, and what it left.
 func (f *fleet) Close(ctx context.Context) error {
-	f.gate.open()
-	ctx, cancel := context.WithTimeout(ctx, fleetStop)
-	defer cancel()
+	f.gate.Open()
 	errs := []error{f.endProcess()}
-	for _, h := range f.hosts {
-		errs = append(errs, h.Stop(ctx))
-	}
-	for _, client := range f.river {
-		errs = append(errs, client.Stop(ctx))
-	}
-	for _, h := range f.hosts {
-		h.Close()
+	for _, d := range slices.Backward(f.daemons) { // who leads, last
+		errs = append(errs, d.Stop(ctx))
 	}
 	if f.end != nil {
 		f.end()
@@ -323,7 +281,7 @@ func (f *fleet) receive(w http.ResponseWriter, r *http.Request) {
 	case message.Status == "error":
 		f.fail(fmt.Errorf("a lifecycle failed: %s", message.Error))
 	case message.Status == "success":
-		f.marks.markAt(message.RequestID, markTold, at)
+		f.marks.MarkAt(message.RequestID, free.Told, at)
 		if waits, is := f.ended.LoadAndDelete(strings.TrimPrefix(r.URL.Path, "/hooks/")); is {
 			close(waits.(chan struct{})) //nolint:forcetypeassert,errcheck // nothing else is put there
 		}
@@ -359,8 +317,8 @@ func (f *fleet) begin(ctx context.Context) (<-chan struct{}, error) {
 	if resp.StatusCode != http.StatusAccepted || json.Unmarshal(answer, &accepted) != nil {
 		return nil, fmt.Errorf("post: HTTP %d: %s", resp.StatusCode, answer)
 	}
-	f.marks.markAt(accepted.ID, markPosted, began)
-	f.marks.mark(accepted.ID, markTaken)
+	f.marks.MarkAt(accepted.ID, free.Posted, began)
+	f.marks.Mark(accepted.ID, free.Taken)
 	return ended, nil
 }
 

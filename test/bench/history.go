@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/jobs/retention"
+	"weir/test/bench/free"
+	"weir/test/bench/report"
 )
 
 //go:embed history.sql
@@ -177,7 +179,7 @@ func (b *bench) beside(ctx context.Context, empty, full *fleet, rows int) error 
 	}
 	fleets := []*fleet{empty, full}
 	var rates [2][]float64
-	var idle, half [2]spans
+	var idle, half [2]free.Spans
 	for range historyRounds {
 		for i, f := range fleets {
 			rate, err := f.burst(ctx, historyBurst)
@@ -191,35 +193,35 @@ func (b *bench) beside(ctx context.Context, empty, full *fleet, rows int) error 
 			if err != nil {
 				return err
 			}
-			idle[i].join(took)
+			idle[i].Join(took)
 		}
 		for i, f := range fleets {
-			took, err := f.offer(ctx, median(rates[0])/2, historyOffered) //nolint:mnd // half
+			took, err := f.offer(ctx, report.Median(rates[0])/2, historyOffered) //nolint:mnd // half
 			if err != nil {
 				return err
 			}
-			half[i].join(took)
+			half[i].Join(took)
 		}
 	}
 	without := "an empty database"
-	b.add(fmt.Sprintf("lifecycles with %d finished ones, %d at once: ended", rows, pressed), "1/s", "", 0, rates[1]...).beside(without, median(rates[0]))
-	b.addAbove("  the median by the one of an empty database", "", "0.9 or more", 1/goalFlat, median(rates[1])/median(rates[0]))
+	b.Add(fmt.Sprintf("lifecycles with %d finished ones, %d at once: ended", rows, pressed), "1/s", "", 0, rates[1]...).Beside(without, report.Median(rates[0]))
+	b.AddAbove("  the median by the one of an empty database", "", "0.9 or more", 1/goalFlat, report.Median(rates[1])/report.Median(rates[0]))
 	for _, load := range []struct {
 		name string
-		took [2]spans
+		took [2]free.Spans
 	}{{"idle", idle}, {"at half of that rate", half}} {
 		for _, s := range []struct {
 			name string
 			took [2][]time.Duration
 		}{
-			{"a request is answered within", [2][]time.Duration{load.took[0].accepted, load.took[1].accepted}},
-			{"accepted -> its process starts", [2][]time.Duration{load.took[0].started, load.took[1].started}},
-			{"the last push has written its file -> the callback is there", [2][]time.Duration{load.took[0].told, load.took[1].told}},
+			{"a request is answered within", [2][]time.Duration{load.took[0].Accepted, load.took[1].Accepted}},
+			{"accepted -> its process starts", [2][]time.Duration{load.took[0].Started, load.took[1].Started}},
+			{"the last push has written its file -> the callback is there", [2][]time.Duration{load.took[0].Told, load.took[1].Told}},
 		} {
-			was, is := share(s.took[0], latencyHalf), share(s.took[1], latencyHalf)
-			b.add(load.name+": "+s.name+", 50 of 100", "s", "", 0, is).beside(without, was)
-			b.add("  by that of an empty database", "", "at most 1.1", goalFlat, is/was)
-			b.add("  99 of 100", "s", "", 0, share(s.took[1], latencyMost)).beside(without, share(s.took[0], latencyMost))
+			was, is := free.Share(s.took[0], latencyHalf), free.Share(s.took[1], latencyHalf)
+			b.Add(load.name+": "+s.name+", 50 of 100", "s", "", 0, is).Beside(without, was)
+			b.Add("  by that of an empty database", "", "at most 1.1", goalFlat, is/was)
+			b.Add("  99 of 100", "s", "", 0, free.Share(s.took[1], latencyMost)).Beside(without, free.Share(s.took[0], latencyMost))
 		}
 	}
 	return nil
@@ -246,12 +248,12 @@ func (b *bench) tellHOT(ctx context.Context, f *fleet) error {
 	for _, t := range tables {
 		hot, all, each = hot+float64(t.HOT), all+float64(t.All), each+t.Each
 	}
-	b.add("updates of rows, for each lifecycle", "", "", 0, each)
-	b.add("  written in the row's page alone (HOT)", "", "", 0, hot/all)
+	b.Add("updates of rows, for each lifecycle", "", "", 0, each)
+	b.Add("  written in the row's page alone (HOT)", "", "", 0, hot/all)
 	const seldom = 0.1 // of a lifecycle
 	for _, t := range tables {
 		if t.Each >= seldom {
-			b.add(fmt.Sprintf("  HOT of %s, %.1f of them", t.Name, t.Each), "", "", 0, float64(t.HOT)/float64(t.All))
+			b.Add(fmt.Sprintf("  HOT of %s, %.1f of them", t.Name, t.Each), "", "", 0, float64(t.HOT)/float64(t.All))
 		}
 	}
 	return nil
@@ -300,16 +302,16 @@ func (b *bench) weigh(ctx context.Context, f *fleet, each map[string]float64) er
 				kept = ", for " + t.kept
 			}
 			lines = append(lines, func() {
-				b.add(fmt.Sprintf("  %s, %.1f rows%s: table", t.name, each[t.name], kept), "B", "", 0, table)
-				b.add(fmt.Sprintf("  %s: indexes", t.name), "B", "", 0, index)
+				b.Add(fmt.Sprintf("  %s, %.1f rows%s: table", t.name, each[t.name], kept), "B", "", 0, table)
+				b.Add(fmt.Sprintf("  %s: indexes", t.name), "B", "", 0, index)
 			})
 		}
 		name := "a finished transcode, what is kept for 90 days"
 		if short {
 			name = "a finished transcode, what is kept for days or hours"
 		}
-		b.add(name+": tables", "B", "", 0, tables)
-		b.add("  indexes", "B", "", 0, indexes)
+		b.Add(name+": tables", "B", "", 0, tables)
+		b.Add("  indexes", "B", "", 0, indexes)
 		for _, line := range lines {
 			line()
 		}
@@ -343,9 +345,9 @@ func (b *bench) prune(ctx context.Context, f *fleet, rows int) error {
 			return fmt.Errorf("of %s %d were removed, and %d held", p.name, p.removed(done), done.Held)
 		}
 		each += took / of
-		b.add(fmt.Sprintf("pruning removes of %d %s", p.removed(done), p.name), "rows/s", "", 0, float64(p.removed(done))/took)
+		b.Add(fmt.Sprintf("pruning removes of %d %s", p.removed(done), p.name), "rows/s", "", 0, float64(p.removed(done))/took)
 	}
-	b.addAbove("pruning keeps up with so many transcodes a second", "1/s", fmt.Sprintf("%d or more", goalPruned), goalPruned, 1/each)
+	b.AddAbove("pruning keeps up with so many transcodes a second", "1/s", fmt.Sprintf("%d or more", goalPruned), goalPruned, 1/each)
 	return nil
 }
 
@@ -385,9 +387,9 @@ func (b *bench) heldOpen(ctx context.Context, f *fleet) error {
 	if err != nil {
 		return err
 	}
-	limit := median(slices.Concat(without, after))
-	b.add(fmt.Sprintf("lifecycles while a transaction is open, for %d s: ended", int((heldBurst*heldRounds).Seconds())), "1/s", "", 0, with...).beside("without one", limit)
-	b.addAbove("  the median by that before and after it", "", "0.5 or more", goalHeld, median(with)/limit)
-	b.addAbove("  the last burst by it", "", "0.5 or more", goalHeld, with[len(with)-1]/limit)
+	limit := report.Median(slices.Concat(without, after))
+	b.Add(fmt.Sprintf("lifecycles while a transaction is open, for %d s: ended", int((heldBurst*heldRounds).Seconds())), "1/s", "", 0, with...).Beside("without one", limit)
+	b.AddAbove("  the median by that before and after it", "", "0.5 or more", goalHeld, report.Median(with)/limit)
+	b.AddAbove("  the last burst by it", "", "0.5 or more", goalHeld, with[len(with)-1]/limit)
 	return nil
 }

@@ -10,11 +10,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"weir/engine"
 	"weir/mist"
+	"weir/test/bench/free"
+	"weir/test/bench/report"
 )
 
 const (
@@ -54,31 +54,31 @@ func (b *bench) latency(ctx context.Context) (err error) {
 		return err
 	}
 	b.tellSpans("idle", &idle)
-	rate := median(p.rate) / 2 //nolint:mnd // half
+	rate := report.Median(p.rate) / 2 //nolint:mnd // half
 	half, err := f.offer(ctx, rate, latencyFor)
 	if err != nil {
 		return err
 	}
 	b.tellSpans("at half of the rate that is carried", &half)
-	b.add("  lifecycles offered", "1/s", "", 0, rate)
+	b.Add("  lifecycles offered", "1/s", "", 0, rate)
 	took, refused, err := f.manyTriggers(ctx)
 	if err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, share(took, latencyHalf))
-	b.add("  99 of 100", "s", "under "+goalTrigger.String(), goalTrigger.Seconds(), share(took, latencyMost))
-	b.add("  not recorded, of all", "", "none", 0, float64(refused)/float64(len(took)))
+	b.Add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, free.Share(took, latencyHalf))
+	b.Add("  99 of 100", "s", "under "+goalTrigger.String(), goalTrigger.Seconds(), free.Share(took, latencyMost))
+	b.Add("  not recorded, of all", "", "none", 0, float64(refused)/float64(len(took)))
 	return nil
 }
 
 // tellSpans tells them beside their goals.
-func (b *bench) tellSpans(when string, s *spans) {
-	b.add(when+": a request is answered within, 50 of 100", "s", "", 0, share(s.accepted, latencyHalf))
-	b.add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), share(s.accepted, latencyMost))
-	b.add(when+": accepted -> its process starts, 50 of 100", "s", "under "+goalStartHalf.String(), goalStartHalf.Seconds(), share(s.started, latencyHalf))
-	b.add("  99 of 100", "s", "under "+goalStartMost.String(), goalStartMost.Seconds(), share(s.started, latencyMost))
-	b.add(when+": the last push has written its file -> the callback is there, 50 of 100", "s", "under "+goalToldHalf.String(), goalToldHalf.Seconds(), share(s.told, latencyHalf))
-	b.add("  99 of 100", "s", "", 0, share(s.told, latencyMost))
+func (b *bench) tellSpans(when string, s *free.Spans) {
+	b.Add(when+": a request is answered within, 50 of 100", "s", "", 0, free.Share(s.Accepted, latencyHalf))
+	b.Add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), free.Share(s.Accepted, latencyMost))
+	b.Add(when+": accepted -> its process starts, 50 of 100", "s", "under "+goalStartHalf.String(), goalStartHalf.Seconds(), free.Share(s.Started, latencyHalf))
+	b.Add("  99 of 100", "s", "under "+goalStartMost.String(), goalStartMost.Seconds(), free.Share(s.Started, latencyMost))
+	b.Add(when+": the last push has written its file -> the callback is there, 50 of 100", "s", "under "+goalToldHalf.String(), goalToldHalf.Seconds(), free.Share(s.Told, latencyHalf))
+	b.Add("  99 of 100", "s", "", 0, free.Share(s.Told, latencyMost))
 }
 
 // drain waits until nothing is at work.
@@ -112,38 +112,38 @@ func (f *fleet) until(ctx context.Context, limit time.Duration, query string) er
 }
 
 // idle is how soon things follow each other in lifecycles one after the other.
-func (f *fleet) idle(ctx context.Context, lifecycles int) (spans, error) {
+func (f *fleet) idle(ctx context.Context, lifecycles int) (free.Spans, error) {
 	if err := f.drain(ctx); err != nil {
-		return spans{}, err
+		return free.Spans{}, err
 	}
-	f.marks.take()
+	f.marks.Take()
 	for range lifecycles {
 		if err := f.lifecycle(ctx); err != nil {
-			return spans{}, err
+			return free.Spans{}, err
 		}
 		select {
 		case <-time.After(idleBetween):
 		case <-ctx.Done():
-			return spans{}, context.Cause(ctx)
+			return free.Spans{}, context.Cause(ctx)
 		}
 	}
-	return f.marks.spans(), nil
+	return f.marks.Spans(), nil
 }
 
 // offer begins so many lifecycles a second at even times, whatever becomes of them, and waits
 // for their ends.
-func (f *fleet) offer(ctx context.Context, rate float64, lasting time.Duration) (spans, error) {
+func (f *fleet) offer(ctx context.Context, rate float64, lasting time.Duration) (free.Spans, error) {
 	if err := f.drain(ctx); err != nil {
-		return spans{}, err
+		return free.Spans{}, err
 	}
-	f.marks.take()
+	f.marks.Take()
 	ctx, cancel := context.WithTimeoutCause(ctx, lasting+latencyLate, errors.New("half of the rate is more than is carried: the machine is too busy"))
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	err := evenly(ctx, rate, int(rate*lasting.Seconds()), func(int, time.Time) {
 		group.Go(func() error { return f.lifecycle(ctx) })
 	})
-	return f.marks.spans(), errors.Join(err, group.Wait())
+	return f.marks.Spans(), errors.Join(err, group.Wait())
 }
 
 // evenly does something so many times, at even times, so often a second.
@@ -186,12 +186,8 @@ func (f *fleet) manyTriggers(ctx context.Context) (took []time.Duration, refused
 	defer func() { err = errors.Join(err, f.letGo(ctx)) }()
 	type place struct{ url, body string }
 	var places []place
-	for _, h := range f.hosts {
-		posts, is := h.Engine.(*freeEngine)
-		if !is {
-			return nil, 0, errors.New("the fleet's Engine is another")
-		}
-		url, err := f.serve(f.running, posts.triggers)
+	for _, posts := range f.engines {
+		url, err := f.serve(f.running, posts.Triggers)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -200,7 +196,7 @@ func (f *fleet) manyTriggers(ctx context.Context) (took []time.Duration, refused
 			return nil, 0, err
 		}
 		for _, name := range names {
-			places = append(places, place{url, listBody(name, len(ladder()))})
+			places = append(places, place{url, free.Tracks(name, len(ladder()))})
 		}
 	}
 	if len(places) != triggersOf {
@@ -226,11 +222,6 @@ func (f *fleet) manyTriggers(ctx context.Context) (took []time.Duration, refused
 	return took, lost.Load(), err
 }
 
-// listBody is what Mist posts of the first of an attempt's tracks.
-func listBody(name engine.Name, tracks int) string {
-	return mist.Name(name).Rendition() + "\n" + trackList(tracks)
-}
-
 // postTrigger posts one over HTTP. It is false for one that is answered 503, as where more come
 // than are recorded in time.
 func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded bool, err error) {
@@ -238,7 +229,7 @@ func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded boo
 	if err != nil {
 		return false, fmt.Errorf("post a trigger: %w", err)
 	}
-	req.Header = triggerHeader(string(mist.TriggerLiveTrackList))
+	req.Header = free.Header(string(mist.TriggerLiveTrackList))
 	resp, err := f.client.Do(req)
 	if err != nil {
 		return false, fmt.Errorf("post a trigger: %w", err)
@@ -257,7 +248,20 @@ func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded boo
 	return false, fmt.Errorf("post a trigger: HTTP %d: %s", resp.StatusCode, answer)
 }
 
-// triggerHeader is Mist's.
-func triggerHeader(trigger string) http.Header {
-	return http.Header{"X-Trigger": {trigger}, "X-Trigger-Uuid": {uuid.NewString()}, "X-Uuid": {uuid.NewString()}, "X-Version": {"3.2.2"}, "User-Agent": {"MistServer/3.2.2"}}
+// tellMarks tells how soon things followed each other while the load was on: what waits for a
+// processor is in it.
+func (b *bench) tellMarks(m *free.Marks) {
+	took := m.Spans()
+	for _, s := range []struct {
+		name string
+		took []time.Duration
+	}{
+		{"a request is answered", took.Accepted}, {"accepted -> process started", took.Started},
+		{"a trigger is answered", took.Triggers}, {"last push over -> callback there", took.Told},
+	} {
+		if len(s.took) > 0 {
+			b.Add("  "+s.name+", 50 of 100", "s", "", 0, free.Share(s.took, 50)) //nolint:mnd // the half
+			b.Add("  "+s.name+", 99 of 100", "s", "", 0, free.Share(s.took, 99)) //nolint:mnd // all but the slowest
+		}
+	}
 }

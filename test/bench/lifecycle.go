@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"weir/db/migrations"
+	"weir/test/bench/report"
 )
 
 const (
@@ -49,7 +50,7 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := f.underLoad(ctx, b.short)
+	p, err := f.underLoad(ctx, b.Short)
 	if err != nil {
 		return err
 	}
@@ -64,20 +65,20 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 	}
 	b.tellPace(p, limit)
 	b.tellMarks(&f.marks)
-	b.add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients", insertClients), "tx/s", "", 0, before, after)
-	b.add("a peer: River's jobs that do nothing", "1/s", "", 0, noop)
+	b.Add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients", insertClients), "tx/s", "", 0, before, after)
+	b.Add("a peer: River's jobs that do nothing", "1/s", "", 0, noop)
 	return nil
 }
 
 // tellPace tells what a fleet does under load, beside what its Postgres commits.
 func (b *bench) tellPace(p pace, limit float64) {
-	b.add(fmt.Sprintf("lifecycles, %d at once: ended", pressed), "1/s", "", 0, p.rate...)
-	b.add("  transactions that write, for each", "", "", 0, p.commits...).judge(fmt.Sprintf("at most %d", goalCommits), median(p.commits) <= goalCommits)
+	b.Add(fmt.Sprintf("lifecycles, %d at once: ended", pressed), "1/s", "", 0, p.rate...)
+	b.Add("  transactions that write, for each", "", "", 0, p.commits...).Judge(fmt.Sprintf("at most %d", goalCommits), report.Median(p.commits) <= goalCommits)
 	var share []float64
 	for i := range p.rate {
 		share = append(share, p.rate[i]*p.commits[i]/limit)
 	}
-	b.addAbove("  of the transactions that this Postgres commits", "", fmt.Sprintf("%g or more", goalOfLimit), goalOfLimit, share...)
+	b.AddAbove("  of the transactions that this Postgres commits", "", fmt.Sprintf("%g or more", goalOfLimit), goalOfLimit, share...)
 }
 
 // underLoad has lifecycles go on, and counts in rounds.

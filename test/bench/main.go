@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"weir/internal/devstack"
+	"weir/test/bench/report"
+	"weir/test/bench/thousand"
 )
 
 const (
@@ -24,7 +26,6 @@ const (
 	rounds = 5
 	// speedRounds is for figures whose rounds are long: speed, and a neighbour's cost.
 	speedRounds = 3
-	// runLimit bounds the whole, shortLimit the short form: half a minute where nothing else runs.
 	// runLimit bounds the whole, of which a history of a million and a fleet of a thousand are half;
 	// shortLimit the short form: half a minute where nothing else runs.
 	runLimit   = 2 * time.Hour
@@ -65,6 +66,8 @@ var (
 	as = flag.String("as", "", "be a `program` that is measured; the benchmark starts them itself")
 	// historyOf is for a machine without the room, or the time.
 	historyOf = flag.Int("history", 0, "with -only history: measure with so `many` finished transcodes")
+	// hosts may be fewer, to see whether it runs.
+	hosts = flag.Int("hosts", 1000, "with -only fleet: measure so many `hosts`")
 	// profiles are files to be had when lifecycles are measured, or triggers.
 	profiles = flag.String("profile", "", "with -only lifecycle or latency: write what the load costs to files that begin with this `name`")
 )
@@ -122,8 +125,8 @@ func measured(ctx context.Context) error {
 		return naive(ctx)
 	case asDaemon:
 		return daemon(ctx)
-	case asHosts:
-		return beHosts(ctx, flag.Args())
+	case thousand.As:
+		return thousand.Be(ctx, flag.Args())
 	default:
 		return fmt.Errorf("there is no program %q to be", *as)
 	}
@@ -140,19 +143,19 @@ func begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &report{short: *short}
+	r := &report.Report{Short: *short}
 	for _, g := range chosen {
-		r.begin(&g)
+		r.Begin(g.name)
 		// What was measured before is told all the same.
 		if err := measure(ctx, &g, r); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", g.name, err), r.write(*to, *page))
+			return errors.Join(fmt.Errorf("%s: %w", g.name, err), r.Write(*to, *page))
 		}
-		r.whole = append(r.whole, &g)
+		r.End()
 	}
-	if err := r.write(*to, *page); err != nil {
+	if err := r.Write(*to, *page); err != nil {
 		return err
 	}
-	return r.verdict()
+	return r.Verdict()
 }
 
 // choose gives the groups of some names, or all.
@@ -174,8 +177,8 @@ func choose(names string, short bool) ([]group, error) {
 	return chosen, nil
 }
 
-func measure(ctx context.Context, g *group, r *report) (err error) {
-	b := &bench{report: r}
+func measure(ctx context.Context, g *group, r *report.Report) (err error) {
+	b := &bench{Report: r}
 	if !g.alone {
 		if b.stack, err = startStack(ctx, func(cfg *devstack.Config) {
 			cfg.PostgresSettings = []string{"shared_preload_libraries=pg_stat_statements"}
@@ -204,6 +207,9 @@ func startStack(ctx context.Context, with func(*devstack.Config)) (*devstack.Sta
 
 // bench measures one group.
 type bench struct {
-	*report
+	*report.Report
 	stack *devstack.Stack // nil for a group that is measured alone
 }
+
+// fleet is what a thousand hosts cost that poll, and where LISTEN is the cheaper one.
+func (b *bench) fleet(ctx context.Context) error { return thousand.Measure(ctx, b.Report, *hosts) }

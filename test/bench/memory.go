@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 
@@ -12,13 +11,7 @@ import (
 
 	"weir/internal/devstack"
 	"weir/jobs"
-)
-
-// The kernel's names, in /proc/PID/status, of a process's memory: what is resident
-// now, and the most that ever was.
-const (
-	resident = "VmRSS:"
-	mostEver = "VmHWM:"
+	"weir/test/bench/proc"
 )
 
 // The load of the figure: noise, as nothing else fills a bit rate, at the highest rate
@@ -48,25 +41,15 @@ const (
 	goalSoak             = 1.1
 )
 
-// memoryMB is one of the kernel's figures on the daemon's memory.
-func (b *bench) memoryMB(name string) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.stack.Daemons[0].PID()))
-	if err != nil {
-		return 0, fmt.Errorf("read the daemon's memory: %w", err)
-	}
-	return memoryOf(text, name)
-}
-
 // peak is the most memory that the daemon has, in MB, while do runs.
 func (b *bench) peak(do func() error) (float64, error) {
-	const forget = "5" // sets VmHWM back to VmRSS: proc_pid_clear_refs(5)
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.stack.Daemons[0].PID()), []byte(forget), 0); err != nil {
-		return 0, fmt.Errorf("reset the daemon's peak of memory: %w", err)
+	if err := proc.ForgetPeak(b.stack.Daemons[0].PID()); err != nil {
+		return 0, err
 	}
 	if err := do(); err != nil {
 		return 0, err
 	}
-	return b.memoryMB(mostEver)
+	return proc.MemoryMB(b.stack.Daemons[0].PID(), proc.MostEver)
 }
 
 // memory compares the daemon's peak over large renditions with the one over small.
@@ -83,9 +66,9 @@ func (b *bench) memory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.add("the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, small)
-	b.add("its peak, 2 renditions of some 360 MB", "MB", "", 0, large)
-	b.add("the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, large/small)
+	b.Add("the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, small)
+	b.Add("its peak, 2 renditions of some 360 MB", "MB", "", 0, large)
+	b.Add("the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, large/small)
 	return b.daemonTakes(ctx)
 }
 
@@ -135,14 +118,14 @@ func (b *bench) daemonTakes(ctx context.Context) (err error) {
 		{"one daemon that leads and works, just started", began}, {"idle, after its first lifecycles", idle},
 		{fmt.Sprintf("%d transcodes run", apartSlots), running}, {fmt.Sprintf("and %d are queued behind them", queuedMany), queued},
 	} {
-		b.add(t.when+": resident", "MB", "", 0, t.ResidentMB)
-		b.add("  of it live", "MB", "", 0, t.HeapMB)
-		b.add("  goroutines", "", "", 0, float64(t.Goroutines))
+		b.Add(t.when+": resident", "MB", "", 0, t.ResidentMB)
+		b.Add("  of it live", "MB", "", 0, t.HeapMB)
+		b.Add("  goroutines", "", "", 0, float64(t.Goroutines))
 	}
-	b.add("one that runs: live", "kB", "", 0, (running.HeapMB-idle.HeapMB)*1000/apartSlots) //nolint:mnd // kB in a MB
-	b.add("  goroutines", "", "", 0, float64(running.Goroutines-idle.Goroutines)/apartSlots)
-	b.add("one that is queued: live", "B", "", 0, (queued.HeapMB-running.HeapMB)*megabyte/queuedMany)
-	b.add("  goroutines, of all that are queued", "", fmt.Sprintf("at most %d", goalQueuedGoroutines), goalQueuedGoroutines, float64(queued.Goroutines-running.Goroutines))
+	b.Add("one that runs: live", "kB", "", 0, (running.HeapMB-idle.HeapMB)*1000/apartSlots) //nolint:mnd // kB in a MB
+	b.Add("  goroutines", "", "", 0, float64(running.Goroutines-idle.Goroutines)/apartSlots)
+	b.Add("one that is queued: live", "B", "", 0, (queued.HeapMB-running.HeapMB)*megabyte/queuedMany)
+	b.Add("  goroutines, of all that are queued", "", fmt.Sprintf("at most %d", goalQueuedGoroutines), goalQueuedGoroutines, float64(queued.Goroutines-running.Goroutines))
 	return b.soak(ctx, f)
 }
 
@@ -221,16 +204,16 @@ func (b *bench) soak(ctx context.Context, f *fleet) error {
 	}
 	for i, t := range at[1:] {
 		name := fmt.Sprintf("a soak, %d lifecycles done: resident", (i+1)*many/soakParts)
-		b.add(name, "MB", "", 0, t.ResidentMB)
-		b.add("  of it live", "MB", "", 0, t.HeapMB)
-		b.add("  goroutines", "", "", 0, float64(t.Goroutines))
-		b.add("  the database has grown by, for each", "B", "", 0, grown[i])
+		b.Add(name, "MB", "", 0, t.ResidentMB)
+		b.Add("  of it live", "MB", "", 0, t.HeapMB)
+		b.Add("  goroutines", "", "", 0, float64(t.Goroutines))
+		b.Add("  the database has grown by, for each", "B", "", 0, grown[i])
 	}
 	first, last := at[1], at[soakParts]
-	b.add("a soak: live at its end by its first quarter", "", "at most 1.1", goalSoak, last.HeapMB/first.HeapMB)
-	b.add("  resident", "", "at most 1.1", goalSoak, last.ResidentMB/first.ResidentMB)
-	b.add("  goroutines", "", "at most 1.1", goalSoak, float64(last.Goroutines)/float64(first.Goroutines))
-	b.add("  growth of the database, for each", "", "at most 1.1", goalSoak, grown[soakParts-1]/grown[0])
+	b.Add("a soak: live at its end by its first quarter", "", "at most 1.1", goalSoak, last.HeapMB/first.HeapMB)
+	b.Add("  resident", "", "at most 1.1", goalSoak, last.ResidentMB/first.ResidentMB)
+	b.Add("  goroutines", "", "at most 1.1", goalSoak, float64(last.Goroutines)/float64(first.Goroutines))
+	b.Add("  growth of the database, for each", "", "at most 1.1", goalSoak, grown[soakParts-1]/grown[0])
 	return nil
 }
 

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -18,6 +16,7 @@ import (
 	"weir/secret"
 	"weir/storage"
 	"weir/storage/dial/dialtest"
+	"weir/test/bench/proc"
 )
 
 // asMover is this program as one that moves one object: weir|sdk|nothing down|up FILE BUCKET KEY.
@@ -139,20 +138,5 @@ func (m *mover) sdk(ctx context.Context, way, path, bucket, key string) error {
 // ownMemoryMB is the most that this process ever had resident. What the kernel tells a
 // parent would begin with the parent's own.
 func ownMemoryMB() (float64, error) {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, fmt.Errorf("read my memory: %w", err)
-	}
-	return memoryOf(text, mostEver)
-}
-
-// memoryOf reads one of the kernel's figures, in MB.
-func memoryOf(status []byte, name string) (float64, error) {
-	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == name {
-			kib, err := strconv.ParseFloat(fields[1], 64)
-			return kib * 1024 / 1e6, err //nolint:mnd // kibibytes to megabytes
-		}
-	}
-	return 0, fmt.Errorf("the kernel tells no %s", name)
+	return proc.MemoryMB(os.Getpid(), proc.MostEver)
 }

@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/devstack"
 	"weir/secret"
+	"weir/test/bench/report"
 )
 
 const (
@@ -91,11 +92,11 @@ func (b *bench) neighbour(ctx context.Context) (err error) {
 		}
 		alone, beside, delay = append(alone, first), append(beside, second), append(delay, second-first)
 	}
-	b.add("a tenant's transcode of 8 s, alone: accepted -> callback received", "s", "", 0, alone...)
-	b.add(fmt.Sprintf("  beside a tenant with %d sources that trickle, %d transcodes whose storage stalls, %d callbacks that hang",
-		neighbourTrickles, neighbourStalls, neighbourEnds), "s", "", 0, beside...).beside("alone", median(alone))
-	b.add("  what the neighbour costs, round by round", "s", "", 0, delay...)
-	b.add("  the median beside it by the median alone", "", fmt.Sprintf("%g or less", goalNeighbour), goalNeighbour, median(beside)/median(alone))
+	b.Add("a tenant's transcode of 8 s, alone: accepted -> callback received", "s", "", 0, alone...)
+	b.Add(fmt.Sprintf("  beside a tenant with %d sources that trickle, %d transcodes whose storage stalls, %d callbacks that hang",
+		neighbourTrickles, neighbourStalls, neighbourEnds), "s", "", 0, beside...).Beside("alone", report.Median(alone))
+	b.Add("  what the neighbour costs, round by round", "s", "", 0, delay...)
+	b.Add("  the median beside it by the median alone", "", fmt.Sprintf("%g or less", goalNeighbour), goalNeighbour, report.Median(beside)/report.Median(alone))
 	return nil
 }
 

@@ -129,7 +129,7 @@ func (b *bench) faults(ctx context.Context, c contender) error {
 		return err
 	}
 	b.tellRecovery(c.name(), fmt.Sprintf("the receiver refuses for %s: it is back", naiveDown), back, told)
-	b.add("  so often was the transcode made", "", "", 0, float64(runs))
+	b.Add("  so often was the transcode made", "", "", 0, float64(runs))
 	return b.killTold(ctx, c)
 }
 
@@ -161,22 +161,22 @@ func (b *bench) killTold(ctx context.Context, c contender) error {
 			events[callback.EventID]++
 		}
 	}
-	b.add("  as so many events", "", "", 0, float64(len(events)))
+	b.Add("  as so many events", "", "", 0, float64(len(events)))
 	runs, err := c.runs(ctx, id)
 	if err != nil {
 		return err
 	}
-	b.add("  so often was the transcode made", "", "", 0, float64(runs))
+	b.Add("  so often was the transcode made", "", "", 0, float64(runs))
 	return nil
 }
 
 // tellRecovery tells how long it took, or that it was not waited for longer.
 func (b *bench) tellRecovery(who, what string, began, told time.Time) {
 	if told.IsZero() {
-		b.add(who+", "+what+": NOT within", "s", "", 0, naiveWait.Seconds())
+		b.Add(who+", "+what+": NOT within", "s", "", 0, naiveWait.Seconds())
 		return
 	}
-	b.add(who+", "+what, "s", "", 0, told.Sub(began).Seconds())
+	b.Add(who+", "+what, "s", "", 0, told.Sub(began).Seconds())
 }
 
 // toldWithin is when so many terminal callbacks of one transcode had come, the last of them

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"weir/internal/devstack"
+	"weir/test/bench/report"
 )
 
 // How large the object is: in CI, in the usual run, and by the flag. All are of many parts.
@@ -64,7 +65,7 @@ func (b *bench) s3(ctx context.Context) (err error) {
 	}
 	size := int64(usualObject)
 	switch {
-	case b.short:
+	case b.Short:
 		size = shortObject
 	case *long:
 		size = longObject
@@ -85,7 +86,7 @@ func (b *bench) s3(ctx context.Context) (err error) {
 		}
 	}
 	for _, way := range []string{down, up} {
-		if err := b.move(ctx, o, way, size, median(idle.memory)); err != nil {
+		if err := b.move(ctx, o, way, size, report.Median(idle.memory)); err != nil {
 			return err
 		}
 	}
@@ -118,16 +119,16 @@ func (b *bench) move(ctx context.Context, o *objects, way string, size int64, id
 	for _, memory := range mine.memory {
 		over = append(over, memory-idle)
 	}
-	b.add(fmt.Sprintf("%d MiB %s, Weir", size>>20, way), "MB/s", "", 0, rates(byWeir)...).beside(peer, median(rates(peer)))
-	b.add("  the SDK's transfer manager", "MB/s", "", 0, rates(bySDK)...)
-	b.add("  s5cmd", "MB/s", "", 0, rates(byS5cmd)...)
+	b.Add(fmt.Sprintf("%d MiB %s, Weir", size>>20, way), "MB/s", "", 0, rates(byWeir)...).Beside(peer, report.Median(rates(peer)))
+	b.Add("  the SDK's transfer manager", "MB/s", "", 0, rates(bySDK)...)
+	b.Add("  s5cmd", "MB/s", "", 0, rates(byS5cmd)...)
 	// What else this machine does makes a round slower and never faster, and whose round it is, is chance.
-	b.addAbove("  the best rate of Weir by the best of the others", "", fmt.Sprintf("%.1f or more", goalMoved), goalMoved,
+	b.AddAbove("  the best rate of Weir by the best of the others", "", fmt.Sprintf("%.1f or more", goalMoved), goalMoved,
 		slices.Max(rates(byWeir))/slices.Max(rates(peer)))
-	b.add("  processor time, Weir", "s", "", 0, mine.processor...)
-	b.add("  processor time, the SDK's transfer manager", "s", "", 0, took[bySDK].processor...)
-	b.add("  processor time, s5cmd", "s", "", 0, took[byS5cmd].processor...)
-	b.add("  Weir's memory over idle", "MB", fmt.Sprintf("under %d", goalMoverMB), goalMoverMB, over...)
+	b.Add("  processor time, Weir", "s", "", 0, mine.processor...)
+	b.Add("  processor time, the SDK's transfer manager", "s", "", 0, took[bySDK].processor...)
+	b.Add("  processor time, s5cmd", "s", "", 0, took[byS5cmd].processor...)
+	b.Add("  Weir's memory over idle", "MB", fmt.Sprintf("under %d", goalMoverMB), goalMoverMB, over...)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/internal/devstack"
+	"weir/test/bench/report"
 )
 
 // A length is how long a source is whose transcode is measured beside plain ffmpeg.
@@ -88,18 +89,18 @@ func (b *bench) speedOf(ctx context.Context, db *pgx.Conn, l *length) error {
 			took[p.name] = append(took[p.name], p.took.Seconds())
 		}
 	}
-	b.add(seconds+" of 720p30: plain ffmpeg, the same ladder and preset, and its upload", "s", "", 0, plain...)
-	b.add("  of it the upload", "s", "", 0, uploads...)
-	b.add(seconds+": accepted -> callback received", "s", "", 0, total...).beside("plain ffmpeg", median(plain))
-	b.add(seconds+": of it the stand-in's own time, a segment in work", "s", "", 0, owns...)
+	b.Add(seconds+" of 720p30: plain ffmpeg, the same ladder and preset, and its upload", "s", "", 0, plain...)
+	b.Add("  of it the upload", "s", "", 0, uploads...)
+	b.Add(seconds+": accepted -> callback received", "s", "", 0, total...).Beside("plain ffmpeg", report.Median(plain))
+	b.Add(seconds+": of it the stand-in's own time, a segment in work", "s", "", 0, owns...)
 	for _, name := range names {
-		b.add("  "+name, "s", "", 0, took[name]...)
+		b.Add("  "+name, "s", "", 0, took[name]...)
 	}
 	goal := ""
 	if l.goal > 0 {
 		goal = fmt.Sprintf("under %.1f", l.goal)
 	}
-	b.add(seconds+": (total - the stand-in's own) / plain ffmpeg", "", goal, l.goal, added...)
+	b.Add(seconds+": (total - the stand-in's own) / plain ffmpeg", "", goal, l.goal, added...)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"weir/internal/devstack"
+	"weir/test/bench/proc"
 )
 
 // idleAfter lets a daemon settle before its memory is read.
@@ -36,19 +37,19 @@ func (b *bench) start(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	idle, err := b.memoryMB(resident)
+	idle, err := proc.MemoryMB(b.stack.Daemons[0].PID(), proc.Resident)
 	if err != nil {
 		return err
 	}
-	b.add("daemon idle, resident", "MB", fmt.Sprintf("under %d", goalIdleMB), goalIdleMB, idle)
+	b.Add("daemon idle, resident", "MB", fmt.Sprintf("under %d", goalIdleMB), goalIdleMB, idle)
 	if err := b.transcodes(ctx, source); err != nil {
 		return err
 	}
-	after, err := b.memoryMB(resident)
+	after, err := proc.MemoryMB(b.stack.Daemons[0].PID(), proc.Resident)
 	if err != nil {
 		return err
 	}
-	b.add("daemon after the transcodes, resident", "MB", "", 0, after)
+	b.Add("daemon after the transcodes, resident", "MB", "", 0, after)
 	return nil
 }
 
@@ -77,9 +78,9 @@ func (b *bench) transcodes(ctx context.Context, source string) error {
 		callback = append(callback, t.told.Sub(ended).Seconds())
 		whole = append(whole, t.told.Sub(t.CreatedAt).Seconds())
 	}
-	b.add("accepted -> MistProcLivepeer started", "s", "under "+goalStart.String(), goalStart.Seconds(), start...)
-	b.add("last PUSH_END -> callback received (below 0: it came first)", "s", "under "+goalCallback.String(), goalCallback.Seconds(), callback...)
-	b.add("accepted -> callback received", "s", "", 0, whole...)
+	b.Add("accepted -> MistProcLivepeer started", "s", "under "+goalStart.String(), goalStart.Seconds(), start...)
+	b.Add("last PUSH_END -> callback received (below 0: it came first)", "s", "under "+goalCallback.String(), goalCallback.Seconds(), callback...)
+	b.Add("accepted -> callback received", "s", "", 0, whole...)
 	return nil
 }
 

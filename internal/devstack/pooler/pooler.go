@@ -30,6 +30,9 @@ const (
 	// startMost and stopMost bound its start and end: it needs some 20 ms for either.
 	startMost = 20 * time.Second
 	stopMost  = 10 * time.Second
+	// waitMost, in seconds, is how long a client waits for a connection to Postgres: less than
+	// it stays for where it has given up (db.OpenPooled).
+	waitMost = 3
 	// askEvery is between two looks whether it answers.
 	askEvery = 20 * time.Millisecond
 	// portTries is how often it is started on another port when the one that was free got taken.
@@ -131,6 +134,7 @@ func (p *Pooler) write(cfg *Config) (settings, log string, err error) {
 		"server_reset_query =", "log_connections = 0", "log_disconnections = 0", "logfile = " + log,
 		// Postgres that is down for a moment is tried again soon.
 		"server_login_retry = 1",
+		fmt.Sprintf("query_wait_timeout = %d", waitMost),
 	}
 	if os.Geteuid() == 0 {
 		lines = append(lines, "user = postgres") // it refuses to stay root

@@ -1,4 +1,5 @@
-package main
+// Package report collects what the benchmark measures: a table, JSON, and places on a page.
+package report
 
 import (
 	"encoding/json"
@@ -16,8 +17,8 @@ import (
 // shortSlack is what the short form lets a ratio miss its goal by: CI's machines are shared.
 const shortSlack = 1.0 / 3
 
-// A figure is one line of the table, and one object of bench.json.
-type figure struct {
+// A Figure is one line of the table, and one object of bench.json.
+type Figure struct {
 	// Name is the group's, and what it is in the table.
 	Name string `json:"name"`
 	// Value is the median, in Unit; Least and Most are its spread.
@@ -39,51 +40,54 @@ type figure struct {
 	ratio bool
 }
 
-// report collects figures.
-type report struct {
-	short  bool
-	groups []*group
-	// whole are those of them that were measured to their end: what broke off takes no
-	// table's place on the page.
-	whole   []*group
-	figures []*figure
+// Report collects figures.
+type Report struct {
+	// Short judges ratios alone, and lets them miss their goals by a third.
+	Short bool
+
+	group string // that is measured now
+	// whole are those that were measured to their end: what broke off takes no table's place
+	// on the page.
+	whole   []string
+	figures []*Figure
 	parent  string // of lines that are part of another
 }
 
-func (r *report) begin(g *group) {
-	r.groups = append(r.groups, g)
-	r.parent = ""
-}
+// Begin has what is added next be of a group.
+func (r *Report) Begin(group string) { r.group, r.parent = group, "" }
 
-// add tells a figure at once: the whole takes minutes, and may break off. A name that begins
+// End says that all of the group that was begun is measured.
+func (r *Report) End() { r.whole = append(r.whole, r.group) }
+
+// Add tells a figure at once: the whole takes minutes, and may break off. A name that begins
 // with a space is part of the last that does not. Without a goal below says nothing.
-func (r *report) add(name, unit, goal string, below float64, values ...float64) *figure {
+func (r *Report) Add(name, unit, goal string, below float64, values ...float64) *Figure {
 	f := r.tell(name, unit, values)
 	if goal != "" {
-		f.judge(goal, f.Value <= below)
+		f.Judge(goal, f.Value <= below)
 		f.ratio = unit == ""
-		if r.short && f.ratio {
-			f.judge(goal, f.Value <= below*(1+shortSlack))
+		if r.Short && f.ratio {
+			f.Judge(goal, f.Value <= below*(1+shortSlack))
 		}
 	}
 	return f
 }
 
-// addAbove is add for what is to be reached.
-func (r *report) addAbove(name, unit, goal string, least float64, values ...float64) {
+// AddAbove is Add for what is to be reached.
+func (r *Report) AddAbove(name, unit, goal string, least float64, values ...float64) {
 	f := r.tell(name, unit, values)
-	f.judge(goal, f.Value >= least)
+	f.Judge(goal, f.Value >= least)
 	f.ratio = unit == ""
-	if r.short && f.ratio {
-		f.judge(goal, f.Value >= least*(1-shortSlack))
+	if r.Short && f.ratio {
+		f.Judge(goal, f.Value >= least*(1-shortSlack))
 	}
 }
 
-func (r *report) tell(name, unit string, values []float64) *figure {
-	g := r.groups[len(r.groups)-1].name
-	f := &figure{
+func (r *Report) tell(name, unit string, values []float64) *Figure {
+	g := r.group
+	f := &Figure{
 		Name: g + ": " + strings.TrimSpace(name), Unit: unit, line: name, group: g,
-		Value: median(values), Least: slices.Min(values), Most: slices.Max(values),
+		Value: Median(values), Least: slices.Min(values), Most: slices.Max(values),
 	}
 	if strings.HasPrefix(name, " ") {
 		f.Name = g + ": " + r.parent + ": " + strings.TrimSpace(name)
@@ -95,15 +99,19 @@ func (r *report) tell(name, unit string, values []float64) *figure {
 	return f
 }
 
-func (f *figure) judge(goal string, met bool) { f.Goal, f.Met = goal, &met }
+// Judge says what the goal is, and whether it is met.
+func (f *Figure) Judge(goal string, met bool) { f.Goal, f.Met = goal, &met }
 
-// beside puts what the machine, or a peer, did in the same run, in the figure's unit.
-func (f *figure) beside(of string, limit float64) {
+// Absolute says that its value is no ratio, though it has no unit: another machine has another.
+func (f *Figure) Absolute() { f.ratio = false }
+
+// Beside puts what the machine, or a peer, did in the same run, in the figure's unit.
+func (f *Figure) Beside(of string, limit float64) {
 	ratio := f.Value / limit
 	f.Limit, f.LimitOf, f.Ratio = &limit, of, &ratio
 }
 
-func (f *figure) cells() []string {
+func (f *Figure) cells() []string {
 	beside, met := "", ""
 	if f.Ratio != nil {
 		beside = fmt.Sprintf("%s of %s: %s", number(*f.Ratio), f.LimitOf, number(*f.Limit))
@@ -124,8 +132,8 @@ func number(v float64) string {
 	return fmt.Sprintf("%.3f", v)
 }
 
-// write prints the table, and writes it as JSON and into the page.
-func (r *report) write(file, page string) error {
+// Write prints the table, and writes it as JSON and into the page.
+func (r *Report) Write(file, page string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
 	fmt.Fprintln(w, strings.Join(columns, "\t"))
 	for _, f := range r.figures {
@@ -151,17 +159,17 @@ func (r *report) write(file, page string) error {
 }
 
 // fill puts each group's table into its place on a page.
-func (r *report) fill(page string) error {
+func (r *Report) fill(page string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return fmt.Errorf("read the page: %w", err)
 	}
 	for _, g := range r.whole {
-		from, to := fmt.Sprintf("<!-- bench %s -->\n", g.name), fmt.Sprintf("<!-- end of %s -->", g.name)
+		from, to := fmt.Sprintf("<!-- bench %s -->\n", g), fmt.Sprintf("<!-- end of %s -->", g)
 		before, rest, begun := strings.Cut(string(text), from)
 		_, after, ended := strings.Cut(rest, to)
 		if !begun || !ended {
-			return fmt.Errorf("%s has no place for %s: it wants a line %q and one %q", page, g.name, strings.TrimSpace(from), to)
+			return fmt.Errorf("%s has no place for %s: it wants a line %q and one %q", page, g, strings.TrimSpace(from), to)
 		}
 		text = []byte(before + from + r.markdown(g) + to + after)
 	}
@@ -171,12 +179,12 @@ func (r *report) fill(page string) error {
 	return nil
 }
 
-func (r *report) markdown(g *group) string {
+func (r *Report) markdown(group string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*Measured %s on %d cores of %s/%s.*\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, f := range r.figures {
-		if f.group != g.name {
+		if f.group != group {
 			continue
 		}
 		cells := f.cells()
@@ -188,18 +196,19 @@ func (r *report) markdown(g *group) string {
 	return b.String()
 }
 
-// verdict is an error for each goal that was not met; in the short form for ratios alone.
-func (r *report) verdict() error {
+// Verdict is an error for each goal that was not met; in the short form for ratios alone.
+func (r *Report) Verdict() error {
 	var missed []error
 	for _, f := range r.figures {
-		if f.Met != nil && !*f.Met && (f.ratio || !r.short) {
+		if f.Met != nil && !*f.Met && (f.ratio || !r.Short) {
 			missed = append(missed, fmt.Errorf("%s: %s %s, the goal is %s", f.Name, number(f.Value), f.Unit, f.Goal))
 		}
 	}
 	return errors.Join(missed...)
 }
 
-func median(values []float64) float64 {
+// Median is the middle one.
+func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
 }

@@ -1,0 +1,113 @@
+package thousand
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+
+	"weir/db"
+	"weir/internal/devstack"
+	"weir/internal/devstack/pooler"
+	loops "weir/internal/fleet"
+	"weir/jobs"
+	"weir/test/bench/proc"
+)
+
+const (
+	// leads daemons lead beside the hosts, on connections of their own.
+	leads = 2
+	// pooledServers is PgBouncer's: the most connections that the hosts have to Postgres.
+	pooledServers = 60
+	// serverConnections is what Postgres takes: hosts that LISTEN have up to five each.
+	serverConnections = 2200
+)
+
+// serve starts the servers.
+func (f *fleet) serve(ctx context.Context) (err error) {
+	if f.folder, err = devstack.NewFolder(); err != nil {
+		return err
+	}
+	f.closes(f.folder.Close)
+	dir, err := f.folder.Make("postgres")
+	if err != nil {
+		return err
+	}
+	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: []string{
+		"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on",
+		"shared_buffers=256MB", "max_wal_size=4GB", "max_connections=" + strconv.Itoa(serverConnections),
+	}}); err != nil {
+		return err
+	}
+	f.closes(f.postgres.Close)
+	if dir, err = f.folder.Make("pooler"); err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // PgBouncer is another user there
+		return fmt.Errorf("open the pooler's folder: %w", err)
+	}
+	if f.pooler, err = pooler.Start(ctx, &pooler.Config{Dir: dir, Database: f.postgres.URL, Servers: pooledServers}); err != nil {
+		return err
+	}
+	f.closes(f.pooler.Close)
+	if f.pool, err = db.Open(ctx, string(f.postgres.URL), askers+1); err != nil {
+		return err
+	}
+	f.closes(func() error { f.pool.Close(); return nil })
+	if _, err := db.Migrate(ctx, f.pool); err != nil {
+		return err
+	}
+	if _, err := f.pool.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
+		return fmt.Errorf("count statements: %w", err)
+	}
+	f.web = httptest.NewServer(http.HandlerFunc(f.answer))
+	f.closes(func() error { f.web.CloseClientConnections(); f.web.Close(); return nil })
+	return f.findPostmaster(ctx)
+}
+
+// findPostmaster finds the server's first process, which is another one behind a restart.
+func (f *fleet) findPostmaster(ctx context.Context) error {
+	var backend int
+	if err := f.pool.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
+		return fmt.Errorf("find Postgres' process: %w", err)
+	}
+	var err error
+	f.postmaster, err = proc.ParentOf(backend)
+	return err
+}
+
+// answer takes callbacks, and is the gate.
+func (f *fleet) answer(_ http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		return
+	}
+	select {
+	case <-f.gate:
+	case <-r.Context().Done():
+	}
+}
+
+// lead starts the daemons that lead: they LISTEN, whatever hosts do.
+func (f *fleet) lead(ctx context.Context) error {
+	sealer, err := hostsSealer()
+	if err != nil {
+		return err
+	}
+	inserter, err := jobs.NewInserter(f.pool)
+	if err != nil {
+		return err
+	}
+	f.transcodes = &jobs.Transcodes{DB: f.pool, River: inserter, Sealer: sealer}
+	cfg := &loops.Config{Database: f.postgres.URL, Sealer: sealer, Log: slog.New(slog.DiscardHandler)}
+	for i := range leads {
+		d, err := cfg.Lead(ctx, fmt.Sprintf("lead-%d", i))
+		if err != nil {
+			return err
+		}
+		f.closers = append(f.closers, d.Stop)
+	}
+	return nil
+}
