@@ -15,7 +15,7 @@ import (
 
 // headsEvery: rows that somebody wrote past the triggers, as a restore of some of them does,
 // are noticed so soon. It looks at the first of each queue, 20 ms for a thousand tenants.
-const headsEvery = time.Minute
+const headsEvery = 5 * time.Minute
 
 // repairHeads lists tenants that wait and that no round knows of, and takes those from the
 // list of whom nothing waits.
