@@ -125,10 +125,7 @@ func TestAnsweredBehindTheCommit(t *testing.T) {
 	_, err = holder.Exec(t.Context(), "UPDATE weir.renditions SET bitrate = bitrate + 1 WHERE transcode_id = $1 AND name = '0_640x360'", b.name.Transcode)
 	require.NoError(t, err)
 	answered := b.begin(t, "RECORDING_END", recorded(stream, file))
-	require.Eventually(t, func() (waits bool) {
-		err := b.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waits)
-		return err == nil && waits
-	}, patience, time.Millisecond)
+	b.waitForLock(t)
 	for range 2 { // the first of them may share its fate, and then goes alone
 		require.Equal(t, http.StatusOK, b.post(t, "RECORDING_END", uuid.NewString(), recorded(stream, target(b.name, "1_320x180"))))
 	}
@@ -150,10 +147,7 @@ func TestOvertaken(t *testing.T) {
 	_, err = taken.Exec(t.Context(), "UPDATE weir.renditions SET state = 'pushed', pushed_at = now() WHERE transcode_id = $1 AND name = '0_640x360'", b.name.Transcode)
 	require.NoError(t, err)
 	answered := b.begin(t, "RECORDING_END", recorded(stream, file))
-	require.Eventually(t, func() (waits bool) {
-		err := b.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waits)
-		return err == nil && waits
-	}, patience, time.Millisecond)
+	b.waitForLock(t)
 	require.NoError(t, taken.Commit(t.Context()))
 	require.Equal(t, http.StatusOK, <-answered)
 	event := b.events(t)[0]
@@ -161,4 +155,13 @@ func TestOvertaken(t *testing.T) {
 	require.Contains(t, event.Note, "rendition 0_640x360 is pushed already")
 	require.Nil(t, b.renditions(t)[0].RecordedBytes)
 	require.Empty(t, b.woken)
+}
+
+// waitForLock returns when somebody waits for a row.
+func (b *testBundle) waitForLock(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() (waits bool) {
+		err := b.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waits)
+		return err == nil && waits
+	}, patience, time.Millisecond)
 }
