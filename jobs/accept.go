@@ -68,16 +68,14 @@ func (ts *Transcodes) Accept(ctx context.Context, req *Request) (t dbsqlc.Transc
 }
 
 // acceptFresh accepts, in one transaction, those of some requests whose external_ids are new.
+// It may be tried again where what came of it is unknown: what stands stays as it is.
 func (ts *Transcodes) acceptFresh(ctx context.Context, all []*arriving) error {
+	// In order, so that two transactions that hold the same ones don't wait for each other.
+	ordered := slices.SortedFunc(slices.Values(all), func(a, b *arriving) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.ExternalID, b.ExternalID))
+	})
 	return db.InTx(ctx, ts.DB, func(tx pgx.Tx) error {
-		for _, came := range all {
-			came.accepted = nil // what was tried before is undone
-		}
-		fresh, err := freshOf(ctx, tx, all)
-		if err != nil || len(fresh) == 0 {
-			return err
-		}
-		err = ts.insert(ctx, tx, nil, fresh)
+		err := ts.insert(ctx, tx, dbsqlc.TranscodeInsertParams{FreshOnly: true}, ordered)
 		Crash(CrashAccepting)
 		return err
 	})
@@ -96,40 +94,6 @@ func (ts *Transcodes) acceptNamed(ctx context.Context, came *arriving) (t dbsqlc
 		return err
 	})
 	return t, created, err
-}
-
-// freshOf are the requests that have no external_id, or one that is new. They are ordered,
-// so that two transactions that hold the same ones don't wait for each other.
-func freshOf(ctx context.Context, tx pgx.Tx, all []*arriving) (fresh []*arriving, err error) {
-	var named dbsqlc.TranscodeKnownParams
-	for _, came := range all {
-		if came.ExternalID == "" {
-			continue
-		}
-		named.Tenants, named.ExternalIds = append(named.Tenants, came.Tenant), append(named.ExternalIds, came.ExternalID)
-	}
-	known := map[dbsqlc.TranscodeKnownRow]bool{}
-	if len(named.Tenants) > 0 {
-		rows, err := dbsqlc.New().TranscodeKnown(ctx, tx, named)
-		if err != nil {
-			return nil, fmt.Errorf("look for %d external_ids: %w", len(named.Tenants), err)
-		}
-		for _, row := range rows {
-			known[row] = true
-		}
-	}
-	for _, came := range all {
-		name := dbsqlc.TranscodeKnownRow{Tenant: came.Tenant, ExternalID: came.ExternalID}
-		if came.ExternalID != "" && known[name] {
-			continue
-		}
-		known[name] = true // the next of the same name waits for this one
-		fresh = append(fresh, came)
-	}
-	slices.SortFunc(fresh, func(a, b *arriving) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.ExternalID, b.ExternalID))
-	})
-	return fresh, nil
 }
 
 // admit refuses what a full queue can't take. A request that was accepted before adds
@@ -161,7 +125,7 @@ func (ts *Transcodes) AcceptTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 		}
 	}
 	one := &arriving{Arrival: came, Request: req}
-	if err := ts.insert(ctx, tx, came.At, []*arriving{one}); err != nil {
+	if err := ts.insert(ctx, tx, dbsqlc.TranscodeInsertParams{CreatedAt: came.At}, []*arriving{one}); err != nil {
 		return t, false, err
 	}
 	if one.accepted != nil {
@@ -176,32 +140,66 @@ func (ts *Transcodes) AcceptTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 	return t, false, err
 }
 
-// insert writes the rows of some requests that came at one time (nil: now), and has them placed.
-// It leaves out those whose tenant has used their external_id already.
-func (ts *Transcodes) insert(ctx context.Context, tx pgx.Tx, at *time.Time, all []*arriving) error {
-	if err := ts.insertTranscodes(ctx, tx, at, all); err != nil {
+// insert writes the rows of some requests that came at one time, and has them placed. It leaves
+// out those whose tenant has used their external_id already, and what stands under their ids.
+func (ts *Transcodes) insert(ctx context.Context, tx pgx.Tx, of dbsqlc.TranscodeInsertParams, all []*arriving) error {
+	q, together := dbsqlc.New(), &db.Pipeline{On: tx}
+	if err := ts.insertRows(ctx, together, of, all); err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(came *arriving) bool { return came.accepted == nil })
-	if len(all) == 0 {
-		return nil
+	// Before the look for a round that waits, as in WakePlacement.
+	if err := q.PlaceWakeHold(ctx, together); err != nil {
+		return fmt.Errorf("wake the placement: %w", err)
 	}
+	accepted, err := accepted(ctx, together, all)
+	if err != nil || len(accepted) == 0 || accepted[0].RoundWaits {
+		return err
+	}
+	return Decider{tx, ts.River}.insertRound(ctx)
+}
+
+// insertRows writes the rows of some requests by statements that are on their way then.
+func (ts *Transcodes) insertRows(ctx context.Context, together *db.Pipeline, of dbsqlc.TranscodeInsertParams, all []*arriving) error {
+	of.AttemptsLeft = maxAttempts
 	var renditions newRenditions
 	var outputs newOutputs
 	for _, came := range all {
+		if err := ts.params(&of, came.ID, came.Request); err != nil {
+			return err
+		}
 		renditions.add(came.ID, came.Profiles)
 		if err := outputs.add(ts.Sealer, came.ID, came.Request); err != nil {
 			return err
 		}
 	}
-	together := &db.Pipeline{On: tx}
+	q := dbsqlc.New()
+	if err := q.PlanOnce(ctx, together); err != nil {
+		return fmt.Errorf("insert %d transcodes: %w", len(all), err)
+	}
+	if err := q.TranscodeInsert(ctx, together, of); err != nil {
+		return fmt.Errorf("insert %d transcodes: %w", len(all), err)
+	}
 	if err := renditions.insert(ctx, together); err != nil {
 		return err
 	}
-	if err := outputs.insert(ctx, together); err != nil {
-		return err
+	return outputs.insert(ctx, together)
+}
+
+// accepted finds out which of some stand.
+func accepted(ctx context.Context, together *db.Pipeline, all []*arriving) ([]dbsqlc.TranscodeAcceptedRow, error) {
+	by, ids := make(map[uuid.UUID]*arriving, len(all)), make([]uuid.UUID, len(all))
+	for i, came := range all {
+		came.accepted = nil // what was tried before may be undone
+		by[came.ID], ids[i] = came, came.ID
 	}
-	return Decider{tx, ts.River}.wakePlacement(ctx, together)
+	rows, err := dbsqlc.New().TranscodeAccepted(ctx, together, ids)
+	if err != nil {
+		return nil, fmt.Errorf("insert %d transcodes: %w", len(all), err)
+	}
+	for i := range rows {
+		by[rows[i].Transcode.ID].accepted = &rows[i].Transcode
+	}
+	return rows, nil
 }
 
 // taskMost is how many of a task's transcodes are looked at: Studio tries one three times,
@@ -299,12 +297,11 @@ func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 	refused := *req
 	refused.ExternalID, refused.Outputs, refused.Clip = "", nil, nil
 	one := &arriving{Arrival: came, Request: &refused}
-	if err := ts.insertTranscodes(ctx, tx, came.At, []*arriving{one}); err != nil {
+	together := &db.Pipeline{On: tx}
+	if err := ts.insertRows(ctx, together, dbsqlc.TranscodeInsertParams{CreatedAt: came.At}, []*arriving{one}); err != nil {
 		return err
 	}
-	var renditions newRenditions
-	renditions.add(came.ID, refused.Profiles)
-	if err := renditions.insert(ctx, tx); err != nil {
+	if _, err := accepted(ctx, together, []*arriving{one}); err != nil {
 		return err
 	}
 	q := dbsqlc.New()
@@ -314,26 +311,6 @@ func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 		return err
 	}
 	return Decider{tx, ts.River}.fail(ctx, one.accepted, f)
-}
-
-// insertTranscodes writes the transcodes of requests that came at one time, as insert does.
-func (ts *Transcodes) insertTranscodes(ctx context.Context, tx pgx.Tx, at *time.Time, all []*arriving) error {
-	params := dbsqlc.TranscodeInsertParams{AttemptsLeft: maxAttempts, CreatedAt: at}
-	by := make(map[uuid.UUID]*arriving, len(all))
-	for _, came := range all {
-		if err := ts.params(&params, came.ID, came.Request); err != nil {
-			return err
-		}
-		by[came.ID] = came
-	}
-	rows, err := dbsqlc.New().TranscodeInsert(ctx, tx, params)
-	if err != nil {
-		return fmt.Errorf("insert %d transcodes: %w", len(all), err)
-	}
-	for i := range rows {
-		by[rows[i].ID].accepted = &rows[i]
-	}
-	return nil
 }
 
 // params adds a request's row.

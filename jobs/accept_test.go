@@ -63,6 +63,26 @@ func TestAcceptTogether(t *testing.T) {
 	}
 }
 
+// TestAcceptedStands: who is tried again, as the connection was lost behind the commit, is the
+// one that stands, with its external_id or without.
+func TestAcceptedStands(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	packaged := jobstest.MakeRequest("packaged", "360p")
+	packaged.Outputs = []jobs.Output{{Type: jobs.OutputHLS, URL: packaged.OutputURL, Shown: packaged.OutputShown}}
+	first, again, err := b.Transcodes.AcceptTwice(t.Context(), []*jobs.Request{
+		jobstest.MakeRequest("", "720p", "360p"), jobstest.MakeRequest("named", "360p"), packaged,
+	})
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	for _, got := range first {
+		require.NotNil(t, got)
+	}
+	require.Equal(t, 3, b.Count(t, "SELECT count(*) FROM weir.transcodes"))
+	require.Equal(t, 4, b.Count(t, "SELECT count(*) FROM weir.renditions"))
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.outputs"))
+}
+
 // TestAcceptBesideFaulty: nothing is accepted with one that the schema refuses; and what comes
 // beside it is accepted all the same.
 func TestAcceptBesideFaulty(t *testing.T) {

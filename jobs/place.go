@@ -87,12 +87,7 @@ const wakeStep = time.Second
 // commits: by a job, unless one waits. A round that is fetched before the commit does not
 // see it; the lock tells that round to have another one follow ([PlaceArgs]).
 func (d Decider) WakePlacement(ctx context.Context) error {
-	return d.wakePlacement(ctx, &db.Pipeline{On: d.Tx})
-}
-
-// wakePlacement is WakePlacement behind what is queued on a pipeline of the transaction.
-func (d Decider) wakePlacement(ctx context.Context, on *db.Pipeline) error {
-	q := dbsqlc.New()
+	q, on := dbsqlc.New(), &db.Pipeline{On: d.Tx}
 	// Before the look, or a round could begin and end between the two: each statement sees
 	// what is committed when it begins.
 	if err := q.PlaceWakeHold(ctx, on); err != nil {
@@ -105,6 +100,11 @@ func (d Decider) wakePlacement(ctx context.Context, on *db.Pipeline) error {
 	if waits {
 		return nil
 	}
+	return d.insertRound(ctx)
+}
+
+// insertRound inserts the job of a placement round.
+func (d Decider) insertRound(ctx context.Context) error {
 	if _, err := d.River.InsertTx(ctx, d.Tx, PlaceArgs{}, nil); err != nil {
 		return fmt.Errorf("wake the placement: %w", err)
 	}

@@ -1,8 +1,12 @@
 -- name: OutputInsert :exec
--- All of some transcodes at once.
+-- All of some transcodes at once: of those that stand, what does not stand yet.
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, segment_ms, only_short)
-SELECT unnest(@transcode_ids::uuid[]), unnest(@ordinals::integer[]), unnest(@types::text[]), unnest(@urls::text[]), unnest(@sealed::bytea[]),
-       unnest(@segment_ms::integer[]), unnest(@only_short::boolean[]);
+SELECT w.transcode_id, w.ordinal, w.type, w.url, w.sealed, w.segment_ms, w.only_short
+  FROM (SELECT unnest(@transcode_ids::uuid[]) AS transcode_id, unnest(@ordinals::integer[]) AS ordinal, unnest(@types::text[]) AS type,
+               unnest(@urls::text[]) AS url, unnest(@sealed::bytea[]) AS sealed,
+               unnest(@segment_ms::integer[]) AS segment_ms, unnest(@only_short::boolean[]) AS only_short) w
+ WHERE (SELECT true FROM weir.transcodes t WHERE t.id = w.transcode_id LIMIT 1)
+ON CONFLICT (transcode_id, ordinal) DO NOTHING;
 
 -- name: OutputList :many
 SELECT * FROM weir.outputs WHERE transcode_id = @transcode_id ORDER BY ordinal;

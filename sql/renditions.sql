@@ -1,10 +1,14 @@
 -- name: RenditionInsert :exec
--- All of some transcodes at once.
+-- All of some transcodes at once: of those that stand, what does not stand yet.
 INSERT INTO weir.renditions (
     transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
-SELECT unnest(@transcode_ids::uuid[]), @attempt, unnest(@names::text[]), unnest(@ordinals::integer[]), unnest(@widths::integer[]), unnest(@heights::integer[]),
-       unnest(@bitrates::bigint[]), unnest(@qualities::integer[]), unnest(@fps::integer[]), unnest(@fps_dens::integer[]),
-       unnest(@gops::text[]), unnest(@codec_profiles::text[]);
+SELECT w.transcode_id, @attempt, w.name, w.ordinal, w.width, w.height, w.bitrate, w.quality, w.fps, w.fps_den, w.gop, w.codec_profile
+  FROM (SELECT unnest(@transcode_ids::uuid[]) AS transcode_id, unnest(@names::text[]) AS name, unnest(@ordinals::integer[]) AS ordinal,
+               unnest(@widths::integer[]) AS width, unnest(@heights::integer[]) AS height, unnest(@bitrates::bigint[]) AS bitrate,
+               unnest(@qualities::integer[]) AS quality, unnest(@fps::integer[]) AS fps, unnest(@fps_dens::integer[]) AS fps_den,
+               unnest(@gops::text[]) AS gop, unnest(@codec_profiles::text[]) AS codec_profile) w
+ WHERE (SELECT true FROM weir.transcodes t WHERE t.id = w.transcode_id LIMIT 1)
+ON CONFLICT (transcode_id, name) DO NOTHING;
 
 -- name: RenditionDeleteLadder :exec
 -- The attempt has another source than the ladder was made from: nothing of it is stored.

@@ -1,7 +1,10 @@
--- name: TranscodeInsert :many
+-- name: TranscodeInsert :exec
 -- Several that come at once: one costs Postgres as much as ten. No row for one whose tenant
--- has its external_id already: read that one with TranscodeGetByExternalID. An empty text
--- and a time below 0 are none.
+-- has its external_id already, and nothing new for one that stands under its id: what was
+-- accepted is read with TranscodeAccepted. fresh_only: neither for an external_id that was
+-- used before, by a transcode that was replaced or by a request that waits for its
+-- acceptance; LIMIT keeps each look a search of its own, by its index. An empty text and a
+-- time below 0 are none.
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
@@ -9,32 +12,36 @@ INSERT INTO weir.transcodes (
     events, events_url, events_sealed,
     packages, attempts_left, priority, ladder,
     clip_start_ms, clip_end_ms, clip_clock, created_at)
-SELECT unnest(@ids::uuid[]), unnest(@tenants::text[]), NULLIF(unnest(@external_ids::text[]), ''), unnest(@forms::text[]),
-       unnest(@requests::text[])::jsonb, unnest(@request_digests::bytea[]),
-       unnest(@source_urls::text[]), unnest(@source_seals::bytea[]), unnest(@output_urls::text[]), unnest(@output_seals::bytea[]),
-       unnest(@callback_urls::text[]), unnest(@callback_seals::bytea[]),
-       unnest(@livepeer_seals::bytea[]), unnest(@callback_secret_seals::bytea[]),
-       unnest(@metadata::text[])::jsonb, unnest(@labels::text[])::jsonb,
-       string_to_array(unnest(@events::text[]), ','), NULLIF(unnest(@events_urls::text[]), ''), unnest(@events_seals::bytea[]),
-       unnest(@packages::boolean[]), @attempts_left::integer, unnest(@priorities::smallint[]), unnest(@ladders::boolean[]),
-       NULLIF(unnest(@clip_starts_ms::bigint[]), -1), NULLIF(unnest(@clip_ends_ms::bigint[]), -1), NULLIF(unnest(@clip_clocks::text[]), ''),
+SELECT w.id, w.tenant, NULLIF(w.external_id, ''), w.form, w.request::jsonb, w.request_digest,
+       w.source_url, w.source_sealed, w.output_url, w.output_sealed, w.callback_url, w.callback_sealed,
+       w.livepeer_sealed, w.callback_secret_sealed, w.metadata::jsonb, w.labels::jsonb,
+       string_to_array(w.events, ','), NULLIF(w.events_url, ''), w.events_sealed,
+       w.packages, @attempts_left::integer, w.priority, w.ladder,
+       NULLIF(w.clip_start_ms, -1), NULLIF(w.clip_end_ms, -1), NULLIF(w.clip_clock, ''),
        COALESCE(sqlc.narg('created_at')::timestamptz, now())
-ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING *;
+  FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@tenants::text[]) AS tenant, unnest(@external_ids::text[]) AS external_id,
+               unnest(@forms::text[]) AS form, unnest(@requests::text[]) AS request, unnest(@request_digests::bytea[]) AS request_digest,
+               unnest(@source_urls::text[]) AS source_url, unnest(@source_seals::bytea[]) AS source_sealed,
+               unnest(@output_urls::text[]) AS output_url, unnest(@output_seals::bytea[]) AS output_sealed,
+               unnest(@callback_urls::text[]) AS callback_url, unnest(@callback_seals::bytea[]) AS callback_sealed,
+               unnest(@livepeer_seals::bytea[]) AS livepeer_sealed, unnest(@callback_secret_seals::bytea[]) AS callback_secret_sealed,
+               unnest(@metadata::text[]) AS metadata, unnest(@labels::text[]) AS labels,
+               unnest(@events::text[]) AS events, unnest(@events_urls::text[]) AS events_url, unnest(@events_seals::bytea[]) AS events_sealed,
+               unnest(@packages::boolean[]) AS packages, unnest(@priorities::smallint[]) AS priority, unnest(@ladders::boolean[]) AS ladder,
+               unnest(@clip_starts_ms::bigint[]) AS clip_start_ms, unnest(@clip_ends_ms::bigint[]) AS clip_end_ms,
+               unnest(@clip_clocks::text[]) AS clip_clock) w
+ WHERE NOT @fresh_only::boolean OR w.external_id = ''
+    OR (SELECT true FROM weir.transcodes t WHERE t.tenant = w.tenant AND t.external_id = w.external_id LIMIT 1) IS NULL
+   AND (SELECT true FROM weir.transcodes f WHERE f.tenant = w.tenant AND f.former_external_id = w.external_id LIMIT 1) IS NULL
+   AND (SELECT true FROM weir.inbox i WHERE i.tenant = w.tenant AND i.external_id = w.external_id LIMIT 1) IS NULL
+ON CONFLICT DO NOTHING;
 
--- name: TranscodeKnown :many
--- Which of some external_ids were used before: by a transcode, by one that was replaced, or
--- by a request that waits for its acceptance. LIMIT keeps each a search of its own, by its
--- index.
-SELECT w.tenant::text AS tenant, w.external_id::text AS external_id
-  FROM (SELECT unnest(@tenants::text[]) AS tenant, unnest(@external_ids::text[]) AS external_id) w
- CROSS JOIN LATERAL (
-    (SELECT FROM weir.transcodes t WHERE t.tenant = w.tenant AND t.external_id = w.external_id LIMIT 1)
-    UNION ALL
-    (SELECT FROM weir.transcodes f WHERE f.tenant = w.tenant AND f.former_external_id = w.external_id LIMIT 1)
-    UNION ALL
-    (SELECT FROM weir.inbox i WHERE i.tenant = w.tenant AND i.external_id = w.external_id LIMIT 1)
-    LIMIT 1) known;
+-- name: TranscodeAccepted :many
+-- Those of some that stand, and whether a placement round is about to be fetched that will
+-- find them (RiverJobPlaceWaits).
+SELECT sqlc.embed(t), EXISTS (SELECT FROM weir.river_job
+                               WHERE queue = 'place' AND state = 'available' AND scheduled_at <= now()) AS round_waits
+  FROM weir.transcodes t WHERE t.id = ANY(@ids::uuid[]);
 
 -- name: TranscodeGet :one
 SELECT * FROM weir.transcodes WHERE id = @id;

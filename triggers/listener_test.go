@@ -107,7 +107,7 @@ func addTranscode(tb testing.TB, pool *pgxpool.Pool) uuid.UUID {
 	require.NoError(tb, db.InTx(tb.Context(), pool, func(tx pgx.Tx) error {
 		text, seal := []string{""}, [][]byte{sealed}
 		none := [][]byte{nil}
-		if _, err := q.TranscodeInsert(tb.Context(), tx, dbsqlc.TranscodeInsertParams{
+		if err := q.TranscodeInsert(tb.Context(), tx, dbsqlc.TranscodeInsertParams{
 			Ids: []uuid.UUID{id}, Tenants: []string{"t"}, ExternalIds: text, Forms: []string{"v1"}, Requests: []string{"{}"}, RequestDigests: seal,
 			SourceUrls: []string{"s3://b/s"}, SourceSeals: seal, OutputUrls: []string{"s3://b/o"}, OutputSeals: seal,
 			CallbackUrls: []string{"http://c"}, CallbackSeals: seal, LivepeerSeals: none, CallbackSecretSeals: none,

@@ -58,8 +58,12 @@ func (q *Queries) OutputFailOpen(ctx context.Context, db DBTX, arg OutputFailOpe
 
 const outputInsert = `-- name: OutputInsert :exec
 INSERT INTO weir.outputs (transcode_id, ordinal, type, url, sealed, segment_ms, only_short)
-SELECT unnest($1::uuid[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]),
-       unnest($6::integer[]), unnest($7::boolean[])
+SELECT w.transcode_id, w.ordinal, w.type, w.url, w.sealed, w.segment_ms, w.only_short
+  FROM (SELECT unnest($1::uuid[]) AS transcode_id, unnest($2::integer[]) AS ordinal, unnest($3::text[]) AS type,
+               unnest($4::text[]) AS url, unnest($5::bytea[]) AS sealed,
+               unnest($6::integer[]) AS segment_ms, unnest($7::boolean[]) AS only_short) w
+ WHERE (SELECT true FROM weir.transcodes t WHERE t.id = w.transcode_id LIMIT 1)
+ON CONFLICT (transcode_id, ordinal) DO NOTHING
 `
 
 type OutputInsertParams struct {
@@ -72,7 +76,7 @@ type OutputInsertParams struct {
 	OnlyShort    []bool
 }
 
-// All of some transcodes at once.
+// All of some transcodes at once: of those that stand, what does not stand yet.
 func (q *Queries) OutputInsert(ctx context.Context, db DBTX, arg OutputInsertParams) error {
 	_, err := db.Exec(ctx, outputInsert,
 		arg.TranscodeIds,

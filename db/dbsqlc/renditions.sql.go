@@ -248,14 +248,18 @@ func (q *Queries) RenditionHinted(ctx context.Context, db DBTX, transcodeIds []u
 const renditionInsert = `-- name: RenditionInsert :exec
 INSERT INTO weir.renditions (
     transcode_id, attempt, name, ordinal, width, height, bitrate, quality, fps, fps_den, gop, codec_profile)
-SELECT unnest($1::uuid[]), $2, unnest($3::text[]), unnest($4::integer[]), unnest($5::integer[]), unnest($6::integer[]),
-       unnest($7::bigint[]), unnest($8::integer[]), unnest($9::integer[]), unnest($10::integer[]),
-       unnest($11::text[]), unnest($12::text[])
+SELECT w.transcode_id, $1, w.name, w.ordinal, w.width, w.height, w.bitrate, w.quality, w.fps, w.fps_den, w.gop, w.codec_profile
+  FROM (SELECT unnest($2::uuid[]) AS transcode_id, unnest($3::text[]) AS name, unnest($4::integer[]) AS ordinal,
+               unnest($5::integer[]) AS width, unnest($6::integer[]) AS height, unnest($7::bigint[]) AS bitrate,
+               unnest($8::integer[]) AS quality, unnest($9::integer[]) AS fps, unnest($10::integer[]) AS fps_den,
+               unnest($11::text[]) AS gop, unnest($12::text[]) AS codec_profile) w
+ WHERE (SELECT true FROM weir.transcodes t WHERE t.id = w.transcode_id LIMIT 1)
+ON CONFLICT (transcode_id, name) DO NOTHING
 `
 
 type RenditionInsertParams struct {
-	TranscodeIds  []uuid.UUID
 	Attempt       int32
+	TranscodeIds  []uuid.UUID
 	Names         []string
 	Ordinals      []int32
 	Widths        []int32
@@ -268,11 +272,11 @@ type RenditionInsertParams struct {
 	CodecProfiles []string
 }
 
-// All of some transcodes at once.
+// All of some transcodes at once: of those that stand, what does not stand yet.
 func (q *Queries) RenditionInsert(ctx context.Context, db DBTX, arg RenditionInsertParams) error {
 	_, err := db.Exec(ctx, renditionInsert,
-		arg.TranscodeIds,
 		arg.Attempt,
+		arg.TranscodeIds,
 		arg.Names,
 		arg.Ordinals,
 		arg.Widths,

@@ -100,6 +100,91 @@ func (q *Queries) FailureGroups(ctx context.Context, db DBTX, arg FailureGroupsP
 	return items, nil
 }
 
+const transcodeAccepted = `-- name: TranscodeAccepted :many
+SELECT t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, EXISTS (SELECT FROM weir.river_job
+                               WHERE queue = 'place' AND state = 'available' AND scheduled_at <= now()) AS round_waits
+  FROM weir.transcodes t WHERE t.id = ANY($1::uuid[])
+`
+
+type TranscodeAcceptedRow struct {
+	Transcode  Transcode
+	RoundWaits bool
+}
+
+// Those of some that stand, and whether a placement round is about to be fetched that will
+// find them (RiverJobPlaceWaits).
+func (q *Queries) TranscodeAccepted(ctx context.Context, db DBTX, ids []uuid.UUID) ([]TranscodeAcceptedRow, error) {
+	rows, err := db.Query(ctx, transcodeAccepted, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TranscodeAcceptedRow{}
+	for rows.Next() {
+		var i TranscodeAcceptedRow
+		if err := rows.Scan(
+			&i.Transcode.ID,
+			&i.Transcode.Tenant,
+			&i.Transcode.ExternalID,
+			&i.Transcode.Form,
+			&i.Transcode.Request,
+			&i.Transcode.RequestDigest,
+			&i.Transcode.SourceURL,
+			&i.Transcode.SourceSealed,
+			&i.Transcode.OutputURL,
+			&i.Transcode.OutputSealed,
+			&i.Transcode.CallbackURL,
+			&i.Transcode.CallbackSealed,
+			&i.Transcode.LivepeerSealed,
+			&i.Transcode.State,
+			&i.Transcode.Run,
+			&i.Transcode.Attempt,
+			&i.Transcode.AttemptsLeft,
+			&i.Transcode.HostID,
+			&i.Transcode.NotBefore,
+			&i.Transcode.Source,
+			&i.Transcode.SourceDurationMs,
+			&i.Transcode.Ratio,
+			&i.Transcode.StatusSentAt,
+			&i.Transcode.ErrorCode,
+			&i.Transcode.ErrorStage,
+			&i.Transcode.ErrorMessage,
+			&i.Transcode.CreatedAt,
+			&i.Transcode.PlacedAt,
+			&i.Transcode.StartedAt,
+			&i.Transcode.FinishedAt,
+			&i.Transcode.UpdatedAt,
+			&i.Transcode.Warnings,
+			&i.Transcode.RunAt,
+			&i.Transcode.FreeTries,
+			&i.Transcode.TellingUntil,
+			&i.Transcode.Progress,
+			&i.Transcode.Priority,
+			&i.Transcode.FormerExternalID,
+			&i.Transcode.Ladder,
+			&i.Transcode.Packages,
+			&i.Transcode.CallbackSecretSealed,
+			&i.Transcode.StatusesRefusedRun,
+			&i.Transcode.Metadata,
+			&i.Transcode.Labels,
+			&i.Transcode.Events,
+			&i.Transcode.EventsURL,
+			&i.Transcode.EventsSealed,
+			&i.Transcode.ClipStartMs,
+			&i.Transcode.ClipEndMs,
+			&i.Transcode.ClipClock,
+			&i.RoundWaits,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const transcodeCancel = `-- name: TranscodeCancel :one
 UPDATE weir.transcodes
    SET state = 'cancelled', finished_at = now(),
@@ -811,7 +896,7 @@ func (q *Queries) TranscodeHeldBy(ctx context.Context, db DBTX, hostID *string) 
 	return items, nil
 }
 
-const transcodeInsert = `-- name: TranscodeInsert :many
+const transcodeInsert = `-- name: TranscodeInsert :exec
 INSERT INTO weir.transcodes (
     id, tenant, external_id, form, request, request_digest,
     source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed,
@@ -819,21 +904,34 @@ INSERT INTO weir.transcodes (
     events, events_url, events_sealed,
     packages, attempts_left, priority, ladder,
     clip_start_ms, clip_end_ms, clip_clock, created_at)
-SELECT unnest($1::uuid[]), unnest($2::text[]), NULLIF(unnest($3::text[]), ''), unnest($4::text[]),
-       unnest($5::text[])::jsonb, unnest($6::bytea[]),
-       unnest($7::text[]), unnest($8::bytea[]), unnest($9::text[]), unnest($10::bytea[]),
-       unnest($11::text[]), unnest($12::bytea[]),
-       unnest($13::bytea[]), unnest($14::bytea[]),
-       unnest($15::text[])::jsonb, unnest($16::text[])::jsonb,
-       string_to_array(unnest($17::text[]), ','), NULLIF(unnest($18::text[]), ''), unnest($19::bytea[]),
-       unnest($20::boolean[]), $21::integer, unnest($22::smallint[]), unnest($23::boolean[]),
-       NULLIF(unnest($24::bigint[]), -1), NULLIF(unnest($25::bigint[]), -1), NULLIF(unnest($26::text[]), ''),
-       COALESCE($27::timestamptz, now())
-ON CONFLICT (tenant, external_id) DO NOTHING
-RETURNING id, tenant, external_id, form, request, request_digest, source_url, source_sealed, output_url, output_sealed, callback_url, callback_sealed, livepeer_sealed, state, run, attempt, attempts_left, host_id, not_before, source, source_duration_ms, ratio, status_sent_at, error_code, error_stage, error_message, created_at, placed_at, started_at, finished_at, updated_at, warnings, run_at, free_tries, telling_until, progress, priority, former_external_id, ladder, packages, callback_secret_sealed, statuses_refused_run, metadata, labels, events, events_url, events_sealed, clip_start_ms, clip_end_ms, clip_clock
+SELECT w.id, w.tenant, NULLIF(w.external_id, ''), w.form, w.request::jsonb, w.request_digest,
+       w.source_url, w.source_sealed, w.output_url, w.output_sealed, w.callback_url, w.callback_sealed,
+       w.livepeer_sealed, w.callback_secret_sealed, w.metadata::jsonb, w.labels::jsonb,
+       string_to_array(w.events, ','), NULLIF(w.events_url, ''), w.events_sealed,
+       w.packages, $1::integer, w.priority, w.ladder,
+       NULLIF(w.clip_start_ms, -1), NULLIF(w.clip_end_ms, -1), NULLIF(w.clip_clock, ''),
+       COALESCE($2::timestamptz, now())
+  FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS tenant, unnest($5::text[]) AS external_id,
+               unnest($6::text[]) AS form, unnest($7::text[]) AS request, unnest($8::bytea[]) AS request_digest,
+               unnest($9::text[]) AS source_url, unnest($10::bytea[]) AS source_sealed,
+               unnest($11::text[]) AS output_url, unnest($12::bytea[]) AS output_sealed,
+               unnest($13::text[]) AS callback_url, unnest($14::bytea[]) AS callback_sealed,
+               unnest($15::bytea[]) AS livepeer_sealed, unnest($16::bytea[]) AS callback_secret_sealed,
+               unnest($17::text[]) AS metadata, unnest($18::text[]) AS labels,
+               unnest($19::text[]) AS events, unnest($20::text[]) AS events_url, unnest($21::bytea[]) AS events_sealed,
+               unnest($22::boolean[]) AS packages, unnest($23::smallint[]) AS priority, unnest($24::boolean[]) AS ladder,
+               unnest($25::bigint[]) AS clip_start_ms, unnest($26::bigint[]) AS clip_end_ms,
+               unnest($27::text[]) AS clip_clock) w
+ WHERE NOT $28::boolean OR w.external_id = ''
+    OR (SELECT true FROM weir.transcodes t WHERE t.tenant = w.tenant AND t.external_id = w.external_id LIMIT 1) IS NULL
+   AND (SELECT true FROM weir.transcodes f WHERE f.tenant = w.tenant AND f.former_external_id = w.external_id LIMIT 1) IS NULL
+   AND (SELECT true FROM weir.inbox i WHERE i.tenant = w.tenant AND i.external_id = w.external_id LIMIT 1) IS NULL
+ON CONFLICT DO NOTHING
 `
 
 type TranscodeInsertParams struct {
+	AttemptsLeft        int32
+	CreatedAt           *time.Time
 	Ids                 []uuid.UUID
 	Tenants             []string
 	ExternalIds         []string
@@ -854,20 +952,24 @@ type TranscodeInsertParams struct {
 	EventsUrls          []string
 	EventsSeals         [][]byte
 	Packages            []bool
-	AttemptsLeft        int32
 	Priorities          []int16
 	Ladders             []bool
 	ClipStartsMs        []int64
 	ClipEndsMs          []int64
 	ClipClocks          []string
-	CreatedAt           *time.Time
+	FreshOnly           bool
 }
 
 // Several that come at once: one costs Postgres as much as ten. No row for one whose tenant
-// has its external_id already: read that one with TranscodeGetByExternalID. An empty text
-// and a time below 0 are none.
-func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeInsertParams) ([]Transcode, error) {
-	rows, err := db.Query(ctx, transcodeInsert,
+// has its external_id already, and nothing new for one that stands under its id: what was
+// accepted is read with TranscodeAccepted. fresh_only: neither for an external_id that was
+// used before, by a transcode that was replaced or by a request that waits for its
+// acceptance; LIMIT keeps each look a search of its own, by its index. An empty text and a
+// time below 0 are none.
+func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeInsertParams) error {
+	_, err := db.Exec(ctx, transcodeInsert,
+		arg.AttemptsLeft,
+		arg.CreatedAt,
 		arg.Ids,
 		arg.Tenants,
 		arg.ExternalIds,
@@ -888,126 +990,14 @@ func (q *Queries) TranscodeInsert(ctx context.Context, db DBTX, arg TranscodeIns
 		arg.EventsUrls,
 		arg.EventsSeals,
 		arg.Packages,
-		arg.AttemptsLeft,
 		arg.Priorities,
 		arg.Ladders,
 		arg.ClipStartsMs,
 		arg.ClipEndsMs,
 		arg.ClipClocks,
-		arg.CreatedAt,
+		arg.FreshOnly,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Transcode{}
-	for rows.Next() {
-		var i Transcode
-		if err := rows.Scan(
-			&i.ID,
-			&i.Tenant,
-			&i.ExternalID,
-			&i.Form,
-			&i.Request,
-			&i.RequestDigest,
-			&i.SourceURL,
-			&i.SourceSealed,
-			&i.OutputURL,
-			&i.OutputSealed,
-			&i.CallbackURL,
-			&i.CallbackSealed,
-			&i.LivepeerSealed,
-			&i.State,
-			&i.Run,
-			&i.Attempt,
-			&i.AttemptsLeft,
-			&i.HostID,
-			&i.NotBefore,
-			&i.Source,
-			&i.SourceDurationMs,
-			&i.Ratio,
-			&i.StatusSentAt,
-			&i.ErrorCode,
-			&i.ErrorStage,
-			&i.ErrorMessage,
-			&i.CreatedAt,
-			&i.PlacedAt,
-			&i.StartedAt,
-			&i.FinishedAt,
-			&i.UpdatedAt,
-			&i.Warnings,
-			&i.RunAt,
-			&i.FreeTries,
-			&i.TellingUntil,
-			&i.Progress,
-			&i.Priority,
-			&i.FormerExternalID,
-			&i.Ladder,
-			&i.Packages,
-			&i.CallbackSecretSealed,
-			&i.StatusesRefusedRun,
-			&i.Metadata,
-			&i.Labels,
-			&i.Events,
-			&i.EventsURL,
-			&i.EventsSealed,
-			&i.ClipStartMs,
-			&i.ClipEndMs,
-			&i.ClipClock,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const transcodeKnown = `-- name: TranscodeKnown :many
-SELECT w.tenant::text AS tenant, w.external_id::text AS external_id
-  FROM (SELECT unnest($1::text[]) AS tenant, unnest($2::text[]) AS external_id) w
- CROSS JOIN LATERAL (
-    (SELECT FROM weir.transcodes t WHERE t.tenant = w.tenant AND t.external_id = w.external_id LIMIT 1)
-    UNION ALL
-    (SELECT FROM weir.transcodes f WHERE f.tenant = w.tenant AND f.former_external_id = w.external_id LIMIT 1)
-    UNION ALL
-    (SELECT FROM weir.inbox i WHERE i.tenant = w.tenant AND i.external_id = w.external_id LIMIT 1)
-    LIMIT 1) known
-`
-
-type TranscodeKnownParams struct {
-	Tenants     []string
-	ExternalIds []string
-}
-
-type TranscodeKnownRow struct {
-	Tenant     string
-	ExternalID string
-}
-
-// Which of some external_ids were used before: by a transcode, by one that was replaced, or
-// by a request that waits for its acceptance. LIMIT keeps each a search of its own, by its
-// index.
-func (q *Queries) TranscodeKnown(ctx context.Context, db DBTX, arg TranscodeKnownParams) ([]TranscodeKnownRow, error) {
-	rows, err := db.Query(ctx, transcodeKnown, arg.Tenants, arg.ExternalIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []TranscodeKnownRow{}
-	for rows.Next() {
-		var i TranscodeKnownRow
-		if err := rows.Scan(&i.Tenant, &i.ExternalID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return err
 }
 
 const transcodeList = `-- name: TranscodeList :many

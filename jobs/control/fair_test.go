@@ -56,9 +56,9 @@ func (s *simulation) round(t *testing.T) []string {
 	t.Helper()
 	var ids []uuid.UUID
 	s.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
-		placed, _, err := s.worker.round(ctx, s.Decider(tx))
-		for i := range placed {
-			ids = append(ids, placed[i].ID)
+		r, err := s.worker.round(ctx, s.Decider(tx))
+		for i := range r.placed {
+			ids = append(ids, r.placed[i].ID)
 		}
 		return err
 	})
@@ -285,12 +285,12 @@ func testPlaceBacklog(t *testing.T, tenants, each int) {
 		tx, err := pool.Begin(t.Context())
 		require.NoError(t, err)
 		began := time.Now()
-		placed, full, err := s.worker.round(t.Context(), jobs.Decider{Tx: tx, River: s.River})
+		r, err := s.worker.round(t.Context(), jobs.Decider{Tx: tx, River: s.River})
 		took = append(took, time.Since(began))
 		require.NoError(t, err)
 		require.NoError(t, tx.Rollback(t.Context()))
-		require.Len(t, placed, roundMost)
-		require.True(t, full)
+		require.Len(t, r.placed, roundMost)
+		require.True(t, r.more)
 	}
 	t.Logf("rounds of %d over %d queued of %d tenants: %v", roundMost, tenants*each, tenants, took)
 

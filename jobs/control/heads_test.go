@@ -143,8 +143,8 @@ func TestOpenTransactionsHoldNobodyUp(t *testing.T) {
 			if err := soon(ctx, tx); err != nil {
 				return err
 			}
-			placed, _, err := s.worker.round(ctx, s.Decider(tx))
-			n = len(placed)
+			r, err := s.worker.round(ctx, s.Decider(tx))
+			n = len(r.placed)
 			return err
 		})
 		return n
@@ -174,9 +174,9 @@ func TestOpenTransactionsHoldNobodyUp(t *testing.T) {
 	round, err := s.Pool.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = round.Rollback(t.Context()) }()
-	placed, _, err := s.worker.round(t.Context(), s.Decider(round))
+	r, err := s.worker.round(t.Context(), s.Decider(round))
 	require.NoError(t, err)
-	require.Len(t, placed, 1)
+	require.Len(t, r.placed, 1)
 	accept()
 	require.NoError(t, round.Commit(t.Context()))
 	require.Empty(t, s.listed(t))
@@ -199,7 +199,7 @@ func TestHeadsKnowNoDeadlock(t *testing.T) {
 							return err
 						}
 						if k == n { // in the middle, with rows before and behind it
-							if _, _, err := s.worker.round(t.Context(), s.Decider(tx)); err != nil {
+							if _, err := s.worker.round(t.Context(), s.Decider(tx)); err != nil {
 								return err
 							}
 						}

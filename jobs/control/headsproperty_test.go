@@ -97,7 +97,7 @@ func (s *simulation) anything(ctx context.Context, r *rand.Rand) error {
 		})
 	case 4, 5:
 		return db.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
-			_, _, err := s.worker.round(ctx, s.Decider(tx))
+			_, err := s.worker.round(ctx, s.Decider(tx))
 			return err
 		})
 	case 6: // to be bumped, or to wait behind others
@@ -167,7 +167,8 @@ func (s *simulation) placesTheTruth(t *testing.T, placed *int) (more bool) {
 	all.take(roundMost)
 	s.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
 		was := map[uuid.UUID]bool{}
-		got, full, err := s.worker.round(ctx, s.Decider(tx))
+		r, err := s.worker.round(ctx, s.Decider(tx))
+		got := r.placed
 		for i := range got {
 			was[got[i].ID] = true
 		}
@@ -175,8 +176,8 @@ func (s *simulation) placesTheTruth(t *testing.T, placed *int) (more bool) {
 		for _, p := range all.placements[:len(got)] {
 			require.True(t, was[p.Transcode], "%s of %v is not placed", p.Transcode, all.placements)
 		}
-		require.True(t, full || len(got) == len(all.placements), "%d of %d are placed, and no round follows", len(got), len(all.placements))
-		more = full
+		require.True(t, r.more || len(got) == len(all.placements), "%d of %d are placed, and no round follows", len(got), len(all.placements))
+		more = r.more
 		*placed += len(got)
 		return err
 	})

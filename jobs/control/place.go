@@ -35,8 +35,12 @@ const (
 	// a thousand, sixteen rounds for a burst of as many would read sixteen thousand. It places
 	// one for each so many hosts that may take work, where that is more than roundMost.
 	hostsPerPlace = 4
-	roundLarge    = 256
-	percent       = 100
+	// fullPause is between rounds while no slot is free: requests that come then by the hundred
+	// a second would have a round each 10 ms, at the cost of a third of a core, to find the same.
+	// A slot that comes free meanwhile waits for the next one, which is nothing to a transcode.
+	fullPause  = 50 * time.Millisecond
+	roundLarge = 256
+	percent    = 100
 )
 
 type placeWorker struct {
@@ -59,17 +63,16 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 	if err != nil {
 		return fmt.Errorf("place: %w", err)
 	}
-	var placed []dbsqlc.TranscodePlaceRow
-	var full bool
+	var r round
 	err = db.InTx(ctx, w.db, func(tx pgx.Tx) (err error) {
 		decider := jobs.Decider{Tx: tx, River: river.ClientFromContext[pgx.Tx](ctx)}
-		if placed, full, err = w.round(ctx, decider); err != nil {
+		if r, err = w.round(ctx, decider); err != nil {
 			return err
 		}
-		if len(placed) > 0 {
+		if len(r.placed) > 0 {
 			jobs.Crash(jobs.CrashPlacing)
 		}
-		if raced || full {
+		if raced || r.more {
 			if err := decider.WakePlacement(ctx); err != nil {
 				return err
 			}
@@ -80,36 +83,49 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 	if err != nil {
 		return err
 	}
-	for _, t := range placed {
+	for _, t := range r.placed {
 		ctx := trace.With(ctx, trace.Subject{Transcode: t.ID, Attempt: int(t.Attempt), Host: t.HostID})
 		w.trace.Record(ctx, trace.Place, t.WaitsFrom, *t.PlacedAt)
 		w.log.InfoContext(ctx, "transcode placed")
 	}
-	if len(placed) > 0 {
+	if len(r.placed) > 0 {
 		jobs.Crash(jobs.CrashPlaced)
 	}
+	if r.full {
+		select {
+		case <-time.After(fullPause):
+		case <-ctx.Done(): // the round stands
+		}
+	}
 	return nil
+}
+
+// round is what one round did.
+type round struct {
+	placed []dbsqlc.TranscodePlaceRow
+	// more: there may be more to be placed now; full: it found no slot free.
+	more, full bool
 }
 
 // roundOf is how many a round places at the most in a fleet of so many hosts.
 func roundOf(hosts int) int { return min(max(roundMost, hosts/hostsPerPlace), roundLarge) }
 
-// round places what fits, roundOf its hosts at the most; full: there may be more.
-func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed []dbsqlc.TranscodePlaceRow, full bool, err error) {
+// round places what fits, roundOf its hosts at the most.
+func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (r round, err error) {
 	q, together := dbsqlc.New(), &db.Pipeline{On: decider.Tx}
 	if err := q.PlaceLock(ctx, together); err != nil {
-		return nil, false, fmt.Errorf("place: %w", err)
+		return r, fmt.Errorf("place: %w", err)
 	}
 	if err := q.HeadHear(ctx, together); err != nil { // also where no slot is free: news are not to pile up
-		return nil, false, fmt.Errorf("place: list who waits: %w", err)
+		return r, fmt.Errorf("place: list who waits: %w", err)
 	}
 	hosts, err := q.HostFree(ctx, together)
 	if err != nil {
-		return nil, false, fmt.Errorf("place: list hosts: %w", err)
+		return r, fmt.Errorf("place: list hosts: %w", err)
 	}
 	all, free := slotsOf(hosts)
 	if free == 0 {
-		return nil, false, nil
+		return round{full: true}, nil
 	}
 	most := roundOf(len(hosts))
 	reserve := max(all*int64(w.urgentPercent)/percent-hosts[0].UrgentHeld, 0)
@@ -123,16 +139,16 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed [
 	}
 	queue, err := q.TranscodeQueue(ctx, decider.Tx, page)
 	if err != nil {
-		return nil, false, fmt.Errorf("place: read the queue: %w", err)
+		return r, fmt.Errorf("place: read the queue: %w", err)
 	}
 	turns := newTurns(queue, hosts, int(page.PageSize), reserve, page.Urgent)
 	turns.take(most)
 	if len(turns.seen) == 0 {
-		return nil, false, nil
+		return r, nil
 	}
 	if len(turns.placements) > 0 {
-		if placed, err = decider.Place(ctx, turns.placements...); err != nil {
-			return nil, false, err
+		if r.placed, err = decider.Place(ctx, turns.placements...); err != nil {
+			return r, err
 		}
 	}
 	// Behind the placements: it looks at what they leave.
@@ -141,7 +157,8 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (placed [
 		left.Tenants, left.Turns, left.Served = append(left.Tenants, l.tenant), append(left.Turns, l.turn), append(left.Served, l.served)
 	}
 	if err := q.HeadSettle(ctx, decider.Tx, left); err != nil {
-		return nil, false, fmt.Errorf("place: record whose turn it was: %w", err)
+		return r, fmt.Errorf("place: record whose turn it was: %w", err)
 	}
-	return placed, turns.more, nil
+	r.more = turns.more
+	return r, nil
 }

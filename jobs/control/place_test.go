@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,21 @@ func workPlace(t *testing.T, b *jobstest.Bundle, pool *pgxpool.Pool) {
 		WHERE id = (SELECT min(id) FROM weir.river_job WHERE kind = 'place' AND state = 'available') RETURNING id`).Scan(&job.ID))
 	worker := &placeWorker{db: pool, log: jobstest.Silent()}
 	require.NoError(t, worker.Work(rivertest.WorkContext(t.Context(), b.River), job))
+}
+
+// TestFullPauses: while no slot is free a round is not followed at once by another one, and what
+// comes in between is.
+func TestFullPauses(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	b.Exec(t, "UPDATE weir.hosts SET draining = true")
+	b.Accept(t, "a")
+	began := time.Now()
+	workPlace(t, b, b.Pool)
+	require.GreaterOrEqual(t, time.Since(began), fullPause)
+	require.Zero(t, placeJobs(t, b))
+	b.Accept(t, "b")
+	require.Equal(t, 1, placeJobs(t, b))
 }
 
 func placeJobs(t *testing.T, b *jobstest.Bundle) int {

@@ -29,12 +29,13 @@ const (
 	// statusReceivers are told at once; each that hangs holds one place for a delivery's time.
 	statusReceivers = 256
 
-	// statusClaim of one receiver's are claimed at once, by one statement and in one
-	// transaction.
+	// statusClaim of one receiver's are claimed by one statement, and sent one after the other.
 	statusClaim = 16
 	// statusPace spreads a receiver's statuses over most of the time to the next look, that
 	// many of them leave requests their time.
 	statusPace = 4 * time.Second / statusPage
+	// endsWithin is how long claims that have done wait for others: a callback waits for the claim.
+	endsWithin = 30 * time.Millisecond
 	// statusRate of them a second are told to all receivers together, as each has a pace of its
 	// own and they may be hundreds: more would leave a machine of two cores no time for
 	// requests. What is not reached is due still, and longer than what is due next.

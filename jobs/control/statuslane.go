@@ -56,7 +56,7 @@ func (l *statusLane) run(ctx context.Context, ids []uuid.UUID) error {
 	var silent atomic.Bool
 	group, groupCtx := errgroup.WithContext(ctx)
 	free := semaphore.NewWeighted(statusAtOnce)
-	pace := time.NewTicker(statusClaim * statusPace)
+	pace := time.NewTicker(statusPace)
 	defer pace.Stop()
 	for some := range slices.Chunk(ids, statusClaim) {
 		if silent.Load() || free.Acquire(groupCtx, int64(len(some))) != nil {
@@ -76,10 +76,10 @@ func (l *statusLane) run(ctx context.Context, ids []uuid.UUID) error {
 				}
 				return err
 			})
-		}
-		select {
-		case <-pace.C:
-		case <-groupCtx.Done():
+			select { // one by one: a handful at once would have requests wait for it
+			case <-pace.C:
+			case <-groupCtx.Done():
+			}
 		}
 	}
 	return group.Wait()
@@ -182,8 +182,8 @@ func (l *statusLane) end(ctx context.Context, of *claimed, heard bool, refused i
 	})
 }
 
-// ends are claims that have done. One caller ends all that come while it does, so that there
-// are as few transactions as the database has time for.
+// ends are claims that have done. One caller ends all that come within endsWithin and while it
+// does, so that there are few transactions.
 type ends struct {
 	mu    sync.Mutex
 	under bool // somebody ends some
@@ -199,6 +199,12 @@ func (e *ends) add(ctx context.Context, on dbsqlc.DBTX, end dbsqlc.TranscodeRele
 		return nil
 	}
 	e.under = true
+	e.mu.Unlock()
+	select {
+	case <-time.After(endsWithin):
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
 	for {
 		some := e.list
 		if e.list = nil; len(some) == 0 {
