@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 )
 
@@ -76,9 +77,9 @@ func (s *server) usage(ctx context.Context, in *usageInput) (*usageOutput, error
 
 func (s *server) used(ctx context.Context, tenant string, from, to time.Time) ([]dbsqlc.UsageDay, error) {
 	if tenant == "" {
-		return dbsqlc.New().UsageListOfAll(ctx, s.cfg.Transcodes.DB, dbsqlc.UsageListOfAllParams{FromDay: from, ToDay: to, PageSize: maxUsageLines + 1})
+		return dbsqlc.New().UsageListOfAll(ctx, db.Replanned{On: s.cfg.Transcodes.DB}, dbsqlc.UsageListOfAllParams{FromDay: from, ToDay: to, PageSize: maxUsageLines + 1})
 	}
-	return dbsqlc.New().UsageList(ctx, s.cfg.Transcodes.DB, dbsqlc.UsageListParams{Tenant: tenant, FromDay: from, ToDay: to, PageSize: maxUsageLines + 1})
+	return dbsqlc.New().UsageList(ctx, db.Replanned{On: s.cfg.Transcodes.DB}, dbsqlc.UsageListParams{Tenant: tenant, FromDay: from, ToDay: to, PageSize: maxUsageLines + 1})
 }
 
 // days are the first one and the one behind the last.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weir/db"
+	"weir/db/dbsqlc"
 	"weir/db/dbtest"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestPipeline(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
-	count := func(on db.Queryer) (n int, err error) {
+	count := func(on dbsqlc.DBTX) (n int, err error) {
 		err = on.QueryRow(t.Context(), "SELECT count(*) FROM weir.tenants").Scan(&n)
 		return n, err
 	}

@@ -29,10 +29,15 @@ const (
 
 // Open returns a pool of at most maxConns connections to the database at url. It
 // does not connect yet: a database that is down shows at the first query. Statements,
-// waits for locks and idle transactions end by themselves; settings in the url's query
-// win over how soon. The error never holds the url, which may hold a password.
+// waits for locks and idle transactions end by themselves, and all but what is Replanned is planned
+// once; settings in the url's query win. The error never holds the url, which may hold a password.
 func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
-	return open(ctx, url, maxConns, bound)
+	return open(ctx, url, maxConns, func(cfg *pgx.ConnConfig) {
+		if _, is := cfg.RuntimeParams[planSetting]; !is {
+			cfg.RuntimeParams[planSetting] = planOnce
+		}
+		bound(cfg)
+	})
 }
 
 // OpenPooled is Open through a PgBouncer in transaction mode, which gives each transaction

@@ -1,8 +1,10 @@
 package db_test
 
 import (
+	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"weir/db"
@@ -10,20 +12,51 @@ import (
 	"weir/db/dbtest"
 )
 
-// kept counts the statements of a list that Postgres keeps for the one connection.
-const kept = `SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '-- name: TranscodeList %'`
+// planned counts the plans that were made of lists on the one connection: for any parameters, and
+// for those that were given.
+const planned = `SELECT COALESCE(sum(generic_plans), 0)::int, COALESCE(sum(custom_plans), 0)::int
+  FROM pg_prepared_statements WHERE statement LIKE '-- name: TranscodeList %'`
 
-func TestReplannedKeepsNoPlan(t *testing.T) {
+// TestPlannedOnce: a statement has one plan whatever it is given, but what is Replanned has one
+// for each time, within a transaction and outside of one.
+func TestPlannedOnce(t *testing.T) {
 	t.Parallel()
 	pool, err := db.Open(t.Context(), dbtest.URL(t), 1)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	list := func(on dbsqlc.DBTX) (n int) {
-		_, err := dbsqlc.New().TranscodeList(t.Context(), on, dbsqlc.TranscodeListParams{PageSize: 1})
-		require.NoError(t, err)
-		require.NoError(t, pool.QueryRow(t.Context(), kept).Scan(&n))
-		return n
+	plans := func() (generic, custom int) {
+		require.NoError(t, pool.QueryRow(t.Context(), planned).Scan(&generic, &custom))
+		return generic, custom
 	}
-	require.Zero(t, list(db.Replanned{On: pool}))
-	require.Equal(t, 1, list(pool), "as it would be otherwise")
+	list := func(ctx context.Context, on dbsqlc.DBTX) {
+		_, err := dbsqlc.New().TranscodeList(ctx, on, dbsqlc.TranscodeListParams{PageSize: 1})
+		require.NoError(t, err)
+	}
+	list(t.Context(), pool)
+	generic, custom := plans()
+	require.Equal(t, []int{1, 0}, []int{generic, custom})
+	list(t.Context(), db.Replanned{On: pool})
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		list(t.Context(), db.Replanned{On: tx})
+		return nil
+	}))
+	generic, custom = plans()
+	require.Equal(t, []int{1, 2}, []int{generic, custom})
+	list(t.Context(), pool)
+	generic, custom = plans()
+	require.Equal(t, []int{2, 2}, []int{generic, custom}, "the setting went with its transaction")
+}
+
+// TestReplannedExec: what it changes is told, and a setting of the URL wins.
+func TestReplannedExec(t *testing.T) {
+	t.Parallel()
+	pool, err := db.Open(t.Context(), dbtest.With(t, dbtest.URL(t), map[string]string{"plan_cache_mode": "auto"}), 1)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	tag, err := db.Replanned{On: pool}.Exec(t.Context(), "INSERT INTO weir.tenants (name) VALUES ($1), ($2)", "a", "b")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, tag.RowsAffected())
+	var mode string
+	require.NoError(t, pool.QueryRow(t.Context(), "SHOW plan_cache_mode").Scan(&mode))
+	require.Equal(t, "auto", mode)
 }

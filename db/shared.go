@@ -24,9 +24,10 @@ const (
 	// sharedPatience is what some transactions of several round trips take: with one at a time
 	// alone, however long, a host's many would wait for each other where nothing else holds them.
 	sharedPatience = 20 * time.Millisecond
-	// impatientBegin: who waits for a lock for longer than others have patience with him goes
-	// alone.
+	// impatientBegin and impatiently: who waits for a lock for longer than others have patience
+	// with him goes alone.
 	impatientBegin = "BEGIN; SET LOCAL lock_timeout = '100ms'"
+	impatiently    = "SELECT set_config('lock_timeout', '100ms', true)"
 )
 
 // Shared has transactions on one pool that come at once share a commit ([convoy.Convoy]). Where
@@ -75,7 +76,7 @@ func together(ctx context.Context, all []*shared) error {
 		return InTx(ctx, first.on, func(tx pgx.Tx) error { return first.f(ctx, tx) })
 	}
 	slices.SortStableFunc(all, func(a, b *shared) int { return order(a.key, b.key) })
-	return Impatient(ctx, first.on, func(tx pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, first.on, pgx.TxOptions{BeginQuery: impatientBegin}, func(tx pgx.Tx) error {
 		for _, each := range all {
 			if err := each.run(ctx, tx); err != nil {
 				return err
@@ -85,10 +86,13 @@ func together(ctx context.Context, all []*shared) error {
 	})
 }
 
-// Impatient is InTx of what others go together in: it waits a tenth of a second for a lock, as
-// what can't be had at once is to be had alone, and does not try again.
-func Impatient(ctx context.Context, on *pgxpool.Pool, f func(tx pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, on, pgx.TxOptions{BeginQuery: impatientBegin}, f)
+// Impatient is for one statement that several go together in, as a transaction of its own in one
+// round trip: it waits a tenth of a second for a lock, as what can't be had at once is to be had
+// alone.
+func Impatient(on *pgxpool.Pool) *Pipeline {
+	p := &Pipeline{On: on}
+	p.waiting.Queue(impatiently)
+	return p
 }
 
 // run has f end with the shared transaction, and not with its caller's context, of which it

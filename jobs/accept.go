@@ -172,11 +172,7 @@ func (ts *Transcodes) insertRows(ctx context.Context, together *db.Pipeline, of 
 			return err
 		}
 	}
-	q := dbsqlc.New()
-	if err := q.PlanOnce(ctx, together); err != nil {
-		return fmt.Errorf("insert %d transcodes: %w", len(all), err)
-	}
-	if err := q.TranscodeInsert(ctx, together, of); err != nil {
+	if err := dbsqlc.New().TranscodeInsert(ctx, together, of); err != nil {
 		return fmt.Errorf("insert %d transcodes: %w", len(all), err)
 	}
 	if err := renditions.insert(ctx, together); err != nil {

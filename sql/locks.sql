@@ -18,9 +18,3 @@ SELECT (NOT pg_try_advisory_xact_lock(8447110004))::boolean AS held;
 -- One post of an external_id at a time, to the end of its transaction: what it replaces is
 -- found and cancelled by it alone. The first number tells these locks from others.
 SELECT pg_advisory_xact_lock(84471, hashtext(jsonb_build_array(@tenant::text, @external_id::text)::text));
-
--- name: PlanOnce :exec
--- For the rest of a transaction whose statements mean the same whatever they are given: else
--- Postgres plans an insert of some arrays anew each time, as it takes them for longer than
--- they are, and that is a fifth of what the insert costs.
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true);

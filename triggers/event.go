@@ -99,6 +99,10 @@ type row struct {
 	Note         string
 }
 
+// repeats: all that it says is in the rows already, as Mist tells of a stream's tracks whenever
+// one of them moves. There is nothing to look at.
+func (e *event) repeats() bool { return len(e.says) > 0 && e.row.Verdict == verdictNoted }
+
 // matched: it is of a transcode, as far as we know.
 func (e *event) matched() bool {
 	return e.row.TranscodeID != nil && (e.row.Verdict == verdictApplied || e.row.Verdict == verdictNoted)

@@ -47,7 +47,8 @@ type Config struct {
 	HostID string
 	// Spool is the folder under which pushes write, as Mist sees it: absolute.
 	Spool string
-	// Wake is called after an event of a transcode is committed. It must not block.
+	// Wake is called after an event of a transcode is committed that says something new. It must
+	// not block.
 	// nil: nobody is woken, and the transcode is looked at at the next poll.
 	Wake func(transcode uuid.UUID)
 	// Seen is called after an event is committed, with what was made of it; nil: nobody is told.
@@ -183,7 +184,7 @@ func (l *Listener) take(ctx context.Context, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("record %s of stream %q: %w", e.row.Trigger, e.row.Stream, err)
 	}
-	if recorded && e.matched() {
+	if recorded && e.matched() && !e.repeats() {
 		l.cfg.Wake(e.name.Transcode)
 	}
 	about := trace.Subject{Host: l.cfg.HostID}

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"weir/db"
 	"weir/db/dbsqlc"
@@ -60,8 +59,8 @@ func hinted(ctx context.Context, on dbsqlc.DBTX, events ...*event) (rows, error)
 }
 
 // together records all, or none: [convoy.Convoy]. It may be called again with the same. One
-// takes a statement that reads and one that writes; several are a transaction, in which none
-// waits for a row for long.
+// takes a statement that reads and one that writes; so do several, of which none waits for a row
+// for long.
 func (l *Listener) together(ctx context.Context, all []*arrival) (err error) {
 	var late []overtaken
 	if len(all) == 1 {
@@ -70,10 +69,7 @@ func (l *Listener) together(ctx context.Context, all []*arrival) (err error) {
 			return err
 		})
 	} else {
-		err = db.Impatient(ctx, l.cfg.DB, func(tx pgx.Tx) (err error) {
-			late, err = l.write(ctx, tx, all)
-			return err
-		})
+		late, err = l.write(ctx, db.Impatient(l.cfg.DB), all)
 	}
 	if err != nil {
 		return err
@@ -90,14 +86,14 @@ type overtaken struct {
 	id int64
 }
 
-// write writes all in one statement, by rows that it reads before.
+// write writes all in one statement on a connection, by rows that it reads before.
 func (l *Listener) write(ctx context.Context, on dbsqlc.DBTX, all []*arrival) (late []overtaken, err error) {
 	events := make([]*event, len(all))
 	for i, r := range all {
 		r.event, r.recorded = r.posted, false
 		events[i] = &r.event
 	}
-	seen, err := hinted(ctx, on, events...)
+	seen, err := hinted(ctx, l.cfg.DB, events...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/config"
-	"weir/db/dbsqlc"
+	"weir/db"
 	"weir/jobs/audit"
 	"weir/jobs/retention"
 )
@@ -75,7 +75,7 @@ func (a *admin) dbPrune() *cobra.Command {
 			Transcodes: days["transcodes"], Triggers: days["triggers"], Events: days["events"], CallbackAttempts: days["callback_attempts"],
 		}
 		did := pruned{DryRun: ch.dry, Days: keptDays(keep)}
-		prune := func(on dbsqlc.DBTX) error {
+		prune := func(on db.Queryer) error {
 			history := &retention.Retention{DB: on, Log: slog.New(slog.DiscardHandler), Keep: keep}
 			did.Removed, err = history.Round(ctx)
 			return err

@@ -45,18 +45,6 @@ func (q *Queries) PlaceWakesHeld(ctx context.Context, db DBTX) (bool, error) {
 	return held, err
 }
 
-const planOnce = `-- name: PlanOnce :exec
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
-`
-
-// For the rest of a transaction whose statements mean the same whatever they are given: else
-// Postgres plans an insert of some arrays anew each time, as it takes them for longer than
-// they are, and that is a fifth of what the insert costs.
-func (q *Queries) PlanOnce(ctx context.Context, db DBTX) error {
-	_, err := db.Exec(ctx, planOnce)
-	return err
-}
-
 const taskLock = `-- name: TaskLock :exec
 SELECT pg_advisory_xact_lock(84471, hashtext(jsonb_build_array($1::text, $2::text)::text))
 `

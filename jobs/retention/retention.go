@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 )
 
@@ -41,7 +42,7 @@ type Keep struct {
 // takes what no other has locked.
 type Retention struct {
 	// DB is a pool, or a transaction that is rolled back to learn what would be removed.
-	DB dbsqlc.DBTX
+	DB db.Queryer
 	// Log gets a line for each round that did something.
 	Log  *slog.Logger
 	Keep Keep
@@ -106,7 +107,7 @@ func (r *Retention) Round(ctx context.Context) (done Removed, err error) {
 	}
 	if days := keep.Events; days > 0 {
 		done.Events, err = Batches(ctx, func(ctx context.Context) (int64, error) {
-			return q.EventPrune(ctx, r.DB, dbsqlc.EventPruneParams{Days: int32(days), PageSize: Batch})
+			return q.EventPrune(ctx, db.Replanned{On: r.DB}, dbsqlc.EventPruneParams{Days: int32(days), PageSize: Batch})
 		})
 		if err != nil {
 			return done, fmt.Errorf("remove events: %w", err)

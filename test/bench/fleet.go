@@ -105,9 +105,11 @@ func (f *fleet) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: []string{
-		"shared_preload_libraries=pg_stat_statements", "shared_buffers=256MB", "max_wal_size=2GB", "track_io_timing=off",
-	}}); err != nil {
+	settings := []string{"shared_preload_libraries=pg_stat_statements", "shared_buffers=256MB", "max_wal_size=2GB", "track_io_timing=off"}
+	if *profiles != "" {
+		settings = append(settings, "pg_stat_statements.track_planning=on")
+	}
+	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: settings}); err != nil {
 		return err
 	}
 	f.database = f.postgres.URL

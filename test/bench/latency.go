@@ -68,6 +68,14 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	b.Add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, free.Share(took, latencyHalf))
 	b.Add("  99 of 100", "s", "under "+goalTrigger.String(), goalTrigger.Seconds(), free.Share(took, latencyMost))
 	b.Add("  not recorded, of all", "", "none", 0, float64(refused)/float64(len(took)))
+	if _, err := pgbenchOutput(ctx, string(f.postgres.URL), "-i", "-q", "-s", "1"); err != nil {
+		return err
+	}
+	within, err := pgbenchWithin(ctx, string(f.postgres.URL), acceptClients, triggersOffered)
+	if err != nil {
+		return err
+	}
+	b.Add(fmt.Sprintf("the machine: %d simple updates of pgbench a second: committed within, 99 of 100", triggersOffered), "s", "", 0, within)
 	return nil
 }
 

@@ -162,8 +162,9 @@ func (f *fleet) profile(ctx context.Context) (stop func() error, err error) {
 	}
 	return func() error {
 		pprof.StopCPUProfile()
-		rows, err := f.pool.Query(ctx, `SELECT format('%s calls %s ms %s rows: %s', calls, round(total_exec_time), rows, regexp_replace(left(query, 160), '\s+', ' ', 'g'))
-			FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 80`)
+		rows, err := f.pool.Query(ctx, `SELECT format('%s calls, %s ms executed, %s ms planned %s times, %s rows: %s', calls, round(total_exec_time), round(total_plan_time),
+				plans, rows, regexp_replace(left(query, 160), '\s+', ' ', 'g'))
+			FROM pg_stat_statements ORDER BY total_plan_time + total_exec_time DESC LIMIT 120`)
 		if err != nil {
 			return fmt.Errorf("read the statements: %w", err)
 		}
