@@ -31,11 +31,33 @@ func (f *fleet) death(ctx context.Context, dead *hostProcess, n int) error {
 		return err
 	}
 	f.Add("  they run there", "s", "", 0, (took + placed + again).Seconds())
-	close(f.gate)
+	opening, stop := context.WithCancel(ctx)
+	defer stop()
+	go f.open(opening)
 	rest, err := f.until(ctx, allTold)
 	if err != nil {
 		return err
 	}
-	f.Add(fmt.Sprintf("  the sources of all %d are there at once: all have ended and are called back", n), "s", "", 0, rest.Seconds())
+	f.Add(fmt.Sprintf("  the sources of all %d are there, %d a second: all have ended and are called back", n, gateRate), "s", "", 0, rest.Seconds())
 	return nil
+}
+
+// gateRate sources a second are what two cores carry that all hosts share: of more at once most
+// attempts make no progress, and are begun again minutes later.
+const gateRate = 10
+
+// open lets sources be there one by one until ctx ends.
+func (f *fleet) open(ctx context.Context) {
+	tick := time.NewTicker(time.Second / gateRate)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+		select {
+		case f.gate <- struct{}{}:
+		case <-ctx.Done():
+		}
+	}
 }

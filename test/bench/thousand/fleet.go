@@ -37,7 +37,8 @@ type fleet struct {
 	pool       *pgxpool.Pool
 	transcodes *jobs.Transcodes
 	web        *httptest.Server
-	gate       chan struct{} // closed: sources that are held are there
+	gate       chan struct{} // each that comes out lets one source be there that is held; closed: all are
+	carried    int           // a second, of a steady stream
 	processes  []*hostProcess
 	postmaster int
 	asked      atomic.Int64

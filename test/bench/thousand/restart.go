@@ -12,7 +12,6 @@ import (
 // restartFor is the stream under which Postgres is restarted, restartAfter into it, when as many
 // begin as end; it is long enough that some begin behind the restart too.
 const (
-	restartRate  = 20
 	restartFor   = 30 * time.Second
 	restartAfter = 5 * time.Second
 )
@@ -20,7 +19,8 @@ const (
 // restart is how soon all goes on behind a restart of Postgres, under a stream.
 func (f *fleet) restart(ctx context.Context, alive int) error {
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() error { return f.stream(groupCtx, "restart/", restartRate, restartFor) })
+	rate := max(f.carried/2, 1) //nolint:mnd // what waited is to be caught up with
+	group.Go(func() error { return f.stream(groupCtx, "restart/", rate, restartFor) })
 	err := func() error {
 		if err := pauseFor(ctx, restartAfter); err != nil {
 			return err
@@ -35,7 +35,7 @@ func (f *fleet) restart(ctx context.Context, alive int) error {
 		if _, err := f.until(ctx, `SELECT count(*) > 0 FROM weir.transcodes WHERE finished_at > pg_postmaster_start_time()`); err != nil {
 			return err
 		}
-		f.Add("Postgres is restarted under it: the first transcode ends again", "s", "", 0, time.Since(back).Seconds())
+		f.Add(fmt.Sprintf("Postgres is restarted under %d a second: the first transcode ends again", rate), "s", "", 0, time.Since(back).Seconds())
 		if _, err := f.until(ctx, `SELECT count(*) = $1 FROM weir.hosts WHERE seen_at > pg_postmaster_start_time()`, alive); err != nil {
 			return err
 		}

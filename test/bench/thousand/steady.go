@@ -6,51 +6,74 @@ import (
 	"time"
 )
 
+// steadyFor is each stream's length, and steadyCarried what ends of it a second, in its later
+// half, where it is carried.
 const (
-	// steadyRate requests come each second for steadyFor.
-	steadyRate = 50
-	steadyFor  = time.Minute
-	// goalSteady is what ends of what comes, and goalDrained how soon the last of it has.
-	goalSteady  = 0.98
-	goalDrained = 10 * time.Second
+	steadyFor     = 20 * time.Second
+	steadyCarried = 0.95
+	goalSteady    = 50
 )
 
-// steady is a stream of whole lifecycles.
+// steadyRates are tried until one is not carried: far more than that would only fill the queue.
+func steadyRates() []int { return []int{5, 10, 15, 20, 30, 40, goalSteady} }
+
+// steady is the largest stream of whole lifecycles that is carried.
 func (f *fleet) steady(ctx context.Context) error {
+	for _, rate := range steadyRates() {
+		carried, tell, err := f.carries(ctx, rate)
+		if err != nil {
+			return err
+		}
+		if carried {
+			f.carried = rate
+		}
+		if carried && rate < goalSteady {
+			continue
+		}
+		f.AddAbove("lifecycles a second, a stream that is carried", "1/s", fmt.Sprintf("%d", goalSteady), goalSteady, float64(f.carried))
+		return tell()
+	}
+	return nil
+}
+
+// carries says whether as many end as come, and how to tell what it took.
+func (f *fleet) carries(ctx context.Context, rate int) (carried bool, tell func() error, err error) {
 	if err := f.countAnew(ctx); err != nil {
-		return err
+		return false, nil, err
 	}
 	from, err := f.spent(ctx)
 	if err != nil {
-		return err
+		return false, nil, err
 	}
-	if err := f.stream(ctx, "steady/", steadyRate, steadyFor); err != nil {
-		return err
+	folder := fmt.Sprintf("steady-%d/", rate)
+	if err := f.stream(ctx, folder, rate, steadyFor); err != nil {
+		return false, nil, err
 	}
 	to, err := f.spent(ctx)
 	if err != nil {
-		return err
+		return false, nil, err
 	}
 	var ended float64
 	if err := f.pool.QueryRow(ctx, `SELECT count(*)::float8 / $1 FROM weir.transcodes WHERE finished_at > now() - make_interval(secs => $1::float8)`,
 		steadyFor.Seconds()/2).Scan(&ended); err != nil { //nolint:mnd // the later half: it is steady there
-		return fmt.Errorf("count what has ended: %w", err)
+		return false, nil, fmt.Errorf("count what has ended: %w", err)
 	}
 	rest, err := f.until(ctx, allTold)
 	if err != nil {
-		return err
+		return false, nil, err
 	}
-	f.AddAbove(fmt.Sprintf("%d lifecycles a second for %s: ended a second", steadyRate, steadyFor), "1/s",
-		fmt.Sprintf("%g or more", goalSteady*steadyRate), goalSteady*steadyRate, ended)
-	f.Add("  the last request -> all have ended and are called back", "s", "under "+goalDrained.String(), goalDrained.Seconds(), rest.Seconds())
-	f.Add("  Postgres and PgBouncer, of a core", "", "", 0, to.cores(from))
-	f.Add("  of it PgBouncer", "", "", 0, to.poolerShare(from))
-	f.Add("  the hosts, in cores", "", "", 0, (to.daemons-from.daemons).Seconds()/to.seconds(from))
-	f.Add("  connections to Postgres", "", "", 0, float64(to.connections))
-	if err := f.takenUp(ctx, "steady/"); err != nil {
-		return err
-	}
-	return f.statements(ctx, time.Since(from.at).Seconds())
+	return ended >= steadyCarried*float64(rate), func() error {
+		f.Add(fmt.Sprintf("  %d a second for %s: ended a second", rate, steadyFor), "1/s", "", 0, ended)
+		f.Add("  the last request -> all have ended and are called back", "s", "", 0, rest.Seconds())
+		f.Add("  Postgres and PgBouncer, of a core", "", "", 0, to.cores(from))
+		f.Add("  of it PgBouncer", "", "", 0, to.poolerShare(from))
+		f.Add("  the hosts, in cores", "", "", 0, (to.daemons-from.daemons).Seconds()/to.seconds(from))
+		f.Add("  connections to Postgres", "", "", 0, float64(to.connections))
+		if err := f.takenUp(ctx, folder); err != nil {
+			return err
+		}
+		return f.statements(ctx, time.Since(from.at).Seconds())
+	}, nil
 }
 
 // takenUp is how soon a host has begun with what was accepted.

@@ -31,10 +31,12 @@ func (f *fleet) until(ctx context.Context, query string, args ...any) (time.Dura
 	}
 }
 
-// states are those of all transcodes, as far as they can be read.
+// states are those of all transcodes, and what failed of their attempts, as far as they can be read.
 func (f *fleet) states(ctx context.Context) (all string) {
-	if err := f.pool.QueryRow(ctx, `SELECT coalesce(string_agg(n || ' ' || state, ', '), 'none')
-		FROM (SELECT state::text, count(*) AS n FROM weir.transcodes GROUP BY 1) of`).Scan(&all); err != nil {
+	if err := f.pool.QueryRow(ctx, `SELECT coalesce(string_agg(n || ' ' || state, ', '), 'none') FROM (
+		SELECT state::text, count(*) AS n FROM weir.transcodes GROUP BY 1
+		UNION ALL SELECT 'that wait until ' || max(not_before)::time(0), count(*) FROM weir.transcodes WHERE state = 'queued' AND not_before > now()
+		UNION ALL SELECT format('attempts %s with %s', outcome, error_code), count(*) FROM weir.attempts WHERE error_code IS NOT NULL GROUP BY outcome, error_code) of`).Scan(&all); err != nil {
 		return err.Error()
 	}
 	return all
