@@ -105,7 +105,7 @@ func (s *server) routes() {
 		Description: "202: it is committed and will reach an end. 200: this tenant has sent the same body under the same " +
 			"external_id before; the answer is the first one as it stands now. Without an external_id every post is a new transcode. " +
 			"With dry_run nothing is kept: 200 with what would become of it.",
-		DefaultStatus: http.StatusAccepted, Security: tenant,
+		DefaultStatus: http.StatusAccepted, Security: tenant, RejectUnknownQueryParameters: true,
 		Responses: s.submitted(),
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusConflict,
 			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable},

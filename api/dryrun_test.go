@@ -77,6 +77,10 @@ func TestDryRun(t *testing.T) {
 		b.do(t, studio, http.MethodPost, "/v1/transcodes?dry_run=true", wrong).problem(t, http.StatusUnprocessableEntity)
 	}
 	b.do(t, operator, http.MethodPost, "/v1/transcodes?dry_run=true", body).problem(t, http.StatusForbidden)
+	// One that was meant and is misspelled is no transcode.
+	for _, query := range []string{"dryrun=true", "DRY_RUN=true", "dry_run=", "dry_run=maybe", "dry_run=false&dry_run=true"} {
+		b.do(t, studio, http.MethodPost, "/v1/transcodes?"+query, body).problem(t, http.StatusUnprocessableEntity)
+	}
 	require.Zero(t, b.count(t, "transcodes"))
 	require.NotContains(t, b.log.String(), planted)
 }

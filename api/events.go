@@ -221,18 +221,27 @@ func (st *stream) replay(ctx context.Context) (ended bool, err error) {
 	return ended, err
 }
 
-// tellMissed says so where older events than are kept were asked for.
+// tellMissed says so where older events than are kept were asked for, or one that never was: of a
+// database as it was before its backup was restored, of which the stream begins with what comes, or with all of the one transcode.
 func (st *stream) tellMissed(ctx context.Context) error {
-	if !st.replays || st.after == 0 || st.over != nil {
+	if !st.replays || st.after == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	oldest, err := dbsqlc.New().EventOldest(ctx, st.server.cfg.Transcodes.DB)
-	if err == nil && st.after < oldest-1 {
-		err = st.send(events.Missed())
+	kept, err := dbsqlc.New().EventBounds(ctx, st.server.cfg.Transcodes.DB)
+	if err != nil {
+		return err
 	}
-	return err
+	switch {
+	case st.after > max(kept.Newest, st.listener.From()) && st.over != nil:
+		st.after = 0 // all that there is of the one
+	case st.after > max(kept.Newest, st.listener.From()):
+		st.after, st.replays = st.listener.From(), false
+	case st.after >= kept.Oldest-1 || st.over != nil:
+		return nil
+	}
+	return st.send(events.Missed())
 }
 
 func (st *stream) read(ctx context.Context) ([]dbsqlc.Event, error) {

@@ -264,11 +264,17 @@ func TestEventsTellProgress(t *testing.T) {
 
 	for _, late := range []*listening{
 		b.listen(t, studio, "/v1/events", ""), b.listen(t, operator, "/v1/events", ""),
-		b.listen(t, studio, "/v1/transcodes/"+transcode.ID.String()+"/events", "999999"),
+		b.listen(t, studio, "/v1/transcodes/"+transcode.ID.String()+"/events", newest(t, rows)),
 	} {
 		e := late.next(t, true)
 		require.Equal(t, p.Done, e.decode(t).Progress.Done)
 	}
+}
+
+// newest is the id of the last event that there is.
+func newest(t *testing.T, rows *jobstest.Bundle) string {
+	t.Helper()
+	return strconv.Itoa(rows.Count(t, "SELECT max(id) FROM weir.events"))
 }
 
 // A tenant's stream has its own transcodes alone, from now on or behind an id; an
@@ -314,6 +320,14 @@ func TestEventsThatAreGone(t *testing.T) {
 	rows.Exec(t, "DELETE FROM weir.events WHERE id <= 3")
 	require.Equal(t, []string{"missed", "transcode.queued", "transcode.queued"}, b.listen(t, studio, "/v1/events", "1").types(t, 3))
 	require.Equal(t, []string{"transcode.queued"}, b.listen(t, studio, "/v1/events", "4").types(t, 1))
+
+	// Nor was there ever one of this id, as behind a backup that was restored.
+	tenants := b.listen(t, studio, "/v1/events", "999999999")
+	require.Equal(t, []string{"missed"}, tenants.types(t, 1))
+	late := rows.Accept(t, "a")
+	came := tenants.next(t, false)
+	require.Equal(t, late.ID, came.decode(t).Transcode.ID)
+	require.Equal(t, []string{"missed", "transcode.queued"}, b.listen(t, studio, "/v1/transcodes/"+late.ID.String()+"/events", "999999999").types(t, 2))
 }
 
 func TestEventsRefuse(t *testing.T) {

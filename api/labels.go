@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -92,7 +93,7 @@ func (c *checker) free(s *huma.Schema, fields map[string]any, at string) {
 
 func (c *checker) metadata(fields map[string]any, at string) {
 	text, err := json.Marshal(fields)
-	if err != nil || len(text) > maxMetadata {
+	if err != nil || len(text) > maxMetadata || len(text)+writtenOut(fields) > maxMetadata {
 		c.refuse(at, "is longer than %d bytes of JSON", maxMetadata)
 		return
 	}
@@ -101,6 +102,31 @@ func (c *checker) metadata(fields map[string]any, at string) {
 		c.refuse(at, "%s", wrong)
 	}
 }
+
+// writtenOut is how many bytes more numbers with exponents take as Postgres keeps them, without,
+// at the most.
+func writtenOut(value any) (more int) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, each := range v {
+			more += writtenOut(each)
+		}
+	case []any:
+		for _, each := range v {
+			more += writtenOut(each)
+		}
+	case json.Number:
+		_, exponent, _ := strings.Cut(strings.ToLower(v.String()), "e")
+		places, err := strconv.Atoi(cmp.Or(exponent, "0"))
+		if places = max(places, -places); err == nil && places <= maxPlaces {
+			return places
+		}
+	}
+	return more
+}
+
+// maxPlaces is more than a number has that looseValue takes, but for 0.
+const maxPlaces = 400
 
 // looseValue says what is wrong with a value of metadata, or "".
 func looseValue(value any, depth int, keys *int) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,7 @@ func TestMetadataRefusals(t *testing.T) {
 		{"a zero byte in a key", "metadata", object{"a\x00": 1}, "body.metadata", "zero"},
 		{"a number too large", "metadata", object{"a": rawNumber("1e999")}, "body.metadata", "too large"},
 		{"a number too near to 0", "metadata", object{"a": rawNumber("1e-99999")}, "body.metadata", "near to 0"},
+		{"numbers too long when they are written out", "metadata", object{"a": slices.Repeat([]any{rawNumber("1e20")}, 200)}, "body.metadata", "4096"},
 		{"credentials", "metadata", object{"a": []any{object{"b": "see s3+https://KEY:PLANTED@h/b"}}}, "body.metadata", "credentials"},
 		{"a token in a URL", "metadata", object{"a": "https://PLANTED@h/"}, "body.metadata", "credentials"},
 		{"a presigned URL", "metadata", object{"a": "https://h/x?X-Amz-Signature=PLANTED"}, "body.metadata", "credentials"},
@@ -124,7 +126,7 @@ func TestMetadataRefusals(t *testing.T) {
 	}
 	// What is at the limits is taken.
 	body := submission()
-	body["metadata"] = object{"a": object{"b": object{"c": []any{0, rawNumber("0.00e5"), rawNumber("1e308")}}}, "long": strings.Repeat("x", 3900), "": "", "mail": "a@b.example, http://h/?at=c@d"}
+	body["metadata"] = object{"a": object{"b": object{"c": []any{0, rawNumber("0.00e5"), rawNumber("1e308")}}}, "long": strings.Repeat("x", 3500), "": "", "mail": "a@b.example, http://h/?at=c@d"}
 	body["labels"] = many(16)
 	require.Len(t, b.submit(t, body).Labels, 16)
 }

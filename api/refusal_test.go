@@ -3,6 +3,7 @@ package api_test
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,6 +92,7 @@ func refusals() []refusalCase {
 		{"label too long", func(o object) { o["labels"] = object{"a": strings.Repeat("ü", 129)} }, "body.labels.a", "at most 128", atOnce},
 		{"metadata too long", func(o object) { o["metadata"] = object{"a": strings.Repeat("x", 4090)} }, "body.metadata", "4096", atOnce},
 		{"metadata too long when it is escaped", func(o object) { o["metadata"] = object{"a": strings.Repeat("<\u2028", 400)} }, "body.metadata", "4096", atOnce},
+		{"metadata too long when its numbers are written out", func(o object) { o["metadata"] = object{"a": slices.Repeat([]any{rawNumber("1e20")}, 200)} }, "body.metadata", "4096", atOnce},
 		{"metadata far too long", func(o object) { o["metadata"] = object{"a": strings.Repeat("x", 100_000)} }, "body.metadata", "4096", atOnce},
 		{"metadata with too many keys", func(o object) { o["metadata"] = object{"a": numbered(40, "x"), "b": numbered(40, "x")} }, "body.metadata", "64 keys", atOnce},
 		{"metadata with credentials", func(o object) { o["metadata"] = object{"a": []any{"see S3+https://KEY:SECRET@h/b"}} }, "body.metadata", "credentials", atOnce},

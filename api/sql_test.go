@@ -533,3 +533,20 @@ func TestRefusalsBySQLRepeatNothing(t *testing.T) {
 	refused := refusedBySQL(t, err, stateRefused)
 	require.NotContains(t, strings.Join([]string{refused.Message, refused.Detail, refused.Hint, refused.Where, refused.InternalQuery}, "\n"), "hush")
 }
+
+// TestNullIsLeftOut: a field that is null is as one that is not there, by both ways.
+func TestNullIsLeftOut(t *testing.T) {
+	t.Parallel()
+	b, in := setupSQL(t)
+	for _, field := range []string{"external_id", "profiles", "outputs", "livepeer", "priority", "clip", "callback_secret", "events", "events_url", "metadata", "labels"} {
+		t.Run(field, func(t *testing.T) {
+			body := submission()
+			delete(body, "external_id")
+			body[field] = nil
+			require.Equal(t, http.StatusAccepted, b.do(t, studio, http.MethodPost, "/v1/transcodes", body).status)
+			id := b.enqueued(t, body)
+			b.takeIn(t, in, id)
+			require.Equal(t, jobs.StateQueued, b.show(t, studio, id).State)
+		})
+	}
+}

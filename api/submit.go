@@ -31,6 +31,19 @@ type v1Input struct {
 	DryRun bool `query:"dry_run" doc:"Look at the source and the output, and say what would be made; nothing is kept."`
 }
 
+// Resolve implements huma.Resolver: a dry run that was meant and not understood would be a
+// transcode.
+func (in *v1Input) Resolve(ctx huma.Context) []error {
+	if errs := in.request.Resolve(ctx); len(errs) > 0 {
+		return errs
+	}
+	asked := ctx.URL()
+	if values := asked.Query()["dry_run"]; len(values) > 1 || len(values) == 1 && values[0] == "" {
+		return []error{refusal("query.dry_run", "must be there once, as true or false")}
+	}
+	return nil
+}
+
 type submitOutput struct {
 	Status   int
 	Location string `header:"Location" doc:"Path of the transcode; not of a dry run."`
@@ -100,7 +113,10 @@ func (s *server) wanted(submission *Submission) (*wanted, []error) {
 	errs = append(errs, checkSecret(submission.CallbackSecret, "body.callback_secret")...)
 	wanted.CallbackSecret = submission.CallbackSecret
 	errs = append(errs, wanted.subscribe(submission.Events, submission.EventsURL)...)
-	wanted.Metadata, wanted.Labels = submission.Metadata.RawMessage, submission.Labels
+	if text := submission.Metadata.RawMessage; string(text) != "null" { // as if it were left out
+		wanted.Metadata = text
+	}
+	wanted.Labels = submission.Labels
 	return wanted, errs
 }
 

@@ -715,7 +715,7 @@ BEGIN
     END IF;
 
     RETURN QUERY SELECT format('body.profiles[%s].fps', p.n - 1), 'is more than 240 frames a second'
-                   FROM jsonb_array_elements(request->'profiles') WITH ORDINALITY AS p (profile, n)
+                   FROM jsonb_array_elements(NULLIF(request->'profiles', 'null')) WITH ORDINALITY AS p (profile, n)
                   WHERE (p.profile->>'fps')::bigint > 240 * GREATEST((p.profile->>'fps_den')::bigint, 1) ORDER BY p.n;
 
     IF NOT wrong AND source ~* '^s3' THEN -- the name that the source has, where it lies in the output's folder
@@ -730,7 +730,7 @@ BEGIN
     RETURN QUERY
     WITH names AS (
         SELECT p.n - 1 AS n, lower(p.profile->>'name') AS name
-          FROM jsonb_array_elements(request->'profiles') WITH ORDINALITY AS p (profile, n)
+          FROM jsonb_array_elements(NULLIF(request->'profiles', 'null')) WITH ORDINALITY AS p (profile, n)
     ), placed AS (
         SELECT names.n, names.name, min(names.n) OVER (PARTITION BY names.name) AS first FROM names
     )

@@ -25,6 +25,6 @@ DELETE FROM weir.events
 -- Whether a transcode has events behind one, settled or not.
 SELECT EXISTS (SELECT FROM weir.events WHERE transcode_id = @transcode_id AND id > @after)::boolean AS waits;
 
--- name: EventOldest :one
--- The first event that is kept; 0: there is none.
-SELECT COALESCE(min(id), 0)::bigint AS oldest FROM weir.events;
+-- name: EventBounds :one
+-- The first event that is kept, and the last that came; 0: there is none.
+SELECT COALESCE(min(id), 0)::bigint AS oldest, COALESCE(max(id), 0)::bigint AS newest FROM weir.events;

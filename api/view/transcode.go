@@ -65,7 +65,7 @@ type Progress struct {
 // Queue is where a transcode waits.
 type Queue struct {
 	Position int64 `json:"position" doc:"Its place in its tenant's queue; the first is 1. Counted up to 1000: capped says that it may be farther."`
-	Ahead    int64 `json:"ahead" doc:"How many of all tenants' stand before it, counted likewise."`
+	Ahead    int64 `json:"ahead" doc:"How many of all tenants' came before it and wait still, whatever their priority, counted likewise."`
 	Capped   bool  `json:"capped" doc:"The queue is longer than it is counted."`
 }
 

@@ -100,12 +100,12 @@ func (a *admin) tail(ctx context.Context, t *tail) error {
 	}
 	after := t.after
 	if after > 0 {
-		oldest, err := dbsqlc.New().EventOldest(ctx, a.pool)
+		kept, err := dbsqlc.New().EventBounds(ctx, a.pool)
 		if err != nil {
 			return fmt.Errorf("read the oldest event: %w", err)
 		}
-		if oldest > after+1 {
-			return fmt.Errorf("events between %d and %d are not kept any more: go on with --after 0, and read the transcodes themselves", after, oldest)
+		if kept.Oldest > after+1 {
+			return fmt.Errorf("events between %d and %d are not kept any more: go on with --after 0, and read the transcodes themselves", after, kept.Oldest)
 		}
 		settled, err := dbsqlc.New().EventSettled(ctx, a.pool)
 		if err != nil {

@@ -11,6 +11,23 @@ import (
 	"github.com/google/uuid"
 )
 
+const eventBounds = `-- name: EventBounds :one
+SELECT COALESCE(min(id), 0)::bigint AS oldest, COALESCE(max(id), 0)::bigint AS newest FROM weir.events
+`
+
+type EventBoundsRow struct {
+	Oldest int64
+	Newest int64
+}
+
+// The first event that is kept, and the last that came; 0: there is none.
+func (q *Queries) EventBounds(ctx context.Context, db DBTX) (EventBoundsRow, error) {
+	row := db.QueryRow(ctx, eventBounds)
+	var i EventBoundsRow
+	err := row.Scan(&i.Oldest, &i.Newest)
+	return i, err
+}
+
 const eventListAfter = `-- name: EventListAfter :many
 SELECT id, transcode_id, tenant, external_id, type, state, run, attempt, host_id, ratio, rendition, output, error_code, error_stage, created_at FROM weir.events WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3
 `
@@ -160,18 +177,6 @@ func (q *Queries) EventListOfTranscode(ctx context.Context, db DBTX, arg EventLi
 		return nil, err
 	}
 	return items, nil
-}
-
-const eventOldest = `-- name: EventOldest :one
-SELECT COALESCE(min(id), 0)::bigint AS oldest FROM weir.events
-`
-
-// The first event that is kept; 0: there is none.
-func (q *Queries) EventOldest(ctx context.Context, db DBTX) (int64, error) {
-	row := db.QueryRow(ctx, eventOldest)
-	var oldest int64
-	err := row.Scan(&oldest)
-	return oldest, err
 }
 
 const eventPrune = `-- name: EventPrune :execrows

@@ -18,7 +18,7 @@ var FS embed.FS
 
 // Latest is the version of the schema that this build was written for: the
 // number of the newest migration. A test holds it to the files.
-const Latest = 87
+const Latest = 88
 
 // Oldest is the oldest schema that this build works on. Which are the newest ones, they
 // say themselves (table schema_compat).

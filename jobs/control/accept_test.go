@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,11 +24,14 @@ import (
 const wide = 30 * time.Second
 
 // reader makes a request of any body.
-type reader struct{ refuses []string }
+type reader struct {
+	refuses []string
+	labels  map[string]string
+}
 
 func (r reader) Read(_ context.Context, tenant string, body []byte) (*jobs.Request, []string, error) {
 	req := jobstest.MakeRequest("", "a")
-	req.Tenant, req.Body = tenant, body
+	req.Tenant, req.Body, req.Labels = tenant, body, r.labels
 	return req, r.refuses, nil
 }
 
@@ -154,6 +158,20 @@ func TestRepairAccepts(t *testing.T) {
 	works(t, b, openInbox(b, reader{}))
 	require.Eventually(t, func() bool { return b.Count(t, "SELECT count(*) FROM weir.inbox") == 1 }, wide, 10*time.Millisecond)
 	require.Equal(t, 5, b.Count(t, "SELECT count(*) FROM weir.transcodes"), "the last one is in somebody's hand")
+}
+
+// TestRefusedByTheSchema: what seemed to be right and can't be kept would be so at every try, with
+// its secrets open: it ends as a failed transcode with its callback.
+func TestRefusedByTheSchema(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	id := enqueue(t, b, 1)[0]
+	in := openInbox(b, reader{labels: map[string]string{"k": strings.Repeat("v", 1<<15)}})
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error { return in.Accept(ctx, tx, id) })
+	require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.inbox"))
+	refused := b.Get(t, id)
+	require.Equal(t, []string{jobs.StateFailed, jobs.CodeRequestRefused}, []string{refused.State, *refused.ErrorCode})
+	require.Equal(t, 1, b.Count(t, "SELECT count(*) FROM weir.callbacks WHERE transcode_id = $1", id))
 }
 
 // TestRefusedByReader: what only the daemon can refuse ends as a failed transcode with its

@@ -5,6 +5,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"weir/db/dbsqlc"
 	"weir/jobs"
@@ -78,12 +80,41 @@ func (in *Inbox) accept(ctx context.Context, tx pgx.Tx, row *dbsqlc.InboxRow, re
 			Text: jobs.KindOf(jobs.CodeRequestRefused).Words + " " + strings.Join(refused, "; "),
 		})
 	}
-	t, _, err := in.Transcodes.AcceptTx(ctx, tx, came, req)
+	var t dbsqlc.Transcode
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) { // what it can't keep is undone
+		t, _, err = in.Transcodes.AcceptTx(ctx, tx, came, req)
+		return err
+	})
+	if what, is := unkept(err); is {
+		refused := *req
+		refused.Metadata, refused.Labels = nil, nil
+		return row.ID, in.Transcodes.RefuseTx(ctx, tx, came, &refused, &jobs.Failure{
+			Code: jobs.CodeRequestRefused, Stage: jobs.StageQueue,
+			Text: jobs.KindOf(jobs.CodeRequestRefused).Words + " it holds what can't be kept", Detail: what,
+		})
+	}
 	if errors.Is(err, jobs.ErrConflict) {
 		return row.ID, in.Transcodes.RefuseTx(ctx, tx, came, req, jobs.Failed(jobs.CodeExternalIDTaken, jobs.StageQueue, "by transcode "+t.ID.String()))
 	}
 	return t.ID, err
 }
+
+// unkept says what the schema refuses of a request that seemed to be right: the name of a
+// constraint, or a code of Postgres'. Another try would be refused again, while its secrets stand
+// open. Postgres' own words are not for anybody: they have the row in them.
+func unkept(err error) (what string, is bool) {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || refused.Code != checkViolation && !strings.HasPrefix(refused.Code, dataException) {
+		return "", false
+	}
+	return cmp.Or(refused.ConstraintName, refused.Code), true
+}
+
+// Codes of Postgres': a constraint that is not met, and the class of values that can't be.
+const (
+	checkViolation = "23514"
+	dataException  = "22"
+)
 
 // AcceptNamed implements jobs.Inbox.
 func (in *Inbox) AcceptNamed(ctx context.Context, tx pgx.Tx, tenant, externalID string) error {

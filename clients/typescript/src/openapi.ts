@@ -720,7 +720,7 @@ export interface components {
         Queue: {
             /**
              * Format: int64
-             * @description How many of all tenants' stand before it, counted likewise.
+             * @description How many of all tenants' came before it and wait still, whatever their priority, counted likewise.
              */
             ahead: number;
             /** @description The queue is longer than it is counted. */
