@@ -221,8 +221,9 @@ func (st *stream) replay(ctx context.Context) (ended bool, err error) {
 	return ended, err
 }
 
-// tellMissed says so where older events than are kept were asked for, or one that never was: of a
-// database as it was before its backup was restored, of which the stream begins with what comes, or with all of the one transcode.
+// tellMissed says so where older events than are kept were asked for, or where no event has had
+// the id, as behind a backup that was restored: the stream begins with what comes then, and that
+// of one transcode with all of it.
 func (st *stream) tellMissed(ctx context.Context) error {
 	if !st.replays || st.after == 0 {
 		return nil
