@@ -234,10 +234,11 @@ func (st *stream) tellMissed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	never := st.after > max(kept.Newest, st.listener.From())
 	switch {
-	case st.after > max(kept.Newest, st.listener.From()) && st.over != nil:
+	case never && st.over != nil:
 		st.after = 0 // all that there is of the one
-	case st.after > max(kept.Newest, st.listener.From()):
+	case never:
 		st.after, st.replays = st.listener.From(), false
 	case st.after >= kept.Oldest-1 || st.over != nil:
 		return nil

@@ -93,7 +93,7 @@ func (c *checker) free(s *huma.Schema, fields map[string]any, at string) {
 
 func (c *checker) metadata(fields map[string]any, at string) {
 	text, err := json.Marshal(fields)
-	if err != nil || len(text) > maxMetadata || len(text)+writtenOut(fields) > maxMetadata {
+	if err != nil || len(text)+writtenOut(fields) > maxMetadata {
 		c.refuse(at, "is longer than %d bytes of JSON", maxMetadata)
 		return
 	}

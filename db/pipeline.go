@@ -19,6 +19,14 @@ type Pipeline struct {
 	waiting pgx.Batch
 }
 
+// behind is a pipeline of one question behind a setting, which lasts for its transaction: outside
+// of one the two are one.
+func behind(on Queryer, setting string) *Pipeline {
+	p := &Pipeline{On: on}
+	p.waiting.Queue(setting)
+	return p
+}
+
 // Exec implements dbsqlc.DBTX.
 func (p *Pipeline) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	p.waiting.Queue(sql, args...)

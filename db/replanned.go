@@ -51,17 +51,10 @@ func (r Replanned) Exec(ctx context.Context, sql string, args ...any) (tag pgcon
 
 // Query implements dbsqlc.DBTX.
 func (r Replanned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return r.pipeline().Query(ctx, sql, args...)
+	return behind(r.On, planAnew).Query(ctx, sql, args...)
 }
 
 // QueryRow implements dbsqlc.DBTX.
 func (r Replanned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return r.pipeline().QueryRow(ctx, sql, args...)
-}
-
-// pipeline has the setting and the statement go as one transaction.
-func (r Replanned) pipeline() *Pipeline {
-	p := &Pipeline{On: r.On}
-	p.waiting.Queue(planAnew)
-	return p
+	return behind(r.On, planAnew).QueryRow(ctx, sql, args...)
 }

@@ -90,9 +90,7 @@ func together(ctx context.Context, all []*shared) error {
 // round trip: it waits a tenth of a second for a lock, as what can't be had at once is to be had
 // alone.
 func Impatient(on *pgxpool.Pool) *Pipeline {
-	p := &Pipeline{On: on}
-	p.waiting.Queue(impatiently)
-	return p
+	return behind(on, impatiently)
 }
 
 // run has f end with the shared transaction, and not with its caller's context, of which it

@@ -151,8 +151,8 @@ func (ts *Transcodes) insert(ctx context.Context, tx pgx.Tx, of dbsqlc.Transcode
 	if err := q.PlaceWakeHold(ctx, together); err != nil {
 		return fmt.Errorf("wake the placement: %w", err)
 	}
-	accepted, err := accepted(ctx, together, all)
-	if err != nil || len(accepted) == 0 || accepted[0].RoundWaits {
+	stand, err := standing(ctx, together, all)
+	if err != nil || len(stand) == 0 || stand[0].RoundWaits {
 		return err
 	}
 	return Decider{tx, ts.River}.insertRound(ctx)
@@ -181,8 +181,8 @@ func (ts *Transcodes) insertRows(ctx context.Context, together *db.Pipeline, of 
 	return outputs.insert(ctx, together)
 }
 
-// accepted finds out which of some stand.
-func accepted(ctx context.Context, together *db.Pipeline, all []*arriving) ([]dbsqlc.TranscodeAcceptedRow, error) {
+// standing finds out which of some stand.
+func standing(ctx context.Context, together *db.Pipeline, all []*arriving) ([]dbsqlc.TranscodeAcceptedRow, error) {
 	by, ids := make(map[uuid.UUID]*arriving, len(all)), make([]uuid.UUID, len(all))
 	for i, came := range all {
 		came.accepted = nil // what was tried before may be undone
@@ -297,7 +297,7 @@ func (ts *Transcodes) RefuseTx(ctx context.Context, tx pgx.Tx, came Arrival, req
 	if err := ts.insertRows(ctx, together, dbsqlc.TranscodeInsertParams{CreatedAt: came.At}, []*arriving{one}); err != nil {
 		return err
 	}
-	if _, err := accepted(ctx, together, []*arriving{one}); err != nil {
+	if _, err := standing(ctx, together, []*arriving{one}); err != nil {
 		return err
 	}
 	q := dbsqlc.New()

@@ -103,7 +103,8 @@ func (w *placeWorker) Work(ctx context.Context, job *river.Job[jobs.PlaceArgs]) 
 // round is what one round did.
 type round struct {
 	placed []dbsqlc.TranscodePlaceRow
-	// more: there may be more to be placed now; full: it found no slot free.
+	// more: there may be more to be placed now; full: no slot is free, or those alone that stay
+	// for the urgent, of whom none waits.
 	more, full bool
 }
 
@@ -144,7 +145,7 @@ func (w *placeWorker) round(ctx context.Context, decider jobs.Decider) (r round,
 	turns := newTurns(queue, hosts, int(page.PageSize), reserve, page.Urgent)
 	turns.take(most)
 	if len(turns.seen) == 0 {
-		return r, nil
+		return round{full: page.Urgent}, nil
 	}
 	if len(turns.placements) > 0 {
 		if r.placed, err = decider.Place(ctx, turns.placements...); err != nil {

@@ -64,6 +64,16 @@ func TestFullPauses(t *testing.T) {
 	require.Zero(t, placeJobs(t, b))
 	b.Accept(t, "b")
 	require.Equal(t, 1, placeJobs(t, b))
+
+	// The slots that stay for the urgent are none for these two.
+	b.Exec(t, "UPDATE weir.hosts SET draining = false")
+	b.Tx(t, func(ctx context.Context, tx pgx.Tx) error {
+		worker := &placeWorker{db: b.Pool, log: jobstest.Silent(), urgentPercent: percent}
+		r, err := worker.round(ctx, jobs.Decider{Tx: tx, River: b.River})
+		require.True(t, r.full)
+		require.Empty(t, r.placed)
+		return err
+	})
 }
 
 func placeJobs(t *testing.T, b *jobstest.Bundle) int {

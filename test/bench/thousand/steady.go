@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// steadyFor is each stream's length, and steadyCarried what ends of it a second, in its later
-// half, where it is carried.
+// steadyFor is each stream's length. It is carried where steadyCarried of it end in its later half,
+// and the last of it within steadyDrained behind it.
 const (
-	steadyFor     = 20 * time.Second
-	steadyCarried = 0.95
+	steadyFor     = time.Minute
+	steadyCarried = 0.98
+	steadyDrained = 10 * time.Second
 	goalSteady    = 50
 )
 
@@ -62,7 +63,7 @@ func (f *fleet) carries(ctx context.Context, rate int) (carried bool, tell func(
 	if err != nil {
 		return false, nil, err
 	}
-	return ended >= steadyCarried*float64(rate), func() error {
+	return ended >= steadyCarried*float64(rate) && rest < steadyDrained, func() error {
 		f.Add(fmt.Sprintf("  %d a second for %s: ended a second", rate, steadyFor), "1/s", "", 0, ended)
 		f.Add("  the last request -> all have ended and are called back", "s", "", 0, rest.Seconds())
 		f.Add("  Postgres and PgBouncer, of a core", "", "", 0, to.cores(from))
