@@ -36,7 +36,11 @@ const (
 )
 
 // pace is what a fleet does under load.
-type pace struct{ rate, commits []float64 }
+type pace struct {
+	rate, commits []float64
+	// hosts and postgres are milliseconds of a processor for each lifecycle.
+	hosts, postgres []float64
+}
 
 // lifecycle is how many whole lifecycles a second one Postgres carries where media and Mist
 // cost nothing, beside what it commits at all, and what River does with jobs that do nothing.
@@ -74,6 +78,8 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 func (b *bench) tellPace(p pace, limit float64) {
 	b.Add(fmt.Sprintf("lifecycles, %d at once: ended", pressed), "1/s", "", 0, p.rate...)
 	b.Add("  transactions that write, for each", "", "", 0, p.commits...).Judge(fmt.Sprintf("at most %d", goalCommits), report.Median(p.commits) <= goalCommits)
+	b.Add("  processor time of the hosts, the API and the bench, for each", "ms", "", 0, p.hosts...)
+	b.Add("  of Postgres", "ms", "", 0, p.postgres...)
 	var share []float64
 	for i := range p.rate {
 		share = append(share, p.rate[i]*p.commits[i]/limit)
@@ -119,6 +125,10 @@ func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
 		return p, err
 	}
 	for range rounds {
+		spent, err := f.spent(ctx)
+		if err != nil {
+			return p, err
+		}
 		began, from := time.Now(), done.Load()
 		writes, err := f.writes(ctx)
 		if err != nil {
@@ -137,6 +147,12 @@ func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
 		}
 		p.rate = append(p.rate, ends/time.Since(began).Seconds())
 		p.commits = append(p.commits, float64(written-writes)/ends)
+		spentThen, err := f.spent(ctx)
+		if err != nil {
+			return p, err
+		}
+		p.hosts = append(p.hosts, milliseconds(spentThen.hosts-spent.hosts)/ends)
+		p.postgres = append(p.postgres, milliseconds(spentThen.postgres-spent.postgres)/ends)
 	}
 	if err := stopProfile(); err != nil {
 		return p, err
@@ -162,8 +178,8 @@ func (f *fleet) profile(ctx context.Context) (stop func() error, err error) {
 	}
 	return func() error {
 		pprof.StopCPUProfile()
-		rows, err := f.pool.Query(ctx, `SELECT format('%s calls, %s ms executed, %s ms planned %s times, %s rows: %s', calls, round(total_exec_time), round(total_plan_time),
-				plans, rows, regexp_replace(left(query, 160), '\s+', ' ', 'g'))
+		rows, err := f.pool.Query(ctx, `SELECT format('%s calls, %s ms executed, %s ms planned %s times, %s rows, %s pages: %s', calls, round(total_exec_time), round(total_plan_time),
+				plans, rows, shared_blks_hit, regexp_replace(left(query, 160), '\s+', ' ', 'g'))
 			FROM pg_stat_statements ORDER BY total_plan_time + total_exec_time DESC LIMIT 120`)
 		if err != nil {
 			return fmt.Errorf("read the statements: %w", err)

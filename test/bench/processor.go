@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,3 +35,25 @@ func databaseTime(ctx context.Context, db *pgx.Conn) (sum time.Duration, err err
 	}
 	return sum, nil
 }
+
+// spent is processor time: that of this process, which hosts and the API are in, and that of a
+// fleet's Postgres.
+type spent struct{ hosts, postgres time.Duration }
+
+func (f *fleet) spent(ctx context.Context) (s spent, err error) {
+	if s.hosts, err = proc.ProcessorTime(os.Getpid()); err != nil {
+		return s, err
+	}
+	var backend int
+	if err := f.pool.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
+		return s, fmt.Errorf("find Postgres' process: %w", err)
+	}
+	postmaster, err := proc.ParentOf(backend)
+	if err != nil {
+		return s, err
+	}
+	s.postgres, err = proc.FamilyTime(postmaster)
+	return s, err
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
