@@ -30,11 +30,13 @@ const (
 // Open returns a pool of at most maxConns connections to the database at url. It
 // does not connect yet: a database that is down shows at the first query. Statements,
 // waits for locks and idle transactions end by themselves, and all but what is Replanned is planned
-// once; settings in the url's query win. The error never holds the url, which may hold a password.
+// once, for large tables; settings in the url's query win. The error never holds the url, which may hold a password.
 func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	return open(ctx, url, maxConns, func(cfg *pgx.ConnConfig) {
-		if _, is := cfg.RuntimeParams[planSetting]; !is {
-			cfg.RuntimeParams[planSetting] = planOnce
+		for name, value := range planning() {
+			if _, is := cfg.RuntimeParams[name]; !is {
+				cfg.RuntimeParams[name] = value
+			}
 		}
 		bound(cfg)
 	})

@@ -7,17 +7,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// planSetting is how Postgres comes to the plans of what is prepared on a connection.
-const (
-	planSetting = "plan_cache_mode"
-	// planOnce: each statement is planned once for a connection, whatever it is given then: all
-	// but lists have plans that are as good for anything (TestPlans). Left to itself Postgres
-	// plans each anew five times, and some each time, as it takes an array for ten elements: a
-	// quarter of what it does for a transcode.
-	planOnce = "force_generic_plan"
-	// planAnew is what lists need.
-	planAnew = "SELECT set_config('" + planSetting + "', 'force_custom_plan', true)"
-)
+// planning is how Postgres comes to the plans of what is prepared on a connection: each statement
+// is planned once, whatever it is given then, as all but lists have plans that are as good for
+// anything (TestPlans). Left to itself Postgres plans each anew five times, and some each time, as
+// it takes an array for ten elements: a quarter of what it does for a transcode. The one plan is of
+// when a table may have been all but empty, so that reading it whole looked cheap: hot tables are
+// small and full of dead rows, and each such reading then is of hundreds of pages. Plans that can't
+// be had otherwise are so dear by this that Postgres would compile them.
+func planning() map[string]string {
+	return map[string]string{"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+}
+
+// planAnew is what lists need, which may be asked for nearly all.
+const planAnew = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'on', true)"
 
 // Replanned runs statements with optional filters, each planned for the filters that
 // it was given: of the plans for all of them only reading everything fits all. Within a

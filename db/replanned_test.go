@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -59,4 +60,29 @@ func TestReplannedExec(t *testing.T) {
 	var mode string
 	require.NoError(t, pool.QueryRow(t.Context(), "SHOW plan_cache_mode").Scan(&mode))
 	require.Equal(t, "auto", mode)
+}
+
+// TestPlannedForLargeTables: the one plan of a statement reads no table whole, however small the
+// table was when it was made; what is Replanned may.
+func TestPlannedForLargeTables(t *testing.T) {
+	t.Parallel()
+	pool, err := db.Open(t.Context(), dbtest.URL(t), 1)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	plan := func(on dbsqlc.DBTX) string {
+		rows, err := on.Query(t.Context(), "EXPLAIN SELECT FROM weir.hosts WHERE id = 'mist-1'")
+		require.NoError(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return strings.Join(lines, "\n")
+	}
+	_, err = pool.Exec(t.Context(), "INSERT INTO weir.hosts (id, boot_id, slots, lease_until) VALUES ('mist-1', gen_random_uuid(), 1, now())")
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), "ANALYZE weir.hosts")
+	require.NoError(t, err)
+	require.Contains(t, plan(db.Replanned{On: pool}), "Seq Scan", "it has one row")
+	require.NotContains(t, plan(pool), "Seq Scan")
+	var jit string
+	require.NoError(t, pool.QueryRow(t.Context(), "SHOW jit").Scan(&jit))
+	require.Equal(t, "off", jit)
 }

@@ -5,11 +5,11 @@
 -- of thing of a rendition the first track counts, and the last file. changed are the renditions
 -- of the event's transcode that were changed.
 WITH given AS MATERIALIZED (
-    SELECT nextval('weir.mist_events_id_seq') AS id, generate_subscripts(@uuids::text[], 1) AS n,
-           unnest(@uuids::text[]) AS uuid, unnest(@triggers::text[]) AS trigger, unnest(@streams::text[]) AS stream,
-           unnest(@headers::text[]) AS headers, unnest(@payloads::bytea[]) AS payload, unnest(@payload_bytes::bigint[]) AS payload_bytes,
-           unnest(@transcodes::uuid[]) AS transcode_id, unnest(@attempts::integer[]) AS attempt, unnest(@renditions::text[]) AS rendition,
-           unnest(@verdicts::text[]) AS verdict, unnest(@notes::text[]) AS note
+    SELECT nextval('weir.mist_events_id_seq') AS id, row_number() OVER () AS n, e.*
+      FROM (SELECT unnest(@uuids::text[]) AS uuid, unnest(@triggers::text[]) AS trigger, unnest(@streams::text[]) AS stream,
+                   unnest(@headers::text[]) AS headers, unnest(@payloads::bytea[]) AS payload, unnest(@payload_bytes::bigint[]) AS payload_bytes,
+                   unnest(@transcodes::uuid[]) AS transcode_id, unnest(@attempts::integer[]) AS attempt, unnest(@renditions::text[]) AS rendition,
+                   unnest(@verdicts::text[]) AS verdict, unnest(@notes::text[]) AS note) e
 ), inserted AS (
     INSERT INTO weir.mist_events (
         id, uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note)

@@ -40,11 +40,11 @@ func (q *Queries) MistEventGet(ctx context.Context, db DBTX, id int64) (MistEven
 
 const mistEventInsert = `-- name: MistEventInsert :many
 WITH given AS MATERIALIZED (
-    SELECT nextval('weir.mist_events_id_seq') AS id, generate_subscripts($1::text[], 1) AS n,
-           unnest($1::text[]) AS uuid, unnest($2::text[]) AS trigger, unnest($3::text[]) AS stream,
-           unnest($4::text[]) AS headers, unnest($5::bytea[]) AS payload, unnest($6::bigint[]) AS payload_bytes,
-           unnest($7::uuid[]) AS transcode_id, unnest($8::integer[]) AS attempt, unnest($9::text[]) AS rendition,
-           unnest($10::text[]) AS verdict, unnest($11::text[]) AS note
+    SELECT nextval('weir.mist_events_id_seq') AS id, row_number() OVER () AS n, e.uuid, e.trigger, e.stream, e.headers, e.payload, e.payload_bytes, e.transcode_id, e.attempt, e.rendition, e.verdict, e.note
+      FROM (SELECT unnest($1::text[]) AS uuid, unnest($2::text[]) AS trigger, unnest($3::text[]) AS stream,
+                   unnest($4::text[]) AS headers, unnest($5::bytea[]) AS payload, unnest($6::bigint[]) AS payload_bytes,
+                   unnest($7::uuid[]) AS transcode_id, unnest($8::integer[]) AS attempt, unnest($9::text[]) AS rendition,
+                   unnest($10::text[]) AS verdict, unnest($11::text[]) AS note) e
 ), inserted AS (
     INSERT INTO weir.mist_events (
         id, uuid, host_id, trigger, stream, headers, payload, payload_bytes, transcode_id, attempt, rendition, verdict, note)
