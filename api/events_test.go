@@ -208,7 +208,7 @@ func start(t *testing.T, rows *jobstest.Bundle, id uuid.UUID) {
 	require.NoError(t, err)
 	duration := int64(20_000)
 	_, err = dbsqlc.New().TranscodeSetSource(t.Context(), rows.Pool, dbsqlc.TranscodeSetSourceParams{
-		ID: id, Attempt: 1, Source: json.RawMessage(`{"container": "mpegts", "duration_us": 20000000, "bytes": 1000}`), SourceDurationMs: &duration,
+		ID: id, Attempt: 1, Source: json.RawMessage(`{"container": "mpegts", "duration_us": 20000000, "bytes": 1000}`), SourceDurationMs: &duration, Warnings: json.RawMessage("[]"),
 	})
 	require.NoError(t, err)
 }
@@ -217,7 +217,7 @@ func push(t *testing.T, rows *jobstest.Bundle, id uuid.UUID, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		require.NoError(t, dbsqlc.New().RenditionPlan(t.Context(), rows.Pool, dbsqlc.RenditionPlanParams{
-			TranscodeID: id, Name: name, Attempt: 1, PlannedWidth: 640, PlannedHeight: 360,
+			TranscodeID: id, Attempt: 1, Names: []string{name}, Widths: []int32{640}, Heights: []int32{360},
 		}))
 		_, err := dbsqlc.New().RenditionSetPushed(t.Context(), rows.Pool, dbsqlc.RenditionSetPushedParams{TranscodeID: id, Name: name, Attempt: 1})
 		require.NoError(t, err)

@@ -42,12 +42,13 @@ func (d Decider) writeCallback(ctx context.Context, t *dbsqlc.Transcode, renditi
 	if err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
-	if _, err := dbsqlc.New().CallbackInsert(ctx, d.Tx, dbsqlc.CallbackInsertParams{
-		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body), Missed: told.Missed,
-	}); err != nil {
+	job, err := d.River.InsertTx(ctx, d.Tx, CallbackArgs{CallbackID: id}, nil)
+	if err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
-	if err := d.InsertCallback(ctx, CallbackArgs{CallbackID: id}); err != nil {
+	if _, err := dbsqlc.New().CallbackInsert(ctx, d.Tx, dbsqlc.CallbackInsertParams{
+		ID: id, TranscodeID: t.ID, Run: t.Run, URL: t.CallbackURL, Body: string(body), Missed: told.Missed, JobID: &job.Job.ID,
+	}); err != nil {
 		return fmt.Errorf("write the callback of %s: %w", t.ID, err)
 	}
 	return nil

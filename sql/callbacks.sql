@@ -1,6 +1,6 @@
 -- name: CallbackInsert :one
-INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed)
-VALUES (@id, @transcode_id, @run, @url, @body, @missed)
+INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed, job_id)
+VALUES (@id, @transcode_id, @run, @url, @body, @missed, @job_id)
 RETURNING *;
 
 -- name: CallbackSetJob :exec

@@ -40,6 +40,23 @@ SELECT sqlc.embed(a), sqlc.embed(t)
    AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id)
  ORDER BY a.transcode_id, a.number;
 
+-- name: HostLookAlone :many
+-- HostLook of some transcodes.
+SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
+  FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id
+  JOIN weir.renditions r ON r.transcode_id = a.transcode_id
+ WHERE a.transcode_id = ANY(@transcodes::uuid[]) AND a.host_id = @host_id AND a.cleaned_at IS NULL
+ ORDER BY a.transcode_id, a.number, r.ordinal;
+
+-- name: HostLookAloneUnplanned :many
+-- HostLookUnplanned of some transcodes.
+SELECT sqlc.embed(a), sqlc.embed(t)
+  FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id
+ WHERE a.transcode_id = ANY(@transcodes::uuid[]) AND a.host_id = @host_id AND a.cleaned_at IS NULL
+   AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id);
+
 -- name: HostIdle :one
 -- Whether a host has nothing in hand: then HostLookUnplanned, HostLook, HostWork and
 -- RiverJobGiveBack find nothing, whose planning is most of what an idle host costs.

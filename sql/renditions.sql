@@ -58,9 +58,10 @@ UPDATE weir.renditions r
    AND o.source_identity <> a.source_identity;
 
 -- name: RenditionPlan :exec
--- The size that its file must have, by the source that the attempt has prepared.
-UPDATE weir.renditions SET planned_width = @planned_width::integer, planned_height = @planned_height::integer
- WHERE transcode_id = @transcode_id AND name = @name AND attempt = @attempt AND state <> 'ok';
+-- The sizes that an attempt's files must have, by the source that it has prepared.
+UPDATE weir.renditions r SET planned_width = p.width, planned_height = p.height
+  FROM (SELECT unnest(@names::text[]) AS name, unnest(@widths::integer[]) AS width, unnest(@heights::integer[]) AS height) p
+ WHERE r.transcode_id = @transcode_id AND r.name = p.name AND r.attempt = @attempt AND r.state <> 'ok';
 
 -- name: RenditionSetTrack :execrows
 -- A hint of LIVE_TRACK_LIST: which of Mist's tracks it is.

@@ -292,12 +292,9 @@ SELECT id FROM weir.transcodes
  ORDER BY id;
 
 -- name: TranscodeSetSource :execrows
+-- What the source is, and what is done otherwise than asked.
 UPDATE weir.transcodes
-   SET source = @source, source_duration_ms = @source_duration_ms
- WHERE id = @id AND attempt = @attempt AND state IN ('running', 'storing');
-
--- name: TranscodeSetWarnings :exec
-UPDATE weir.transcodes SET warnings = @warnings
+   SET source = @source, source_duration_ms = @source_duration_ms, warnings = @warnings
  WHERE id = @id AND attempt = @attempt AND state IN ('running', 'storing');
 
 -- name: TranscodeSetRatio :exec

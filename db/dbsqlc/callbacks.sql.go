@@ -183,8 +183,8 @@ func (q *Queries) CallbackGet(ctx context.Context, db DBTX, id uuid.UUID) (Callb
 }
 
 const callbackInsert = `-- name: CallbackInsert :one
-INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO weir.callbacks (id, transcode_id, run, url, body, missed, job_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 RETURNING id, transcode_id, run, state, url, body, attempts, last_status, last_error, next_attempt_at, job_id, created_at, delivered_at, missed
 `
 
@@ -195,6 +195,7 @@ type CallbackInsertParams struct {
 	URL         string
 	Body        string
 	Missed      []uuid.UUID
+	JobID       *int64
 }
 
 func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInsertParams) (Callback, error) {
@@ -205,6 +206,7 @@ func (q *Queries) CallbackInsert(ctx context.Context, db DBTX, arg CallbackInser
 		arg.URL,
 		arg.Body,
 		arg.Missed,
+		arg.JobID,
 	)
 	var i Callback
 	err := row.Scan(

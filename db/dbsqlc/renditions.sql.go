@@ -412,26 +412,27 @@ func (q *Queries) RenditionListOf(ctx context.Context, db DBTX, transcodeIds []u
 }
 
 const renditionPlan = `-- name: RenditionPlan :exec
-UPDATE weir.renditions SET planned_width = $1::integer, planned_height = $2::integer
- WHERE transcode_id = $3 AND name = $4 AND attempt = $5 AND state <> 'ok'
+UPDATE weir.renditions r SET planned_width = p.width, planned_height = p.height
+  FROM (SELECT unnest($3::text[]) AS name, unnest($4::integer[]) AS width, unnest($5::integer[]) AS height) p
+ WHERE r.transcode_id = $1 AND r.name = p.name AND r.attempt = $2 AND r.state <> 'ok'
 `
 
 type RenditionPlanParams struct {
-	PlannedWidth  int32
-	PlannedHeight int32
-	TranscodeID   uuid.UUID
-	Name          string
-	Attempt       int32
+	TranscodeID uuid.UUID
+	Attempt     int32
+	Names       []string
+	Widths      []int32
+	Heights     []int32
 }
 
-// The size that its file must have, by the source that the attempt has prepared.
+// The sizes that an attempt's files must have, by the source that it has prepared.
 func (q *Queries) RenditionPlan(ctx context.Context, db DBTX, arg RenditionPlanParams) error {
 	_, err := db.Exec(ctx, renditionPlan,
-		arg.PlannedWidth,
-		arg.PlannedHeight,
 		arg.TranscodeID,
-		arg.Name,
 		arg.Attempt,
+		arg.Names,
+		arg.Widths,
+		arg.Heights,
 	)
 	return err
 }

@@ -2080,21 +2080,24 @@ func (q *Queries) TranscodeSetRatio(ctx context.Context, db DBTX, arg TranscodeS
 
 const transcodeSetSource = `-- name: TranscodeSetSource :execrows
 UPDATE weir.transcodes
-   SET source = $1, source_duration_ms = $2
- WHERE id = $3 AND attempt = $4 AND state IN ('running', 'storing')
+   SET source = $1, source_duration_ms = $2, warnings = $3
+ WHERE id = $4 AND attempt = $5 AND state IN ('running', 'storing')
 `
 
 type TranscodeSetSourceParams struct {
 	Source           json.RawMessage
 	SourceDurationMs *int64
+	Warnings         json.RawMessage
 	ID               uuid.UUID
 	Attempt          int32
 }
 
+// What the source is, and what is done otherwise than asked.
 func (q *Queries) TranscodeSetSource(ctx context.Context, db DBTX, arg TranscodeSetSourceParams) (int64, error) {
 	result, err := db.Exec(ctx, transcodeSetSource,
 		arg.Source,
 		arg.SourceDurationMs,
+		arg.Warnings,
 		arg.ID,
 		arg.Attempt,
 	)
@@ -2121,22 +2124,6 @@ func (q *Queries) TranscodeSetStoring(ctx context.Context, db DBTX, arg Transcod
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const transcodeSetWarnings = `-- name: TranscodeSetWarnings :exec
-UPDATE weir.transcodes SET warnings = $1
- WHERE id = $2 AND attempt = $3 AND state IN ('running', 'storing')
-`
-
-type TranscodeSetWarningsParams struct {
-	Warnings json.RawMessage
-	ID       uuid.UUID
-	Attempt  int32
-}
-
-func (q *Queries) TranscodeSetWarnings(ctx context.Context, db DBTX, arg TranscodeSetWarningsParams) error {
-	_, err := db.Exec(ctx, transcodeSetWarnings, arg.Warnings, arg.ID, arg.Attempt)
-	return err
 }
 
 const transcodeShowTrouble = `-- name: TranscodeShowTrouble :exec

@@ -150,6 +150,9 @@ func (s *supervisor) recordFetch(ctx context.Context, fetched *storage.Fetched) 
 		if err := fenced("record the fetch", changed, err); err != nil {
 			return err
 		}
+		if s.number() == 1 {
+			return nil // nothing is stored yet
+		}
 		renewed, err = q.RenditionRenew(ctx, tx, dbsqlc.RenditionRenewParams{TranscodeID: s.name.Transcode, Attempt: s.number()})
 		return err
 	})

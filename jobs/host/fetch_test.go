@@ -81,7 +81,7 @@ func pushed(t *testing.T, b *jobstest.Bundle, transcode *dbsqlc.Transcode, name 
 	t.Helper()
 	q := dbsqlc.New()
 	require.NoError(t, q.RenditionPlan(t.Context(), b.Pool, dbsqlc.RenditionPlanParams{
-		TranscodeID: transcode.ID, Name: name, Attempt: transcode.Attempt, PlannedWidth: 640, PlannedHeight: 360,
+		TranscodeID: transcode.ID, Attempt: transcode.Attempt, Names: []string{name}, Widths: []int32{640}, Heights: []int32{360},
 	}))
 	changed, err := q.RenditionSetPushed(t.Context(), b.Pool, dbsqlc.RenditionSetPushedParams{
 		TranscodeID: transcode.ID, Name: name, Attempt: transcode.Attempt,

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,32 +31,62 @@ const (
 // an attempt is in the rows before anything of it is elsewhere. All that the host decides
 // comes from it.
 type look struct {
-	number int64 // counts from 1
-	// began is when, by this machine's clock: what was written before is in it.
-	began time.Time
+	// whole is of the newest one that all was looked at in; alone holds the transcodes whose rows
+	// were read by themselves since.
+	whole reading
+	alone map[uuid.UUID]reading
 	// runs is what runs in Mist; with silent it is empty, and silent says why.
 	runs   engine.Look
 	silent error
 	// processes are the MistProcLivepeer of this machine, folders the attempts in the spool;
-	// machine says why they could not be listed. Supervisors plan all the same.
+	// machine says why they could not be listed. Supervisors plan all the same. Only a whole
+	// look has them.
 	processes []engine.Found
 	folders   []engine.Name
 	machine   error
-	// attempts are those of this host that are not cleaned up.
+	// attempts are those of this host that are not cleaned up, each as it was when it was read.
 	attempts map[engine.Name]*jobs.Rows
 	// idle: the host had nothing in hand at all, no attempt, no file to be stored and no job.
 	idle bool
 }
 
+// reading is when rows were read.
+type reading struct {
+	number int64 // counts from 1
+	// began is by this machine's clock: what was written before is in it.
+	began time.Time
+}
+
+// reading is when the rows of a transcode were read.
+func (l *look) reading(transcode uuid.UUID) reading {
+	if alone, is := l.alone[transcode]; is {
+		return alone
+	}
+	return l.whole
+}
+
 // blind says whether Mist did not answer.
 func (l *look) blind() bool { return l.silent != nil }
 
-// look takes a look.
-func (h *Host) look(ctx context.Context) (*look, error) {
-	l := &look{began: time.Now(), attempts: map[engine.Name]*jobs.Rows{}}
+// look takes a look: at all, or at Mist and the rows of some transcodes alone.
+func (h *Host) look(ctx context.Context, of ...uuid.UUID) (*look, error) {
+	l := &look{attempts: map[engine.Name]*jobs.Rows{}}
 	asking, cancel := context.WithTimeout(ctx, mistAnswers)
 	l.runs, l.silent = h.Engine.Look(asking)
 	cancel()
+	if len(of) == 0 {
+		h.lookAtMachine(l)
+	}
+	reading, cancel := context.WithTimeout(ctx, rowsAnswer)
+	defer cancel()
+	if err := h.lookRows(reading, l, of); err != nil {
+		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
+	}
+	return l, nil
+}
+
+// lookAtMachine lists what is here of attempts.
+func (h *Host) lookAtMachine(l *look) {
 	processes, unfound := h.Engine.Find()
 	entries, unlisted := os.ReadDir(h.Spool)
 	l.processes = processes
@@ -64,32 +96,55 @@ func (h *Host) look(ctx context.Context) (*look, error) {
 			l.folders = append(l.folders, name)
 		}
 	}
-	reading, cancel := context.WithTimeout(ctx, rowsAnswer)
-	defer cancel()
-	if h.looks.sawNothing() {
-		var err error
-		if l.idle, err = dbsqlc.New().HostIdle(reading, h.DB, h.ID); err != nil {
-			return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
-		}
-		if l.idle {
-			return l, nil
-		}
-	}
-	if err := h.lookRows(reading, l); err != nil {
-		return nil, fmt.Errorf("look at the rows of host %s: %w", h.ID, err)
-	}
-	return l, nil
 }
 
-// lookRows finds the host's attempts. Most have their renditions when they are placed, and are
+// lookRows finds the host's attempts, or those of some transcodes.
+func (h *Host) lookRows(ctx context.Context, l *look, of []uuid.UUID) (err error) {
+	if len(of) > 0 {
+		return h.lookAlone(ctx, l, of)
+	}
+	if h.looks.sawNothing() {
+		if l.idle, err = dbsqlc.New().HostIdle(ctx, h.DB, h.ID); err != nil || l.idle {
+			return err
+		}
+	}
+	return h.lookWhole(ctx, l)
+}
+
+// lookAlone finds the attempts of some transcodes.
+func (h *Host) lookAlone(ctx context.Context, l *look, of []uuid.UUID) error {
+	q := dbsqlc.New()
+	rows, err := q.HostLookAlone(ctx, h.DB, dbsqlc.HostLookAloneParams{HostID: h.ID, Transcodes: of})
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		l.planned(&rows[i].Attempt, &rows[i].Transcode, &rows[i].Rendition)
+	}
+	found := map[uuid.UUID]bool{}
+	for name := range l.attempts {
+		found[name.Transcode] = true
+	}
+	of = slices.DeleteFunc(slices.Clone(of), func(transcode uuid.UUID) bool { return found[transcode] })
+	if len(of) == 0 {
+		return nil
+	}
+	unplanned, err := q.HostLookAloneUnplanned(ctx, h.DB, dbsqlc.HostLookAloneUnplannedParams{HostID: h.ID, Transcodes: of})
+	for _, row := range unplanned {
+		l.unplanned(&row.Attempt, &row.Transcode)
+	}
+	return err
+}
+
+// lookWhole finds all of the host's attempts. Most have their renditions when they are placed, and are
 // found by one statement, whose planning is most of what a look costs.
-func (h *Host) lookRows(ctx context.Context, l *look) error {
+func (h *Host) lookWhole(ctx context.Context, l *look) error {
 	q := dbsqlc.New()
 	rows, err := q.HostLook(ctx, h.DB, h.ID)
 	if err != nil {
 		return err
 	}
-	l.planned(rows)
+	l.allPlanned(rows)
 	if len(rows) > 0 && int64(len(l.attempts)) == rows[0].Open {
 		return nil
 	}
@@ -101,46 +156,67 @@ func (h *Host) lookRows(ctx context.Context, l *look) error {
 	}
 	clear(l.attempts)
 	for _, row := range unplanned {
-		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
-		l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
+		l.unplanned(&row.Attempt, &row.Transcode)
 	}
 	if rows, err = q.HostLook(ctx, h.DB, h.ID); err != nil {
 		return err
 	}
-	l.planned(rows)
+	l.allPlanned(rows)
 	return nil
 }
 
-// planned takes up attempts that have renditions.
-func (l *look) planned(rows []dbsqlc.HostLookRow) {
+func (l *look) allPlanned(rows []dbsqlc.HostLookRow) {
 	for i := range rows {
-		row := &rows[i]
-		name := engine.Name{Transcode: row.Attempt.TranscodeID, Attempt: int(row.Attempt.Number)}
-		if known := l.attempts[name]; known == nil || len(known.Renditions) == 0 {
-			l.attempts[name] = &jobs.Rows{Transcode: row.Transcode, Attempt: row.Attempt}
-		}
-		l.attempts[name].Renditions = append(l.attempts[name].Renditions, row.Rendition)
+		l.planned(&rows[i].Attempt, &rows[i].Transcode, &rows[i].Rendition)
 	}
 }
 
+// planned takes up a rendition, and its attempt with the first.
+func (l *look) planned(attempt *dbsqlc.Attempt, transcode *dbsqlc.Transcode, rendition *dbsqlc.Rendition) {
+	name := nameOf(attempt)
+	if known := l.attempts[name]; known == nil || len(known.Renditions) == 0 {
+		l.unplanned(attempt, transcode)
+	}
+	l.attempts[name].Renditions = append(l.attempts[name].Renditions, *rendition)
+}
+
+// unplanned takes up an attempt without its renditions.
+func (l *look) unplanned(attempt *dbsqlc.Attempt, transcode *dbsqlc.Transcode) {
+	l.attempts[nameOf(attempt)] = &jobs.Rows{Transcode: *transcode, Attempt: *attempt}
+}
+
+func nameOf(attempt *dbsqlc.Attempt) engine.Name {
+	return engine.Name{Transcode: attempt.TranscodeID, Attempt: int(attempt.Number)}
+}
+
 // looks hands one look to all who wait for one: however many supervisors there are, Mist
-// and Postgres are asked once.
+// and Postgres are asked once, and for no more transcodes than those that somebody waits for.
 type looks struct {
-	mu       sync.Mutex
-	latest   *look
-	news     chan struct{} // closed with the next look
-	wanted   chan struct{}
+	mu sync.Mutex
+	// latest has the newest rows of each attempt; whole is the newest that was of all.
+	latest, whole *look
+	news          chan struct{} // closed with the next look
+	wanted        chan struct{}
+	// wants are those that the next look has to be of.
+	wants    wants
 	watchers int
+	taken    int64
+}
+
+// wants are transcodes, or all.
+type wants struct {
+	all   bool
+	alone map[uuid.UUID]bool
 }
 
 func newLooks() *looks {
 	return &looks{news: make(chan struct{}), wanted: make(chan struct{}, 1)}
 }
 
-// run takes a look when somebody wants one, and every so often while somebody watches,
-// until ctx ends. Between two it rests for as long as the last one took: a storm of triggers,
-// each of which wants one, has half of its time taken by looks at the most.
-func (l *looks) run(ctx context.Context, every time.Duration, take func(context.Context) (*look, error), failed func(error)) {
+// run takes a look when somebody wants one, and one of all every so often while somebody
+// watches, until ctx ends. Between two it rests for as long as the last one took: a storm of
+// triggers, each of which wants one, has half of its time taken by looks at the most.
+func (l *looks) run(ctx context.Context, every time.Duration, take func(ctx context.Context, of ...uuid.UUID) (*look, error), failed func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -152,37 +228,66 @@ func (l *looks) run(ctx context.Context, every time.Duration, take func(context.
 			if !l.watched() {
 				continue
 			}
+			l.want(wants{all: true})
 		}
-		began := time.Now()
-		taken, err := take(ctx)
+		began, of := time.Now(), l.take()
+		taken, err := take(ctx, slices.Collect(maps.Keys(of.alone))...)
 		rest := min(time.Since(began), lookRest)
 		if err != nil {
 			if ctx.Err() == nil {
 				failed(err)
 			}
-			l.want() // who waits still does
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(jobs.TroubleEvery):
-			}
-			continue
+			l.want(of) // who waits still does
+			rest = jobs.TroubleEvery
+		} else {
+			l.add(taken, began, of)
 		}
-		l.mu.Lock()
-		if l.latest != nil {
-			taken.number = l.latest.number
-		}
-		taken.number++
-		l.latest = taken
-		close(l.news)
-		l.news = make(chan struct{})
-		l.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(rest):
 		}
 	}
+}
+
+// take is what is wanted, which is not wanted any more then. The first look is one of all.
+func (l *looks) take() wants {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of := l.wants
+	l.wants = wants{}
+	if of.all || l.whole == nil {
+		return wants{all: true}
+	}
+	return of
+}
+
+// add hands a look out, with what is known of those that it is not of.
+func (l *looks) add(taken *look, began time.Time, of wants) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken++
+	now := reading{number: l.taken, began: began}
+	if of.all {
+		taken.whole = now
+		l.whole = taken
+	} else {
+		taken.whole, taken.alone = l.latest.whole, maps.Clone(l.latest.alone)
+		if taken.alone == nil {
+			taken.alone = map[uuid.UUID]reading{}
+		}
+		for transcode := range of.alone {
+			taken.alone[transcode] = now
+		}
+		for name, rows := range l.latest.attempts {
+			if !of.alone[name.Transcode] {
+				taken.attempts[name] = rows
+			}
+		}
+	}
+	l.latest = taken
+	close(l.news)
+	l.news = make(chan struct{})
 }
 
 // watch makes looks come by themselves until the returned function is called.
@@ -203,18 +308,28 @@ func (l *looks) watched() bool {
 	return l.watchers > 0
 }
 
-func (l *looks) want() {
+func (l *looks) want(more wants) {
+	l.mu.Lock()
+	l.wants.all = l.wants.all || more.all
+	if l.wants.alone == nil {
+		l.wants.alone = map[uuid.UUID]bool{}
+	}
+	maps.Copy(l.wants.alone, more.alone)
+	l.mu.Unlock()
 	select {
 	case l.wanted <- struct{}{}:
 	default: // one is wanted already
 	}
 }
 
-// next is the look behind what came before it, and tells of the one after that.
-func (l *looks) next() (latest *look, news <-chan struct{}) {
+// next is when a transcode was last looked at, and tells of the look after that.
+func (l *looks) next(transcode uuid.UUID) (last reading, news <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.latest, l.news
+	if l.latest != nil {
+		last = l.latest.reading(transcode)
+	}
+	return last, l.news
 }
 
 // sawNothing says whether the newest look found no attempt.
@@ -222,18 +337,40 @@ func (l *looks) sawNothing() bool {
 	if l == nil {
 		return false
 	}
-	latest, _ := l.next()
-	return latest != nil && len(latest.attempts) == 0
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.latest != nil && len(l.latest.attempts) == 0
 }
 
-// after is a look that was begun after a time. It waits for it, until ctx ends.
-func (l *looks) after(ctx context.Context, t time.Time) (*look, error) {
-	for {
-		latest, news := l.next()
-		if latest != nil && latest.began.After(t) {
-			return latest, nil
+// after is a look at a transcode that was begun after a time. It waits for it, until ctx ends.
+func (l *looks) after(ctx context.Context, t time.Time, transcode uuid.UUID) (*look, error) {
+	return l.await(ctx, wants{alone: map[uuid.UUID]bool{transcode: true}}, func() *look {
+		if l.latest == nil || !l.latest.reading(transcode).began.After(t) {
+			return nil
 		}
-		l.want()
+		return l.latest
+	})
+}
+
+// wholeAfter is a look at all that was begun after a time. It waits for it, until ctx ends.
+func (l *looks) wholeAfter(ctx context.Context, t time.Time) (*look, error) {
+	return l.await(ctx, wants{all: true}, func() *look {
+		if l.whole == nil || !l.whole.whole.began.After(t) {
+			return nil
+		}
+		return l.whole
+	})
+}
+
+func (l *looks) await(ctx context.Context, of wants, fresh func() *look) (*look, error) {
+	for {
+		l.mu.Lock()
+		is, news := fresh(), l.news
+		l.mu.Unlock()
+		if is != nil {
+			return is, nil
+		}
+		l.want(of)
 		select {
 		case <-news:
 		case <-ctx.Done():

@@ -57,20 +57,15 @@ func (s *supervisor) prepare(ctx context.Context, rows *jobs.Rows) error {
 	err = s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		q := dbsqlc.New()
 		changed, err := q.TranscodeSetSource(ctx, tx, dbsqlc.TranscodeSetSourceParams{
-			ID: s.name.Transcode, Attempt: s.number(), Source: sourceJSON, SourceDurationMs: &durationMS,
+			ID: s.name.Transcode, Attempt: s.number(), Source: sourceJSON, SourceDurationMs: &durationMS, Warnings: warnings,
 		})
 		if err := fenced("record the probe", changed, err); err != nil {
-			return err
-		}
-		if err := q.TranscodeSetWarnings(ctx, tx, dbsqlc.TranscodeSetWarningsParams{
-			ID: s.name.Transcode, Attempt: s.number(), Warnings: warnings,
-		}); err != nil {
 			return err
 		}
 		if err := s.decider(tx).SetLadder(ctx, s.name.Transcode, s.number(), made); err != nil {
 			return err
 		}
-		if err := s.host.planSizes(ctx, tx, s.number(), renditions, &prepared); err != nil {
+		if err := s.planSizes(ctx, tx, renditions, &prepared); err != nil {
 			return err
 		}
 		changed, err = q.AttemptSetPrepared(ctx, tx, dbsqlc.AttemptSetPreparedParams{

@@ -149,6 +149,25 @@ type sending struct {
 	sizes map[string]int64
 }
 
+// sends notes how much of the store's file is sent. What is sent in one piece is stored before
+// anybody could be told.
+func (s *store) sends(ctx context.Context) func(done, total int64) {
+	var all *sending
+	return func(done, total int64) {
+		if all == nil && done >= total {
+			return
+		}
+		if all == nil {
+			var err error
+			if all, err = s.sending(ctx); err != nil {
+				s.log.InfoContext(ctx, "progress not told", "why", err)
+				return
+			}
+		}
+		s.host.progress.send(s.name, all, s.rendition.Name, done, s.host.clock.now())
+	}
+}
+
 // sending reads what there is to send beside the store's own file.
 func (s *store) sending(ctx context.Context) (*sending, error) {
 	renditions, err := dbsqlc.New().RenditionList(ctx, s.host.DB, s.name.Transcode)

@@ -38,7 +38,7 @@ const (
 // reconcile compares what is here with the rows: it removes what belongs to no open
 // attempt, and gives a job to the work that has none. It goes on after an error.
 func (h *Host) reconcile(ctx context.Context, client *river.Client[pgx.Tx]) error {
-	l, err := h.looks.after(ctx, time.Now())
+	l, err := h.looks.wholeAfter(ctx, time.Now())
 	if err != nil {
 		return fmt.Errorf("reconcile host %s: %w", h.ID, err)
 	}

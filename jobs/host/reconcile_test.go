@@ -3,7 +3,9 @@ package host
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -243,6 +245,34 @@ func TestLookSeesWhatHasNoRenditions(t *testing.T) {
 	require.Equal(t, map[uuid.UUID]int{unplanned: 0}, found())
 }
 
+// A look at some transcodes finds them as one at all does, and no others.
+func TestLookAlone(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	h := newHost(t, b, &storage.Config{})
+	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	planned, unplanned, cleaned, other := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID, b.Accept(t, "a").ID, b.Accept(t, "a").ID
+	for _, id := range []uuid.UUID{planned, unplanned, cleaned, other} {
+		b.Place(t, id, jobstest.Host)
+	}
+	b.Boot(t, "mist-2", 1)
+	elsewhere := b.Accept(t, "a").ID
+	b.Place(t, elsewhere, "mist-2")
+	b.Exec(t, "DELETE FROM weir.renditions WHERE transcode_id = $1", unplanned)
+	b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() WHERE transcode_id = $1", cleaned)
+
+	whole, err := h.look(t.Context())
+	require.NoError(t, err)
+	require.Len(t, whole.attempts, 3)
+	for _, of := range [][]uuid.UUID{{planned}, {planned, unplanned, cleaned, elsewhere}} {
+		alone, err := h.look(t.Context(), of...)
+		require.NoError(t, err)
+		want := maps.Clone(whole.attempts)
+		maps.DeleteFunc(want, func(name engine.Name, _ *jobs.Rows) bool { return !slices.Contains(of, name.Transcode) })
+		require.Equal(t, want, alone.attempts)
+	}
+}
+
 var errBroken = errors.New("nothing works")
 
 // brokenEngine can do nothing.
@@ -275,7 +305,7 @@ func TestReconcileGoesOn(t *testing.T) {
 	name := engine.Name{Transcode: uuid.New(), Attempt: 1}
 	require.NoError(t, os.Mkdir(h.folder(name), spoolMode))
 	one, other := &stuckProcess{}, &stuckProcess{}
-	h.looks.latest = &look{began: time.Now().Add(time.Hour), folders: []engine.Name{name}, processes: []engine.Found{
+	h.looks.whole = &look{whole: reading{began: time.Now().Add(time.Hour)}, folders: []engine.Name{name}, processes: []engine.Found{
 		{Process: one, Folder: h.folder(name)}, {Process: other, Folder: h.folder(name)},
 	}}
 	err = h.reconcile(t.Context(), nil)

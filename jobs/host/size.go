@@ -34,18 +34,13 @@ func askedSize(r *dbsqlc.Rendition, prepared *media.Prepared) engine.Size {
 
 // planSizes writes down the sizes of an attempt's renditions. Those that are ok keep
 // theirs.
-func (h *Host) planSizes(ctx context.Context, tx dbsqlc.DBTX, attempt int32, renditions []dbsqlc.Rendition, prepared *media.Prepared) error {
+func (s *supervisor) planSizes(ctx context.Context, tx dbsqlc.DBTX, renditions []dbsqlc.Rendition, prepared *media.Prepared) error {
+	plan := dbsqlc.RenditionPlanParams{TranscodeID: s.name.Transcode, Attempt: s.number()}
 	for i := range renditions {
-		r := &renditions[i]
-		got := h.sizePlan(r, prepared).Got
-		if err := dbsqlc.New().RenditionPlan(ctx, tx, dbsqlc.RenditionPlanParams{
-			TranscodeID: r.TranscodeID, Name: r.Name, Attempt: attempt,
-			PlannedWidth: int32(got.Width), PlannedHeight: int32(got.Height),
-		}); err != nil {
-			return err
-		}
+		got := s.host.sizePlan(&renditions[i], prepared).Got
+		plan.Names, plan.Widths, plan.Heights = append(plan.Names, renditions[i].Name), append(plan.Widths, int32(got.Width)), append(plan.Heights, int32(got.Height))
 	}
-	return nil
+	return dbsqlc.New().RenditionPlan(ctx, tx, plan)
 }
 
 // plannedSize is what the file of a rendition has to be; zero: nobody planned it.

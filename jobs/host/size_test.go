@@ -108,7 +108,7 @@ func TestPlanSizesIsFenced(t *testing.T) {
 	require.Len(t, renditions, 2)
 	planned := func(attempt int32, source engine.Size) []int32 {
 		t.Helper()
-		require.NoError(t, (&Host{Engine: &mist.Engine{}}).planSizes(t.Context(), b.Pool, attempt, renditions, &media.Prepared{Width: source.Width, Height: source.Height}))
+		require.NoError(t, (&supervisor{host: &Host{Engine: &mist.Engine{}}, name: engine.Name{Transcode: transcode.ID, Attempt: int(attempt)}}).planSizes(t.Context(), b.Pool, renditions, &media.Prepared{Width: source.Width, Height: source.Height}))
 		now, err := dbsqlc.New().RenditionList(t.Context(), b.Pool, transcode.ID)
 		require.NoError(t, err)
 		return []int32{*now[0].PlannedWidth, *now[1].PlannedWidth}

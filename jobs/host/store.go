@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,6 +71,9 @@ func (w *storeWorker) Work(ctx context.Context, job *river.Job[jobs.StoreArgs]) 
 		if err := s.try(ctx); err != nil {
 			return err
 		}
+	}
+	if s.others {
+		return nil // the last one does
 	}
 	return h.removeFolder(ctx, s.name)
 }
@@ -174,6 +178,8 @@ type store struct {
 	transcode dbsqlc.Transcode
 	attempt   dbsqlc.Attempt
 	rendition dbsqlc.Rendition
+	// others: files of the attempt were not stored yet when this one was.
+	others bool
 }
 
 type stored struct {
@@ -253,15 +259,11 @@ func (s *store) run(ctx context.Context) (stored, error) {
 			s.log.InfoContext(ctx, "half uploads stay", "object", location, "why", err)
 		}
 	}
-	sending, err := s.sending(ctx)
-	if err != nil {
-		return stored{}, judging.before(err)
-	}
 	began := time.Now()
 	uploading, span := h.Trace.Begin(sendingCtx, trace.Upload, "rendition", s.rendition.Name)
 	object, err := h.Storage.Upload(uploading, location, h.finishedPath(s.name, s.rendition.Name), storage.UploadOptions{
 		ContentType: engine.ContentType,
-		OnProgress:  func(done, _ int64) { h.progress.send(s.name, sending, s.rendition.Name, done, h.clock.now()) },
+		OnProgress:  s.sends(ctx),
 		Wanted:      func(context.Context) error { return judging.before(nil) },
 	})
 	span.End(err, "bytes", object.Bytes)
@@ -365,7 +367,7 @@ func (s *store) commit(ctx context.Context, done stored) error {
 	url := done.location.String()
 	orphan := false
 	err = s.host.shared.InTx(ctx, s.host.DB, s.name.Transcode, func(ctx context.Context, tx pgx.Tx) error {
-		orphan = false
+		orphan, s.others = false, false
 		q := dbsqlc.New()
 		t, err := q.TranscodeGetForUpdate(ctx, tx, s.name.Transcode)
 		if err != nil {
@@ -386,17 +388,8 @@ func (s *store) commit(ctx context.Context, done stored) error {
 				return err
 			}
 			orphan = r.State != jobs.RenditionOK || r.Attempt != s.rendition.Attempt
-		} else {
-			if err := s.told(ctx, tx); err != nil {
-				return err
-			}
-			renditions, err := progressed(ctx, tx, &t)
-			if err != nil {
-				return err
-			}
-			if err := (jobs.Decider{Tx: tx, River: s.client}).SettleRows(ctx, &t, renditions, s.rendition.Attempt); err != nil {
-				return err
-			}
+		} else if err := s.settle(ctx, tx, &t); err != nil {
+			return err
 		}
 		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, s.job)
 		return err
@@ -411,14 +404,30 @@ func (s *store) commit(ctx context.Context, done stored) error {
 	return nil
 }
 
-// progressed brings the ratio up to a rendition just stored, and returns all of them.
-func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) ([]dbsqlc.Rendition, error) {
-	q := dbsqlc.New()
-	renditions, err := q.RenditionList(ctx, tx, t.ID)
-	if err != nil {
-		return nil, err
+// settle does what follows from a rendition just stored.
+func (s *store) settle(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode) error {
+	if err := s.told(ctx, tx); err != nil {
+		return err
 	}
-	return renditions, q.TranscodeSetRatio(ctx, tx, dbsqlc.TranscodeSetRatioParams{
+	renditions, err := dbsqlc.New().RenditionList(ctx, tx, t.ID)
+	if err != nil {
+		return err
+	}
+	s.others = slices.ContainsFunc(renditions, func(r dbsqlc.Rendition) bool { return r.State != jobs.RenditionOK && r.State != jobs.RenditionFailed })
+	if err := progressed(ctx, tx, t, renditions); err != nil {
+		return err
+	}
+	return jobs.Decider{Tx: tx, River: s.client}.SettleRows(ctx, t, renditions, s.rendition.Attempt)
+}
+
+// progressed brings the ratio up to a rendition just stored. Of the last one the success tells,
+// where nothing is to be packaged.
+func progressed(ctx context.Context, tx pgx.Tx, t *dbsqlc.Transcode, renditions []dbsqlc.Rendition) error {
+	open := func(r dbsqlc.Rendition) bool { return r.State != jobs.RenditionOK }
+	if !t.Packages && !slices.ContainsFunc(renditions, open) {
+		return nil
+	}
+	return dbsqlc.New().TranscodeSetRatio(ctx, tx, dbsqlc.TranscodeSetRatioParams{
 		ID: t.ID, Attempt: t.Attempt, Ratio: jobs.RatioOf(t, jobs.AttemptTranscoded, renditions, nil),
 	})
 }

@@ -117,7 +117,7 @@ type supervisor struct {
 
 	process engine.Process
 	seen    jobs.Seen
-	// saw is the look that was last planned from, startSeen when the process was first seen.
+	// saw is the number of the reading that was last planned from, startSeen when the process was first seen.
 	saw       int64
 	startSeen time.Time
 	// acted is when the rows were last changed here, or may have been: no look from before
@@ -194,7 +194,7 @@ func (s *supervisor) supervise(ctx context.Context) error {
 			s.log.WarnContext(ctx, "supervisor waits", "error", err)
 			s.acted = time.Now() // it may have been committed
 			s.sleep(ctx, jobs.TroubleEvery)
-		case did == jobs.DoNothing:
+		case did == jobs.DoNothing, did == jobs.DoClean:
 			return nil
 		case did == jobs.DoLeave:
 			return errStopping
@@ -224,8 +224,8 @@ func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) (woken boo
 	// Without Postgres no look comes any more, and the lease ends all the same.
 	ctx, cancel := s.host.lease.within(ctx)
 	defer cancel()
-	latest, news := s.host.looks.next()
-	if latest != nil && latest.began.After(s.acted) && latest.number != s.saw {
+	read, news := s.host.looks.next(s.name.Transcode)
+	if read.began.After(s.acted) && read.number != s.saw {
 		return false
 	}
 	stopping := s.host.stopping
@@ -241,7 +241,9 @@ func (s *supervisor) await(ctx context.Context, wake <-chan struct{}) (woken boo
 	for {
 		select {
 		case <-news:
-			return false
+			if read, news = s.host.looks.next(s.name.Transcode); read.number != s.saw {
+				return false
+			}
 		case <-wake:
 			s.acted = time.Now()
 			return true
@@ -286,7 +288,7 @@ func (s *supervisor) step(ctx context.Context) (did jobs.Do, err error) {
 		return "", err
 	}
 	if seen != nil {
-		s.saw = seen.number
+		s.saw = seen.reading(s.name.Transcode).number
 	}
 	if rows.Attempt.Stage == jobs.AttemptStarted && rows.Attempt.Outcome == nil && seen != nil {
 		if err := s.observe(ctx, &rows, seen); err != nil {
@@ -336,7 +338,7 @@ func (s *supervisor) step(ctx context.Context) (did jobs.Do, err error) {
 // see is the attempt's rows as they are now, and the look that they are from; nil: the
 // attempt is cleaned up, so that no look holds it.
 func (s *supervisor) see(ctx context.Context) (jobs.Rows, *look, error) {
-	seen, err := s.host.looks.after(ctx, s.acted)
+	seen, err := s.host.looks.after(ctx, s.acted, s.name.Transcode)
 	if err != nil {
 		return jobs.Rows{}, nil, fmt.Errorf("look at %s: %w", s.name, err)
 	}

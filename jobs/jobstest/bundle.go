@@ -124,12 +124,12 @@ func (b *Bundle) RunRequest(t *testing.T, req *jobs.Request) dbsqlc.Transcode {
 	require.NoError(t, err)
 	duration := int64(20_000)
 	_, err = q.TranscodeSetSource(t.Context(), b.Pool, dbsqlc.TranscodeSetSourceParams{
-		ID: transcode.ID, Attempt: transcode.Attempt, Source: json.RawMessage(source), SourceDurationMs: &duration,
+		ID: transcode.ID, Attempt: transcode.Attempt, Source: json.RawMessage(source), SourceDurationMs: &duration, Warnings: json.RawMessage("[]"),
 	})
 	require.NoError(t, err)
 	for _, profile := range req.Profiles {
 		require.NoError(t, q.RenditionPlan(t.Context(), b.Pool, dbsqlc.RenditionPlanParams{
-			TranscodeID: transcode.ID, Name: profile.Name, Attempt: transcode.Attempt, PlannedWidth: 640, PlannedHeight: 360,
+			TranscodeID: transcode.ID, Attempt: transcode.Attempt, Names: []string{profile.Name}, Widths: []int32{640}, Heights: []int32{360},
 		}))
 		_, err := q.RenditionSetPushed(t.Context(), b.Pool, dbsqlc.RenditionSetPushedParams{
 			TranscodeID: transcode.ID, Name: profile.Name, Attempt: transcode.Attempt,
