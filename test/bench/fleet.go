@@ -54,6 +54,7 @@ const (
 // their own, with media, Mist and storage that cost nothing.
 type fleet struct {
 	folder   *devstack.Folder
+	spools   string
 	postgres *devstack.Postgres
 	database secret.Secret
 	pool     *pgxpool.Pool // the bench's own
@@ -157,12 +158,11 @@ func (f *fleet) run(ctx context.Context, hosts, slots int) error {
 	if err != nil {
 		return err
 	}
-	dir, err := f.folder.Make("spools")
-	if err != nil {
+	if f.spools, err = free.Spools(); err != nil {
 		return err
 	}
 	cfg := &loops.Config{
-		Database: f.database, Sealer: sealer, Dir: dir, Slots: slots, Stores: fleetStores, Conns: fleetConns,
+		Database: f.database, Sealer: sealer, Dir: f.spools, Slots: slots, Stores: fleetStores, Conns: fleetConns,
 		Log: slog.New(slog.DiscardHandler), Equip: f.equip, Leads: f.accepts,
 	}
 	lead, err := cfg.Lead(f.running, "control")
@@ -261,6 +261,9 @@ func (f *fleet) Close(ctx context.Context) error {
 	}
 	if f.folder != nil {
 		errs = append(errs, f.folder.Close())
+	}
+	if f.spools != "" {
+		errs = append(errs, os.RemoveAll(f.spools))
 	}
 	return errors.Join(errs...)
 }

@@ -32,6 +32,7 @@ type fleet struct {
 	*report.Report
 
 	folder     *devstack.Folder
+	spools     string
 	postgres   *devstack.Postgres
 	pooler     *pooler.Pooler
 	pool       *pgxpool.Pool

@@ -14,6 +14,7 @@ import (
 	"weir/internal/devstack/pooler"
 	loops "weir/internal/fleet"
 	"weir/jobs"
+	"weir/test/bench/free"
 	"weir/test/bench/proc"
 )
 
@@ -32,6 +33,10 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 		return err
 	}
 	f.closes(f.folder.Close)
+	if f.spools, err = free.Spools(); err != nil {
+		return err
+	}
+	f.closes(func() error { return os.RemoveAll(f.spools) })
 	dir, err := f.folder.Make("postgres")
 	if err != nil {
 		return err
