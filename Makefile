@@ -45,7 +45,7 @@ else
 
 .PHONY: setup
 setup: ## find or install PostgreSQL and ffmpeg
-	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(PROMETHEUS) $(POOLER)
+	@tools/setup.sh $(if $(RACE),race) $(BROWSER) $(UNITS) $(PROMETHEUS) $(POOLER) $(REDIS)
 
 .PHONY: build
 build: $(BIN)/versitygw ## build everything into build/bin
@@ -109,6 +109,8 @@ media: setup build ## send the files of CASES=FOLDER (or the suite's own) throug
 
 # ONLY=speed,accept measures some groups alone; BENCH are flags: -short, -long, -page docs/performance.md. The
 # figures are in build/bench.json too.
+# One of the peers that it measures stands on a Redis.
+bench: REDIS := redis
 .PHONY: bench
 bench: setup build $(BIN)/s5cmd ## measure, beside the machine's own figures
 	@go build -o $(BIN)/ ./test/bench

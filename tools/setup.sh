@@ -4,8 +4,9 @@
 # `browser` Chromium (for the tests that play what comes out), with `units` systemd-analyze and with `package`
 # debootstrap (for the tests of the units and of the package), and with `prometheus` Prometheus and
 # promtool (for the tests of metrics and alerts), which are only unpacked into build/bin,
-# and with `pooler` PgBouncer (for the tests and the benchmark of a large fleet).
-#   usage: tools/setup.sh [race] [browser] [units] [package] [prometheus] [pooler]
+# and with `pooler` PgBouncer (for the tests and the benchmark of a large fleet),
+# and with `redis` Redis (for the benchmark of a queue that stands on it).
+#   usage: tools/setup.sh [race] [browser] [units] [package] [prometheus] [pooler] [redis]
 set -euo pipefail
 
 oldest_postgres=15 # what Weir supports; db/ and docs say the same
@@ -39,6 +40,7 @@ command -v npm >/dev/null || need+=(npm)
 ! asked units || command -v systemd-analyze >/dev/null || need+=(systemd)
 ! asked package || command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || need+=(debootstrap)
 ! asked pooler || command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || need+=(pgbouncer)
+! asked redis || command -v redis-server >/dev/null || need+=(redis-server)
 unpack=()
 ! asked prometheus || have_prometheus || unpack+=(prometheus)
 [ "${#need[@]}" -gt 0 ] || [ "${#unpack[@]}" -gt 0 ] || exit 0
@@ -84,10 +86,12 @@ if [[ " ${need[*]} " == *" postgresql "* ]]; then
       fail "could not add apt.postgresql.org; please install PostgreSQL $oldest_postgres or newer"
   fi
 fi
-if [[ " ${need[*]} " == *" pgbouncer "* ]] && [ -d /run/systemd/system ]; then
-  # So would this one.
-  "${as_root[@]}" systemctl mask pgbouncer.service >/dev/null 2>&1 || true
-fi
+for package in pgbouncer redis-server; do
+  if [[ " ${need[*]} " == *" $package "* ]] && [ -d /run/systemd/system ]; then
+    # So would this one.
+    "${as_root[@]}" systemctl mask "$package.service" >/dev/null 2>&1 || true
+  fi
+done
 apt install --no-install-recommends "${need[@]}" || fail "apt-get could not install ${need[*]}"
 [ -n "${WEIR_DATABASE_URL:-}" ] || have_postgres || fail "no PostgreSQL $oldest_postgres or newer, though it was installed; please look at /usr/lib/postgresql"
 have_ffmpeg || fail "no ffmpeg and ffprobe in PATH, though installed"

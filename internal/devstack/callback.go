@@ -19,12 +19,13 @@ const (
 // Callback is one callback as it was received.
 type Callback struct {
 	// At is when it arrived, Task the last part of its address, Answer the HTTP
-	// status it got, 0 for none: a reset connection, a sender that hung up.
-	At     time.Time
-	Task   string
-	Header http.Header
-	Body   []byte
-	Answer int
+	// status it got, 0 for none: a reset connection, a sender that hung up. A body
+	// says nothing of these.
+	At     time.Time   `json:"-"`
+	Task   string      `json:"-"`
+	Header http.Header `json:"-"`
+	Body   []byte      `json:"-"`
+	Answer int         `json:"-"`
 
 	// What the body says; zero where it is no JSON.
 	Ratio       float64   `json:"completion_ratio"`

@@ -21,7 +21,9 @@ type orphan struct {
 // ever killed: a shell that stands in a stack's folder is its user's.
 func programs() []string {
 	return []string{
-		"postgres", "pgbouncer", "versitygw", "mistsim", "MistProcLivepeer", "broadcaster",
+		"postgres", "pgbouncer",
+		"redis-server", "redis-check-rdb", // the former is a link to the latter in Debian
+		"versitygw", "mistsim", "MistProcLivepeer", "broadcaster",
 		"weir-daemon", "weir-daemon-chaos", "weir-admin", "ffmpeg", "ffprobe",
 	}
 }

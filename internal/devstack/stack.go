@@ -42,6 +42,8 @@ type Stack struct {
 	Folder *Folder
 	// Database is the address of the stack's database.
 	Database secret.Secret
+	// Postgres is the private server; nil where another was given.
+	Postgres *Postgres
 	S3       *S3
 	// Bucket holds sources and outputs.
 	Bucket string
@@ -228,6 +230,7 @@ func (s *Stack) startDatabase(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.Postgres = postgres
 		s.closers.add(postgres.Close)
 		server = postgres.URL
 	}

@@ -108,6 +108,20 @@ func TestStudioChecksTheContract(t *testing.T) {
 	}
 }
 
+// A body says nothing of when it came, and of what it was answered.
+func TestStudioNotesWhatItSaw(t *testing.T) {
+	t.Parallel()
+	studio, post := startStudio(t)
+	sent := time.Now()
+	_, err := post(body(t, success("e9", map[string]any{"At": time.Time{}, "Answer": http.StatusTeapot, "Task": "another"})))
+	require.NoError(t, err)
+	told, err := studio.WaitAccepted(t.Context(), "t1")
+	require.NoError(t, err)
+	require.WithinRange(t, told.At, sent, time.Now())
+	require.Equal(t, http.StatusNoContent, told.Answer)
+	require.Equal(t, "task-1", told.Task)
+}
+
 func TestStudioModes(t *testing.T) {
 	t.Parallel()
 	studio, post := startStudio(t)

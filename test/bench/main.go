@@ -121,8 +121,10 @@ func measured(ctx context.Context) error {
 	switch *as {
 	case asMover:
 		return moverOf(os.Getenv).move(ctx, flag.Args())
-	case asNaive:
-		return naive(ctx)
+	case asRiver:
+		return riverWorker(ctx)
+	case asAsynq:
+		return asynqWorker(ctx)
 	case asDaemon:
 		return daemon(ctx)
 	case thousand.As:

@@ -5,35 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 
 	"weir/internal/devstack"
 )
 
 const (
 	naiveClip = 20 * time.Second
-	// naiveWait is how long recovery is waited for. River's default for a job whose worker
-	// died is an hour, and nobody waits that long here.
-	naiveWait = 60 * time.Second
+	// naiveWait is how long recovery is waited for: asynq needs up to 170 s where its worker died
+	// (a lease of 30 s and as much for clocks that differ, looked at once a minute; a pause of up
+	// to 45 s before it is tried again; a look each 5 s; the work). River's default for such a
+	// job is an hour, and nobody waits that long here.
+	naiveWait = 3 * time.Minute
 	// naiveDown is how long the receiver refuses callbacks.
 	naiveDown = 5 * time.Second
 	// naiveHeld is how long a callback's answer is held back: the kill comes within.
 	naiveHeld = 30 * time.Second
-	// naiveMiddle is how far a transcode has come when its worker is killed.
-	naiveMiddle = time.Second
-	// naiveLimit bounds all of it, six minutes where nothing else runs.
-	naiveLimit = 12 * time.Minute
+	// naiveLimit bounds all of it, a quarter of an hour where nothing else runs.
+	naiveLimit = 40 * time.Minute
 )
 
 // naiveProfile is the one rendition that both make.
@@ -51,9 +43,18 @@ type contender interface {
 	restart(ctx context.Context) error
 	// runs is how often the work was begun.
 	runs(ctx context.Context, id string) (times int, err error)
+	// server is what its queue stands on, by name.
+	server() (name string, it server)
 }
 
-// naive has the same faults strike at Weir and at a worker of River with its defaults.
+// A server keeps what was accepted.
+type server interface {
+	// Kill is kill -9, Restart starts it again on the same data.
+	Kill() error
+	Restart(ctx context.Context) error
+}
+
+// naive has the same faults strike at Weir and at workers of River and asynq with their defaults.
 func (b *bench) naive(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, naiveLimit, fmt.Errorf("faults and recoveries took longer than %s", naiveLimit))
 	defer cancel()
@@ -69,17 +70,22 @@ func (b *bench) naive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	other, err := b.newNaive(ctx)
+	onRiver, err := b.newRiver(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, other.close()) }()
+	defer func() { err = errors.Join(err, onRiver.close()) }()
+	onAsynq, err := b.newAsynq(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, onAsynq.close()) }()
 	db, err := pgxpool.New(ctx, string(b.stack.Database))
 	if err != nil {
 		return fmt.Errorf("open the stack's database: %w", err)
 	}
 	defer db.Close()
-	for _, c := range []contender{&daemonContender{b, db, string(source)}, other} {
+	for _, c := range []contender{&daemonContender{b, db, string(source)}, onRiver, onAsynq} {
 		if err := b.faults(ctx, c); err != nil {
 			return fmt.Errorf("%s: %w", c.name(), err)
 		}
@@ -130,7 +136,10 @@ func (b *bench) faults(ctx context.Context, c contender) error {
 	}
 	b.tellRecovery(c.name(), fmt.Sprintf("the receiver refuses for %s: it is back", naiveDown), back, told)
 	b.Add("  so often was the transcode made", "", "", 0, float64(runs))
-	return b.killTold(ctx, c)
+	if err := b.killTold(ctx, c); err != nil {
+		return err
+	}
+	return b.killServer(ctx, c)
 }
 
 // killTold kills a worker between a callback and its answer.
@@ -168,6 +177,62 @@ func (b *bench) killTold(ctx context.Context, c contender) error {
 	}
 	b.Add("  so often was the transcode made", "", "", 0, float64(runs))
 	return nil
+}
+
+// killServer kills the queue's own server right behind an acceptance, with all slots taken: what
+// was accepted last is nowhere but there.
+func (b *bench) killServer(ctx context.Context, c contender) error {
+	accepted, err := take(ctx, c, naiveSlots)
+	if err != nil {
+		return err
+	}
+	for _, id := range accepted {
+		if err := c.working(ctx, id); err != nil {
+			return err
+		}
+	}
+	waiting, err := take(ctx, c, naiveSlots)
+	if err != nil {
+		return err
+	}
+	accepted = append(accepted, waiting...)
+	name, server := c.server()
+	began := time.Now()
+	if err := errors.Join(server.Kill(), server.Restart(ctx)); err != nil {
+		return err
+	}
+	var last time.Time
+	lost := 0
+	for _, id := range accepted {
+		told, err := b.toldWithin(ctx, id, began, 1)
+		if err != nil {
+			return err
+		}
+		if told.IsZero() {
+			lost++
+		}
+		if told.After(last) {
+			last = told
+		}
+	}
+	if lost > 0 {
+		last = time.Time{}
+	}
+	b.tellRecovery(c.name(), fmt.Sprintf("kill -9 of %s behind the last of %d acceptances, restarted at once: all told", name, len(accepted)), began, last)
+	b.Add("  accepted, and not told", "", "", 0, float64(lost))
+	return nil
+}
+
+// take has a contender accept so many.
+func take(ctx context.Context, c contender, many int) (accepted []string, err error) {
+	for range many {
+		id, err := c.accept(ctx)
+		if err != nil {
+			return nil, err
+		}
+		accepted = append(accepted, id)
+	}
+	return accepted, nil
 }
 
 // tellRecovery tells how long it took, or that it was not waited for longer.
@@ -228,6 +293,8 @@ func (d *daemonContender) working(ctx context.Context, id string) error {
 	return err
 }
 
+func (d *daemonContender) server() (string, server) { return "Postgres", d.b.stack.Postgres }
+
 func (d *daemonContender) kill() error { return d.b.stack.Daemons[0].Kill() }
 
 func (d *daemonContender) restart(ctx context.Context) error {
@@ -237,107 +304,4 @@ func (d *daemonContender) restart(ctx context.Context) error {
 func (d *daemonContender) runs(ctx context.Context, id string) (n int, err error) {
 	err = d.db.QueryRow(ctx, "SELECT count(*) FROM weir.attempts WHERE transcode_id = $1", id).Scan(&n)
 	return n, err
-}
-
-// naiveContender is a worker of River in a process of its own, on a database of its own.
-type naiveContender struct {
-	b      *bench
-	pool   *pgxpool.Pool
-	client *river.Client[pgx.Tx]
-	mover  *mover
-	url    string
-	worker *exec.Cmd
-	taken  int
-}
-
-func (b *bench) newNaive(ctx context.Context) (_ *naiveContender, err error) {
-	u, err := url.Parse(string(b.stack.Database))
-	if err != nil {
-		return nil, errors.New("the stack's database has no URL")
-	}
-	db, err := pgx.Connect(ctx, u.String())
-	if err != nil {
-		return nil, fmt.Errorf("connect to the stack's database: %w", err)
-	}
-	_, err = db.Exec(ctx, "CREATE DATABASE naive")
-	if err := errors.Join(err, db.Close(ctx)); err != nil {
-		return nil, fmt.Errorf("make a database: %w", err)
-	}
-	u.Path = "naive"
-	n := &naiveContender{b: b, url: u.String(), mover: b.mover()}
-	if n.pool, err = pgxpool.New(ctx, n.url); err != nil {
-		return nil, fmt.Errorf("open its database: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, n.close())
-		}
-	}()
-	migrator, err := rivermigrate.New(riverpgxv5.New(n.pool), nil)
-	if err != nil {
-		return nil, fmt.Errorf("make River's tables: %w", err)
-	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return nil, fmt.Errorf("make River's tables: %w", err)
-	}
-	if n.client, err = river.NewClient(riverpgxv5.New(n.pool), &river.Config{}); err != nil {
-		return nil, fmt.Errorf("make a River client: %w", err)
-	}
-	return n, n.restart(ctx)
-}
-
-func (n *naiveContender) close() error {
-	err := n.kill()
-	n.pool.Close()
-	return err
-}
-
-func (*naiveContender) name() string { return "a worker of River with its defaults" }
-
-func (n *naiveContender) accept(ctx context.Context) (string, error) {
-	n.taken++
-	id := fmt.Sprintf("naive-%d", n.taken)
-	_, err := n.client.Insert(ctx, naiveArgs{ID: id, Bucket: n.b.stack.Bucket, Source: "bench/clip.mp4", Callback: n.b.stack.Studio.URL + "naive"}, nil)
-	if err != nil {
-		return "", fmt.Errorf("insert a job: %w", err)
-	}
-	return id, nil
-}
-
-func (n *naiveContender) working(ctx context.Context, id string) error {
-	return await(ctx, func() (bool, error) {
-		var at *time.Time
-		err := n.pool.QueryRow(ctx, "SELECT attempted_at FROM river_job WHERE args->>'id' = $1", id).Scan(&at)
-		return at != nil && time.Since(*at) > naiveMiddle, err
-	})
-}
-
-func (n *naiveContender) kill() error {
-	if n.worker == nil {
-		return nil
-	}
-	err := n.worker.Process.Kill()
-	_ = n.worker.Wait() // it was killed
-	n.worker = nil
-	return err
-}
-
-func (n *naiveContender) restart(context.Context) error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find my own folder: %w", err)
-	}
-	cmd := exec.Command(self, "-as", asNaive) //nolint:noctx // lives until it is killed
-	cmd.Env = append(append(os.Environ(), n.mover.env()...), naiveDatabase+"="+n.url)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the worker: %w", err)
-	}
-	n.worker = cmd
-	return nil
-}
-
-func (n *naiveContender) runs(ctx context.Context, id string) (times int, err error) {
-	err = n.pool.QueryRow(ctx, "SELECT attempt FROM river_job WHERE args->>'id' = $1", id).Scan(&times)
-	return times, err
 }
