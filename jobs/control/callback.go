@@ -29,8 +29,12 @@ const (
 	// callbackTimeout is above the delivery's own 10 s, with room for its rows.
 	callbackTimeout = 30 * time.Second
 	// turnOfStatus is how long a callback waits while a status of the same transcode is on
-	// its way.
+	// its way, and longer: River looks for jobs that were put off every five seconds.
 	turnOfStatus = time.Second
+	// A status is over within statusOver, where its receiver answers at once: until then the
+	// callback looks every statusLook.
+	statusOver = 500 * time.Millisecond
+	statusLook = 20 * time.Millisecond
 )
 
 type callbackWorker struct {
@@ -122,9 +126,29 @@ func receiver(shown string) string {
 // errDone: there is nothing to be sent any more.
 var errDone = errors.New("not to be sent")
 
-// claim is the last look before a delivery. errDone: a job before this one has sent it,
-// or a newer run has taken its place.
+// claim is the last look before a delivery, as soon as no status is on its way. errDone: a job
+// before this one has sent it, or a newer run has taken its place.
 func (w *callbackWorker) claim(ctx context.Context, job *river.Job[jobs.CallbackArgs], transcode uuid.UUID) (claim dbsqlc.CallbackClaimRow, err error) {
+	for until := time.Now().Add(statusOver); ; {
+		claim, err = w.tryClaim(ctx, job, transcode)
+		if !errors.Is(err, errTold) {
+			return claim, err
+		}
+		if !time.Now().Before(until) {
+			return claim, river.JobSnooze(turnOfStatus)
+		}
+		select {
+		case <-time.After(statusLook):
+		case <-ctx.Done():
+			return claim, fmt.Errorf("deliver callback %s: %w", job.Args.CallbackID, context.Cause(ctx))
+		}
+	}
+}
+
+// errTold: somebody tells of the transcode still.
+var errTold = errors.New("a status is on its way")
+
+func (w *callbackWorker) tryClaim(ctx context.Context, job *river.Job[jobs.CallbackArgs], transcode uuid.UUID) (claim dbsqlc.CallbackClaimRow, err error) {
 	q := dbsqlc.New()
 	claimed := false
 	err = w.shared.Exec(ctx, w.db, transcode, func(ctx context.Context, on db.Queryer) (err error) {
@@ -146,7 +170,7 @@ func (w *callbackWorker) claim(ctx context.Context, job *river.Job[jobs.Callback
 	case !due:
 		return claim, errDone
 	default:
-		return claim, river.JobSnooze(turnOfStatus)
+		return claim, errTold
 	}
 }
 

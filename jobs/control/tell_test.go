@@ -275,6 +275,19 @@ func TestStatusNeverBehindTheEnd(t *testing.T) {
 	require.Empty(t, heard)
 }
 
+// A callback that meets a status which is soon over waits for it, and not for River's next look at
+// jobs that were put off.
+func TestCallbackWaitsForAStatus(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	heard := make(chan string, 1)
+	transcode := b.RunRequest(t, requestTo(receiverOf(t, heard, takes)))
+	require.NoError(t, b.Store(t.Context(), &transcode, "a"))
+	b.Exec(t, "UPDATE weir.transcodes SET telling_until = now() + interval '100 ms'")
+	require.NoError(t, workCallback(t, b, transcode.ID))
+	require.Equal(t, "success", told(t, heard))
+}
+
 // What a run has not delivered goes out no more once an operator has begun another.
 func TestSupersededCallback(t *testing.T) {
 	t.Parallel()
