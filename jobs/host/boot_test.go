@@ -179,6 +179,25 @@ func TestLooks(t *testing.T) {
 	require.LessOrEqual(t, taken, 2, "one, and one for who came while it was taken")
 }
 
+// While somebody watches, all is looked at once in a while, and once.
+func TestLooksByThemselves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const ticks = 3
+		l := newLooks()
+		ctx, stop := context.WithTimeout(t.Context(), ticks*jobs.PollEvery+jobs.PollEvery/2)
+		defer stop()
+		taken := 0
+		defer l.watch()()
+		l.run(ctx, jobs.PollEvery, func(_ context.Context, of ...uuid.UUID) (*look, error) {
+			require.Empty(t, of)
+			taken++
+			return &look{}, nil
+		}, func(error) {})
+		require.Equal(t, ticks, taken)
+	})
+}
+
 // A look is of those that somebody waits for; what is known of the others stays, and is as old as
 // it is. Who wants all gets no look that was not.
 func TestLooksAlone(t *testing.T) {

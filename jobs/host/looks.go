@@ -209,6 +209,8 @@ type wants struct {
 	alone map[uuid.UUID]bool
 }
 
+func (w wants) none() bool { return !w.all && len(w.alone) == 0 }
+
 func newLooks() *looks {
 	return &looks{news: make(chan struct{}), wanted: make(chan struct{}, 1)}
 }
@@ -231,6 +233,9 @@ func (l *looks) run(ctx context.Context, every time.Duration, take func(ctx cont
 			l.want(wants{all: true})
 		}
 		began, of := time.Now(), l.take()
+		if of.none() {
+			continue // the look before was theirs
+		}
 		taken, err := take(ctx, slices.Collect(maps.Keys(of.alone))...)
 		rest := min(time.Since(began), lookRest)
 		if err != nil {
@@ -256,7 +261,7 @@ func (l *looks) take() wants {
 	defer l.mu.Unlock()
 	of := l.wants
 	l.wants = wants{}
-	if of.all || l.whole == nil {
+	if of.all || l.whole == nil && !of.none() {
 		return wants{all: true}
 	}
 	return of
