@@ -46,9 +46,9 @@ const (
 	goalEnd       = 10  // hundredths of the whole that an end is told wrong by
 	goalAccept    = 10 * time.Millisecond
 	goalRound     = 20 * time.Millisecond
-	goalAccepted  = 500 // requests a second
-	goalMoved     = 0.9 // of the rate of the faster of others
-	goalMoverMB   = 64  // over idle
+	goalAccepted  = 500      // requests a second
+	goalMoved     = 0.9      // of the rate of the faster of others
+	goalMover     = 64 << 20 // over idle, in bytes
 	// goalNeighbour: medians of the same transcode on the same quiet machine differ by some
 	// five parts in a hundred; twice that can be measured, and is a cost.
 	goalNeighbour = 1.1

@@ -128,7 +128,7 @@ func (b *bench) move(ctx context.Context, o *objects, way string, size int64, id
 	b.Add("  processor time, Weir", "s", "", 0, mine.processor...)
 	b.Add("  processor time, the SDK's transfer manager", "s", "", 0, took[bySDK].processor...)
 	b.Add("  processor time, s5cmd", "s", "", 0, took[byS5cmd].processor...)
-	b.Add("  Weir's memory over idle", "MB", fmt.Sprintf("under %d", goalMoverMB), goalMoverMB, over...)
+	b.Add("  Weir's memory over idle", "MB", "under 64 MiB", goalMover/1e6, over...)
 	return nil
 }
 
