@@ -76,11 +76,4 @@ func (c *Control) Room(settings *river.Config) {
 	settings.Queues[jobs.AcceptQueue] = river.QueueConfig{MaxWorkers: acceptWorkers, FetchPollInterval: acceptPoll}
 	settings.Queues[jobs.PlaceQueue] = river.QueueConfig{MaxWorkers: placeWorkers, FetchPollInterval: placePoll}
 	settings.Queues[jobs.CallbackQueue] = river.QueueConfig{MaxWorkers: callbackWorkers, FetchPollInterval: callbackPoll}
-	settings.PeriodicJobs = append(settings.PeriodicJobs, every(placeEvery, jobs.PlaceArgs{}))
-}
-
-func every(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(interval),
-		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
-		&river.PeriodicJobOpts{RunOnStart: true})
 }

@@ -19,7 +19,8 @@ import (
 
 const (
 	// placeEvery is the belt to the braces: what changes who may be placed wakes a round in its
-	// own transaction, and somebody who deletes that job in River delays it by this long.
+	// own transaction, and somebody who deletes that job in River delays it by this long. Where
+	// nobody waits it is two short questions.
 	placeEvery = time.Minute
 	// placeTimeout is far above a round's milliseconds, and short enough that a round
 	// that hangs on a lock is tried again soon.

@@ -78,6 +78,7 @@ func (c *Control) parts(client *river.Client[pgx.Tx], hosts, leads *patience) []
 		{dateEvery, c.dateJobs},
 		{repairEvery, func(ctx context.Context) error { return c.repairCallbacks(ctx, client, leads) }},
 		{acceptsEvery, func(ctx context.Context) error { return c.repairAccepts(ctx, client) }},
+		{placeEvery, func(ctx context.Context) error { return c.repairPlacement(ctx, client) }},
 		{headsEvery, func(ctx context.Context) error { return c.repairHeads(ctx, client) }},
 		{takeBackEvery, func(ctx context.Context) error { return c.takeBack(ctx, client) }},
 		{bulkEvery, (&bulk.Operations{DB: c.DB, River: client}).Repair},
@@ -253,6 +254,15 @@ func (c *Control) repairCallbacks(ctx context.Context, client *river.Client[pgx.
 		}
 		return nil
 	})
+}
+
+// repairPlacement has a round come where somebody waits for one, and none is to come.
+func (c *Control) repairPlacement(ctx context.Context, client *river.Client[pgx.Tx]) error {
+	err := db.InTx(ctx, c.DB, func(tx pgx.Tx) error { return jobs.Decider{Tx: tx, River: client}.TellOfRoom(ctx) })
+	if err != nil {
+		return fmt.Errorf("repair the placement: %w", err)
+	}
+	return nil
 }
 
 // repairAccepts inserts the job of a request that waits in the inbox and has none.

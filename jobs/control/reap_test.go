@@ -172,3 +172,18 @@ func TestResumeQueues(t *testing.T) {
 	require.NoError(t, controlOf(b).resumeQueues(t.Context(), b.River))
 	require.Zero(t, b.Count(t, "SELECT count(*) FROM weir.river_queue WHERE paused_at IS NOT NULL"))
 }
+
+// Somebody deleted the round's job: another comes where a transcode waits for it, and only there.
+func TestRepairPlacement(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	rounds := func() int {
+		require.NoError(t, controlOf(b).repairPlacement(t.Context(), b.River))
+		return b.Count(t, "SELECT count(*) FROM weir.river_job WHERE kind = 'place'")
+	}
+	require.Zero(t, rounds(), "nobody waits")
+	b.Accept(t, "a")
+	b.Exec(t, "DELETE FROM weir.river_job WHERE kind = 'place'")
+	require.Equal(t, 1, rounds())
+	require.Equal(t, 1, rounds(), "one is to come")
+}

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// idleFor is how long an idle daemon's statements are counted: several of all that it
-	// does every so often.
-	idleFor = 30 * time.Second
+	// idleFor is how long an idle daemon's statements are counted: all that it does every so
+	// often, or once a minute.
+	idleFor = time.Minute
 	// costRounds is how many transcodes are counted.
 	costRounds = 3
 )
