@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +190,14 @@ func TestRestartKeepsTheConfig(t *testing.T) {
 	require.Equal(t, before["triggers"], after["config"].(object)["triggers"])
 	require.Contains(t, after["streams"], "tr_rend_")
 	require.NotEqual(t, before["iid"], after["config"].(object)["iid"])
+	require.NoError(t, h.Close())
+
+	// Killed while it saved.
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, "config.json"), []byte(`{"config": {"tri`), 0o600))
+	h = begin()
+	after = h.ask(t, object{"config": object{}, "streams": true})
+	require.Empty(t, after["config"].(object)["triggers"])
+	require.Empty(t, after["streams"])
 	require.NoError(t, h.Close())
 }
 

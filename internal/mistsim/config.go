@@ -45,7 +45,10 @@ func (s *Server) loadConfig() error {
 		return fmt.Errorf("mistsim: read saved config: %w", err)
 	}
 	if err := json.Unmarshal(data, &s.storage); err != nil {
-		return fmt.Errorf("mistsim: parse %s (remove it to start afresh): %w", path, err)
+		// One that was killed while it saved leaves half a file. The real one reads nothing from
+		// it, and starts with nothing (JSON::fromFile).
+		s.log.Warn("saved config not read", "path", path, "error", err)
+		s.storage = storage{Config: object{}, Streams: map[string]object{}}
 	}
 	s.publish()
 	return nil
