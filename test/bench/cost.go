@@ -15,6 +15,8 @@ import (
 )
 
 const (
+	// settled is when a daemon has done what it does once, as it starts.
+	settled = 30 * time.Second
 	// idleFor is how long an idle daemon's statements are counted: all that it does every so
 	// often, or once a minute.
 	idleFor = time.Minute
@@ -79,14 +81,15 @@ func (b *bench) cost(ctx context.Context) error {
 	if _, err := db.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS pg_stat_statements`); err != nil {
 		return fmt.Errorf("count statements (the server needs its contrib modules): %w", err)
 	}
+	if err := wait(ctx, settled); err != nil {
+		return err
+	}
 	before, err := count(ctx, db)
 	if err != nil {
 		return err
 	}
-	select {
-	case <-time.After(idleFor):
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := wait(ctx, idleFor); err != nil {
+		return err
 	}
 	idle, err := count(ctx, db)
 	if err != nil {
@@ -165,4 +168,14 @@ func (b *bench) rooms(ctx context.Context) error {
 	b.Add("packages, without a cycle", "", "", 0, packages)
 	b.Add("  most files of code in one", "", fmt.Sprintf("%d or fewer", goalFiles), goalFiles, most)
 	return nil
+}
+
+// wait passes a time.
+func wait(ctx context.Context, long time.Duration) error {
+	select {
+	case <-time.After(long):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
