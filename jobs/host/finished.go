@@ -83,10 +83,7 @@ func (s *store) free(ctx context.Context) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	if s.attempt.TranscodedAt != nil || s.attempt.CleanedAt != nil { // else Mist was not done when this began
-		err = errors.Join(err, s.host.freeInputs(ctx, s.name))
-	}
-	if err != nil {
+	if err := errors.Join(err, s.host.freeInputs(ctx, s.name)); err != nil {
 		s.log.InfoContext(ctx, "files stay", "why", err)
 	}
 }

@@ -32,10 +32,8 @@ func (b *bench) start(ctx context.Context) error {
 	if err := devstack.MakeClip(ctx, source, devstack.Clip{}); err != nil {
 		return err
 	}
-	select {
-	case <-time.After(idleAfter):
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := wait(ctx, idleAfter); err != nil {
+		return err
 	}
 	idle, err := proc.MemoryMB(b.stack.Daemons[0].PID(), proc.Resident)
 	if err != nil {
