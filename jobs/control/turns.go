@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,8 @@ type turns struct {
 	// seen are those whose heads are not what the rows say: who was served, and whose queue
 	// has lost what was first.
 	seen []*lane
+	// spent are those of whose queues all that was read is placed, and that may have more.
+	spent []*lane
 	// more: somebody's queue was not read to where it could not be placed any more.
 	more bool
 }
@@ -64,6 +67,7 @@ type lane struct {
 	most   int64     // slots that it may hold at all
 	hosts  map[string]bool
 	rows   []dbsqlc.TranscodeQueueRow
+	last   time.Time // the place of the last that was placed
 	// cut: there may be more behind rows.
 	cut          bool
 	served, seen bool
@@ -152,7 +156,7 @@ func (t *turns) take(most int) {
 		l.turn += 1 / l.weight
 		l.held++
 		l.served = true
-		l.rows = l.rows[1:]
+		l.last, l.rows = l.rows[0].Place, l.rows[1:]
 		t.see(l)
 		t.enter(l)
 	}
@@ -169,9 +173,15 @@ func (t *turns) see(l *lane) {
 	}
 }
 
-// unread says whether somebody may come before a tenant who was not read. Who was read and
-// not served yet comes before them, if its queue is what its head says.
+// unread says whether what was not read may come before a tenant: another of its share's, or
+// what is behind what was read of a queue. Who was read and not served yet comes before other
+// tenants, if its queue is what its head says.
 func (t *turns) unread(l *lane) bool {
+	for _, s := range t.spent {
+		if s.before(l) && t.room(s) {
+			return true
+		}
+	}
 	last := t.within
 	if l.beyond() {
 		if t.within != nil {
@@ -182,12 +192,30 @@ func (t *turns) unread(l *lane) bool {
 	return last != nil && (l.turn > last.turn || l.served && l.turn == last.turn && l.rows[0].Place.After(last.place))
 }
 
+// before says whether a tenant whose rows are spent would come before another.
+func (l *lane) before(other *lane) bool {
+	if l.beyond() != other.beyond() {
+		return other.beyond()
+	}
+	return l.turn < other.turn || l.turn == other.turn && !l.last.After(other.rows[0].Place)
+}
+
 // enter queues a tenant that has something to be placed now.
 func (t *turns) enter(l *lane) {
-	if t.open(l) {
+	switch {
+	case t.open(l):
 		heap.Push(t, l)
+	case len(l.rows) == 0 && l.cut && l.served && l.held < l.most:
+		t.spent = append(t.spent, l)
 	}
 }
+
+// room says whether a host has a free slot that a tenant may use.
+func (t *turns) room(l *lane) bool {
+	return slices.ContainsFunc(t.hosts, func(h dbsqlc.HostFreeRow) bool { return h.Free > 0 && l.mayUse(h.ID) })
+}
+
+func (l *lane) mayUse(host string) bool { return l.hosts == nil || l.hosts[host] }
 
 // ready also finds the host. Where there is none there will be none in this round: slots
 // only get fewer.
@@ -220,7 +248,7 @@ func (t *turns) hostFor(l *lane) int {
 	best := -1
 	for i := range t.hosts {
 		host := &t.hosts[i]
-		if host.Free > 0 && (l.hosts == nil || l.hosts[host.ID]) && (best < 0 || better(&l.rows[0], host, &t.hosts[best])) {
+		if host.Free > 0 && l.mayUse(host.ID) && (best < 0 || better(&l.rows[0], host, &t.hosts[best])) {
 			best = i
 		}
 	}

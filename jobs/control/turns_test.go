@@ -195,3 +195,43 @@ func TestTurnsUpToThePage(t *testing.T) {
 		})
 	}
 }
+
+// Nobody takes a turn that may be of what is behind what was read of another's queue: a
+// tenant beyond its share had slots of one within, of whom too few had been read.
+func TestTurnsUpToWhatWasRead(t *testing.T) {
+	t.Parallel()
+	beyond := []waits{{tenant: "b", held: 99}, {tenant: "b", held: 99}}
+	only := func(host string) []waits {
+		return []waits{{tenant: "a", hosts: []string{host}}, {tenant: "a", hosts: []string{host}}}
+	}
+	for _, test := range []struct {
+		name   string
+		queue  []waits
+		read   int64 // of each tenant's queue
+		placed string
+	}{
+		{"all of it", slices.Concat(of("a", 2), beyond), 3, "aabb"},
+		{"another is beyond its share", slices.Concat(of("a", 2), beyond), 2, "aa"},
+		{"it has had as many turns, and another comes behind", slices.Concat(of("a", 1), []waits{{tenant: "b", turn: 1}}), 1, "a"},
+		{"it has had more turns", slices.Concat(of("a", 2), []waits{{tenant: "b", turn: 1}}), 2, "aab"},
+		{"it may run no more", slices.Concat([]waits{{tenant: "a", most: 1}}, beyond), 1, "abb"},
+		{"its host is full", slices.Concat(only("i"), beyond), 2, "aabb"},
+		{"its host has room", slices.Concat(only("h"), beyond), 2, "aa"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rows := queueOf(test.queue)
+			for i := range rows {
+				rows[i].Most = test.read
+			}
+			turns := newTurns(rows, []dbsqlc.HostFreeRow{{ID: "h", Slots: 30, Free: 9}, {ID: "i", Slots: 2, Free: 2}}, 9, 0, false)
+			turns.take(roundMost)
+			var placed string
+			for _, p := range turns.placements {
+				placed += test.queue[p.Transcode[0]-1].tenant
+			}
+			require.Equal(t, test.placed, placed)
+			require.Equal(t, test.read < 3, turns.more)
+		})
+	}
+}
