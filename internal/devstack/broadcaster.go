@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"weir/internal/devstack/child"
 )
 
 const (
@@ -29,7 +31,7 @@ const (
 type Broadcaster struct {
 	// URL is its address, as WEIR_BROADCASTERS has it; Log is the path of its log file.
 	URL, Log string
-	proc     *process
+	proc     *child.Child
 }
 
 // BroadcasterConfig says where a stand-in Broadcaster lives.
@@ -62,15 +64,15 @@ func StartBroadcaster(ctx context.Context, cfg *BroadcasterConfig) (*Broadcaster
 		"-manifest-life", cmp.Or(cfg.ManifestLife, manifestLife).String(),
 		"-least-in-flight", cmp.Or(cfg.LeastInFlight, unhurried).String(), "-timeout", unhurried.String(),
 	}, cfg.Flags...)
-	return onFreePort(ctx, func(port int) (*Broadcaster, error) {
-		cmd := exec.Command(program, append([]string{"-listen", hostPort(port)}, flags...)...) //nolint:noctx // lives until Close, not until a context ends
+	return child.OnFreePort(ctx, func(port int) (*Broadcaster, error) {
+		cmd := exec.Command(program, append([]string{"-listen", child.HostPort(port)}, flags...)...) //nolint:noctx // lives until Close, not until a context ends
 		cmd.Dir = cfg.Dir
-		proc, err := startProcess("broadcaster", filepath.Join(cfg.Dir, "broadcaster.log"), cmd, syscall.SIGTERM)
+		proc, err := child.Start("broadcaster", filepath.Join(cfg.Dir, "broadcaster.log"), cmd, syscall.SIGTERM)
 		if err != nil {
 			return nil, err
 		}
-		b := &Broadcaster{URL: "http://" + hostPort(port), Log: proc.logPath, proc: proc}
-		if err := proc.ready(ctx, func(ctx context.Context) error { return getOK(ctx, b.URL+"/faults") }); err != nil {
+		b := &Broadcaster{URL: "http://" + child.HostPort(port), Log: proc.Log, proc: proc}
+		if err := proc.Ready(ctx, func(ctx context.Context) error { return getOK(ctx, b.URL+"/faults") }); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
 		return b, nil
@@ -83,4 +85,4 @@ func (b *Broadcaster) Faults(ctx context.Context, faults string) error {
 }
 
 // Close ends it. Idempotent.
-func (b *Broadcaster) Close() error { return b.proc.stop(syscall.SIGTERM) }
+func (b *Broadcaster) Close() error { return b.proc.Stop(syscall.SIGTERM) }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"weir/internal/devstack/child"
 	"weir/secret"
 )
 
@@ -37,8 +38,8 @@ type Daemon struct {
 	Metrics string
 	// Log is the path of its log file, Spool that of its spool.
 	Log, Spool string
-	proc       *process
-	start      func() (*process, error)
+	proc       *child.Child
+	start      func() (*child.Child, error)
 }
 
 // DaemonConfig says what a daemon runs with.
@@ -70,46 +71,46 @@ func StartDaemon(ctx context.Context, cfg *DaemonConfig) (*Daemon, error) {
 		return nil, fmt.Errorf("daemon: make its spool: %w", err)
 	}
 	if cfg.APIListen != "" {
-		if err := checkFree(ctx, cfg.APIListen, "WEIR_API_LISTEN"); err != nil {
+		if err := child.CheckFree(ctx, cfg.APIListen, "WEIR_API_LISTEN"); err != nil {
 			return nil, err
 		}
 	}
-	return onFreePort(ctx, func(port int) (*Daemon, error) {
-		triggers, err := freePort(ctx)
+	return child.OnFreePort(ctx, func(port int) (*Daemon, error) {
+		triggers, err := child.FreePort(ctx)
 		if err != nil {
 			return nil, err
 		}
-		metrics, err := freePort(ctx)
+		metrics, err := child.FreePort(ctx)
 		if err != nil {
 			return nil, err
 		}
 		listen := cfg.APIListen
 		if listen == "" {
-			listen = hostPort(port)
+			listen = child.HostPort(port)
 		}
-		d := &Daemon{API: "http://" + listen, Metrics: hostPort(metrics), Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
+		d := &Daemon{API: "http://" + listen, Metrics: child.HostPort(metrics), Log: filepath.Join(cfg.Dir, "daemon.log"), Spool: spool}
 		env := settings(cfg.Settings, map[string]string{
-			"WEIR_API_LISTEN": listen, "WEIR_TRIGGER_LISTEN": hostPort(triggers), "WEIR_SPOOL_DIR": spool,
+			"WEIR_API_LISTEN": listen, "WEIR_TRIGGER_LISTEN": child.HostPort(triggers), "WEIR_SPOOL_DIR": spool,
 			"WEIR_SHM_DIR": shmDir(), "WEIR_METRICS_LISTEN": d.Metrics,
 		})
 		if cfg.Settings["WEIR_WEB_USERS"] != "" {
-			pages, err := freePort(ctx)
+			pages, err := child.FreePort(ctx)
 			if err != nil {
 				return nil, err
 			}
-			d.Pages = "http://" + hostPort(pages)
-			env = append(env, "WEIR_WEB_LISTEN="+hostPort(pages))
+			d.Pages = "http://" + child.HostPort(pages)
+			env = append(env, "WEIR_WEB_LISTEN="+child.HostPort(pages))
 		}
-		d.start = func() (*process, error) {
+		d.start = func() (*child.Child, error) {
 			cmd := exec.Command(program) //nolint:noctx // lives until Close, not until a context ends
 			cmd.Dir = cfg.Dir
 			cmd.Env = env
-			return startProcess("daemon", d.Log, cmd, syscall.SIGKILL) // a drain would outlive us
+			return child.Start("daemon", d.Log, cmd, syscall.SIGKILL) // a drain would outlive us
 		}
 		if err := d.Restart(ctx); err != nil {
 			err = errors.Join(err, d.Close())
-			if taken(ctx, triggers) || taken(ctx, metrics) {
-				err = errors.Join(err, errTaken)
+			if child.Taken(ctx, triggers) || child.Taken(ctx, metrics) {
+				err = errors.Join(err, child.ErrTaken)
 			}
 			return nil, err
 		}
@@ -125,27 +126,27 @@ func (d *Daemon) Restart(ctx context.Context) error {
 		return err
 	}
 	d.proc = proc
-	return proc.ready(ctx, func(ctx context.Context) error { return getOK(ctx, d.API+"/readyz") })
+	return proc.Ready(ctx, func(ctx context.Context) error { return getOK(ctx, d.API+"/readyz") })
 }
 
 // PID is the daemon's process id.
-func (d *Daemon) PID() int { return d.proc.cmd.Process.Pid }
+func (d *Daemon) PID() int { return d.proc.PID() }
 
 // Kill is kill -9. It returns when the daemon is gone.
-func (d *Daemon) Kill() error { return d.proc.stop(syscall.SIGKILL) }
+func (d *Daemon) Kill() error { return d.proc.Stop(syscall.SIGKILL) }
 
 // Terminate asks the daemon to drain and end; Wait for that.
-func (d *Daemon) Terminate() error { return d.proc.signal(syscall.SIGTERM) }
+func (d *Daemon) Terminate() error { return d.proc.Signal(syscall.SIGTERM) }
 
 // Wait returns when the daemon has ended.
-func (d *Daemon) Wait(ctx context.Context) error { return d.proc.wait(ctx) }
+func (d *Daemon) Wait(ctx context.Context) error { return d.proc.Wait(ctx) }
 
 // Alive is nil while the daemon runs, and says how it ended otherwise.
 func (d *Daemon) Alive() error {
-	if d.proc.alive() {
+	if d.proc.Alive() {
 		return nil
 	}
-	return d.proc.exited()
+	return d.proc.Exited()
 }
 
 // Close ends the daemon: it may drain for [drainGrace], then it is cut, as by a
@@ -154,21 +155,21 @@ func (d *Daemon) Close() error {
 	if d.proc == nil {
 		return nil
 	}
-	if err := d.proc.signal(syscall.SIGTERM); err != nil {
+	if err := d.proc.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	drain := time.NewTimer(drainGrace)
 	defer drain.Stop()
 	select {
-	case <-d.proc.done:
+	case <-d.proc.Done():
 		return nil
 	case <-drain.C:
-		return d.proc.stop(syscall.SIGTERM)
+		return d.proc.Stop(syscall.SIGTERM)
 	}
 }
 
 // Tail returns the last lines of the daemon's log.
-func (d *Daemon) Tail() string { return tail(d.Log) }
+func (d *Daemon) Tail() string { return child.Tail(d.Log) }
 
 // settings returns an environment of ours without other stacks' variables, and
 // with those given; a later map wins.

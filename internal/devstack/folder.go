@@ -20,26 +20,39 @@ const (
 	minFree = 512 << 20
 )
 
+// memory is a file system in memory, on Linux.
+const memory = "/dev/shm"
+
 // Folder holds all files of one stack. Its owner holds a lock on it for as long
 // as the owner lives, so that an abandoned one is recognised.
 type Folder struct {
-	// Path is absolute, in the system's temporary folder.
+	// Path is absolute.
 	Path string
 	lock *os.File
 }
 
-// NewFolder makes a folder for a stack, and removes what killed stacks have
-// left: their folders and the processes that work in them. It fails when the
-// disk has too little room.
-func NewFolder() (*Folder, error) {
-	tmp := os.TempDir()
-	if err := checkRoom(tmp); err != nil {
+// NewFolder makes a folder for a stack in the system's temporary folder, and
+// removes what killed stacks have left there: their folders and the processes
+// that work in them. It fails when the disk has too little room.
+func NewFolder() (*Folder, error) { return newFolder(os.TempDir()) }
+
+// NewFolderInMemory is NewFolder where files cost next to nothing; where memory
+// has too little room for them they lie where all others do.
+func NewFolderInMemory() (*Folder, error) {
+	if err := checkRoom(memory); err != nil {
+		return NewFolder()
+	}
+	return newFolder(memory)
+}
+
+func newFolder(parent string) (*Folder, error) {
+	if err := checkRoom(parent); err != nil {
 		return nil, err
 	}
-	if err := sweep(tmp); err != nil {
+	if err := sweep(parent); err != nil {
 		return nil, err
 	}
-	path, err := os.MkdirTemp(tmp, folderPattern)
+	path, err := os.MkdirTemp(parent, folderPattern)
 	if err != nil {
 		return nil, fmt.Errorf("make the stack's folder: %w", err)
 	}
@@ -86,8 +99,8 @@ func checkRoom(dir string) error {
 }
 
 // sweep removes the folders of stacks that live no more.
-func sweep(tmp string) error {
-	paths, err := filepath.Glob(filepath.Join(tmp, folderPattern))
+func sweep(parent string) error {
+	paths, err := filepath.Glob(filepath.Join(parent, folderPattern))
 	if err != nil {
 		return fmt.Errorf("look for old stacks: %w", err)
 	}

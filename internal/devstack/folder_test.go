@@ -1,6 +1,8 @@
 package devstack_test
 
 import (
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -49,6 +51,28 @@ func TestLivingFoldersAreKept(t *testing.T) {
 	require.NoError(t, first.Close())
 	require.DirExists(t, second.Path)
 	require.NoError(t, second.Close())
+}
+
+func TestFoldersOfTheDeadAreSwept(t *testing.T) {
+	t.Parallel()
+	for name, folder := range map[string]func() (*devstack.Folder, error){"on disk": devstack.NewFolder, "in memory": devstack.NewFolderInMemory} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, err := folder()
+			require.NoError(t, err)
+			dead, err := os.MkdirTemp(filepath.Dir(first.Path), "weir-stack-*") //nolint:usetesting // beside those that live
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dead, "lock"), nil, 0o600))
+			second, err := folder()
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { // another stack that starts may be at it
+				_, err := os.Stat(dead)
+				return errors.Is(err, fs.ErrNotExist)
+			}, patience, lookAgain)
+			require.NoError(t, first.Close())
+			require.NoError(t, second.Close())
+		})
+	}
 }
 
 func TestTakenPort(t *testing.T) {

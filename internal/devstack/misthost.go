@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"weir/internal/devstack/child"
 	"weir/mist"
 )
 
@@ -25,8 +26,8 @@ type MistHost struct {
 	API string
 	// BinDir holds its MistProcLivepeer.
 	BinDir string
-	proc   *process
-	start  func() (*process, error)
+	proc   *child.Child
+	start  func() (*child.Child, error)
 }
 
 // MistHostConfig says where a stand-in host lives.
@@ -57,13 +58,13 @@ func StartMistHost(ctx context.Context, cfg *MistHostConfig) (*MistHost, error) 
 			return nil, fmt.Errorf("mist host: %w", err)
 		}
 	}
-	return onFreePort(ctx, func(port int) (*MistHost, error) {
-		args := append([]string{"-listen", hostPort(port), "-dir", cfg.Dir, "-v"}, cfg.Flags...)
-		h := &MistHost{API: "http://" + hostPort(port) + "/api2", BinDir: cfg.Dir}
-		h.start = func() (*process, error) {
+	return child.OnFreePort(ctx, func(port int) (*MistHost, error) {
+		args := append([]string{"-listen", child.HostPort(port), "-dir", cfg.Dir, "-v"}, cfg.Flags...)
+		h := &MistHost{API: "http://" + child.HostPort(port) + "/api2", BinDir: cfg.Dir}
+		h.start = func() (*child.Child, error) {
 			cmd := exec.Command(filepath.Join(cfg.Dir, "mistsim"), args...) //nolint:noctx // lives until Close, not until a context ends
 			cmd.Dir = cfg.Dir
-			return startProcess("mistsim", filepath.Join(cfg.Dir, "mistsim.log"), cmd, syscall.SIGTERM)
+			return child.Start("mistsim", filepath.Join(cfg.Dir, "mistsim.log"), cmd, syscall.SIGTERM)
 		}
 		if err := h.Restart(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())
@@ -85,21 +86,21 @@ func (h *MistHost) Restart(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	return proc.ready(ctx, func(ctx context.Context) error {
+	return proc.Ready(ctx, func(ctx context.Context) error {
 		_, err := client.Info(ctx)
 		return err
 	})
 }
 
 // Kill is kill -9 of the stand-in's controller. It returns when it is gone.
-func (h *MistHost) Kill() error { return h.proc.stop(syscall.SIGKILL) }
+func (h *MistHost) Kill() error { return h.proc.Stop(syscall.SIGKILL) }
 
 // Close ends the stand-in; a real Mist is left running. Idempotent.
 func (h *MistHost) Close() error {
 	if h.proc == nil {
 		return nil
 	}
-	return h.proc.stop(syscall.SIGTERM)
+	return h.proc.Stop(syscall.SIGTERM)
 }
 
 // Simulated tells whether the host is a stand-in, which can be told to

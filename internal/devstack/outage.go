@@ -19,7 +19,7 @@ func (p *Postgres) Kill() error {
 	if err := p.signalAll(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	return errors.Join(p.signalAll(syscall.SIGKILL), p.proc.stop(syscall.SIGKILL))
+	return errors.Join(p.signalAll(syscall.SIGKILL), p.proc.Stop(syscall.SIGKILL))
 }
 
 // Pause stops the server and all that serves a connection, until Resume.
@@ -30,7 +30,7 @@ func (p *Postgres) Resume() error { return p.signalAll(syscall.SIGCONT) }
 
 // signalAll reaches the server and its children, each of which is a session of its own.
 func (p *Postgres) signalAll(sig syscall.Signal) error {
-	pid := p.proc.cmd.Process.Pid
+	pid := p.proc.PID()
 	children, err := childrenOf(pid)
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
@@ -63,19 +63,19 @@ func childrenOf(pid int) ([]int, error) {
 
 // Pause stops the stand-in's controller, until Resume: it answers nothing, and its
 // connections stay open.
-func (h *MistHost) Pause() error { return h.proc.signal(syscall.SIGSTOP) }
+func (h *MistHost) Pause() error { return h.proc.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused controller go on.
-func (h *MistHost) Resume() error { return h.proc.signal(syscall.SIGCONT) }
+func (h *MistHost) Resume() error { return h.proc.Signal(syscall.SIGCONT) }
 
 // Alive tells whether the stand-in's controller runs, paused or not.
-func (h *MistHost) Alive() bool { return h.proc.alive() }
+func (h *MistHost) Alive() bool { return h.proc.Alive() }
 
 // Log is the path of the stand-in's log file.
-func (h *MistHost) Log() string { return h.proc.logPath }
+func (h *MistHost) Log() string { return h.proc.Log }
 
 // Pause stops the daemon, until Resume.
-func (d *Daemon) Pause() error { return d.proc.signal(syscall.SIGSTOP) }
+func (d *Daemon) Pause() error { return d.proc.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused daemon go on.
-func (d *Daemon) Resume() error { return d.proc.signal(syscall.SIGCONT) }
+func (d *Daemon) Resume() error { return d.proc.Signal(syscall.SIGCONT) }

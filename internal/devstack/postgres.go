@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"weir/internal/devstack/child"
 	"weir/secret"
 
 	"github.com/jackc/pgx/v5"
@@ -47,8 +48,8 @@ var ErrNoPostgres = errors.New("no PostgreSQL 15 or newer found (looked in PATH 
 type Postgres struct {
 	// URL names the maintenance database as a superuser, over the loopback.
 	URL   secret.Secret
-	proc  *process
-	start func() (*process, error)
+	proc  *child.Child
+	start func() (*child.Child, error)
 }
 
 // PostgresConfig says where a private Postgres lives.
@@ -82,14 +83,14 @@ func StartPostgres(ctx context.Context, cfg *PostgresConfig) (*Postgres, error) 
 
 // servePostgres starts a server on a data folder that is there.
 func servePostgres(ctx context.Context, bin string, cfg *PostgresConfig, password string, who *syscall.Credential) (*Postgres, error) {
-	return onFreePort(ctx, func(port int) (*Postgres, error) {
+	return child.OnFreePort(ctx, func(port int) (*Postgres, error) {
 		address := &url.URL{
 			Scheme: "postgres", User: url.UserPassword(postgresUser, password),
-			Host: hostPort(port), Path: "postgres", RawQuery: "sslmode=disable",
+			Host: child.HostPort(port), Path: "postgres", RawQuery: "sslmode=disable",
 		}
 		pg := &Postgres{URL: secret.Secret(address.String())}
-		pg.start = func() (*process, error) {
-			return startProcess("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who, cfg.Settings),
+		pg.start = func() (*child.Child, error) {
+			return child.Start("postgres", filepath.Join(cfg.Dir, "postgres.log"), postgresCommand(bin, cfg.Dir, port, who, cfg.Settings),
 				syscall.SIGQUIT) // its immediate shutdown: ends its own children too
 		}
 		if err := pg.Restart(ctx); err != nil {
@@ -143,15 +144,19 @@ func (p *Postgres) Restart(ctx context.Context) error {
 		return err
 	}
 	p.proc = proc
-	return proc.ready(ctx, p.answers)
+	return proc.Ready(ctx, p.answers)
 }
+
+// PID is the server's first process, whose children the others are; another one behind a
+// restart.
+func (p *Postgres) PID() int { return p.proc.PID() }
 
 // Close ends the server at once and its connections with it. Idempotent.
 func (p *Postgres) Close() error {
 	if p.proc == nil {
 		return nil
 	}
-	return p.proc.stop(syscall.SIGINT)
+	return p.proc.Stop(syscall.SIGINT)
 }
 
 // answers is nil when the server answers a query.
@@ -171,7 +176,7 @@ func (p *Postgres) answers(ctx context.Context) error {
 // crash of the machine would need.
 func postgresCommand(bin, dir string, port int, who *syscall.Credential, more []string) *exec.Cmd {
 	settings := []string{
-		"listen_addresses=" + loopback,
+		"listen_addresses=" + child.Loopback,
 		"port=" + strconv.Itoa(port),
 		"unix_socket_directories=" + dir,
 		"max_connections=" + strconv.Itoa(postgresConnections),

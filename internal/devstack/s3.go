@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"weir/internal/devstack/child"
 	"weir/secret"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,7 @@ type S3 struct {
 	// AccessKey and SecretKey may do everything on the server.
 	AccessKey string
 	SecretKey secret.Secret
-	proc      *process
+	proc      *child.Child
 }
 
 // S3Config says where a private S3 server lives.
@@ -67,18 +68,18 @@ func StartS3(ctx context.Context, cfg *S3Config) (*S3, error) {
 		return nil, fmt.Errorf("s3: make its folder: %w", err)
 	}
 	accessKey, secretKey := rand.Text(), secret.Secret(rand.Text())
-	return onFreePort(ctx, func(port int) (*S3, error) {
+	return child.OnFreePort(ctx, func(port int) (*S3, error) {
 		cmd := exec.Command(program, //nolint:noctx // lives until Close, not until a context ends
-			"--port", hostPort(port), "--region", s3Region, "--health", s3Health, "--keep-alive", "--quiet",
+			"--port", child.HostPort(port), "--region", s3Region, "--health", s3Health, "--keep-alive", "--quiet",
 			"posix", buckets)
 		cmd.Dir = cfg.Dir
 		cmd.Env = append(withoutPG(os.Environ()), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+string(secretKey))
-		proc, err := startProcess("s3", filepath.Join(cfg.Dir, "s3.log"), cmd, syscall.SIGKILL)
+		proc, err := child.Start("s3", filepath.Join(cfg.Dir, "s3.log"), cmd, syscall.SIGKILL)
 		if err != nil {
 			return nil, err
 		}
-		server := &S3{Endpoint: "http://" + hostPort(port), Region: s3Region, AccessKey: accessKey, SecretKey: secretKey, proc: proc}
-		if err := proc.ready(ctx, func(ctx context.Context) error { return getOK(ctx, server.Endpoint+s3Health) }); err != nil {
+		server := &S3{Endpoint: "http://" + child.HostPort(port), Region: s3Region, AccessKey: accessKey, SecretKey: secretKey, proc: proc}
+		if err := proc.Ready(ctx, func(ctx context.Context) error { return getOK(ctx, server.Endpoint+s3Health) }); err != nil {
 			return nil, errors.Join(err, server.Close())
 		}
 		return server, nil
@@ -108,7 +109,7 @@ func (s *S3) Close() error {
 	if s.proc == nil {
 		return nil
 	}
-	return s.proc.stop(syscall.SIGTERM)
+	return s.proc.Stop(syscall.SIGTERM)
 }
 
 // Client returns a client that signs with the server's keys.

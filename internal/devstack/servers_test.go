@@ -21,6 +21,9 @@ import (
 // cores may be busy with other packages' tests.
 const patience = 2 * time.Minute
 
+// lookAgain is between two looks for what must come.
+const lookAgain = 50 * time.Millisecond
+
 // binDir is where `make test` built the programs.
 func binDir(t *testing.T) string {
 	t.Helper()
@@ -111,7 +114,7 @@ func TestRun(t *testing.T) {
 
 	require.NoError(t, killed.Process.Kill())
 	_ = killed.Wait()
-	require.Eventually(t, func() bool { return len(processesUnder(t, folders[0])) == 0 }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(processesUnder(t, folders[0])) == 0 }, patience, lookAgain)
 
 	next := exec.CommandContext(ctx, program, "run", "--", "true")
 	next.Env = append(os.Environ(), "TMPDIR="+tmp)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"weir/internal/devstack/child"
 )
 
 const (
@@ -65,7 +67,7 @@ type Mode struct {
 func StartStudio(ctx context.Context, cfg *StudioConfig) (*Studio, error) {
 	address := cfg.Listen
 	if address == "" {
-		address = hostPort(0)
+		address = child.HostPort(0)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {

@@ -54,7 +54,7 @@ const (
 // their own, with media, Mist and storage that cost nothing.
 type fleet struct {
 	folder   *devstack.Folder
-	spools   string
+	spools   *devstack.Folder
 	postgres *devstack.Postgres
 	database secret.Secret
 	pool     *pgxpool.Pool // the bench's own
@@ -158,11 +158,11 @@ func (f *fleet) run(ctx context.Context, hosts, slots int) error {
 	if err != nil {
 		return err
 	}
-	if f.spools, err = free.Spools(); err != nil {
+	if f.spools, err = devstack.NewFolderInMemory(); err != nil {
 		return err
 	}
 	cfg := &loops.Config{
-		Database: f.database, Sealer: sealer, Dir: f.spools, Slots: slots, Stores: fleetStores, Conns: fleetConns,
+		Database: f.database, Sealer: sealer, Dir: f.spools.Path, Slots: slots, Stores: fleetStores, Conns: fleetConns,
 		Log: slog.New(slog.DiscardHandler), Equip: f.equip, Leads: f.accepts,
 	}
 	lead, err := cfg.Lead(f.running, "control")
@@ -262,8 +262,8 @@ func (f *fleet) Close(ctx context.Context) error {
 	if f.folder != nil {
 		errs = append(errs, f.folder.Close())
 	}
-	if f.spools != "" {
-		errs = append(errs, os.RemoveAll(f.spools))
+	if f.spools != nil {
+		errs = append(errs, f.spools.Close())
 	}
 	return errors.Join(errs...)
 }

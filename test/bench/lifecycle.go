@@ -125,7 +125,7 @@ func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
 		return p, err
 	}
 	for range rounds {
-		spent, err := f.spent(ctx)
+		spent, err := f.spent()
 		if err != nil {
 			return p, err
 		}
@@ -147,7 +147,7 @@ func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
 		}
 		p.rate = append(p.rate, ends/time.Since(began).Seconds())
 		p.commits = append(p.commits, float64(written-writes)/ends)
-		spentThen, err := f.spent(ctx)
+		spentThen, err := f.spent()
 		if err != nil {
 			return p, err
 		}

@@ -40,19 +40,11 @@ func databaseTime(ctx context.Context, db *pgx.Conn) (sum time.Duration, err err
 // fleet's Postgres.
 type spent struct{ hosts, postgres time.Duration }
 
-func (f *fleet) spent(ctx context.Context) (s spent, err error) {
+func (f *fleet) spent() (s spent, err error) {
 	if s.hosts, err = proc.ProcessorTime(os.Getpid()); err != nil {
 		return s, err
 	}
-	var backend int
-	if err := f.pool.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
-		return s, fmt.Errorf("find Postgres' process: %w", err)
-	}
-	postmaster, err := proc.ParentOf(backend)
-	if err != nil {
-		return s, err
-	}
-	s.postgres, err = proc.FamilyTime(postmaster)
+	s.postgres, err = proc.FamilyTime(f.postgres.PID())
 	return s, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,6 +29,8 @@ const (
 	// waitMost, in seconds, is how long a client waits for a connection to Postgres: less than
 	// it stays for where it has given up (db.OpenPooled).
 	waitMost = 3
+	// startMost is many times the 20 ms that it needs.
+	startMost = 20 * time.Second
 )
 
 // ErrMissing says that there is no PgBouncer on this machine.
@@ -62,18 +65,23 @@ func Start(ctx context.Context, cfg *Config) (*Pooler, error) {
 	if err != nil {
 		return nil, errors.New("start pgbouncer: the database has no URL")
 	}
-	return child.OnFreePort(ctx, func(address string) (*Pooler, error) {
-		p := &Pooler{of: of, address: address}
+	ctx, cancel := context.WithTimeoutCause(ctx, startMost, fmt.Errorf("pgbouncer did not start within %s", startMost))
+	defer cancel()
+	return child.OnFreePort(ctx, func(port int) (*Pooler, error) {
+		p := &Pooler{of: of, address: child.HostPort(port)}
 		settings, log, err := p.write(cfg)
 		if err != nil {
 			return nil, fmt.Errorf("start pgbouncer: %w", err)
 		}
 		cmd := exec.Command(program, "-q", settings) //nolint:noctx // lives until Close
 		cmd.Dir = cfg.Dir
-		if p.child, err = child.Start(cmd, log); err != nil {
+		if p.child, err = child.Start("pgbouncer", log, cmd, syscall.SIGKILL); err != nil {
 			return nil, err
 		}
-		return p, p.child.Ready(ctx, p.answers)
+		if err := p.child.Ready(ctx, p.answers); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+		return p, nil
 	})
 }
 

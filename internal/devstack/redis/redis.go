@@ -11,9 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"weir/internal/devstack/child"
 )
+
+// startMost is many times the 20 ms that it needs, also to read what it had.
+const startMost = 20 * time.Second
 
 // ErrMissing says that there is no Redis on this machine.
 var ErrMissing = errors.New("no redis-server found (looked in PATH): run `tools/setup.sh redis`")
@@ -39,9 +43,12 @@ func Start(ctx context.Context, cfg *Config) (*Redis, error) {
 	if err != nil {
 		return nil, ErrMissing
 	}
-	return child.OnFreePort(ctx, func(address string) (*Redis, error) {
-		r := &Redis{Address: address, program: program, dir: cfg.Dir}
-		return r, r.Restart(ctx)
+	return child.OnFreePort(ctx, func(port int) (*Redis, error) {
+		r := &Redis{Address: child.HostPort(port), program: program, dir: cfg.Dir}
+		if err := r.Restart(ctx); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		return r, nil
 	})
 }
 
@@ -57,11 +64,13 @@ func (r *Redis) Restart(ctx context.Context) error {
 	// after 10,000; no log of changes (`save` is not set there, `appendonly no` is).
 	cmd := exec.Command(r.program, "--bind", host, "--port", port, "--dir", r.dir) //nolint:noctx // lives until Close
 	cmd.Dir = r.dir
-	started, err := child.Start(cmd, filepath.Join(r.dir, "redis.log"))
+	started, err := child.Start("redis-server", filepath.Join(r.dir, "redis.log"), cmd, syscall.SIGKILL)
 	if err != nil {
 		return err
 	}
 	r.child = started
+	ctx, cancel := context.WithTimeoutCause(ctx, startMost, fmt.Errorf("redis-server did not start within %s", startMost))
+	defer cancel()
 	return started.Ready(ctx, r.answers)
 }
 
@@ -94,4 +103,9 @@ func (r *Redis) answers(ctx context.Context) error {
 func (r *Redis) Kill() error { return r.child.Stop(syscall.SIGKILL) }
 
 // Close ends it; what it holds goes with its folder. Idempotent.
-func (r *Redis) Close() error { return r.Kill() }
+func (r *Redis) Close() error {
+	if r.child == nil {
+		return nil
+	}
+	return r.Kill()
+}

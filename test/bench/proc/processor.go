@@ -53,8 +53,8 @@ func ProcessorTime(pid int) (time.Duration, error) { return ticks(pid, statUser,
 // endedTime is what its children have used that have ended.
 func endedTime(pid int) (time.Duration, error) { return ticks(pid, statEndedUsers, statEndedSystems) }
 
-// ParentOf is the process that started one.
-func ParentOf(pid int) (int, error) {
+// parentOf is the process that started one.
+func parentOf(pid int) (int, error) {
 	numbers, err := stat(pid, statParent)
 	if err != nil {
 		return 0, err
@@ -82,7 +82,7 @@ func FamilyTime(pid int) (time.Duration, error) {
 		if err != nil {
 			continue
 		}
-		if parent, err := ParentOf(child); err != nil || parent != pid {
+		if parent, err := parentOf(child); err != nil || parent != pid {
 			continue // it has ended, or is another's
 		}
 		if used, err := ProcessorTime(child); err == nil {

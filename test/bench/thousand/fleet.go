@@ -32,7 +32,7 @@ type fleet struct {
 	*report.Report
 
 	folder     *devstack.Folder
-	spools     string
+	spools     *devstack.Folder // in memory: that hosts make and remove a dozen files for each lifecycle is not what is measured
 	postgres   *devstack.Postgres
 	pooler     *pooler.Pooler
 	pool       *pgxpool.Pool
@@ -41,7 +41,6 @@ type fleet struct {
 	gate       chan struct{} // each that comes out lets one source be there that is held; closed: all are
 	carried    int           // a second, of a steady stream
 	processes  []*hostProcess
-	postmaster int
 	asked      atomic.Int64
 	closers    []func(context.Context) error
 }

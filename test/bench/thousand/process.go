@@ -49,7 +49,7 @@ func (f *fleet) startHosts(ctx context.Context, first, count int, polls bool) (_
 		}
 	}
 	p := &hostProcess{cmd: exec.CommandContext(ctx, self, "-as", As,
-		strconv.Itoa(first), strconv.Itoa(count), strconv.FormatBool(polls), f.spools, f.web.URL)}
+		strconv.Itoa(first), strconv.Itoa(count), strconv.FormatBool(polls), f.spools.Path, f.web.URL)}
 	for i := range count {
 		p.hosts = append(p.hosts, hostName(first+i))
 	}

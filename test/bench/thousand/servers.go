@@ -14,8 +14,6 @@ import (
 	"weir/internal/devstack/pooler"
 	loops "weir/internal/fleet"
 	"weir/jobs"
-	"weir/test/bench/free"
-	"weir/test/bench/proc"
 )
 
 const (
@@ -33,10 +31,10 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 		return err
 	}
 	f.closes(f.folder.Close)
-	if f.spools, err = free.Spools(); err != nil {
+	if f.spools, err = devstack.NewFolderInMemory(); err != nil {
 		return err
 	}
-	f.closes(func() error { return os.RemoveAll(f.spools) })
+	f.closes(f.spools.Close)
 	dir, err := f.folder.Make("postgres")
 	if err != nil {
 		return err
@@ -70,18 +68,7 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 	}
 	f.web = httptest.NewServer(http.HandlerFunc(f.answer))
 	f.closes(func() error { f.web.CloseClientConnections(); f.web.Close(); return nil })
-	return f.findPostmaster(ctx)
-}
-
-// findPostmaster finds the server's first process, which is another one behind a restart.
-func (f *fleet) findPostmaster(ctx context.Context) error {
-	var backend int
-	if err := f.pool.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
-		return fmt.Errorf("find Postgres' process: %w", err)
-	}
-	var err error
-	f.postmaster, err = proc.ParentOf(backend)
-	return err
+	return nil
 }
 
 // answer takes callbacks, and is the gate.

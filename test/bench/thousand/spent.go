@@ -28,7 +28,7 @@ func (f *fleet) spent(ctx context.Context) (s spent, err error) {
 		return s, fmt.Errorf("count connections: %w", err)
 	}
 	s.at = time.Now()
-	if s.postgres, err = proc.FamilyTime(f.postmaster); err != nil {
+	if s.postgres, err = proc.FamilyTime(f.postgres.PID()); err != nil {
 		return s, err
 	}
 	for _, p := range f.processes {
