@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
+
+	"weir/test/bench/free"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 	// measured how soon one is answered: from when it was due, so that no client's own wait
 	// hides another's.
 	acceptOffered = 500
-	acceptFor     = 5 * time.Second
+	acceptFor     = 4 * time.Second
 	// acceptWarm fills pools and caches before, and tables with what their statistics need:
 	// autovacuum takes them from a thousand rows on.
 	acceptWarm = 2 * time.Second
@@ -33,7 +34,7 @@ const (
 	sealedRequests = 100
 	sealedLook     = time.Millisecond
 	// acceptLate is when a machine that can't keep up is not waited for any more.
-	acceptLate = 6 * acceptFor
+	acceptLate = 30 * time.Second
 )
 
 // The bodies are as their callers send them: a task runner's, and one of /v1. %d makes each
@@ -97,71 +98,94 @@ func (b *bench) accept(ctx context.Context) error {
 				return err
 			}
 		}
-		rate, err := a.press(ctx, form.path, form.body)
+		var rates []float64
+		for range rounds {
+			rate, err := a.press(ctx, form.path, form.body)
+			if err != nil {
+				return err
+			}
+			rates = append(rates, rate)
+		}
+		b.AddAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rates...)
+	}
+	var half, most []float64
+	for range rounds {
+		open, err := b.sealed(ctx, db, a)
 		if err != nil {
 			return err
 		}
-		b.AddAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rate)
+		half, most = append(half, free.Share(open, latencyHalf)), append(most, free.Share(open, latencyMost))
 	}
-	open, err := b.sealed(ctx, db, a)
-	if err != nil {
-		return err
-	}
-	slices.Sort(open)
-	b.Add("by SQL: commit -> sealed, while its secrets stand open, 50 of 100", "s", "", 0, open[len(open)/2])
-	b.Add("  99 of 100", "s", "", 0, open[len(open)*99/100])
-	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
-	if err != nil {
-		return err
-	}
-	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
-	for _, offered := range []int{acceptOffered / 2, acceptOffered} { //nolint:mnd // half of it
-		within, err := pgbenchWithin(ctx, string(b.stack.Database), acceptClients, offered)
+	b.Add("by SQL: commit -> sealed, while its secrets stand open, 50 of 100", "s", "", 0, half...)
+	b.Add("  99 of 100", "s", "", 0, most...)
+	return b.acceptLimits(ctx)
+}
+
+// acceptLimits are what the machine commits, and how soon.
+func (b *bench) acceptLimits(ctx context.Context) error {
+	offers := []int{acceptOffered / 2, acceptOffered} //nolint:mnd // half of it
+	var tps []float64
+	within := map[int][]float64{}
+	for range rounds {
+		rate, err := pgbench(ctx, string(b.stack.Database), acceptClients)
 		if err != nil {
 			return err
 		}
-		b.Add(fmt.Sprintf("  %d of them offered a second: committed within, 99 of 100", offered), "s", "", 0, within)
+		tps = append(tps, rate)
+		for _, offered := range offers {
+			took, err := pgbenchWithin(ctx, string(b.stack.Database), acceptClients, offered)
+			if err != nil {
+				return err
+			}
+			within[offered] = append(within[offered], took)
+		}
+	}
+	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps...)
+	for _, offered := range offers {
+		b.Add(fmt.Sprintf("  %d of them offered a second: committed within, 99 of 100", offered), "s", "", 0, within[offered]...)
 	}
 	return nil
 }
 
 // acceptAt is how soon requests of a form are answered that come so often, and what one costs.
 func (b *bench) acceptAt(ctx context.Context, db *pgx.Conn, a *acceptance, path, body, name string, offered int) error {
-	daemonBefore, err := b.daemonTime()
-	if err != nil {
-		return err
+	var half, most, daemon, database []float64
+	for range rounds {
+		daemonBefore, err := b.daemonTime()
+		if err != nil {
+			return err
+		}
+		databaseBefore, err := databaseTime(ctx, db)
+		if err != nil {
+			return err
+		}
+		took, err := a.offer(ctx, path, body, offered, acceptFor)
+		if err != nil {
+			return err
+		}
+		daemonAfter, err := b.daemonTime()
+		if err != nil {
+			return err
+		}
+		databaseAfter, err := databaseTime(ctx, db)
+		if err != nil {
+			return err
+		}
+		half, most = append(half, free.Share(took, latencyHalf)), append(most, free.Share(took, latencyMost))
+		daemon = append(daemon, milliseconds(daemonAfter-daemonBefore)/float64(len(took)))
+		database = append(database, milliseconds(databaseAfter-databaseBefore)/float64(len(took)))
 	}
-	databaseBefore, err := databaseTime(ctx, db)
-	if err != nil {
-		return err
-	}
-	took, err := a.offer(ctx, path, body, offered, acceptFor)
-	if err != nil {
-		return err
-	}
-	daemon, err := b.daemonTime()
-	if err != nil {
-		return err
-	}
-	database, err := databaseTime(ctx, db)
-	if err != nil {
-		return err
-	}
-	slices.Sort(took)
-	b.Add(fmt.Sprintf("accept %d of %s requests a second: answered within, 50 of 100", offered, name), "s", "", 0, took[len(took)/2].Seconds())
-	b.Add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), took[len(took)*99/100].Seconds())
-	each := func(before, after time.Duration) float64 {
-		return 1000 * (after - before).Seconds() / float64(len(took))
-	}
-	b.Add("  processor time of the daemon for each", "ms", "", 0, each(daemonBefore, daemon))
-	b.Add("  of Postgres", "ms", "", 0, each(databaseBefore, database))
+	b.Add(fmt.Sprintf("accept %d of %s requests a second: answered within, 50 of 100", offered, name), "s", "", 0, half...)
+	b.Add("  99 of 100", "s", under(goalAccept), goalAccept.Seconds(), most...)
+	b.Add("  processor time of the daemon for each", "ms", "", 0, daemon...)
+	b.Add("  of Postgres", "ms", "", 0, database...)
 	return nil
 }
 
 // sealed is for how long requests by SQL stand readable in the inbox, one after the other: from
-// their commit until the job `accept` has sealed them and removed their row, in seconds. It is
+// their commit until the job `accept` has sealed them and removed their row. It is
 // seen within sealedLook, which is in it.
-func (b *bench) sealed(ctx context.Context, db *pgx.Conn, a *acceptance) (open []float64, err error) {
+func (b *bench) sealed(ctx context.Context, db *pgx.Conn, a *acceptance) (open []time.Duration, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, acceptLate, fmt.Errorf("%d requests were not sealed within %s: the machine is too busy", sealedRequests, acceptLate))
 	defer cancel()
 	var role string
@@ -189,7 +213,7 @@ func (b *bench) sealed(ctx context.Context, db *pgx.Conn, a *acceptance) (open [
 				return nil, fmt.Errorf("look into the inbox: %w", errors.Join(err, context.Cause(ctx)))
 			}
 		}
-		open = append(open, time.Since(committed).Seconds())
+		open = append(open, time.Since(committed))
 	}
 	return open, nil
 }

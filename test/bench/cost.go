@@ -20,8 +20,6 @@ const (
 	// idleFor is how long an idle daemon's statements are counted: all that it does every so
 	// often, or once a minute.
 	idleFor = time.Minute
-	// costRounds is how many transcodes are counted.
-	costRounds = 3
 )
 
 // kept are the tables whose rows stay as long as their transcode; those of others go sooner.
@@ -84,25 +82,30 @@ func (b *bench) cost(ctx context.Context) error {
 	if err := wait(ctx, settled); err != nil {
 		return err
 	}
-	before, err := count(ctx, db)
-	if err != nil {
-		return err
+	var each struct{ statements, writes, wal []float64 }
+	for range rounds {
+		before, err := count(ctx, db)
+		if err != nil {
+			return err
+		}
+		if err := wait(ctx, idleFor); err != nil {
+			return err
+		}
+		after, err := count(ctx, db)
+		if err != nil {
+			return err
+		}
+		seconds := after.at.Sub(before.at).Seconds()
+		each.statements = append(each.statements, float64(after.statements-before.statements)/seconds)
+		each.writes = append(each.writes, float64(after.writes-before.writes)/seconds)
+		each.wal = append(each.wal, float64(after.wal-before.wal)/seconds)
 	}
-	if err := wait(ctx, idleFor); err != nil {
-		return err
-	}
-	idle, err := count(ctx, db)
-	if err != nil {
-		return err
-	}
-	seconds := idle.at.Sub(before.at).Seconds()
-	b.Add("idle daemon: statements a second", "", fmt.Sprintf("under %d", goalIdle), goalIdle, float64(idle.statements-before.statements)/seconds)
-	b.Add("idle daemon: transactions that write, a second", "", "", 0, float64(idle.writes-before.writes)/seconds)
-	idleWrites := float64(idle.writes-before.writes) / seconds
-	idleWAL := float64(idle.wal-before.wal) / seconds
-	b.Add("idle daemon: bytes of WAL, a second", "B", "", 0, idleWAL)
+	b.Add("idle daemon: statements a second", "", fmt.Sprintf("under %d", goalIdle), goalIdle, each.statements...)
+	b.Add("idle daemon: transactions that write, a second", "", "", 0, each.writes...)
+	b.Add("idle daemon: bytes of WAL, a second", "B", "", 0, each.wal...)
+	idleWrites, idleWAL := report.Median(each.writes), report.Median(each.wal)
 	var writes, own, statements, rate, wal, rows, bytes, keptRows, keptBytes []float64
-	for i := range costRounds {
+	for i := range rounds {
 		there, err := hold(ctx, db)
 		if err != nil {
 			return err
@@ -139,12 +142,17 @@ func (b *bench) cost(ctx context.Context) error {
 	b.Add("  their bytes, without indexes", "B", "", 0, bytes...)
 	b.Add("  rows that stay as long as the transcode", "", "", 0, keptRows...)
 	b.Add("  their bytes, without indexes", "B", "", 0, keptBytes...)
-	tps, err := pgbench(ctx, string(b.stack.Database), acceptClients)
-	if err != nil {
-		return err
+	var tps, half []float64
+	for range rounds {
+		rate, err := pgbench(ctx, string(b.stack.Database), acceptClients)
+		if err != nil {
+			return err
+		}
+		tps = append(tps, rate)
+		half = append(half, rate/2/report.Median(own)) //nolint:mnd // the other half is for reads and people
 	}
-	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps)
-	b.Add("  half of it, by the transactions of one transcode: transcodes", "1/s", "", 0, tps/2/report.Median(own)) //nolint:mnd // the other half is for reads and people
+	b.Add(fmt.Sprintf("the machine: pgbench, simple updates, %d clients", acceptClients), "tx/s", "", 0, tps...)
+	b.Add("  half of it, by the transactions of one transcode: transcodes", "1/s", "", 0, half...)
 	return b.rooms(ctx)
 }
 

@@ -193,7 +193,7 @@ func (b *bench) ends(ctx context.Context, dir string, swings bool) error {
 		return err
 	}
 	var worst, mean []float64
-	for i := range speedRounds {
+	for i := range rounds {
 		ends, whole, err := b.follow(ctx, fmt.Sprintf("%s-%d", name, i), source)
 		if err != nil {
 			return err

@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// failoverRounds each have servers of their own: a primary dies once.
-	failoverRounds = 3
 	// failoverAhead is how many requests are accepted before the fault: more than run at once.
 	failoverAhead = 6
 	// failoverEvery is how often one more is sent, until one is accepted by the new primary.
@@ -131,7 +129,7 @@ type taken struct {
 // standby, and counts what was promised and what was kept.
 func (b *bench) failover(ctx context.Context) error {
 	var took taken
-	for range failoverRounds {
+	for range rounds {
 		if err := b.failOnce(ctx, &took); err != nil {
 			return err
 		}

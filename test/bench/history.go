@@ -30,7 +30,7 @@ const (
 	// after the other, and half of the load for a while.
 	historyRounds  = 5
 	historyBurst   = 4 * time.Second
-	historyIdle    = 20
+	historyIdle    = 40
 	historyOffered = 5 * time.Second
 	// historySpare is what has to stay free of the disk, and historyEach what a transcode takes,
 	// WAL and sorting included.
@@ -179,7 +179,7 @@ func (b *bench) beside(ctx context.Context, empty, full *fleet, rows int) error 
 	}
 	fleets := []*fleet{empty, full}
 	var rates [2][]float64
-	var idle, half [2]free.Spans
+	var idle, half [2][]free.Spans
 	for range historyRounds {
 		for i, f := range fleets {
 			rate, err := f.burst(ctx, historyBurst)
@@ -193,35 +193,29 @@ func (b *bench) beside(ctx context.Context, empty, full *fleet, rows int) error 
 			if err != nil {
 				return err
 			}
-			idle[i].Join(took)
+			idle[i] = append(idle[i], took)
 		}
 		for i, f := range fleets {
 			took, err := f.offer(ctx, report.Median(rates[0])/2, historyOffered) //nolint:mnd // half
 			if err != nil {
 				return err
 			}
-			half[i].Join(took)
+			half[i] = append(half[i], took)
 		}
 	}
 	without := "an empty database"
 	b.Add(fmt.Sprintf("lifecycles with %d finished ones, %d at once: ended", rows, pressed), "1/s", "", 0, rates[1]...).Beside(without, report.Median(rates[0]))
 	b.AddAbove("  the median by the one of an empty database", "", "0.9 or more", 1/goalFlat, report.Median(rates[1])/report.Median(rates[0]))
 	for _, load := range []struct {
-		name string
-		took [2]free.Spans
+		name   string
+		rounds [2][]free.Spans
 	}{{"idle", idle}, {"at half of that rate", half}} {
-		for _, s := range []struct {
-			name string
-			took [2][]time.Duration
-		}{
-			{"a request is answered within", [2][]time.Duration{load.took[0].Accepted, load.took[1].Accepted}},
-			{"accepted -> its process starts", [2][]time.Duration{load.took[0].Started, load.took[1].Started}},
-			{"the last push has written its file -> the callback is there", [2][]time.Duration{load.took[0].Told, load.took[1].Told}},
-		} {
-			was, is := free.Share(s.took[0], latencyHalf), free.Share(s.took[1], latencyHalf)
-			b.Add(load.name+": "+s.name+", 50 of 100", "s", "", 0, is).Beside(without, was)
-			b.Add("  by that of an empty database", "", "at most 1.1", goalFlat, is/was)
-			b.Add("  99 of 100", "s", "", 0, free.Share(s.took[1], latencyMost)).Beside(without, free.Share(s.took[0], latencyMost))
+		for _, s := range spans() {
+			was, is := free.Shares(load.rounds[0], s.took, latencyHalf), free.Shares(load.rounds[1], s.took, latencyHalf)
+			b.Add(load.name+": "+s.name+", 50 of 100", "s", "", 0, is...).Beside(without, report.Median(was))
+			b.Add("  the median by that of an empty database", "", "at most 1.1", goalFlat, report.Median(is)/report.Median(was))
+			b.Add("  99 of 100", "s", "", 0, free.Shares(load.rounds[1], s.took, latencyMost)...).
+				Beside(without, report.Median(free.Shares(load.rounds[0], s.took, latencyMost)))
 		}
 	}
 	return nil

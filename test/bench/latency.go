@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	// latencyIdle lifecycles go one after the other, idleBetween apart, so that the one before
-	// is cleaned up; latencyFor is how long half of the load is offered.
+	// latencyIdle lifecycles go one after the other in a round, idleBetween apart, so that the one
+	// before is cleaned up; latencyFor is how long half of the load is offered in one.
 	latencyIdle = 100
 	idleBetween = 100 * time.Millisecond
-	latencyFor  = 15 * time.Second
-	// triggersOffered a second, for triggersFor, are of so many attempts that run.
+	latencyFor  = 10 * time.Second
+	// triggersOffered a second, for triggersFor in a round, are of so many attempts that run.
 	triggersOffered = 1000
 	triggersFor     = 10 * time.Second
 	triggersOf      = 100
@@ -49,44 +49,90 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	idle, err := f.idle(ctx, latencyIdle)
-	if err != nil {
-		return err
-	}
-	b.tellSpans("idle", &idle)
 	rate := report.Median(p.rate) / 2 //nolint:mnd // half
-	half, err := f.offer(ctx, rate, latencyFor)
-	if err != nil {
-		return err
+	var idle, half []free.Spans
+	for range rounds {
+		took, err := f.idle(ctx, latencyIdle)
+		if err != nil {
+			return err
+		}
+		idle = append(idle, took)
+		if took, err = f.offer(ctx, rate, latencyFor); err != nil {
+			return err
+		}
+		half = append(half, took)
 	}
-	b.tellSpans("at half of the rate that is carried", &half)
+	b.tellSpans("idle", idle)
+	b.tellSpans("at half of the rate that is carried", half)
 	b.Add("  lifecycles offered", "1/s", "", 0, rate)
-	took, refused, err := f.manyTriggers(ctx)
-	if err != nil {
-		return err
+	return b.triggers(ctx, f)
+}
+
+// span is a time that is told of lifecycles, and what is asked of it; 0: nothing.
+type span struct {
+	name       string
+	took       func(*free.Spans) []time.Duration
+	half, most time.Duration
+}
+
+func spans() []span {
+	return []span{
+		{"a request is answered within", func(s *free.Spans) []time.Duration { return s.Accepted }, 0, goalAccept},
+		{"accepted -> its process starts", func(s *free.Spans) []time.Duration { return s.Started }, goalStartHalf, goalStartMost},
+		{"the last push has written its file -> the callback is there", func(s *free.Spans) []time.Duration { return s.Told }, goalToldHalf, 0},
 	}
-	b.Add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, free.Share(took, latencyHalf))
-	b.Add("  99 of 100", "s", "under "+goalTrigger.String(), goalTrigger.Seconds(), free.Share(took, latencyMost))
-	b.Add("  not recorded, of all", "", "none", 0, float64(refused)/float64(len(took)))
-	if _, err := pgbenchOutput(ctx, string(f.postgres.URL), "-i", "-q", "-s", "1"); err != nil {
-		return err
-	}
-	within, err := pgbenchWithin(ctx, string(f.postgres.URL), acceptClients, triggersOffered)
-	if err != nil {
-		return err
-	}
-	b.Add(fmt.Sprintf("the machine: %d simple updates of pgbench a second: committed within, 99 of 100", triggersOffered), "s", "", 0, within)
-	return nil
 }
 
 // tellSpans tells them beside their goals.
-func (b *bench) tellSpans(when string, s *free.Spans) {
-	b.Add(when+": a request is answered within, 50 of 100", "s", "", 0, free.Share(s.Accepted, latencyHalf))
-	b.Add("  99 of 100", "s", "under "+goalAccept.String(), goalAccept.Seconds(), free.Share(s.Accepted, latencyMost))
-	b.Add(when+": accepted -> its process starts, 50 of 100", "s", "under "+goalStartHalf.String(), goalStartHalf.Seconds(), free.Share(s.Started, latencyHalf))
-	b.Add("  99 of 100", "s", "under "+goalStartMost.String(), goalStartMost.Seconds(), free.Share(s.Started, latencyMost))
-	b.Add(when+": the last push has written its file -> the callback is there, 50 of 100", "s", "under "+goalToldHalf.String(), goalToldHalf.Seconds(), free.Share(s.Told, latencyHalf))
-	b.Add("  99 of 100", "s", "", 0, free.Share(s.Told, latencyMost))
+func (b *bench) tellSpans(when string, rounds []free.Spans) {
+	for _, s := range spans() {
+		b.Add(when+": "+s.name+", 50 of 100", "s", under(s.half), s.half.Seconds(), free.Shares(rounds, s.took, latencyHalf)...)
+		b.Add("  99 of 100", "s", under(s.most), s.most.Seconds(), free.Shares(rounds, s.took, latencyMost)...)
+	}
+}
+
+// under says a goal; 0: there is none.
+func under(goal time.Duration) string {
+	if goal == 0 {
+		return ""
+	}
+	return "under " + goal.String()
+}
+
+// triggers is how soon triggers of what runs are answered, beside how soon as many simple
+// updates are committed, in turns.
+func (b *bench) triggers(ctx context.Context, f *fleet) (err error) {
+	places, err := f.triggerPlaces(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.letGo(ctx)) }()
+	if _, err := pgbenchOutput(ctx, string(f.postgres.URL), "-i", "-q", "-s", "1"); err != nil {
+		return err
+	}
+	stopProfile, err := f.profile(ctx)
+	if err != nil {
+		return err
+	}
+	var half, most, refused, machine []float64
+	for range rounds {
+		took, lost, err := f.manyTriggers(ctx, places)
+		if err != nil {
+			return err
+		}
+		half, most = append(half, free.Share(took, latencyHalf)), append(most, free.Share(took, latencyMost))
+		refused = append(refused, float64(lost)/float64(len(took)))
+		within, err := pgbenchWithin(ctx, string(f.postgres.URL), acceptClients, triggersOffered)
+		if err != nil {
+			return err
+		}
+		machine = append(machine, within)
+	}
+	b.Add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, half...)
+	b.Add("  99 of 100", "s", under(goalTrigger), goalTrigger.Seconds(), most...)
+	b.Add("  not recorded, of all", "", "none", 0, refused...)
+	b.Add(fmt.Sprintf("the machine: %d simple updates of pgbench a second: committed within, 99 of 100", triggersOffered), "s", "", 0, machine...)
+	return stopProfile()
 }
 
 // drain waits until nothing is at work.
@@ -124,7 +170,8 @@ func (f *fleet) idle(ctx context.Context, lifecycles int) (free.Spans, error) {
 	if err := f.drain(ctx); err != nil {
 		return free.Spans{}, err
 	}
-	f.marks.Take()
+	f.marks.Forget()
+	began := time.Now()
 	for range lifecycles {
 		if err := f.lifecycle(ctx); err != nil {
 			return free.Spans{}, err
@@ -135,7 +182,7 @@ func (f *fleet) idle(ctx context.Context, lifecycles int) (free.Spans, error) {
 			return free.Spans{}, context.Cause(ctx)
 		}
 	}
-	return f.marks.Spans(), nil
+	return f.marks.Spans(began, time.Now()), nil
 }
 
 // offer begins so many lifecycles a second at even times, whatever becomes of them, and waits
@@ -144,14 +191,16 @@ func (f *fleet) offer(ctx context.Context, rate float64, lasting time.Duration) 
 	if err := f.drain(ctx); err != nil {
 		return free.Spans{}, err
 	}
-	f.marks.Take()
+	f.marks.Forget()
+	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, lasting+latencyLate, errors.New("half of the rate is more than is carried: the machine is too busy"))
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	err := evenly(ctx, rate, int(rate*lasting.Seconds()), func(int, time.Time) {
 		group.Go(func() error { return f.lifecycle(ctx) })
 	})
-	return f.marks.Spans(), errors.Join(err, group.Wait())
+	err = errors.Join(err, group.Wait())
+	return f.marks.Spans(began, time.Now()), err
 }
 
 // evenly does something so many times, at even times, so often a second.
@@ -185,35 +234,36 @@ func (f *fleet) hold(ctx context.Context, lifecycles int) error {
 	return f.until(ctx, latencyLate, fmt.Sprintf("SELECT count(*) = %d FROM weir.renditions WHERE state = 'pushing'", lifecycles*len(ladder())))
 }
 
-// manyTriggers posts triggers of what runs, over HTTP as Mist posts them, and says how long
-// each took from when it was due, and how many were not recorded.
-func (f *fleet) manyTriggers(ctx context.Context) (took []time.Duration, refused int64, err error) {
+// triggerPlace is where a trigger of what runs is posted, and what it says.
+type triggerPlace struct{ url, body string }
+
+// triggerPlaces has so many transcodes stay at running as are posted of.
+func (f *fleet) triggerPlaces(ctx context.Context) (places []triggerPlace, err error) {
 	if err := f.hold(ctx, triggersOf); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.letGo(ctx)) }()
-	type place struct{ url, body string }
-	var places []place
 	for _, posts := range f.engines {
 		url, err := f.serve(f.running, posts.Triggers)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		names, err := posts.Added(ctx)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		for _, name := range names {
-			places = append(places, place{url, free.Tracks(name, len(ladder()))})
+			places = append(places, triggerPlace{url, free.Tracks(name, len(ladder()))})
 		}
 	}
 	if len(places) != triggersOf {
-		return nil, 0, fmt.Errorf("%d transcodes run, not %d", len(places), triggersOf)
+		return nil, fmt.Errorf("%d transcodes run, not %d", len(places), triggersOf)
 	}
-	stopProfile, err := f.profile(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
+	return places, nil
+}
+
+// manyTriggers posts them over HTTP as Mist posts them, and says how long each took from when it
+// was due, and how many were not recorded.
+func (f *fleet) manyTriggers(ctx context.Context, places []triggerPlace) (took []time.Duration, refused int64, err error) {
 	took = make([]time.Duration, int(triggersFor.Seconds()*triggersOffered))
 	var lost atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
@@ -226,8 +276,7 @@ func (f *fleet) manyTriggers(ctx context.Context) (took []time.Duration, refused
 			return err
 		})
 	})
-	err = errors.Join(err, group.Wait(), stopProfile())
-	return took, lost.Load(), err
+	return took, lost.Load(), errors.Join(err, group.Wait())
 }
 
 // postTrigger posts one over HTTP. It is false for one that is answered 503, as where more come
@@ -258,18 +307,10 @@ func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded boo
 
 // tellMarks tells how soon things followed each other while the load was on: what waits for a
 // processor is in it.
-func (b *bench) tellMarks(m *free.Marks) {
-	took := m.Spans()
-	for _, s := range []struct {
-		name string
-		took []time.Duration
-	}{
-		{"a request is answered", took.Accepted}, {"accepted -> process started", took.Started},
-		{"a trigger is answered", took.Triggers}, {"last push over -> callback there", took.Told},
-	} {
-		if len(s.took) > 0 {
-			b.Add("  "+s.name+", 50 of 100", "s", "", 0, free.Share(s.took, 50)) //nolint:mnd // the half
-			b.Add("  "+s.name+", 99 of 100", "s", "", 0, free.Share(s.took, 99)) //nolint:mnd // all but the slowest
-		}
+func (b *bench) tellMarks(rounds []free.Spans) {
+	of := append(spans(), span{name: "a trigger is answered within", took: func(s *free.Spans) []time.Duration { return s.Triggers }})
+	for _, s := range of {
+		b.Add("  "+s.name+", 50 of 100", "s", "", 0, free.Shares(rounds, s.took, latencyHalf)...)
+		b.Add("  "+s.name+", 99 of 100", "s", "", 0, free.Shares(rounds, s.took, latencyMost)...)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"weir/db/migrations"
+	"weir/test/bench/free"
 	"weir/test/bench/report"
 )
 
@@ -27,7 +28,7 @@ const (
 	pressLimit = 3 * time.Minute
 	// insertClients commit a row each, insertSeconds long.
 	insertClients = 16
-	insertSeconds = "2"
+	insertSeconds = "1"
 	// noops are River's jobs that do nothing, worked by so many at once as its own benchmark does.
 	noops, noopWorkers = 20_000, 2000
 
@@ -40,6 +41,7 @@ type pace struct {
 	rate, commits []float64
 	// hosts and postgres are milliseconds of a processor for each lifecycle.
 	hosts, postgres []float64
+	took            []free.Spans
 }
 
 // lifecycle is how many whole lifecycles a second one Postgres carries where media and Mist
@@ -50,27 +52,36 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
-	before, err := f.inserts(ctx)
-	if err != nil {
-		return err
+	var machine, noop []float64
+	for range rounds {
+		rate, err := f.inserts(ctx)
+		if err != nil {
+			return err
+		}
+		machine = append(machine, rate)
 	}
 	p, err := f.underLoad(ctx, b.Short)
 	if err != nil {
 		return err
 	}
-	after, err := f.inserts(ctx)
-	if err != nil {
-		return err
+	for range rounds {
+		rate, err := f.inserts(ctx)
+		if err != nil {
+			return err
+		}
+		machine = append(machine, rate)
 	}
-	limit := (before + after) / 2 //nolint:mnd // the mean
-	noop, err := f.noops(ctx)
-	if err != nil {
-		return err
+	for n := range rounds {
+		rate, err := f.noops(ctx, fmt.Sprintf("bench_noop_%d", n))
+		if err != nil {
+			return err
+		}
+		noop = append(noop, rate)
 	}
-	b.tellPace(p, limit)
-	b.tellMarks(&f.marks)
-	b.Add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients", insertClients), "tx/s", "", 0, before, after)
-	b.Add("a peer: River's jobs that do nothing", "1/s", "", 0, noop)
+	b.tellPace(p, report.Median(machine))
+	b.tellMarks(p.took)
+	b.Add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients, before it and behind it", insertClients), "tx/s", "", 0, machine...)
+	b.Add("a peer: River's jobs that do nothing", "1/s", "", 0, noop...)
 	return nil
 }
 
@@ -124,7 +135,10 @@ func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
 	if err != nil {
 		return p, err
 	}
+	f.marks.Forget()
+	var bounds []time.Time
 	for range rounds {
+		bounds = append(bounds, time.Now())
 		spent, err := f.spent()
 		if err != nil {
 			return p, err
@@ -157,8 +171,15 @@ func (f *fleet) underLoad(ctx context.Context, short bool) (p pace, err error) {
 	if err := stopProfile(); err != nil {
 		return p, err
 	}
+	bounds = append(bounds, time.Now())
 	stop()
-	return p, <-ended
+	if err := <-ended; err != nil {
+		return p, err
+	}
+	for i := range rounds {
+		p.took = append(p.took, f.marks.Spans(bounds[i], bounds[i+1]))
+	}
+	return p, nil
 }
 
 // profile writes what Postgres and this process do under load, where that is asked for.
@@ -228,8 +249,7 @@ func (w *noopWorker) Work(context.Context, *river.Job[noopArgs]) error {
 
 // noops is how many jobs that do nothing River works a second, as its own benchmark has it:
 // they are all there before it starts.
-func (f *fleet) noops(ctx context.Context) (float64, error) {
-	const queue = "bench_noop"
+func (f *fleet) noops(ctx context.Context, queue string) (float64, error) {
 	worker := &noopWorker{done: make(chan struct{})}
 	worker.left.Store(noops)
 	workers := river.NewWorkers()

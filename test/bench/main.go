@@ -24,8 +24,6 @@ const (
 	// rounds is how often each figure is taken: the least that has a median with a
 	// spread to see.
 	rounds = 5
-	// speedRounds is for figures whose rounds are long: speed, and a neighbour's cost.
-	speedRounds = 3
 	// runLimit bounds the whole, of which a history of a million and a fleet of a thousand are half;
 	// shortLimit the short form: half a minute where nothing else runs.
 	runLimit   = 2 * time.Hour

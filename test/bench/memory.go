@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"weir/internal/devstack"
 	"weir/jobs"
 	"weir/test/bench/proc"
+	"weir/test/bench/report"
 )
 
 // The load of the figure: noise, as nothing else fills a bit rate, at the highest rate
@@ -58,17 +60,23 @@ func (b *bench) memory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	small, err := b.noisy(ctx, dir, smallSeconds)
-	if err != nil {
-		return err
+	var peaks [2][]float64
+	for i, seconds := range []int{smallSeconds, largeSeconds} {
+		source, err := makeNoise(ctx, dir, seconds)
+		if err != nil {
+			return err
+		}
+		for round := range rounds {
+			peak, err := b.noisy(ctx, fmt.Sprintf("noise-%d-%d", seconds, round), source, seconds)
+			if err != nil {
+				return err
+			}
+			peaks[i] = append(peaks[i], peak)
+		}
 	}
-	large, err := b.noisy(ctx, dir, largeSeconds)
-	if err != nil {
-		return err
-	}
-	b.Add("the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, small)
-	b.Add("its peak, 2 renditions of some 360 MB", "MB", "", 0, large)
-	b.Add("the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, large/small)
+	b.Add("the daemon's peak, 2 renditions of some 60 MB", "MB", "", 0, peaks[0]...)
+	b.Add("its peak, 2 renditions of some 360 MB", "MB", "", 0, peaks[1]...)
+	b.Add("the latter by the former", "", fmt.Sprintf("under %.1f", goalGrowth), goalGrowth, report.Median(peaks[1])/report.Median(peaks[0]))
 	return b.daemonTakes(ctx)
 }
 
@@ -79,7 +87,7 @@ func (b *bench) daemonTakes(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
-	began, err := f.takes(ctx)
+	began, err := f.takesOften(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,21 +95,21 @@ func (b *bench) daemonTakes(ctx context.Context) (err error) {
 	if err := f.lifecycles(ctx, soakWarm); err != nil {
 		return err
 	}
-	idle, err := f.takes(ctx)
+	idle, err := f.takesOften(ctx)
 	if err != nil {
 		return err
 	}
 	if err := f.hold(ctx, apartSlots); err != nil {
 		return err
 	}
-	running, err := f.takes(ctx)
+	running, err := f.takesOften(ctx)
 	if err != nil {
 		return err
 	}
 	if err := f.queue(ctx); err != nil {
 		return err
 	}
-	queued, err := f.takes(ctx)
+	queued, err := f.takesOften(ctx)
 	if err != nil {
 		return err
 	}
@@ -113,20 +121,52 @@ func (b *bench) daemonTakes(ctx context.Context) (err error) {
 	}
 	for _, t := range []struct {
 		when string
-		takings
+		of   []takings
 	}{
 		{"one daemon that leads and works, just started", began}, {"idle, after its first lifecycles", idle},
 		{fmt.Sprintf("%d transcodes run", apartSlots), running}, {fmt.Sprintf("and %d are queued behind them", queuedMany), queued},
 	} {
-		b.Add(t.when+": resident", "MB", "", 0, t.ResidentMB)
-		b.Add("  of it live", "MB", "", 0, t.HeapMB)
-		b.Add("  goroutines", "", "", 0, float64(t.Goroutines))
+		b.Add(t.when+": resident", "MB", "", 0, each(t.of, residentMB)...)
+		b.Add("  of it live", "MB", "", 0, each(t.of, heapMB)...)
+		b.Add("  goroutines", "", "", 0, each(t.of, goroutines)...)
 	}
-	b.Add("one that runs: live", "kB", "", 0, (running.HeapMB-idle.HeapMB)*1000/apartSlots) //nolint:mnd // kB in a MB
-	b.Add("  goroutines", "", "", 0, float64(running.Goroutines-idle.Goroutines)/apartSlots)
-	b.Add("one that is queued: live", "B", "", 0, (queued.HeapMB-running.HeapMB)*megabyte/queuedMany)
-	b.Add("  goroutines, of all that are queued", "", fmt.Sprintf("at most %d", goalQueuedGoroutines), goalQueuedGoroutines, float64(queued.Goroutines-running.Goroutines))
+	more := func(than, is []takings, figure func(*takings) float64, parts float64) []float64 {
+		was := report.Median(each(than, figure))
+		return each(is, func(t *takings) float64 { return (figure(t) - was) / parts })
+	}
+	const kilo = megabyte / 1000
+	b.Add("one that runs: live", "kB", "", 0, more(idle, running, heapMB, float64(apartSlots)/kilo)...)
+	b.Add("  goroutines", "", "", 0, more(idle, running, goroutines, apartSlots)...)
+	b.Add("one that is queued: live", "B", "", 0, more(running, queued, heapMB, float64(queuedMany)/megabyte)...)
+	b.Add("  goroutines, of all that are queued", "", fmt.Sprintf("at most %d", goalQueuedGoroutines), goalQueuedGoroutines, more(running, queued, goroutines, 1)...)
 	return b.soak(ctx, f)
+}
+
+// takesOften is takes some times, a second apart.
+func (f *fleet) takesOften(ctx context.Context) (all []takings, err error) {
+	for range rounds {
+		t, err := f.takes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+		if err := wait(ctx, time.Second); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func residentMB(t *takings) float64 { return t.ResidentMB }
+func heapMB(t *takings) float64     { return t.HeapMB }
+func goroutines(t *takings) float64 { return float64(t.Goroutines) }
+
+// each is a figure of each of several.
+func each(of []takings, figure func(*takings) float64) (all []float64) {
+	for i := range of {
+		all = append(all, figure(&of[i]))
+	}
+	return all
 }
 
 // lifecycles are so many, as many at once as under load.
@@ -217,15 +257,19 @@ func (b *bench) soak(ctx context.Context, f *fleet) error {
 	return nil
 }
 
-// noisy runs one transcode of so much noise and gives the daemon's peak, in MB.
-func (b *bench) noisy(ctx context.Context, dir string, seconds int) (float64, error) {
-	name := fmt.Sprintf("noise-%d", seconds)
-	source := filepath.Join(dir, name+".mp4")
+// makeNoise makes a source of so much noise.
+func makeNoise(ctx context.Context, dir string, seconds int) (source string, err error) {
+	source = filepath.Join(dir, fmt.Sprintf("noise-%d.mp4", seconds))
 	out, err := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", fmt.Sprintf(noise, seconds),
 		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-crf", "18", source).CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("make %s: %w: %s", source, err, out)
+		return "", fmt.Errorf("make %s: %w: %s", source, err, out)
 	}
+	return source, nil
+}
+
+// noisy runs one transcode of so much noise and gives the daemon's peak, in MB.
+func (b *bench) noisy(ctx context.Context, name, source string, seconds int) (float64, error) {
 	profiles := []devstack.Profile{
 		{Name: "a", Width: 1280, Height: 720, Bitrate: noiseRate},
 		{Name: "b", Width: 1280, Height: 720, Bitrate: noiseRate},

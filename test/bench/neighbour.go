@@ -74,7 +74,7 @@ func (b *bench) neighbour(ctx context.Context) (err error) {
 		return err
 	}
 	var alone, beside, delay []float64
-	for round := range speedRounds {
+	for round := range rounds {
 		first, err := n.transcode(ctx, fmt.Sprintf("alone-%d", round))
 		if err != nil {
 			return err

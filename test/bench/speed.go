@@ -15,7 +15,6 @@ import (
 // A length is how long a source is whose transcode is measured beside plain ffmpeg.
 type length struct {
 	source time.Duration
-	rounds int
 	goal   float64 // of what plain ffmpeg needs; 0: none
 	long   bool    // by the flag alone
 }
@@ -25,9 +24,9 @@ const shortSource, middleSource, longSource = 10 * time.Second, time.Minute, 10 
 
 func lengths() []length {
 	return []length{
-		{source: shortSource, rounds: rounds},
-		{source: middleSource, rounds: speedRounds, goal: goalAdded},
-		{source: longSource, rounds: speedRounds, goal: goalAddedLong, long: true},
+		{source: shortSource},
+		{source: middleSource, goal: goalAdded},
+		{source: longSource, goal: goalAddedLong, long: true},
 	}
 }
 
@@ -63,7 +62,7 @@ func (b *bench) speedOf(ctx context.Context, db *pgx.Conn, l *length) error {
 	var plain, uploads, total, owns, added []float64
 	var names []string
 	took := map[string][]float64{}
-	for i := range l.rounds {
+	for i := range rounds {
 		alone, upload, err := b.plain(ctx, source, dir)
 		if err != nil {
 			return err

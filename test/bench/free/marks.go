@@ -24,11 +24,17 @@ const (
 // course is when each was.
 type course [count]time.Time
 
+// answer is when a trigger was answered, and what that took.
+type answer struct {
+	at   time.Time
+	took time.Duration
+}
+
 // Marks are the courses of lifecycles, by what only they know of each other: a transcode's id.
 type Marks struct {
 	mu       sync.Mutex
 	courses  map[uuid.UUID]*course
-	triggers []time.Duration
+	triggers []answer
 	// Off: nobody takes them, so nothing is marked.
 	Off bool
 }
@@ -63,42 +69,40 @@ func (m *Marks) trigger(took time.Duration) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.triggers = append(m.triggers, took)
+	m.triggers = append(m.triggers, answer{time.Now(), took})
 }
 
-// Take gives what was marked, and begins anew.
-func (m *Marks) Take() (courses map[uuid.UUID]*course, triggers []time.Duration) {
+// Forget forgets what was marked.
+func (m *Marks) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	courses, triggers = m.courses, m.triggers
 	m.courses, m.triggers = nil, nil
-	return courses, triggers
 }
 
 // Spans are the times between things that follow each other, of all lifecycles that have both.
 type Spans struct{ Accepted, Started, Told, Triggers []time.Duration }
 
-// Spans takes what was marked.
-func (m *Marks) Spans() (s Spans) {
-	courses, triggers := m.Take()
+// Spans are those of what was marked from a time on and before another, whenever it ended.
+func (m *Marks) Spans(from, before time.Time) (s Spans) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	in := func(at time.Time) bool { return !at.Before(from) && at.Before(before) }
 	between := func(from, to Event) (all []time.Duration) {
-		for _, c := range courses {
-			if !c[from].IsZero() && !c[to].IsZero() {
+		for _, c := range m.courses {
+			if in(c[from]) && !c[to].IsZero() {
 				// What is done before the answer is read took no time.
 				all = append(all, max(0, c[to].Sub(c[from])))
 			}
 		}
 		return all
 	}
-	return Spans{between(Posted, Taken), between(Taken, Started), between(Pushed, Told), triggers}
-}
-
-// Join puts those of another time to them.
-func (s *Spans) Join(other Spans) {
-	s.Accepted = append(s.Accepted, other.Accepted...)
-	s.Started = append(s.Started, other.Started...)
-	s.Told = append(s.Told, other.Told...)
-	s.Triggers = append(s.Triggers, other.Triggers...)
+	s = Spans{Accepted: between(Posted, Taken), Started: between(Taken, Started), Told: between(Pushed, Told)}
+	for _, t := range m.triggers {
+		if in(t.at) {
+			s.Triggers = append(s.Triggers, t.took)
+		}
+	}
+	return s
 }
 
 // Share is what so many of a hundred are within, in seconds.
@@ -108,4 +112,12 @@ func Share(took []time.Duration, of int) float64 {
 	}
 	sorted := slices.Sorted(slices.Values(took))
 	return sorted[min(len(sorted)*of/100, len(sorted)-1)].Seconds() //nolint:mnd // of a hundred
+}
+
+// Shares is Share in each of several rounds.
+func Shares(rounds []Spans, took func(*Spans) []time.Duration, of int) (shares []float64) {
+	for i := range rounds {
+		shares = append(shares, Share(took(&rounds[i]), of))
+	}
+	return shares
 }

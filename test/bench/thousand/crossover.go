@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// crossIdle and crossBusy are short: it is eight times each.
-	crossIdle = 15 * time.Second
+	// crossIdle, a round, and crossBusy are short: it is six times each.
+	crossIdle = 5 * time.Second
 	crossBusy = 10 * time.Second
 	// crossRate lifecycles come each second.
 	crossRate = 10
@@ -47,10 +47,11 @@ func (f *fleet) profile(ctx context.Context, polls bool, most int) error {
 
 // cross is one size, idle and at work.
 func (f *fleet) cross(ctx context.Context, name string, n int) error {
-	before, idle, err := f.idle(ctx, n, crossIdle)
+	at, err := f.idle(ctx, n, crossIdle)
 	if err != nil {
 		return err
 	}
+	idle := at[rounds]
 	if err := f.stream(ctx, "cross/", crossRate, crossBusy); err != nil {
 		return err
 	}
@@ -61,10 +62,10 @@ func (f *fleet) cross(ctx context.Context, name string, n int) error {
 	if err != nil {
 		return err
 	}
-	f.Add(fmt.Sprintf("%d hosts, %s: idle, of a core", n, name), "", "", 0, idle.cores(before))
-	f.Add("  statements a second", "1/s", "", 0, idle.rate(before))
+	f.Add(fmt.Sprintf("%d hosts, %s: idle, of a core", n, name), "", "", 0, between(at, spent.cores)...)
+	f.Add("  statements a second", "1/s", "", 0, between(at, spent.rate)...)
 	f.Add("  connections to Postgres", "", "", 0, float64(busy.connections))
-	each := (busy.cores(idle) - idle.cores(before)) * busy.seconds(idle) / (crossRate * crossBusy.Seconds())
+	each := (busy.cores(idle) - idle.cores(at[0])) * busy.seconds(idle) / (crossRate * crossBusy.Seconds())
 	f.Add(fmt.Sprintf("  at %d lifecycles a second: each, beside what is idle", crossRate), "ms", "", 0, milli(each))
 	return f.takenUpSince(ctx, idle.at)
 }

@@ -21,8 +21,10 @@ import (
 const (
 	// hostsEach are the hosts of one process, which die together.
 	hostsEach = 100
-	// limit bounds all of it, some ten minutes where nothing else runs; stopMost the end.
-	limit    = 20 * time.Minute
+	// rounds is how often each figure is taken, of what can be taken again.
+	rounds = 5
+	// limit bounds all of it, some 16 minutes where nothing else runs; stopMost the end.
+	limit    = 30 * time.Minute
 	stopMost = 30 * time.Second
 )
 
@@ -42,6 +44,7 @@ type fleet struct {
 	carried    int           // a second, of a steady stream
 	processes  []*hostProcess
 	asked      atomic.Int64
+	calledOff  int // of what was asked for
 	closers    []func(context.Context) error
 }
 

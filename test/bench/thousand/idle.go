@@ -12,35 +12,49 @@ import (
 )
 
 const (
-	// idleSettle is when the start of hosts costs nothing any more; idleEach has most
+	// idleSettle is when the start of hosts costs nothing any more; idleEach, a round, has most
 	// statements of an idle host in it.
 	idleSettle = 10 * time.Second
-	idleEach   = 30 * time.Second
+	idleEach   = 10 * time.Second
 	// statementsTold are those that cost most.
 	statementsTold = 8
 )
 
-// idle is what n hosts cost that have nothing to do.
-func (f *fleet) idle(ctx context.Context, n int, each time.Duration) (before, after spent, err error) {
+// idle is what n hosts cost that have nothing to do: what is spent by the beginning, and by the
+// end of each round.
+func (f *fleet) idle(ctx context.Context, n int, each time.Duration) (at []spent, err error) {
 	if err := pauseFor(ctx, idleSettle); err != nil {
-		return before, after, err
+		return nil, err
 	}
 	if err := f.countAnew(ctx); err != nil {
-		return before, after, err
+		return nil, err
 	}
-	if before, err = f.spent(ctx); err != nil {
-		return before, after, err
+	for range rounds {
+		now, err := f.spent(ctx)
+		if err != nil {
+			return nil, err
+		}
+		at = append(at, now)
+		if err := pauseFor(ctx, each); err != nil {
+			return nil, err
+		}
 	}
-	if err := pauseFor(ctx, each); err != nil {
-		return before, after, err
-	}
-	if after, err = f.spent(ctx); err != nil {
-		return before, after, err
+	after, err := f.spent(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if after.hosts != n {
-		return before, after, fmt.Errorf("%d hosts of %d hold a lease", after.hosts, n)
+		return nil, fmt.Errorf("%d hosts of %d hold a lease", after.hosts, n)
 	}
-	return before, after, nil
+	return append(at, after), nil
+}
+
+// between is a figure of each round.
+func between(at []spent, figure func(to, from spent) float64) (all []float64) {
+	for i := range at[1:] {
+		all = append(all, figure(at[i+1], at[i]))
+	}
+	return all
 }
 
 // countAnew begins to count statements.

@@ -30,19 +30,24 @@ func (f *fleet) large(ctx context.Context, n int) error {
 		f.processes = of
 	}
 	f.Add(fmt.Sprintf("%d hosts that poll: all have booted", n), "s", "", 0, time.Since(began).Seconds())
-	before, idle, err := f.idle(ctx, n, idleEach)
+	idle, err := f.idle(ctx, n, idleEach)
 	if err != nil {
 		return err
 	}
-	f.Add(fmt.Sprintf("%d idle hosts: Postgres and PgBouncer, of a core", n), "", fmt.Sprintf("under %g", goalCore), goalCore, idle.cores(before)).Absolute()
-	f.Add("  of it PgBouncer", "", "", 0, idle.poolerShare(before))
-	f.Add("  connections to Postgres", "", fmt.Sprintf("under %d", goalConnections), goalConnections, float64(idle.connections)).Absolute()
-	f.Add("  statements a second", "1/s", "", 0, idle.rate(before))
-	f.Add("  processor of each host itself, a second", "ms", "", 0, milli((idle.daemons-before.daemons).Seconds()/idle.seconds(before)/float64(n)))
+	first, last := idle[0], idle[rounds]
+	f.Add(fmt.Sprintf("%d idle hosts: Postgres and PgBouncer, of a core", n), "", fmt.Sprintf("under %g", goalCore), goalCore, between(idle, spent.cores)...).Absolute()
+	f.Add("  of it PgBouncer", "", "", 0, between(idle, spent.poolerShare)...)
+	f.Add("  connections to Postgres", "", fmt.Sprintf("under %d", goalConnections), goalConnections,
+		between(idle, func(to, _ spent) float64 { return float64(to.connections) })...).Absolute()
+	f.Add("  statements a second", "1/s", "", 0, between(idle, spent.rate)...)
+	f.Add("  processor of each host itself, a second", "ms", "", 0,
+		between(idle, func(to, from spent) float64 {
+			return milli((to.daemons - from.daemons).Seconds() / to.seconds(from) / float64(n))
+		})...)
 	if err := f.memory(of); err != nil {
 		return err
 	}
-	if err := f.statements(ctx, idle.seconds(before)); err != nil {
+	if err := f.statements(ctx, last.seconds(first)); err != nil {
 		return err
 	}
 	return f.strain(ctx, of, n)
@@ -51,8 +56,8 @@ func (f *fleet) large(ctx context.Context, n int) error {
 // strain is what happens to a fleet.
 func (f *fleet) strain(ctx context.Context, of []*hostProcess, n int) error {
 	for _, part := range []func() error{
-		func() error { return f.burst(ctx, n) },
-		func() error { return f.death(ctx, of[len(of)-1], n) },
+		func() error { return f.bursts(ctx, n) },
+		func() error { return f.deaths(ctx, of, n) },
 		func() error { return f.steady(ctx) },
 		func() error { return f.restart(ctx, n-len(of[len(of)-1].hosts)) },
 	} {

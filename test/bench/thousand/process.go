@@ -26,6 +26,7 @@ func hostName(i int) string { return fmt.Sprintf("fleet-%d", i) }
 
 // hostProcess is a process of hosts.
 type hostProcess struct {
+	first int // host's number
 	hosts []string
 	cmd   *exec.Cmd
 	in    io.WriteCloser
@@ -48,7 +49,7 @@ func (f *fleet) startHosts(ctx context.Context, first, count int, polls bool) (_
 			return nil, err
 		}
 	}
-	p := &hostProcess{cmd: exec.CommandContext(ctx, self, "-as", As,
+	p := &hostProcess{first: first, cmd: exec.CommandContext(ctx, self, "-as", As,
 		strconv.Itoa(first), strconv.Itoa(count), strconv.FormatBool(polls), f.spools.Path, f.web.URL)}
 	for i := range count {
 		p.hosts = append(p.hosts, hostName(first+i))

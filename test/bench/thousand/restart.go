@@ -56,7 +56,7 @@ func (f *fleet) restart(ctx context.Context, alive int) error {
 	}
 	f.Add("  transcodes that were begun again", "", "", 0, again)
 	if err := f.pool.QueryRow(ctx, `SELECT $1 - count(*) FROM weir.transcodes t JOIN weir.callbacks c ON c.transcode_id = t.id
-		WHERE t.state = 'succeeded' AND c.state = 'delivered'`, float64(f.asked.Load())).Scan(&lost); err != nil {
+		WHERE t.state = 'succeeded' AND c.state = 'delivered'`, float64(int(f.asked.Load())-f.calledOff)).Scan(&lost); err != nil {
 		return fmt.Errorf("count what has ended: %w", err)
 	}
 	f.Add("of all that was accepted: lost, or failed", "", "none", 0, lost).Absolute()
