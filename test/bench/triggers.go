@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weir/mist"
+	"weir/test/bench/free"
+)
+
+const (
+	// triggersOffered a second, for triggersFor in a round, are of so many attempts that run.
+	triggersOffered = 1000
+	triggersFor     = 10 * time.Second
+	triggersOf      = 100
+
+	goalTrigger = 5 * time.Millisecond
+)
+
+// triggers is how soon triggers of what runs are answered, beside how soon as many simple
+// updates are committed, in turns.
+func (b *bench) triggers(ctx context.Context, f *fleet) (err error) {
+	places, err := f.triggerPlaces(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.letGo(ctx)) }()
+	if _, err := pgbenchOutput(ctx, string(f.postgres.URL), "-i", "-q", "-s", "1"); err != nil {
+		return err
+	}
+	stopProfile, err := f.profile(ctx)
+	if err != nil {
+		return err
+	}
+	var half, most, refused, machine []float64
+	for range rounds {
+		took, lost, err := f.manyTriggers(ctx, places)
+		if err != nil {
+			return err
+		}
+		half, most = append(half, free.Share(took, latencyHalf)), append(most, free.Share(took, latencyMost))
+		refused = append(refused, float64(lost)/float64(len(took)))
+		within, err := pgbenchWithin(ctx, string(f.postgres.URL), acceptClients, triggersOffered)
+		if err != nil {
+			return err
+		}
+		machine = append(machine, within)
+	}
+	b.Add(fmt.Sprintf("%d triggers a second, of %d transcodes that run: answered within, 50 of 100", triggersOffered, triggersOf), "s", "", 0, half...)
+	b.Add("  99 of 100", "s", under(goalTrigger), goalTrigger.Seconds(), most...)
+	b.Add("  not recorded, of all", "", "none", 0, refused...)
+	b.Add(fmt.Sprintf("the machine: %d simple updates of pgbench a second: committed within, 99 of 100", triggersOffered), "s", "", 0, machine...)
+	return stopProfile()
+}
+
+// triggerPlace is where a trigger of what runs is posted, and what it says.
+type triggerPlace struct{ url, body string }
+
+// triggerPlaces has so many transcodes stay at running as are posted of.
+func (f *fleet) triggerPlaces(ctx context.Context) (places []triggerPlace, err error) {
+	if err := f.hold(ctx, triggersOf); err != nil {
+		return nil, err
+	}
+	for _, posts := range f.engines {
+		url, err := f.serve(f.running, posts.Triggers)
+		if err != nil {
+			return nil, err
+		}
+		names, err := posts.Added(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			places = append(places, triggerPlace{url, free.Tracks(name, len(ladder()))})
+		}
+	}
+	if len(places) != triggersOf {
+		return nil, fmt.Errorf("%d transcodes run, not %d", len(places), triggersOf)
+	}
+	return places, nil
+}
+
+// manyTriggers posts them over HTTP as Mist posts them, and says how long each took from when it
+// was due, and how many were not recorded.
+func (f *fleet) manyTriggers(ctx context.Context, places []triggerPlace) (took []time.Duration, refused int64, err error) {
+	took = make([]time.Duration, int(triggersFor.Seconds()*triggersOffered))
+	var lost atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	err = evenly(ctx, triggersOffered, len(took), func(i int, due time.Time) {
+		group.Go(func() error {
+			recorded, err := f.postTrigger(ctx, places[i%len(places)].url, places[i%len(places)].body)
+			if took[i] = time.Since(due); err == nil && !recorded {
+				lost.Add(1)
+			}
+			return err
+		})
+	})
+	return took, lost.Load(), errors.Join(err, group.Wait())
+}
+
+// postTrigger posts one over HTTP. It is false for one that is answered 503, as where more come
+// than are recorded in time.
+func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return false, fmt.Errorf("post a trigger: %w", err)
+	}
+	req.Header = free.Header(string(mist.TriggerLiveTrackList))
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return false, fmt.Errorf("post a trigger: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return false, fmt.Errorf("post a trigger: %w", err)
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return true, nil
+	case http.StatusServiceUnavailable:
+		return false, nil
+	}
+	return false, fmt.Errorf("post a trigger: HTTP %d: %s", resp.StatusCode, answer)
+}
