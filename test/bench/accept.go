@@ -23,9 +23,13 @@ const (
 	acceptClients = 16
 	// acceptOffered requests come each second, and half of them, at even times, while it is
 	// measured how soon one is answered: from when it was due, so that no client's own wait
-	// hides another's.
+	// hides another's. All of them wait from then on, and the more wait the longer the look for
+	// statuses that are due holds a processor: of a queue of 40,000 it is seen in 99 of 100.
 	acceptOffered = 500
-	acceptFor     = 4 * time.Second
+	acceptFor     = 2 * time.Second
+	// acceptPress is a round in which they post as fast as they can: what waits is not to be more
+	// than a tenant may have (100,000).
+	acceptPress = time.Second
 	// acceptWarm fills pools and caches before, and tables with what their statistics need:
 	// autovacuum takes them from a thousand rows on.
 	acceptWarm = 2 * time.Second
@@ -83,9 +87,8 @@ func (b *bench) accept(ctx context.Context) error {
 		client: &http.Client{Transport: transport, Timeout: acceptFor},
 		url:    b.stack.API.URL, token: string(b.stack.API.Token), bucket: string(bucket), told: b.stack.Studio.URL,
 	}
-	for _, form := range []struct{ path, body, name string }{
-		{"/api/vod", taskRunnerBody, "a task runner's"}, {"/v1/transcodes", v1Body, "/v1's"},
-	} {
+	forms := []struct{ path, body, name string }{{"/api/vod", taskRunnerBody, "a task runner's"}, {"/v1/transcodes", v1Body, "/v1's"}}
+	for _, form := range forms {
 		if _, err := a.offer(ctx, form.path, form.body, acceptOffered, acceptWarm); err != nil {
 			return err
 		}
@@ -98,6 +101,8 @@ func (b *bench) accept(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	for _, form := range forms {
 		var rates []float64
 		for range rounds {
 			rate, err := a.press(ctx, form.path, form.body)
@@ -106,7 +111,7 @@ func (b *bench) accept(ctx context.Context) error {
 			}
 			rates = append(rates, rate)
 		}
-		b.AddAbove(fmt.Sprintf("  %d clients that post as fast as they can: accepted", acceptClients), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rates...)
+		b.AddAbove(fmt.Sprintf("%d clients that post %s requests as fast as they can: accepted", acceptClients, form.name), "1/s", fmt.Sprintf("%d or more", goalAccepted), goalAccepted, rates...)
 	}
 	var half, most []float64
 	for range rounds {
@@ -260,7 +265,7 @@ func (a *acceptance) press(ctx context.Context, path, body string) (float64, err
 	var accepted atomic.Int64
 	for range acceptClients {
 		group.Go(func() error {
-			for time.Since(began) < acceptFor {
+			for time.Since(began) < acceptPress {
 				if err := a.post(ctx, path, body); err != nil {
 					return err
 				}

@@ -23,7 +23,7 @@ const (
 	hostsEach = 100
 	// rounds is how often each figure is taken, of what can be taken again.
 	rounds = 5
-	// limit bounds all of it, some 16 minutes where nothing else runs; stopMost the end.
+	// limit bounds all of it, some 18 minutes where nothing else runs; stopMost the end.
 	limit    = 30 * time.Minute
 	stopMost = 30 * time.Second
 )
