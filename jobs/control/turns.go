@@ -178,7 +178,7 @@ func (t *turns) see(l *lane) {
 // tenants, if its queue is what its head says.
 func (t *turns) unread(l *lane) bool {
 	for _, s := range t.spent {
-		if s.before(l) && t.room(s) {
+		if s.compare(l) < 0 && t.room(s) {
 			return true
 		}
 	}
@@ -192,21 +192,10 @@ func (t *turns) unread(l *lane) bool {
 	return last != nil && (l.turn > last.turn || l.served && l.turn == last.turn && l.rows[0].Place.After(last.place))
 }
 
-// before says whether a tenant whose rows are spent would come before another.
-func (l *lane) before(other *lane) bool {
-	if l.beyond() != other.beyond() {
-		return other.beyond()
-	}
-	return l.turn < other.turn || l.turn == other.turn && !l.last.After(other.rows[0].Place)
-}
-
 // enter queues a tenant that has something to be placed now.
 func (t *turns) enter(l *lane) {
-	switch {
-	case t.open(l):
+	if t.open(l) {
 		heap.Push(t, l)
-	case len(l.rows) == 0 && l.cut && l.served && l.held < l.most:
-		t.spent = append(t.spent, l)
 	}
 }
 
@@ -236,7 +225,9 @@ func (t *turns) open(l *lane) bool {
 		t.more = t.more || t.urgentWait
 		return false
 	case len(l.rows) == 0:
-		t.more = t.more || l.cut && l.served
+		if l.cut && l.served {
+			t.spent, t.more = append(t.spent, l), true
+		}
 		return false
 	}
 	return true
@@ -293,9 +284,25 @@ func (t *turns) Pop() any {
 
 // Less implements heap.Interface: whose turn is first.
 func (t *turns) Less(i, j int) bool {
-	a, b := t.lanes[i], t.lanes[j]
-	if aBeyond, bBeyond := a.beyond(), b.beyond(); aBeyond != bBeyond {
-		return bBeyond
+	return t.lanes[i].compare(t.lanes[j]) < 0
+}
+
+// compare says whose turn is first.
+func (l *lane) compare(other *lane) int {
+	if l.beyond() != other.beyond() {
+		if other.beyond() {
+			return -1
+		}
+		return 1
 	}
-	return cmp.Or(cmp.Compare(a.turn, b.turn), a.rows[0].Place.Compare(b.rows[0].Place), cmp.Compare(a.tenant, b.tenant)) < 0
+	return cmp.Or(cmp.Compare(l.turn, other.turn), l.place().Compare(other.place()), cmp.Compare(l.tenant, other.tenant))
+}
+
+// place is that of the first of its rows; what is behind rows that are spent has none before
+// the last one's.
+func (l *lane) place() time.Time {
+	if len(l.rows) == 0 {
+		return l.last
+	}
+	return l.rows[0].Place
 }

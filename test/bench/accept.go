@@ -156,11 +156,7 @@ func (b *bench) acceptLimits(ctx context.Context) error {
 func (b *bench) acceptAt(ctx context.Context, db *pgx.Conn, a *acceptance, path, body, name string, offered int) error {
 	var half, most, daemon, database []float64
 	for range rounds {
-		daemonBefore, err := b.daemonTime()
-		if err != nil {
-			return err
-		}
-		databaseBefore, err := databaseTime(ctx, db)
+		before, err := b.spent(ctx, db)
 		if err != nil {
 			return err
 		}
@@ -168,17 +164,13 @@ func (b *bench) acceptAt(ctx context.Context, db *pgx.Conn, a *acceptance, path,
 		if err != nil {
 			return err
 		}
-		daemonAfter, err := b.daemonTime()
-		if err != nil {
-			return err
-		}
-		databaseAfter, err := databaseTime(ctx, db)
+		after, err := b.spent(ctx, db)
 		if err != nil {
 			return err
 		}
 		half, most = append(half, free.Share(took, latencyHalf)), append(most, free.Share(took, latencyMost))
-		daemon = append(daemon, milliseconds(daemonAfter-daemonBefore)/float64(len(took)))
-		database = append(database, milliseconds(databaseAfter-databaseBefore)/float64(len(took)))
+		daemon = append(daemon, milliseconds(after.hosts-before.hosts)/float64(len(took)))
+		database = append(database, milliseconds(after.postgres-before.postgres)/float64(len(took)))
 	}
 	b.Add(fmt.Sprintf("accept %d of %s requests a second: answered within, 50 of 100", offered, name), "s", "", 0, half...)
 	b.Add("  99 of 100", "s", under(goalAccept), goalAccept.Seconds(), most...)

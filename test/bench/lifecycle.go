@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -52,25 +53,20 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
-	var machine, noop []float64
-	for range rounds {
-		rate, err := f.inserts(ctx)
-		if err != nil {
-			return err
-		}
-		machine = append(machine, rate)
+	before, err := f.inserts(ctx)
+	if err != nil {
+		return err
 	}
 	p, err := f.underLoad(ctx, b.Short)
 	if err != nil {
 		return err
 	}
-	for range rounds {
-		rate, err := f.inserts(ctx)
-		if err != nil {
-			return err
-		}
-		machine = append(machine, rate)
+	after, err := f.inserts(ctx)
+	if err != nil {
+		return err
 	}
+	machine := slices.Concat(before, after)
+	var noop []float64
 	for n := range rounds {
 		rate, err := f.noops(ctx, fmt.Sprintf("bench_noop_%d", n))
 		if err != nil {
@@ -220,12 +216,19 @@ func (f *fleet) profile(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-// inserts is how many rows a second are committed here, one by one.
-func (f *fleet) inserts(ctx context.Context) (float64, error) {
+// inserts is how many rows a second are committed here, one by one, in each round.
+func (f *fleet) inserts(ctx context.Context) (rates []float64, err error) {
 	if _, err := f.pool.Exec(ctx, "CREATE TABLE IF NOT EXISTS bench_rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, filler text)"); err != nil {
-		return 0, fmt.Errorf("make a table: %w", err)
+		return nil, fmt.Errorf("make a table: %w", err)
 	}
-	return f.custom(ctx, fmt.Sprintf("pgbench-%d", time.Now().UnixNano()), "INSERT INTO bench_rows (filler) VALUES ('a row of the bench');\n", insertClients)
+	for range rounds {
+		rate, err := f.custom(ctx, fmt.Sprintf("pgbench-%d", time.Now().UnixNano()), "INSERT INTO bench_rows (filler) VALUES ('a row of the bench');\n", insertClients)
+		if err != nil {
+			return nil, err
+		}
+		rates = append(rates, rate)
+	}
+	return rates, nil
 }
 
 type noopArgs struct {

@@ -36,10 +36,19 @@ func databaseTime(ctx context.Context, db *pgx.Conn) (sum time.Duration, err err
 	return sum, nil
 }
 
-// spent is processor time: that of this process, which hosts and the API are in, and that of a
-// fleet's Postgres.
+// spent is processor time: that of hosts and the API, and that of Postgres.
 type spent struct{ hosts, postgres time.Duration }
 
+// spent is that of the daemon, and of what Postgres does for daemons.
+func (b *bench) spent(ctx context.Context, db *pgx.Conn) (s spent, err error) {
+	if s.hosts, err = b.daemonTime(); err != nil {
+		return s, err
+	}
+	s.postgres, err = databaseTime(ctx, db)
+	return s, err
+}
+
+// spent is that of this process, which hosts and the API are in, and of all of a fleet's Postgres.
 func (f *fleet) spent() (s spent, err error) {
 	if s.hosts, err = proc.ProcessorTime(os.Getpid()); err != nil {
 		return s, err
