@@ -44,7 +44,13 @@ const (
 var ErrNoPostgres = errors.New("no PostgreSQL 15 or newer found (looked in PATH and " + postgresDebian +
 	"): run `make setup`, or set WEIR_DATABASE_URL")
 
-// Postgres is a private server: a data folder and a port of its own, no fsync.
+// Durable are the settings of a server whose commits outlast a crash of its machine, as those of
+// everybody who does not only try something do.
+func Durable() []string {
+	return []string{"fsync=on", "full_page_writes=on", "wal_level=replica"}
+}
+
+// Postgres is a private server: a data folder and a port of its own, no fsync unless it is Durable.
 type Postgres struct {
 	// URL names the maintenance database as a superuser, over the loopback.
 	URL   secret.Secret

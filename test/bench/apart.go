@@ -36,8 +36,9 @@ const (
 // apart is where it is found: it prints it once it is there.
 type apart struct {
 	API string `json:"api"`
-	// Control takes what steers it.
-	Control string `json:"control"`
+	// Control takes what steers it, Triggers what Mist posts.
+	Control  string `json:"control"`
+	Triggers string `json:"triggers"`
 }
 
 // Where Control takes what.
@@ -77,7 +78,11 @@ func daemon(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(apart{f.api, control}); err != nil {
+	triggers, err := f.serve(ctx, f.engines[0].Triggers)
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(apart{API: f.api, Control: control, Triggers: triggers}); err != nil {
 		return fmt.Errorf("tell where I am: %w", err)
 	}
 	select {
@@ -140,7 +145,7 @@ func startApart(ctx context.Context) (f *fleet, err error) {
 		if err := json.Unmarshal(text, &at); err != nil {
 			return f, fmt.Errorf("the daemon does not say where it is: %w", err)
 		}
-		f.api, f.control = at.API, at.Control
+		f.api, f.control, f.triggers = at.API, at.Control, at.Triggers
 		return f, nil
 	case <-time.After(apartStart):
 		return f, fmt.Errorf("the daemon did not start within %s", apartStart)

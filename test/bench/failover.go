@@ -45,7 +45,7 @@ func startPair(ctx context.Context, folder *devstack.Folder) (_ *pair, err error
 			err = errors.Join(err, p.close())
 		}
 	}()
-	settings := []string{"wal_level=replica", "max_wal_senders=4"}
+	settings := append(devstack.Durable(), "max_wal_senders=4")
 	dirs := map[string]string{"primary": "", "standby": ""}
 	for name := range dirs {
 		if dirs[name], err = folder.Make(name); err != nil {

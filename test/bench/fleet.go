@@ -74,10 +74,11 @@ type fleet struct {
 	daemons []*loops.Daemon
 	engines []*free.Engine // of those that work
 	failed  chan error
-	// process is its daemon where that is one of its own, control what steers it.
-	process *exec.Cmd
-	control string
-	pools   []*pgxpool.Pool
+	// process is its daemon where that is one of its own, control what steers it, triggers where
+	// Mist's are posted.
+	process           *exec.Cmd
+	control, triggers string
+	pools             []*pgxpool.Pool
 }
 
 // startFleet starts it; Close ends it.
@@ -106,7 +107,7 @@ func (f *fleet) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	settings := []string{"shared_preload_libraries=pg_stat_statements", "shared_buffers=256MB", "max_wal_size=2GB", "track_io_timing=off"}
+	settings := append(devstack.Durable(), "shared_preload_libraries=pg_stat_statements", "shared_buffers=256MB", "max_wal_size=2GB", "track_io_timing=off")
 	if *profiles != "" {
 		settings = append(settings, "pg_stat_statements.track_planning=on")
 	}

@@ -27,9 +27,16 @@ const (
 	goalToldHalf                 = 50 * time.Millisecond
 )
 
-// latency is how soon things follow each other where media and Mist cost nothing: idle, and at
-// half of the rate of lifecycles that the fleet carries.
-func (b *bench) latency(ctx context.Context) (err error) {
+// latency is how soon things follow each other where media and Mist cost nothing.
+func (b *bench) latency(ctx context.Context) error {
+	if err := b.lifecycleLatency(ctx); err != nil {
+		return err
+	}
+	return b.triggers(ctx)
+}
+
+// lifecycleLatency is it of lifecycles: idle, and at half of the rate of them that the fleet carries.
+func (b *bench) lifecycleLatency(ctx context.Context) (err error) {
 	f, err := startFleet(ctx)
 	if err != nil {
 		return err
@@ -55,7 +62,7 @@ func (b *bench) latency(ctx context.Context) (err error) {
 	b.tellSpans("idle", idle)
 	b.tellSpans("at half of the rate that is carried", half)
 	b.Add("  lifecycles offered", "1/s", "", 0, rate)
-	return b.triggers(ctx, f)
+	return nil
 }
 
 // span is a time that is told of lifecycles, and what is asked of it; 0: nothing.

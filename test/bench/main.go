@@ -181,7 +181,7 @@ func measure(ctx context.Context, g *group, r *report.Report) (err error) {
 	b := &bench{Report: r}
 	if !g.alone {
 		if b.stack, err = startStack(ctx, func(cfg *devstack.Config) {
-			cfg.PostgresSettings = []string{"shared_preload_libraries=pg_stat_statements"}
+			cfg.PostgresSettings = append(devstack.Durable(), "shared_preload_libraries=pg_stat_statements")
 		}); err != nil {
 			return err
 		}

@@ -10,8 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"weir/engine"
 	"weir/mist"
 	"weir/test/bench/free"
 )
@@ -25,10 +27,18 @@ const (
 	goalTrigger = 5 * time.Millisecond
 )
 
-// triggers is how soon triggers of what runs are answered, beside how soon as many simple
-// updates are committed, in turns.
-func (b *bench) triggers(ctx context.Context, f *fleet) (err error) {
-	places, err := f.triggerPlaces(ctx)
+// triggers is how soon triggers of what runs are answered by a daemon in a process of its own, as
+// each host has one, beside how soon as many simple updates are committed, in turns.
+func (b *bench) triggers(ctx context.Context) (err error) {
+	f, err := startApart(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
+	if err := f.lifecycles(ctx, soakWarm); err != nil {
+		return err
+	}
+	bodies, err := f.triggerBodies(ctx)
 	if err != nil {
 		return err
 	}
@@ -42,7 +52,7 @@ func (b *bench) triggers(ctx context.Context, f *fleet) (err error) {
 	}
 	var half, most, refused, machine []float64
 	for range rounds {
-		took, lost, err := f.manyTriggers(ctx, places)
+		took, lost, err := f.manyTriggers(ctx, bodies)
 		if err != nil {
 			return err
 		}
@@ -61,42 +71,38 @@ func (b *bench) triggers(ctx context.Context, f *fleet) (err error) {
 	return stopProfile()
 }
 
-// triggerPlace is where a trigger of what runs is posted, and what it says.
-type triggerPlace struct{ url, body string }
-
-// triggerPlaces has so many transcodes stay at running as are posted of.
-func (f *fleet) triggerPlaces(ctx context.Context) (places []triggerPlace, err error) {
+// triggerBodies has so many transcodes stay at running, and is what is posted of each.
+func (f *fleet) triggerBodies(ctx context.Context) ([]string, error) {
 	if err := f.hold(ctx, triggersOf); err != nil {
 		return nil, err
 	}
-	for _, posts := range f.engines {
-		url, err := f.serve(f.running, posts.Triggers)
-		if err != nil {
-			return nil, err
-		}
-		names, err := posts.Added(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			places = append(places, triggerPlace{url, free.Tracks(name, len(ladder()))})
-		}
+	rows, err := f.pool.Query(ctx, "SELECT id, attempt FROM weir.transcodes WHERE state = 'running'")
+	if err != nil {
+		return nil, fmt.Errorf("list what runs: %w", err)
 	}
-	if len(places) != triggersOf {
-		return nil, fmt.Errorf("%d transcodes run, not %d", len(places), triggersOf)
+	names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[engine.Name])
+	if err != nil {
+		return nil, fmt.Errorf("list what runs: %w", err)
 	}
-	return places, nil
+	if len(names) != triggersOf {
+		return nil, fmt.Errorf("%d transcodes run, not %d", len(names), triggersOf)
+	}
+	bodies := make([]string, len(names))
+	for i, name := range names {
+		bodies[i] = free.Tracks(name, len(ladder()))
+	}
+	return bodies, nil
 }
 
 // manyTriggers posts them over HTTP as Mist posts them, and says how long each took from when it
 // was due, and how many were not recorded.
-func (f *fleet) manyTriggers(ctx context.Context, places []triggerPlace) (took []time.Duration, refused int64, err error) {
+func (f *fleet) manyTriggers(ctx context.Context, bodies []string) (took []time.Duration, refused int64, err error) {
 	took = make([]time.Duration, int(triggersFor.Seconds()*triggersOffered))
 	var lost atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	err = evenly(ctx, triggersOffered, len(took), func(i int, due time.Time) {
 		group.Go(func() error {
-			recorded, err := f.postTrigger(ctx, places[i%len(places)].url, places[i%len(places)].body)
+			recorded, err := f.postTrigger(ctx, bodies[i%len(bodies)])
 			if took[i] = time.Since(due); err == nil && !recorded {
 				lost.Add(1)
 			}
@@ -108,8 +114,8 @@ func (f *fleet) manyTriggers(ctx context.Context, places []triggerPlace) (took [
 
 // postTrigger posts one over HTTP. It is false for one that is answered 503, as where more come
 // than are recorded in time.
-func (f *fleet) postTrigger(ctx context.Context, url, body string) (recorded bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+func (f *fleet) postTrigger(ctx context.Context, body string) (recorded bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.triggers, strings.NewReader(body))
 	if err != nil {
 		return false, fmt.Errorf("post a trigger: %w", err)
 	}

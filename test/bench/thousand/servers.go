@@ -39,10 +39,10 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: []string{
+	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: append(devstack.Durable(),
 		"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on",
-		"shared_buffers=256MB", "max_wal_size=4GB", "max_connections=" + strconv.Itoa(serverConnections),
-	}}); err != nil {
+		"shared_buffers=256MB", "max_wal_size=4GB", "max_connections="+strconv.Itoa(serverConnections),
+	)}); err != nil {
 		return err
 	}
 	f.closes(f.postgres.Close)
