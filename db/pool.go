@@ -67,6 +67,7 @@ func open(ctx context.Context, url string, maxConns int32, settle func(*pgx.Conn
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.ConnConfig.RuntimeParams["application_name"] = "weir"
+	cfg.AfterConnect = types
 	settle(cfg.ConnConfig)
 	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
 		return p.IdleDuration > pingAfterIdle

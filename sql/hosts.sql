@@ -21,27 +21,16 @@ UPDATE weir.hosts
 RETURNING seen_at;
 
 -- name: HostLook :many
--- All attempts of a host that are not cleaned up, with their renditions; open says how many
--- there are at the same moment: those that have none are not among the rows.
-SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r),
-       (SELECT count(*) FROM weir.attempts o WHERE o.host_id = @host_id AND o.cleaned_at IS NULL) AS open
-  FROM weir.attempts a
-  JOIN weir.transcodes t ON t.id = a.transcode_id
-  JOIN weir.renditions r ON r.transcode_id = a.transcode_id
- WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
- ORDER BY a.transcode_id, a.number, r.ordinal;
-
--- name: HostLookUnplanned :many
--- Those of them that have no renditions yet: their source is to be probed first.
+-- All attempts of a host that are not cleaned up. RenditionListOf has their renditions: with
+-- those, each of these long rows would come several times.
 SELECT sqlc.embed(a), sqlc.embed(t)
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
  WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
-   AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id)
  ORDER BY a.transcode_id, a.number;
 
 -- name: HostLookAlone :many
--- HostLook of some transcodes.
+-- HostLook of some transcodes, which are few, with their renditions.
 SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
@@ -50,7 +39,7 @@ SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
  ORDER BY a.transcode_id, a.number, r.ordinal;
 
 -- name: HostLookAloneUnplanned :many
--- HostLookUnplanned of some transcodes.
+-- Those of them that have no renditions yet: their source is to be probed first.
 SELECT sqlc.embed(a), sqlc.embed(t)
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
@@ -58,8 +47,8 @@ SELECT sqlc.embed(a), sqlc.embed(t)
    AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id);
 
 -- name: HostIdle :one
--- Whether a host has nothing in hand: then HostLookUnplanned, HostLook, HostWork and
--- RiverJobGiveBack find nothing, whose planning is most of what an idle host costs.
+-- Whether a host has nothing in hand: then HostLook, HostWork and RiverJobGiveBack
+-- find nothing, whose planning is most of what an idle host costs.
 SELECT (NOT EXISTS (SELECT FROM weir.attempts a WHERE a.host_id = @host_id::text AND a.cleaned_at IS NULL)
     AND NOT EXISTS (SELECT FROM weir.transcodes t WHERE t.host_id = @host_id::text AND t.state IN ('queued', 'placed', 'running', 'storing'))
     AND NOT EXISTS (SELECT FROM weir.river_job j

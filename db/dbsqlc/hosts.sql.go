@@ -282,8 +282,8 @@ SELECT (NOT EXISTS (SELECT FROM weir.attempts a WHERE a.host_id = $1::text AND a
                      WHERE j.state = 'running' AND split_part(j.attempted_by[array_upper(j.attempted_by, 1)], '_', 1) = $1::text))::boolean AS idle
 `
 
-// Whether a host has nothing in hand: then HostLookUnplanned, HostLook, HostWork and
-// RiverJobGiveBack find nothing, whose planning is most of what an idle host costs.
+// Whether a host has nothing in hand: then HostLook, HostWork and RiverJobGiveBack
+// find nothing, whose planning is most of what an idle host costs.
 func (q *Queries) HostIdle(ctx context.Context, db DBTX, hostID string) (bool, error) {
 	row := db.QueryRow(ctx, hostIdle, hostID)
 	var idle bool
@@ -377,24 +377,20 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 }
 
 const hostLook = `-- name: HostLook :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail,
-       (SELECT count(*) FROM weir.attempts o WHERE o.host_id = $1 AND o.cleaned_at IS NULL) AS open
+SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
-  JOIN weir.renditions r ON r.transcode_id = a.transcode_id
  WHERE a.host_id = $1 AND a.cleaned_at IS NULL
- ORDER BY a.transcode_id, a.number, r.ordinal
+ ORDER BY a.transcode_id, a.number
 `
 
 type HostLookRow struct {
 	Attempt   Attempt
 	Transcode Transcode
-	Rendition Rendition
-	Open      int64
 }
 
-// All attempts of a host that are not cleaned up, with their renditions; open says how many
-// there are at the same moment: those that have none are not among the rows.
+// All attempts of a host that are not cleaned up. RenditionListOf has their renditions: with
+// those, each of these long rows would come several times.
 func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostLookRow, error) {
 	rows, err := db.Query(ctx, hostLook, hostID)
 	if err != nil {
@@ -486,42 +482,6 @@ func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostL
 			&i.Transcode.ClipStartMs,
 			&i.Transcode.ClipEndMs,
 			&i.Transcode.ClipClock,
-			&i.Rendition.TranscodeID,
-			&i.Rendition.Name,
-			&i.Rendition.Ordinal,
-			&i.Rendition.Width,
-			&i.Rendition.Height,
-			&i.Rendition.Bitrate,
-			&i.Rendition.FPS,
-			&i.Rendition.GOP,
-			&i.Rendition.CodecProfile,
-			&i.Rendition.PlannedWidth,
-			&i.Rendition.PlannedHeight,
-			&i.Rendition.State,
-			&i.Rendition.Attempt,
-			&i.Rendition.TrackIndex,
-			&i.Rendition.PushPID,
-			&i.Rendition.PushStartedAt,
-			&i.Rendition.PushedMs,
-			&i.Rendition.RecordedBytes,
-			&i.Rendition.RecordedReason,
-			&i.Rendition.PushedAt,
-			&i.Rendition.JobID,
-			&i.Rendition.ObjectURL,
-			&i.Rendition.ObjectBytes,
-			&i.Rendition.ObjectEtag,
-			&i.Rendition.ObjectChecksum,
-			&i.Rendition.Frames,
-			&i.Rendition.DurationMs,
-			&i.Rendition.Verdict,
-			&i.Rendition.StoredAt,
-			&i.Rendition.ErrorCode,
-			&i.Rendition.ErrorStage,
-			&i.Rendition.ErrorMessage,
-			&i.Rendition.FPSDen,
-			&i.Rendition.Quality,
-			&i.Rendition.ErrorDetail,
-			&i.Open,
 		); err != nil {
 			return nil, err
 		}
@@ -553,7 +513,7 @@ type HostLookAloneRow struct {
 	Rendition Rendition
 }
 
-// HostLook of some transcodes.
+// HostLook of some transcodes, which are few, with their renditions.
 func (q *Queries) HostLookAlone(ctx context.Context, db DBTX, arg HostLookAloneParams) ([]HostLookAloneRow, error) {
 	rows, err := db.Query(ctx, hostLookAlone, arg.Transcodes, arg.HostID)
 	if err != nil {
@@ -709,7 +669,7 @@ type HostLookAloneUnplannedRow struct {
 	Transcode Transcode
 }
 
-// HostLookUnplanned of some transcodes.
+// Those of them that have no renditions yet: their source is to be probed first.
 func (q *Queries) HostLookAloneUnplanned(ctx context.Context, db DBTX, arg HostLookAloneUnplannedParams) ([]HostLookAloneUnplannedRow, error) {
 	rows, err := db.Query(ctx, hostLookAloneUnplanned, arg.Transcodes, arg.HostID)
 	if err != nil {
@@ -719,123 +679,6 @@ func (q *Queries) HostLookAloneUnplanned(ctx context.Context, db DBTX, arg HostL
 	items := []HostLookAloneUnplannedRow{}
 	for rows.Next() {
 		var i HostLookAloneUnplannedRow
-		if err := rows.Scan(
-			&i.Attempt.TranscodeID,
-			&i.Attempt.Number,
-			&i.Attempt.HostID,
-			&i.Attempt.BootID,
-			&i.Attempt.JobID,
-			&i.Attempt.Stage,
-			&i.Attempt.Outcome,
-			&i.Attempt.ErrorCode,
-			&i.Attempt.ErrorStage,
-			&i.Attempt.ErrorMessage,
-			&i.Attempt.SourceBytes,
-			&i.Attempt.SourceEtag,
-			&i.Attempt.Prepared,
-			&i.Attempt.Process,
-			&i.Attempt.Broadcaster,
-			&i.Attempt.CreatedAt,
-			&i.Attempt.StartedAt,
-			&i.Attempt.FetchedAt,
-			&i.Attempt.PreparedAt,
-			&i.Attempt.ProcessStartedAt,
-			&i.Attempt.TranscodedAt,
-			&i.Attempt.EndedAt,
-			&i.Attempt.CleanedAt,
-			&i.Attempt.ErrorDetail,
-			&i.Attempt.HungStarts,
-			&i.Attempt.Reruns,
-			&i.Attempt.SourceIdentity,
-			&i.Attempt.PackageJobID,
-			&i.Attempt.PackageFrom,
-			&i.Attempt.PublishFrom,
-			&i.Attempt.SourceBegins,
-			&i.Transcode.ID,
-			&i.Transcode.Tenant,
-			&i.Transcode.ExternalID,
-			&i.Transcode.Form,
-			&i.Transcode.Request,
-			&i.Transcode.RequestDigest,
-			&i.Transcode.SourceURL,
-			&i.Transcode.SourceSealed,
-			&i.Transcode.OutputURL,
-			&i.Transcode.OutputSealed,
-			&i.Transcode.CallbackURL,
-			&i.Transcode.CallbackSealed,
-			&i.Transcode.LivepeerSealed,
-			&i.Transcode.State,
-			&i.Transcode.Run,
-			&i.Transcode.Attempt,
-			&i.Transcode.AttemptsLeft,
-			&i.Transcode.HostID,
-			&i.Transcode.NotBefore,
-			&i.Transcode.Source,
-			&i.Transcode.SourceDurationMs,
-			&i.Transcode.Ratio,
-			&i.Transcode.StatusSentAt,
-			&i.Transcode.ErrorCode,
-			&i.Transcode.ErrorStage,
-			&i.Transcode.ErrorMessage,
-			&i.Transcode.CreatedAt,
-			&i.Transcode.PlacedAt,
-			&i.Transcode.StartedAt,
-			&i.Transcode.FinishedAt,
-			&i.Transcode.UpdatedAt,
-			&i.Transcode.Warnings,
-			&i.Transcode.RunAt,
-			&i.Transcode.FreeTries,
-			&i.Transcode.TellingUntil,
-			&i.Transcode.Progress,
-			&i.Transcode.Priority,
-			&i.Transcode.FormerExternalID,
-			&i.Transcode.Ladder,
-			&i.Transcode.Packages,
-			&i.Transcode.CallbackSecretSealed,
-			&i.Transcode.StatusesRefusedRun,
-			&i.Transcode.Metadata,
-			&i.Transcode.Labels,
-			&i.Transcode.Events,
-			&i.Transcode.EventsURL,
-			&i.Transcode.EventsSealed,
-			&i.Transcode.ClipStartMs,
-			&i.Transcode.ClipEndMs,
-			&i.Transcode.ClipClock,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const hostLookUnplanned = `-- name: HostLookUnplanned :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock
-  FROM weir.attempts a
-  JOIN weir.transcodes t ON t.id = a.transcode_id
- WHERE a.host_id = $1 AND a.cleaned_at IS NULL
-   AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id)
- ORDER BY a.transcode_id, a.number
-`
-
-type HostLookUnplannedRow struct {
-	Attempt   Attempt
-	Transcode Transcode
-}
-
-// Those of them that have no renditions yet: their source is to be probed first.
-func (q *Queries) HostLookUnplanned(ctx context.Context, db DBTX, hostID string) ([]HostLookUnplannedRow, error) {
-	rows, err := db.Query(ctx, hostLookUnplanned, hostID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []HostLookUnplannedRow{}
-	for rows.Next() {
-		var i HostLookUnplannedRow
 		if err := rows.Scan(
 			&i.Attempt.TranscodeID,
 			&i.Attempt.Number,

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
@@ -119,7 +121,7 @@ func (h *Host) lookAlone(ctx context.Context, l *look, of []uuid.UUID) error {
 		return err
 	}
 	for i := range rows {
-		l.planned(&rows[i].Attempt, &rows[i].Transcode, &rows[i].Rendition)
+		l.found(&rows[i].Attempt, &rows[i].Transcode, rows[i].Rendition)
 	}
 	found := map[uuid.UUID]bool{}
 	for name := range l.attempts {
@@ -130,63 +132,46 @@ func (h *Host) lookAlone(ctx context.Context, l *look, of []uuid.UUID) error {
 		return nil
 	}
 	unplanned, err := q.HostLookAloneUnplanned(ctx, h.DB, dbsqlc.HostLookAloneUnplannedParams{HostID: h.ID, Transcodes: of})
-	for _, row := range unplanned {
-		l.unplanned(&row.Attempt, &row.Transcode)
+	for i := range unplanned {
+		l.found(&unplanned[i].Attempt, &unplanned[i].Transcode)
 	}
 	return err
 }
 
-// lookWhole finds all of the host's attempts. Most have their renditions when they are placed, and are
-// found by one statement, whose planning is most of what a look costs.
+// lookWhole finds all of the host's attempts, as they were at one moment.
 func (h *Host) lookWhole(ctx context.Context, l *look) error {
-	q := dbsqlc.New()
-	rows, err := q.HostLook(ctx, h.DB, h.ID)
-	if err != nil {
-		return err
-	}
-	l.allPlanned(rows)
-	if len(rows) > 0 && int64(len(l.attempts)) == rows[0].Open {
+	return db.Snapshot(ctx, h.DB, func(tx pgx.Tx) error {
+		q := dbsqlc.New()
+		rows, err := q.HostLook(ctx, tx, h.ID)
+		if err != nil {
+			return err
+		}
+		transcodes := make([]uuid.UUID, len(rows))
+		for i := range rows {
+			transcodes[i] = rows[i].Transcode.ID
+		}
+		renditions, err := q.RenditionListOf(ctx, tx, transcodes)
+		if err != nil {
+			return err
+		}
+		of := map[uuid.UUID][]dbsqlc.Rendition{}
+		for i := range renditions {
+			of[renditions[i].TranscodeID] = append(of[renditions[i].TranscodeID], renditions[i])
+		}
+		for i := range rows {
+			l.found(&rows[i].Attempt, &rows[i].Transcode, of[rows[i].Transcode.ID]...)
+		}
 		return nil
-	}
-	// Before the others are looked at again, so that none is missed whose renditions come
-	// between the two.
-	unplanned, err := q.HostLookUnplanned(ctx, h.DB, h.ID)
-	if err != nil {
-		return err
-	}
-	clear(l.attempts)
-	for _, row := range unplanned {
-		l.unplanned(&row.Attempt, &row.Transcode)
-	}
-	if rows, err = q.HostLook(ctx, h.DB, h.ID); err != nil {
-		return err
-	}
-	l.allPlanned(rows)
-	return nil
+	})
 }
 
-func (l *look) allPlanned(rows []dbsqlc.HostLookRow) {
-	for i := range rows {
-		l.planned(&rows[i].Attempt, &rows[i].Transcode, &rows[i].Rendition)
+// found takes up an attempt, if it was not, with renditions of it.
+func (l *look) found(attempt *dbsqlc.Attempt, transcode *dbsqlc.Transcode, renditions ...dbsqlc.Rendition) {
+	name := engine.Name{Transcode: attempt.TranscodeID, Attempt: int(attempt.Number)}
+	if l.attempts[name] == nil {
+		l.attempts[name] = &jobs.Rows{Transcode: *transcode, Attempt: *attempt}
 	}
-}
-
-// planned takes up a rendition, and its attempt with the first.
-func (l *look) planned(attempt *dbsqlc.Attempt, transcode *dbsqlc.Transcode, rendition *dbsqlc.Rendition) {
-	name := nameOf(attempt)
-	if known := l.attempts[name]; known == nil || len(known.Renditions) == 0 {
-		l.unplanned(attempt, transcode)
-	}
-	l.attempts[name].Renditions = append(l.attempts[name].Renditions, *rendition)
-}
-
-// unplanned takes up an attempt without its renditions.
-func (l *look) unplanned(attempt *dbsqlc.Attempt, transcode *dbsqlc.Transcode) {
-	l.attempts[nameOf(attempt)] = &jobs.Rows{Transcode: *transcode, Attempt: *attempt}
-}
-
-func nameOf(attempt *dbsqlc.Attempt) engine.Name {
-	return engine.Name{Transcode: attempt.TranscodeID, Attempt: int(attempt.Number)}
+	l.attempts[name].Renditions = append(l.attempts[name].Renditions, renditions...)
 }
 
 // looks hands one look to all who wait for one: however many supervisors there are, Mist
