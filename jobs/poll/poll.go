@@ -2,12 +2,12 @@
 // fleet, whose listeners would all be woken by every job, or behind a PgBouncer in
 // transaction mode, which knows no LISTEN. River asks for each queue by itself, whether it
 // is empty or paused, some two statements a second for a host with nothing to do; here one
-// statement asks for all queues of a daemon, and River is answered from what it said.
+// statement asks for all queues of a daemon, and River hears what it said as if it did LISTEN.
 package poll
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -26,12 +26,12 @@ const (
 	// AskEvery is between two questions of a daemon: how late it may hear of a job. A thousand
 	// ask five hundred times a second.
 	AskEvery = 2 * time.Second
-	// turnEvery is how often each of River's queues looks at what was said last, which costs
-	// no statement: it comes on top of AskEvery.
-	turnEvery = 250 * time.Millisecond
-	// ownFor is how long a queue is fetched from without asking once this process inserted
-	// into it: its transaction commits within that.
-	ownFor = time.Second
+	// askTimeout bounds one.
+	askTimeout = 10 * time.Second
+	// ownFor is how long a queue is fetched from without asking, each ownEvery, once this process
+	// inserted into it: its transaction commits within that.
+	ownFor   = time.Second
+	ownEvery = 250 * time.Millisecond
 	// settingsEvery is how late a pause of a queue in River is heard of.
 	settingsEvery = time.Minute
 )
@@ -48,17 +48,17 @@ var _ riverdriver.Driver[pgx.Tx] = (*Driver)(nil)
 // GetExecutor implements riverdriver.Driver.
 func (d *Driver) GetExecutor() riverdriver.Executor { return &executor{d.Driver.GetExecutor(), d.asks} }
 
-// Room has a client poll, and returns the driver to do it with. Queues that all daemons
-// share, and that nobody waits for, keep their own interval.
+// GetListener implements riverdriver.Driver: River hears of jobs as by LISTEN, from asks.
+func (d *Driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver.Listener {
+	return &listener{asks: d.asks, schema: params.Schema}
+}
+
+// Room has a client poll, and returns the driver to do it with. Queues that all daemons share,
+// and that nobody waits for, are looked at as often as River does by itself.
 func Room(settings *river.Config, pool *pgxpool.Pool, shared ...string) *Driver {
-	a := &asks{pool: pool, every: AskEvery, queues: map[string]*queue{}}
-	settings.PollOnly = true
-	for name, its := range settings.Queues {
-		a.queues[name] = &queue{}
-		if !slices.Contains(shared, name) {
-			its.FetchPollInterval = turnEvery
-			settings.Queues[name] = its
-		}
+	a := &asks{pool: pool, log: settings.Logger, every: AskEvery, ownFor: ownFor, queues: map[string]*queue{}, own: make(chan struct{}, 1)}
+	for name := range settings.Queues {
+		a.queues[name] = &queue{shared: slices.Contains(shared, name)}
 	}
 	settings.Middleware = append(settings.Middleware, &inserts{asks: a})
 	return &Driver{riverpgxv5.New(pool), a}
@@ -66,16 +66,18 @@ func Room(settings *river.Config, pool *pgxpool.Pool, shared ...string) *Driver 
 
 // asks are what was asked last, and what was said.
 type asks struct {
-	pool  *pgxpool.Pool
-	every time.Duration
+	pool          *pgxpool.Pool
+	log           *slog.Logger
+	every, ownFor time.Duration
+	own           chan struct{} // this process has inserted a job
 
 	mu     sync.Mutex
-	asked  time.Time
-	asking bool
 	queues map[string]*queue
 }
 
 type queue struct {
+	// shared: all daemons have it, and River is not told of its jobs.
+	shared bool
 	// due: it had a job when it was asked for last.
 	due bool
 	// own is when this process inserted into it.
@@ -85,35 +87,95 @@ type queue struct {
 	read     time.Time
 }
 
-// due says whether a queue is worth a fetch, and asks for all queues where that is old.
-func (a *asks) due(ctx context.Context, name string) (bool, error) {
+// run tells of queues that have a job, or are about to, until ctx ends.
+func (a *asks) run(ctx context.Context, tell func(queue string)) {
+	ask, again := time.NewTicker(a.every), time.NewTicker(ownEvery)
+	defer ask.Stop()
+	defer again.Stop()
+	look := func() {
+		for _, name := range a.worth() {
+			tell(name)
+		}
+	}
+	a.ask(ctx)
+	look()
+	for {
+		if !a.inserting() {
+			again.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ask.C:
+			a.ask(ctx)
+			look()
+		case <-a.own: // not committed yet
+			again.Reset(ownEvery)
+		case <-again.C:
+			look()
+		}
+	}
+}
+
+// ask asks for all queues. Where Postgres does not answer, what it said before stands.
+func (a *asks) ask(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	a.mu.Lock()
-	q := a.queues[name]
-	if q == nil { // one that was added while it runs
-		a.mu.Unlock()
-		return true, nil
-	}
-	if a.asking || time.Since(a.asked) < a.every {
-		defer a.mu.Unlock()
-		return q.due || time.Since(q.own) < ownFor, nil
-	}
-	a.asking, a.asked = true, time.Now()
 	names := make([]string, 0, len(a.queues))
 	for each := range a.queues {
 		names = append(names, each)
 	}
 	a.mu.Unlock()
-	found, err := dbsqlc.New().RiverJobDue(ctx, a.pool, names)
+	found, err := dbsqlc.New().RiverJobDue(limited, a.pool, names)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.WarnContext(ctx, "could not ask for jobs", "error", err)
+		}
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asking = false
-	if err != nil {
-		return false, fmt.Errorf("ask for jobs: %w", err)
-	}
 	for each, of := range a.queues {
 		of.due = slices.Contains(found, each)
 	}
-	return q.due, nil
+}
+
+// worth are the queues that River is to fetch from now.
+func (a *asks) worth() (names []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, q := range a.queues {
+		if a.may(q) && !q.shared {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// inserting says whether this process has just inserted into a queue.
+func (a *asks) inserting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.queues {
+		if a.justInserted(q) {
+			return true
+		}
+	}
+	return false
+}
+
+// may says whether a fetch may find something.
+func (a *asks) may(q *queue) bool { return q.due || a.justInserted(q) }
+
+func (a *asks) justInserted(q *queue) bool { return time.Since(q.own) < a.ownFor }
+
+// fetches says whether a queue is worth a fetch.
+func (a *asks) fetches(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[name]
+	return q == nil || a.may(q) // one that was added while it runs is not known
 }
 
 // emptied learns that a fetch has left nothing.
@@ -131,6 +193,10 @@ func (a *asks) inserted(name string) {
 	defer a.mu.Unlock()
 	if q := a.queues[name]; q != nil {
 		q.own = time.Now()
+		select {
+		case a.own <- struct{}{}:
+		default: // it is told already
+		}
 	}
 }
 
@@ -160,11 +226,7 @@ type executor struct {
 
 // JobGetAvailable implements riverdriver.Executor.
 func (e *executor) JobGetAvailable(ctx context.Context, params *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
-	due, err := e.asks.due(ctx, params.Queue)
-	if err != nil {
-		return nil, err
-	}
-	if !due {
+	if !e.asks.fetches(params.Queue) {
 		return &riverdriver.JobGetAvailableResult{}, nil
 	}
 	got, err := e.Executor.JobGetAvailable(ctx, params)

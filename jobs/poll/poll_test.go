@@ -1,0 +1,103 @@
+package poll
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"weir/db/dbtest"
+	"weir/db/migrations"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// comes is when a job has to have come: a slow machine's patience.
+const comes = 30 * time.Second
+
+type args struct {
+	Name string `json:"name"`
+}
+
+func (args) Kind() string { return "poll_test" }
+
+type worker struct {
+	river.WorkerDefaults[args]
+	worked chan string
+}
+
+func (w *worker) Work(_ context.Context, job *river.Job[args]) error {
+	w.worked <- job.Args.Name
+	return nil
+}
+
+// start starts a client that polls for the queue own, and for one that all share, each so often.
+func start(t *testing.T, pool *pgxpool.Pool, every, ownFor time.Duration) (*river.Client[pgx.Tx], *asks, <-chan string) {
+	t.Helper()
+	w := &worker{worked: make(chan string)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, w)
+	settings := &river.Config{
+		Schema: migrations.Schema, Workers: workers, LeaderElectionDisabled: true, Logger: slog.New(slog.DiscardHandler),
+		FetchPollInterval: time.Hour,
+		Queues:            map[string]river.QueueConfig{"own": {MaxWorkers: 2}, "shared": {MaxWorkers: 2}},
+	}
+	driver := Room(settings, pool, "shared")
+	driver.asks.every, driver.asks.ownFor = every, ownFor
+	client, err := river.NewClient(driver, settings)
+	require.NoError(t, err)
+	require.NoError(t, client.Start(t.Context()))
+	t.Cleanup(func() { require.NoError(t, client.Stop(context.WithoutCancel(t.Context()))) })
+	return client, driver.asks, w.worked
+}
+
+func hears(t *testing.T, worked <-chan string, name string) {
+	t.Helper()
+	select {
+	case heard := <-worked:
+		require.Equal(t, name, heard)
+	case <-time.After(comes):
+		require.Fail(t, "the job did not come")
+	}
+}
+
+// What another process inserts is heard of by asking; of a queue that all share River is not told.
+func TestHearsOfOthers(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	other, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
+	require.NoError(t, err)
+	_, of, worked := start(t, pool, 10*time.Millisecond, ownFor)
+	require.False(t, of.fetches("own"), "an empty queue is not fetched from")
+	_, err = other.Insert(t.Context(), args{"shared"}, &river.InsertOpts{Queue: "shared"})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return of.fetches("shared") }, comes, time.Millisecond)
+	require.NotContains(t, of.worth(), "shared")
+	for _, name := range []string{"a", "b"} {
+		_, err = other.Insert(t.Context(), args{name}, &river.InsertOpts{Queue: "own"})
+		require.NoError(t, err)
+		hears(t, worked, name)
+	}
+	require.Eventually(t, func() bool { return !of.fetches("own") }, comes, time.Millisecond, "it is empty again")
+}
+
+// What this process inserts is fetched without asking, also where it is committed a while later.
+func TestHearsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	client, of, worked := start(t, pool, time.Hour, time.Hour)
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = client.InsertTx(t.Context(), tx, args{"later"}, &river.InsertOpts{Queue: "own"})
+	require.NoError(t, err)
+	require.True(t, of.fetches("own"))
+	require.NoError(t, tx.Commit(t.Context()))
+	hears(t, worked, "later")
+}
