@@ -8,19 +8,29 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 )
 
-// topicInsert is River's for jobs that were inserted; its payload names the queue.
-const topicInsert = "river_insert"
+// What River's clients tell each other of jobs that were inserted, and of those that are to be
+// cancelled.
+const (
+	topicInsert  = "river_insert"
+	topicControl = "river_control"
+	cancelAction = "cancel"
+)
 
-// listener is River's of a connection that LISTENs, told by what is asked. Of what River says
-// to its clients besides, that a queue is paused or a job is cancelled, it hears nothing: River
-// looks for both by itself, seldom, and so it does where a notification is lost.
+// news is that a queue has a job, or that a job of it is to be cancelled, if one is named.
+type news struct {
+	queue     string
+	cancelled int64
+}
+
+// listener is River's of a connection that LISTENs, told by what is asked. That a queue is paused
+// it does not hear: River looks for that by itself, as it does where a notification is lost.
 type listener struct {
 	asks   *asks
 	schema string
 
 	end   context.CancelFunc
 	ended sync.WaitGroup
-	news  chan string
+	heard chan news
 }
 
 var _ riverdriver.Listener = (*listener)(nil)
@@ -28,11 +38,11 @@ var _ riverdriver.Listener = (*listener)(nil)
 // Connect implements riverdriver.Listener.
 func (l *listener) Connect(ctx context.Context) error {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	l.end, l.news = end, make(chan string)
+	l.end, l.heard = end, make(chan news)
 	l.ended.Go(func() {
-		l.asks.run(running, func(queue string) {
+		l.asks.run(running, func(n news) {
 			select {
-			case l.news <- queue:
+			case l.heard <- n:
 			case <-running.Done():
 			}
 		})
@@ -52,9 +62,14 @@ func (l *listener) Close(context.Context) error {
 // WaitForNotification implements riverdriver.Listener.
 func (l *listener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
 	select {
-	case queue := <-l.news:
-		payload, err := json.Marshal(map[string]string{"queue": queue})
-		return &riverdriver.Notification{Topic: topicInsert, Payload: string(payload)}, err
+	case n := <-l.heard:
+		topic, said := topicInsert, map[string]any{"queue": n.queue}
+		if n.cancelled != 0 {
+			topic = topicControl
+			said["action"], said["job_id"] = cancelAction, n.cancelled
+		}
+		payload, err := json.Marshal(said)
+		return &riverdriver.Notification{Topic: topic, Payload: string(payload)}, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -8,6 +8,7 @@ package poll
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -56,23 +57,31 @@ func (d *Driver) GetListener(params *riverdriver.GetListenenerParams) riverdrive
 // Room has a client poll, and returns the driver to do it with. Queues that all daemons share,
 // and that nobody waits for, are looked at as often as River does by itself.
 func Room(settings *river.Config, pool *pgxpool.Pool, shared ...string) *Driver {
-	a := &asks{pool: pool, log: settings.Logger, every: AskEvery, ownFor: ownFor, queues: map[string]*queue{}, own: make(chan struct{}, 1)}
+	its := riverpgxv5.New(pool)
+	a := &asks{
+		pool: pool, river: its.GetExecutor(), schema: settings.Schema, log: settings.Logger, every: AskEvery, ownFor: ownFor,
+		own: make(chan struct{}, 1), queues: map[string]*queue{}, running: map[int64]string{},
+	}
 	for name := range settings.Queues {
 		a.queues[name] = &queue{shared: slices.Contains(shared, name)}
 	}
-	settings.Middleware = append(settings.Middleware, &inserts{asks: a})
-	return &Driver{riverpgxv5.New(pool), a}
+	settings.Middleware = append(settings.Middleware, &watch{asks: a})
+	return &Driver{its, a}
 }
 
 // asks are what was asked last, and what was said.
 type asks struct {
 	pool          *pgxpool.Pool
+	river         riverdriver.Executor
+	schema        string
 	log           *slog.Logger
 	every, ownFor time.Duration
 	own           chan struct{} // this process has inserted a job
 
 	mu     sync.Mutex
 	queues map[string]*queue
+	// running are the jobs that this process works, and their queues.
+	running map[int64]string
 }
 
 type queue struct {
@@ -87,14 +96,15 @@ type queue struct {
 	read     time.Time
 }
 
-// run tells of queues that have a job, or are about to, until ctx ends.
-func (a *asks) run(ctx context.Context, tell func(queue string)) {
+// run tells of queues that have a job, or are about to, and of jobs here that are to be
+// cancelled, until ctx ends.
+func (a *asks) run(ctx context.Context, tell func(news)) {
 	ask, again := time.NewTicker(a.every), time.NewTicker(ownEvery)
 	defer ask.Stop()
 	defer again.Stop()
 	look := func() {
 		for _, name := range a.worth() {
-			tell(name)
+			tell(news{queue: name})
 		}
 	}
 	a.ask(ctx)
@@ -109,6 +119,9 @@ func (a *asks) run(ctx context.Context, tell func(queue string)) {
 		case <-ask.C:
 			a.ask(ctx)
 			look()
+			for _, cancelled := range a.cancelled(ctx) {
+				tell(cancelled)
+			}
 		case <-a.own: // not committed yet
 			again.Reset(ownEvery)
 		case <-again.C:
@@ -119,25 +132,50 @@ func (a *asks) run(ctx context.Context, tell func(queue string)) {
 
 // ask asks for all queues. Where Postgres does not answer, what it said before stands.
 func (a *asks) ask(ctx context.Context) {
+	a.mu.Lock()
+	names := slices.Collect(maps.Keys(a.queues))
+	a.mu.Unlock()
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	a.mu.Lock()
-	names := make([]string, 0, len(a.queues))
-	for each := range a.queues {
-		names = append(names, each)
-	}
-	a.mu.Unlock()
 	found, err := dbsqlc.New().RiverJobDue(limited, a.pool, names)
 	if err != nil {
-		if ctx.Err() == nil {
-			a.log.WarnContext(ctx, "could not ask for jobs", "error", err)
-		}
+		a.unanswered(ctx, err)
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for each, of := range a.queues {
 		of.due = slices.Contains(found, each)
+	}
+}
+
+// cancelled are the jobs here that River was asked to cancel: it looks for them once a minute
+// by itself where it hears of them.
+func (a *asks) cancelled(ctx context.Context) (all []news) {
+	a.mu.Lock()
+	running := maps.Clone(a.running)
+	a.mu.Unlock()
+	if len(running) == 0 {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	ids, err := a.river.JobGetCancelRequested(limited, &riverdriver.JobGetCancelRequestedParams{
+		ID: slices.Collect(maps.Keys(running)), Schema: a.schema,
+	})
+	if err != nil {
+		a.unanswered(ctx, err)
+		return nil
+	}
+	for _, id := range ids {
+		all = append(all, news{queue: running[id], cancelled: id})
+	}
+	return all
+}
+
+func (a *asks) unanswered(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		a.log.WarnContext(ctx, "could not ask for jobs", "error", err)
 	}
 }
 
@@ -200,6 +238,17 @@ func (a *asks) inserted(name string) {
 	}
 }
 
+// works learns of a job that this process begins or ends.
+func (a *asks) works(job *rivertype.JobRow, begins bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if begins {
+		a.running[job.ID] = job.Queue
+	} else {
+		delete(a.running, job.ID)
+	}
+}
+
 // settings are River's of a queue; nil: they are to be read.
 func (a *asks) settings(name string) *rivertype.Queue {
 	a.mu.Lock()
@@ -248,22 +297,32 @@ func (e *executor) QueueGet(ctx context.Context, params *riverdriver.QueueGetPar
 	return settings, err
 }
 
-// inserts tells of what this process inserts.
-type inserts struct {
+// watch tells of what this process inserts, and what it works.
+type watch struct {
 	river.MiddlewareDefaults
 
 	asks *asks
 }
 
-var _ rivertype.JobInsertMiddleware = (*inserts)(nil)
+var (
+	_ rivertype.JobInsertMiddleware = (*watch)(nil)
+	_ rivertype.WorkerMiddleware    = (*watch)(nil)
+)
 
 // InsertMany implements rivertype.JobInsertMiddleware.
-func (i *inserts) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams,
+func (w *watch) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams,
 	insert func(context.Context) ([]*rivertype.JobInsertResult, error),
 ) ([]*rivertype.JobInsertResult, error) {
 	results, err := insert(ctx)
 	for _, job := range jobs {
-		i.asks.inserted(job.Queue)
+		w.asks.inserted(job.Queue)
 	}
 	return results, err
+}
+
+// Work implements rivertype.WorkerMiddleware.
+func (w *watch) Work(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
+	w.asks.works(job, true)
+	defer w.asks.works(job, false)
+	return work(ctx)
 }

@@ -33,10 +33,17 @@ type worker struct {
 	worked chan string
 }
 
-func (w *worker) Work(_ context.Context, job *river.Job[args]) error {
+// Work tells of a job. One that is to hang does until it is cancelled, and tells of that too.
+func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	w.worked <- job.Args.Name
-	return nil
+	if job.Args.Name == hangs {
+		<-ctx.Done()
+		w.worked <- cancelled
+	}
+	return ctx.Err()
 }
+
+const hangs, cancelled = "hangs", "cancelled"
 
 // start starts a client that polls for the queue own, and for one that all share, each so often.
 func start(t *testing.T, pool *pgxpool.Pool, every, ownFor time.Duration) (*river.Client[pgx.Tx], *asks, <-chan string) {
@@ -100,4 +107,19 @@ func TestHearsOfItsOwn(t *testing.T) {
 	require.True(t, of.fetches("own"))
 	require.NoError(t, tx.Commit(t.Context()))
 	hears(t, worked, "later")
+}
+
+// A job that another process cancels hears of it by asking.
+func TestHearsOfCancels(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	other, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
+	require.NoError(t, err)
+	_, _, worked := start(t, pool, 10*time.Millisecond, ownFor)
+	job, err := other.Insert(t.Context(), args{hangs}, &river.InsertOpts{Queue: "own"})
+	require.NoError(t, err)
+	hears(t, worked, hangs)
+	_, err = other.JobCancel(t.Context(), job.Job.ID)
+	require.NoError(t, err)
+	hears(t, worked, cancelled)
 }
