@@ -11,8 +11,7 @@ import (
 )
 
 // types has a connection read and write what most rows have as it comes. By itself pgx makes a
-// text of each UUID and reads that, and parses JSON that only is to be kept: a tenth of what a
-// lifecycle costs a host.
+// text of each UUID and reads that, and parses JSON that only is to be kept.
 func types(_ context.Context, conn *pgx.Conn) error {
 	m := conn.TypeMap()
 	pgxuuid.Register(m)

@@ -25,8 +25,7 @@ type news struct {
 // listener is River's of a connection that LISTENs, told by what is asked. That a queue is paused
 // it does not hear: River looks for that by itself, as it does where a notification is lost.
 type listener struct {
-	asks   *asks
-	schema string
+	asks *asks
 
 	end   context.CancelFunc
 	ended sync.WaitGroup
@@ -76,7 +75,7 @@ func (l *listener) WaitForNotification(ctx context.Context) (*riverdriver.Notifi
 }
 
 // Schema implements riverdriver.Listener.
-func (l *listener) Schema() string { return l.schema }
+func (l *listener) Schema() string { return l.asks.schema }
 
 // Listen implements riverdriver.Listener.
 func (*listener) Listen(context.Context, string) error { return nil }

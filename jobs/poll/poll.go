@@ -50,8 +50,8 @@ var _ riverdriver.Driver[pgx.Tx] = (*Driver)(nil)
 func (d *Driver) GetExecutor() riverdriver.Executor { return &executor{d.Driver.GetExecutor(), d.asks} }
 
 // GetListener implements riverdriver.Driver: River hears of jobs as by LISTEN, from asks.
-func (d *Driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver.Listener {
-	return &listener{asks: d.asks, schema: params.Schema}
+func (d *Driver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener {
+	return &listener{asks: d.asks}
 }
 
 // Room has a client poll, and returns the driver to do it with. Queues that all daemons share,
@@ -99,9 +99,9 @@ type queue struct {
 // run tells of queues that have a job, or are about to, and of jobs here that are to be
 // cancelled, until ctx ends.
 func (a *asks) run(ctx context.Context, tell func(news)) {
-	ask, again := time.NewTicker(a.every), time.NewTicker(ownEvery)
+	ask := time.NewTicker(a.every)
 	defer ask.Stop()
-	defer again.Stop()
+	var again <-chan time.Time // while this process inserts
 	look := func() {
 		for _, name := range a.worth() {
 			tell(news{queue: name})
@@ -110,9 +110,6 @@ func (a *asks) run(ctx context.Context, tell func(news)) {
 	a.ask(ctx)
 	look()
 	for {
-		if !a.inserting() {
-			again.Stop()
-		}
 		select {
 		case <-ctx.Done():
 			return
@@ -123,9 +120,15 @@ func (a *asks) run(ctx context.Context, tell func(news)) {
 				tell(cancelled)
 			}
 		case <-a.own: // not committed yet
-			again.Reset(ownEvery)
-		case <-again.C:
+			if again == nil { // one job after the other does not put it off
+				again = time.After(ownEvery)
+			}
+		case <-again:
 			look()
+			again = nil
+			if a.inserting() {
+				again = time.After(ownEvery)
+			}
 		}
 	}
 }

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // comes is when a job has to have come: a slow machine's patience.
 const comes = 30 * time.Second
 
+// askOften has a test wait for no question.
+const askOften = 10 * time.Millisecond
+
 type args struct {
 	Name string `json:"name"`
 }
@@ -65,6 +68,14 @@ func start(t *testing.T, pool *pgxpool.Pool, every, ownFor time.Duration) (*rive
 	return client, driver.asks, w.worked
 }
 
+// another is another process' client, which only inserts and cancels.
+func another(t *testing.T, pool *pgxpool.Pool) *river.Client[pgx.Tx] {
+	t.Helper()
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
+	require.NoError(t, err)
+	return client
+}
+
 func hears(t *testing.T, worked <-chan string, name string) {
 	t.Helper()
 	select {
@@ -79,11 +90,10 @@ func hears(t *testing.T, worked <-chan string, name string) {
 func TestHearsOfOthers(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
-	other, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
-	require.NoError(t, err)
-	_, of, worked := start(t, pool, 10*time.Millisecond, ownFor)
+	other := another(t, pool)
+	_, of, worked := start(t, pool, askOften, ownFor)
 	require.False(t, of.fetches("own"), "an empty queue is not fetched from")
-	_, err = other.Insert(t.Context(), args{"shared"}, &river.InsertOpts{Queue: "shared"})
+	_, err := other.Insert(t.Context(), args{"shared"}, &river.InsertOpts{Queue: "shared"})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return of.fetches("shared") }, comes, time.Millisecond)
 	require.NotContains(t, of.worth(), "shared")
@@ -95,7 +105,7 @@ func TestHearsOfOthers(t *testing.T) {
 	require.Eventually(t, func() bool { return !of.fetches("own") }, comes, time.Millisecond, "it is empty again")
 }
 
-// What this process inserts is fetched without asking, also where it is committed a while later.
+// What this process inserts is fetched without asking.
 func TestHearsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
@@ -109,13 +119,32 @@ func TestHearsOfItsOwn(t *testing.T) {
 	hears(t, worked, "later")
 }
 
+// Who inserts one job after the other hears of them all the same.
+func TestHearsWhileItInserts(t *testing.T) {
+	t.Parallel()
+	client, of, worked := start(t, dbtest.New(t), time.Hour, time.Hour)
+	_, err := client.Insert(t.Context(), args{"first"}, &river.InsertOpts{Queue: "own"})
+	require.NoError(t, err)
+	late := time.After(comes)
+	for {
+		select {
+		case heard := <-worked:
+			require.Equal(t, "first", heard)
+			return
+		case <-late:
+			require.Fail(t, "it is put off")
+		default:
+			of.inserted("own")
+		}
+	}
+}
+
 // A job that another process cancels hears of it by asking.
 func TestHearsOfCancels(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.New(t)
-	other, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: migrations.Schema})
-	require.NoError(t, err)
-	_, _, worked := start(t, pool, 10*time.Millisecond, ownFor)
+	other := another(t, pool)
+	_, _, worked := start(t, pool, askOften, ownFor)
 	job, err := other.Insert(t.Context(), args{hangs}, &river.InsertOpts{Queue: "own"})
 	require.NoError(t, err)
 	hears(t, worked, hangs)

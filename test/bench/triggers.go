@@ -22,7 +22,7 @@ const (
 	// triggersOffered a second, for triggersFor in a round, are of so many attempts that run.
 	triggersOffered = 1000
 	triggersFor     = 10 * time.Second
-	triggersOf      = 100
+	triggersOf      = apartSlots
 
 	goalTrigger = 5 * time.Millisecond
 )
