@@ -125,10 +125,14 @@ WITH held AS MATERIALIZED (
     SELECT t.host_id, count(*) AS slots, count(*) FILTER (WHERE t.priority <= 2) AS urgent FROM weir.transcodes t
      WHERE t.state IN ('placed', 'running') GROUP BY t.host_id
 )
-SELECT h.id, h.slots, (h.slots - COALESCE(held.slots, 0))::int AS free, (SELECT COALESCE(sum(u.urgent), 0) FROM held u)::bigint AS urgent_held
-  FROM weir.hosts h LEFT JOIN held ON held.host_id = h.id
- WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
- ORDER BY h.id
+SELECT o.id, sum(o.slots)::int AS slots, sum(o.slots - o.held)::int AS free,
+       (SELECT COALESCE(sum(u.urgent), 0) FROM held u)::bigint AS urgent_held
+  FROM (SELECT h.id, h.slots, 0 AS held FROM weir.hosts h
+         WHERE h.lease_until > now() AND h.up AND NOT h.draining AND h.spool_room_bytes > 0 AND h.mist_silent_from IS NULL
+        UNION ALL
+        SELECT held.host_id, 0, held.slots FROM held) o
+ GROUP BY o.id HAVING sum(o.slots) > 0
+ ORDER BY o.id
 `
 
 type HostFreeRow struct {
@@ -139,7 +143,9 @@ type HostFreeRow struct {
 }
 
 // Hosts that may take work, with their slots and how many are free; and, with each, how many
-// urgent transcodes hold one of any. A storing transcode holds none.
+// urgent transcodes hold one of any. A storing transcode holds none. What hosts have and what is
+// held of it are summed up together: a join of the two is planned as one of a few rows where
+// nothing ran when somebody last counted, and then compares each host with each.
 func (q *Queries) HostFree(ctx context.Context, db DBTX) ([]HostFreeRow, error) {
 	rows, err := db.Query(ctx, hostFree)
 	if err != nil {
