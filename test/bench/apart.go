@@ -53,6 +53,9 @@ type takings struct {
 	Goroutines int     `json:"goroutines"`
 	HeapMB     float64 `json:"heap_mb"`
 	ResidentMB float64 `json:"resident_mb"`
+	// processor and postgres are what it and its Postgres had before of a core, in percent, where
+	// that was looked at.
+	processor, postgres float64
 }
 
 // daemon is that daemon, until it is told to end.

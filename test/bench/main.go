@@ -25,9 +25,9 @@ const (
 	// spread to see.
 	rounds = 5
 	// runLimit bounds the whole, of which a history of a million and a fleet of a thousand are half;
-	// shortLimit the short form: half a minute where nothing else runs.
+	// shortLimit the short form: a minute and a half where nothing else runs.
 	runLimit   = 2 * time.Hour
-	shortLimit = 2 * time.Minute
+	shortLimit = 3 * time.Minute
 )
 
 // The goals.
@@ -93,7 +93,7 @@ func groups() []group {
 		{name: "s3", about: "large objects, beside other programs that move them", measure: (*bench).s3, short: true, alone: true},
 		{name: "failover", about: "the primary killed under work, a synchronous standby promoted", measure: (*bench).failover, alone: true},
 		{name: "naive", about: "what else somebody might write, under the same faults", measure: (*bench).naive},
-		{name: "lifecycle", about: "whole lifecycles where media and Mist cost nothing", measure: (*bench).lifecycle, alone: true},
+		{name: "lifecycle", about: "whole lifecycles where media and Mist cost nothing", measure: (*bench).lifecycle, short: true, alone: true},
 		{name: "latency", about: "how soon things follow each other where media and Mist cost nothing", measure: (*bench).latency, alone: true},
 		{name: "history", about: "what a million finished transcodes cost those in hand, and what they weigh", measure: (*bench).history, alone: true},
 		{name: "fleet", about: "a thousand hosts that poll, and where LISTEN is cheaper", measure: (*bench).fleet, alone: true},

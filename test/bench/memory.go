@@ -34,6 +34,8 @@ const goalGrowth = 1.5
 const (
 	// queuedMany wait at once.
 	queuedMany = 100_000
+	// takesEach is how long it is looked at what a daemon's processor does.
+	takesEach = 5 * time.Second
 	// soakLifecycles, or soakLong, in so many parts, behind so many that are not counted.
 	soakLifecycles, soakLong = 2000, 20_000
 	soakParts                = 4
@@ -129,6 +131,8 @@ func (b *bench) daemonTakes(ctx context.Context) (err error) {
 		b.Add(t.when+": resident", "MB", "", 0, each(t.of, residentMB)...)
 		b.Add("  of it live", "MB", "", 0, each(t.of, heapMB)...)
 		b.Add("  goroutines", "", "", 0, each(t.of, goroutines)...)
+		b.Add("  its processor, of a core", "%", "", 0, each(t.of, processor)...)
+		b.Add("  and Postgres', of a core", "%", "", 0, each(t.of, postgres)...)
 	}
 	more := func(than, is []takings, figure func(*takings) float64, parts float64) []float64 {
 		was := report.Median(each(than, figure))
@@ -142,24 +146,38 @@ func (b *bench) daemonTakes(ctx context.Context) (err error) {
 	return b.soak(ctx, f)
 }
 
-// takesOften is takes some times, a second apart.
+// takesOften is takes some times, each behind a while of which it tells the processor time.
 func (f *fleet) takesOften(ctx context.Context) (all []takings, err error) {
 	for range rounds {
-		t, err := f.takes(ctx)
+		before, err := f.spent()
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, t)
-		if err := wait(ctx, time.Second); err != nil {
+		if err := wait(ctx, takesEach); err != nil {
 			return nil, err
 		}
+		after, err := f.spent()
+		if err != nil {
+			return nil, err
+		}
+		t, err := f.takes(ctx) // collects
+		if err != nil {
+			return nil, err
+		}
+		t.processor, t.postgres = percent(after.hosts-before.hosts), percent(after.postgres-before.postgres)
+		all = append(all, t)
 	}
 	return all, nil
 }
 
+// percent is so much of a core while takings are waited for.
+func percent(used time.Duration) float64 { return 100 * float64(used) / float64(takesEach) }
+
 func residentMB(t *takings) float64 { return t.ResidentMB }
 func heapMB(t *takings) float64     { return t.HeapMB }
 func goroutines(t *takings) float64 { return float64(t.Goroutines) }
+func processor(t *takings) float64  { return t.processor }
+func postgres(t *takings) float64   { return t.postgres }
 
 // each is a figure of each of several.
 func each(of []takings, figure func(*takings) float64) (all []float64) {

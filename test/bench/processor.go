@@ -48,9 +48,13 @@ func (b *bench) spent(ctx context.Context, db *pgx.Conn) (s spent, err error) {
 	return s, err
 }
 
-// spent is that of this process, which hosts and the API are in, and of all of a fleet's Postgres.
+// spent is that of the process which hosts and the API are in, and of all of a fleet's Postgres.
 func (f *fleet) spent() (s spent, err error) {
-	if s.hosts, err = proc.ProcessorTime(os.Getpid()); err != nil {
+	pid := os.Getpid()
+	if f.process != nil {
+		pid = f.process.Process.Pid
+	}
+	if s.hosts, err = proc.ProcessorTime(pid); err != nil {
 		return s, err
 	}
 	s.postgres, err = proc.FamilyTime(f.postgres.PID())

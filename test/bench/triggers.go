@@ -68,7 +68,15 @@ func (b *bench) triggers(ctx context.Context) (err error) {
 	b.Add("  99 of 100", "s", under(goalTrigger), goalTrigger.Seconds(), most...)
 	b.Add("  not recorded, of all", "", "none", 0, refused...)
 	b.Add(fmt.Sprintf("the machine: %d simple updates of pgbench a second: committed within, 99 of 100", triggersOffered), "s", "", 0, machine...)
-	return stopProfile()
+	if err := stopProfile(); err != nil {
+		return err
+	}
+	// A daemon that is told to end gives back what it has in hand, and its folders: who still
+	// writes into one would fail.
+	if err := f.letGo(ctx); err != nil {
+		return err
+	}
+	return f.drain(ctx)
 }
 
 // triggerBodies has so many transcodes stay at running, and is what is posted of each.

@@ -74,13 +74,14 @@ func (r *Report) Add(name, unit, goal string, below float64, values ...float64) 
 }
 
 // AddAbove is Add for what is to be reached.
-func (r *Report) AddAbove(name, unit, goal string, least float64, values ...float64) {
+func (r *Report) AddAbove(name, unit, goal string, least float64, values ...float64) *Figure {
 	f := r.tell(name, unit, values)
 	f.Judge(goal, f.Value >= least)
 	f.ratio = unit == ""
 	if r.Short && f.ratio {
 		f.Judge(goal, f.Value >= least*(1-shortSlack))
 	}
+	return f
 }
 
 func (r *Report) tell(name, unit string, values []float64) *Figure {
@@ -104,6 +105,10 @@ func (f *Figure) Judge(goal string, met bool) { f.Goal, f.Met = goal, &met }
 
 // Absolute says that its value is no ratio, though it has no unit: another machine has another.
 func (f *Figure) Absolute() { f.ratio = false }
+
+// Beyond says that its goal was never reached: the short form, which finds what has become worse,
+// tells it and does not fail by it.
+func (f *Figure) Beyond() { f.ratio = false }
 
 // Beside puts what the machine, or a peer, did in the same run, in the figure's unit.
 func (f *Figure) Beside(of string, limit float64) {
