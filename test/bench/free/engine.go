@@ -129,7 +129,7 @@ func (e *Engine) Look(_ context.Context, names ...engine.Name) (engine.Look, err
 	see := func(a *attempt) {
 		// What is held goes on and on, without coming to its end.
 		media := int64(freeMS)
-		if len(a.pushes) > 0 && e.Gate.isShut() {
+		if e.Gate.isShut() {
 			media = min(freeMS-1, time.Since(a.begun).Milliseconds()/freeSlow)
 		}
 		look.Running[a.name], look.NewestMS[a.name] = a.alive, media
@@ -137,7 +137,7 @@ func (e *Engine) Look(_ context.Context, names ...engine.Name) (engine.Look, err
 			push.MediaMS = media
 			look.Pushes = append(look.Pushes, push)
 		}
-		look.Processes[a.id] = engine.Report{SentMS: freeMS, ReceivedMS: freeMS}
+		look.Processes[a.id] = engine.Report{SentMS: media, ReceivedMS: media}
 	}
 	if len(names) == 0 {
 		for _, a := range e.attempts {

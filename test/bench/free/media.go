@@ -16,8 +16,9 @@ const (
 	freeMS     = 20_000
 	freeFrames = 600
 	freeFile   = "a file that costs nothing"
-	// freeSlow is by how much what is held is slower than real time.
-	freeSlow = 10
+	// freeSlow is by how much what is held is slower than real time: it takes longer than anybody
+	// holds it.
+	freeSlow = 20
 )
 
 var _ host.Media = Media{}
