@@ -374,7 +374,7 @@ func (f *fleet) writes(ctx context.Context) (int64, error) {
 }
 
 // custom runs pgbench with a script of our own, and says its rate.
-func (f *fleet) custom(ctx context.Context, name, script string, clients int) (float64, error) {
+func (f *fleet) custom(ctx context.Context, name, script string, clients int, args ...string) (float64, error) {
 	dir, err := f.folder.Make(name)
 	if err != nil {
 		return 0, err
@@ -383,5 +383,5 @@ func (f *fleet) custom(ctx context.Context, name, script string, clients int) (f
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		return 0, fmt.Errorf("write a script for pgbench: %w", err)
 	}
-	return pgbenchOf(ctx, string(f.postgres.URL), "-n", "-f", file, "-c", fmt.Sprint(clients), "-j", "2", "-T", insertSeconds)
+	return pgbenchOf(ctx, string(f.postgres.URL), append(args, "-n", "-f", file, "-c", fmt.Sprint(clients), "-j", "2", "-T", insertSeconds)...)
 }

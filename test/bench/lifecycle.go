@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,10 @@ const (
 	// insertClients commit a row each, insertSeconds long.
 	insertClients = 16
 	insertSeconds = "1"
+	// rowsInserted and rowsChanged are what a lifecycle does, in rowsCommits: the tables of what
+	// Postgres is asked, and of history, count them. A row has rowBytes, and a client rowsOfEach.
+	rowsInserted, rowsChanged, rowsCommits = 35, 45, 12
+	rowBytes, rowsOfEach                   = 500, 1000
 	// noops are River's jobs that do nothing, worked by so many at once as its own benchmark does.
 	noops, noopWorkers = 20_000, 2000
 
@@ -69,6 +74,10 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 		return err
 	}
 	machine := slices.Concat(before, after)
+	bare, err := f.bareRows(ctx)
+	if err != nil {
+		return err
+	}
 	var noop []float64
 	for n := range rounds {
 		rate, err := f.noops(ctx, fmt.Sprintf("bench_noop_%d", n))
@@ -77,17 +86,18 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 		}
 		noop = append(noop, rate)
 	}
-	b.tellPace(p, report.Median(machine), report.Median(noop))
+	b.tellPace(p, report.Median(machine), report.Median(bare), report.Median(noop))
 	b.tellMarks(p.took)
 	b.Add(fmt.Sprintf("the machine: pgbench, one row inserted and committed, %d clients, before it and behind it", insertClients), "tx/s", "", 0, machine...)
+	b.Add(fmt.Sprintf("  %d rows inserted and %d changed in %d commits, and nothing else, %d clients", rowsInserted, rowsChanged, rowsCommits, insertClients), "1/s", "", 0, bare...)
 	b.Add("a peer: River's jobs that do nothing", "1/s", "", 0, noop...)
 	return nil
 }
 
-// tellPace tells what a fleet does under load, beside what its Postgres commits and how many of
-// River's jobs that do nothing are done.
-func (b *bench) tellPace(p pace, limit, noops float64) {
-	b.Add(fmt.Sprintf("lifecycles, %d at once: ended", pressed), "1/s", "", 0, p.rate...)
+// tellPace tells what a fleet does under load, beside what its Postgres commits, how often it does
+// with bare rows what a lifecycle does, and how many of River's jobs that do nothing are done.
+func (b *bench) tellPace(p pace, limit, bare, noops float64) {
+	b.Add(fmt.Sprintf("lifecycles, %d at once: ended", pressed), "1/s", "", 0, p.rate...).Beside("the same with bare rows", bare)
 	b.Add("  transactions that write, for each", "", fmt.Sprintf("at most %d", goalCommits), goalCommits, p.commits...)
 	b.Add("  processor time of the hosts, the API and the bench, for each", "ms", "", 0, p.hosts...)
 	b.Add("  of Postgres", "ms", "", 0, p.postgres...)
@@ -95,7 +105,7 @@ func (b *bench) tellPace(p pace, limit, noops float64) {
 	for i := range p.rate {
 		share, worth = append(share, p.rate[i]*p.commits[i]/limit), append(worth, noops/p.rate[i])
 	}
-	b.AddAbove("  of the transactions that this Postgres commits", "", fmt.Sprintf("%g or more", goalOfLimit), goalOfLimit, share...).Beyond()
+	b.AddAbove("  of the transactions that this Postgres commits", "", fmt.Sprintf("%g or more", goalOfLimit), goalOfLimit, share...).WholeOnly()
 	b.Add("  each is worth so many of River's jobs that do nothing", "", fmt.Sprintf("at most %d", goalWorth), goalWorth, worth...)
 }
 
@@ -228,6 +238,35 @@ func (f *fleet) inserts(ctx context.Context) (rates []float64, err error) {
 	}
 	for range rounds {
 		rate, err := f.custom(ctx, fmt.Sprintf("pgbench-%d", time.Now().UnixNano()), "INSERT INTO bench_rows (filler) VALUES ('a row of the bench');\n", insertClients)
+		if err != nil {
+			return nil, err
+		}
+		rates = append(rates, rate)
+	}
+	return rates, nil
+}
+
+// bareRows is how often a second Postgres does nothing but insert and change as many rows as a
+// lifecycle does, by prepared statements: rows of one table, with one index, that nothing watches
+// over, and that no two clients wait for.
+func (f *fleet) bareRows(ctx context.Context) (rates []float64, err error) {
+	if _, err := f.pool.Exec(ctx, fmt.Sprintf(`CREATE TABLE bench_bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number int NOT NULL, filler text NOT NULL);
+		INSERT INTO bench_bare (number, filler) SELECT 1, repeat('x', %d) FROM generate_series(1, %d)`, rowBytes, insertClients*rowsOfEach)); err != nil {
+		return nil, fmt.Errorf("make a table: %w", err)
+	}
+	var script strings.Builder
+	for i := range rowsCommits {
+		fmt.Fprintln(&script, "BEGIN;")
+		for range rowsInserted*(i+1)/rowsCommits - rowsInserted*i/rowsCommits {
+			fmt.Fprintf(&script, "INSERT INTO bench_bare (number, filler) VALUES (1, repeat('x', %d));\n", rowBytes)
+		}
+		for range rowsChanged*(i+1)/rowsCommits - rowsChanged*i/rowsCommits {
+			fmt.Fprintf(&script, "\\set id 1 + :client_id * %d + random(0, %d)\nUPDATE bench_bare SET number = number + 1 WHERE id = :id;\n", rowsOfEach, rowsOfEach-1)
+		}
+		fmt.Fprintln(&script, "COMMIT;")
+	}
+	for n := range rounds {
+		rate, err := f.custom(ctx, fmt.Sprintf("pgbench-bare-%d", n), script.String(), insertClients, "-M", "prepared")
 		if err != nil {
 			return nil, err
 		}

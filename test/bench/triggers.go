@@ -71,8 +71,7 @@ func (b *bench) triggers(ctx context.Context) (err error) {
 	if err := stopProfile(); err != nil {
 		return err
 	}
-	// A daemon that is told to end gives back what it has in hand, and its folders: who still
-	// writes into one would fail.
+	// What was held ends as all else does, or it was nothing that ran.
 	if err := f.letGo(ctx); err != nil {
 		return err
 	}

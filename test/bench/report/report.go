@@ -103,12 +103,9 @@ func (r *Report) tell(name, unit string, values []float64) *Figure {
 // Judge says what the goal is, and whether it is met.
 func (f *Figure) Judge(goal string, met bool) { f.Goal, f.Met = goal, &met }
 
-// Absolute says that its value is no ratio, though it has no unit: another machine has another.
-func (f *Figure) Absolute() { f.ratio = false }
-
-// Beyond says that its goal was never reached: the short form, which finds what has become worse,
-// tells it and does not fail by it.
-func (f *Figure) Beyond() { f.ratio = false }
+// WholeOnly has the short form tell it and not judge it: it is no ratio, though it has no unit,
+// or its goal was never reached, and the short form finds what has become worse.
+func (f *Figure) WholeOnly() { f.ratio = false }
 
 // Beside puts what the machine, or a peer, did in the same run, in the figure's unit.
 func (f *Figure) Beside(of string, limit float64) {

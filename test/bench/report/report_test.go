@@ -26,8 +26,8 @@ func TestVerdict(t *testing.T) {
 		{true, func(r *report.Report) { r.AddAbove("a", "", "0.9 or more", 0.9, 0.61) }, false},
 		{true, func(r *report.Report) { r.AddAbove("a", "", "0.9 or more", 0.9, 0.59) }, true},
 		{false, func(r *report.Report) { r.Add("a", "s", "", 0, 9) }, false},
-		{true, func(r *report.Report) { r.AddAbove("a", "", "0.5 or more", 0.5, 0.04).Beyond() }, false},
-		{false, func(r *report.Report) { r.AddAbove("a", "", "0.5 or more", 0.5, 0.04).Beyond() }, true},
+		{true, func(r *report.Report) { r.AddAbove("a", "", "0.5 or more", 0.5, 0.04).WholeOnly() }, false},
+		{false, func(r *report.Report) { r.AddAbove("a", "", "0.5 or more", 0.5, 0.04).WholeOnly() }, true},
 	} {
 		r := &report.Report{Short: c.short}
 		r.Begin("g")

@@ -35,10 +35,10 @@ func (f *fleet) large(ctx context.Context, n int) error {
 		return err
 	}
 	first, last := idle[0], idle[rounds]
-	f.Add(fmt.Sprintf("%d idle hosts: Postgres and PgBouncer, of a core", n), "", fmt.Sprintf("under %g", goalCore), goalCore, between(idle, spent.cores)...).Absolute()
+	f.Add(fmt.Sprintf("%d idle hosts: Postgres and PgBouncer, of a core", n), "", fmt.Sprintf("under %g", goalCore), goalCore, between(idle, spent.cores)...).WholeOnly()
 	f.Add("  of it PgBouncer", "", "", 0, between(idle, spent.poolerShare)...)
 	f.Add("  connections to Postgres", "", fmt.Sprintf("under %d", goalConnections), goalConnections,
-		between(idle, func(to, _ spent) float64 { return float64(to.connections) })...).Absolute()
+		between(idle, func(to, _ spent) float64 { return float64(to.connections) })...).WholeOnly()
 	f.Add("  statements a second", "1/s", "", 0, between(idle, spent.rate)...)
 	f.Add("  processor of each host itself, a second", "ms", "", 0,
 		between(idle, func(to, from spent) float64 {

@@ -59,6 +59,6 @@ func (f *fleet) restart(ctx context.Context, alive int) error {
 		WHERE t.state = 'succeeded' AND c.state = 'delivered'`, float64(int(f.asked.Load())-f.calledOff)).Scan(&lost); err != nil {
 		return fmt.Errorf("count what has ended: %w", err)
 	}
-	f.Add("of all that was accepted: lost, or failed", "", "none", 0, lost).Absolute()
+	f.Add("of all that was accepted: lost, or failed", "", "none", 0, lost).WholeOnly()
 	return nil
 }

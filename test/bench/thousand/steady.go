@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// steadyFor is each stream's length. It is carried where steadyCarried of it end in its later half,
-// and the last of it within steadyDrained behind it.
+// steadyFor is each stream's length. It is carried where, from steadyFrom on, steadyCarried of it
+// end, and the last of it within steadyDrained behind it. Each ends a second earlier or later, as
+// hosts ask every two: of ten a second the number varies by a hundredth.
 const (
 	steadyFor     = time.Minute
-	steadyCarried = 0.98
+	steadyFrom    = 15 * time.Second
+	steadyCarried = 0.97
 	steadyDrained = 10 * time.Second
 	goalSteady    = 50
 )
@@ -56,7 +58,7 @@ func (f *fleet) carries(ctx context.Context, rate int) (carried bool, tell func(
 	}
 	var ended float64
 	if err := f.pool.QueryRow(ctx, `SELECT count(*)::float8 / $1 FROM weir.transcodes WHERE finished_at > now() - make_interval(secs => $1::float8)`,
-		steadyFor.Seconds()/2).Scan(&ended); err != nil { //nolint:mnd // the later half: it is steady there
+		(steadyFor - steadyFrom).Seconds()).Scan(&ended); err != nil {
 		return false, nil, fmt.Errorf("count what has ended: %w", err)
 	}
 	rest, err := f.until(ctx, allTold)

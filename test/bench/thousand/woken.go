@@ -68,7 +68,7 @@ func (f *fleet) woken(ctx context.Context, of []*hostProcess, n int) error {
 		return err
 	}
 	f.Add(fmt.Sprintf("one transcode is placed, %d hosts LISTEN: its host fetches it, of each placement", n), "", "", 0, own/placedAlone)
-	f.Add("  other hosts that fetch for it", "", fmt.Sprintf("under %d", goalWoken), goalWoken, others/placedAlone).Absolute()
+	f.Add("  other hosts that fetch for it", "", fmt.Sprintf("under %d", goalWoken), goalWoken, others/placedAlone).WholeOnly()
 	f.Add("  statements of all others for it", "", "", 0, statements/placedAlone)
 	return nil
 }
