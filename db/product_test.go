@@ -11,7 +11,6 @@ import (
 
 // node is one of a plan that was executed.
 type node struct {
-	Type  string  `json:"Node Type"`
 	Loops float64 `json:"Actual Loops"`
 	Plans []node  `json:"Plans"`
 }
