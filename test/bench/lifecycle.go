@@ -41,7 +41,7 @@ const (
 	goalCommits = 15 // of a lifecycle, under load
 	goalOfLimit = 0.5
 	// goalWorth is what a lifecycle may cost, in what the same machine and Postgres do with jobs
-	// of River: 460 to 510 were seen in hours that differ by a third in all other figures.
+	// of River: 440 to 510 were seen in hours that differ by a third in all other figures.
 	goalWorth = 550
 )
 
