@@ -20,17 +20,20 @@ UPDATE weir.hosts
  WHERE id = @id AND boot_id = @boot_id
 RETURNING seen_at;
 
--- name: HostLook :many
--- All attempts of a host that are not cleaned up. RenditionListOf has their renditions: with
--- those, each of these long rows would come several times.
-SELECT sqlc.embed(a), sqlc.embed(t)
+-- name: HostLookVersions :many
+-- All attempts of a host that are not cleaned up, and of which version their rows are: another
+-- whenever one of them was written, as xmin is the transaction that wrote a row; and on another
+-- server, as what a failover has lost had transactions of the same numbers.
+SELECT a.transcode_id, a.number,
+       concat_ws(' ', pg_postmaster_start_time(), a.xmin, t.xmin, (SELECT string_agg(concat(r.ordinal, ':', r.xmin), ' ' ORDER BY r.ordinal)
+                                                                     FROM weir.renditions r WHERE r.transcode_id = a.transcode_id))::text AS version
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
  WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
  ORDER BY a.transcode_id, a.number;
 
 -- name: HostLookAlone :many
--- HostLook of some transcodes, which are few, with their renditions.
+-- The attempts of some transcodes that are not cleaned up, with their renditions.
 SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id

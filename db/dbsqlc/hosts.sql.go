@@ -382,123 +382,6 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 	return items, nil
 }
 
-const hostLook = `-- name: HostLook :many
-SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock
-  FROM weir.attempts a
-  JOIN weir.transcodes t ON t.id = a.transcode_id
- WHERE a.host_id = $1 AND a.cleaned_at IS NULL
- ORDER BY a.transcode_id, a.number
-`
-
-type HostLookRow struct {
-	Attempt   Attempt
-	Transcode Transcode
-}
-
-// All attempts of a host that are not cleaned up. RenditionListOf has their renditions: with
-// those, each of these long rows would come several times.
-func (q *Queries) HostLook(ctx context.Context, db DBTX, hostID string) ([]HostLookRow, error) {
-	rows, err := db.Query(ctx, hostLook, hostID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []HostLookRow{}
-	for rows.Next() {
-		var i HostLookRow
-		if err := rows.Scan(
-			&i.Attempt.TranscodeID,
-			&i.Attempt.Number,
-			&i.Attempt.HostID,
-			&i.Attempt.BootID,
-			&i.Attempt.JobID,
-			&i.Attempt.Stage,
-			&i.Attempt.Outcome,
-			&i.Attempt.ErrorCode,
-			&i.Attempt.ErrorStage,
-			&i.Attempt.ErrorMessage,
-			&i.Attempt.SourceBytes,
-			&i.Attempt.SourceEtag,
-			&i.Attempt.Prepared,
-			&i.Attempt.Process,
-			&i.Attempt.Broadcaster,
-			&i.Attempt.CreatedAt,
-			&i.Attempt.StartedAt,
-			&i.Attempt.FetchedAt,
-			&i.Attempt.PreparedAt,
-			&i.Attempt.ProcessStartedAt,
-			&i.Attempt.TranscodedAt,
-			&i.Attempt.EndedAt,
-			&i.Attempt.CleanedAt,
-			&i.Attempt.ErrorDetail,
-			&i.Attempt.HungStarts,
-			&i.Attempt.Reruns,
-			&i.Attempt.SourceIdentity,
-			&i.Attempt.PackageJobID,
-			&i.Attempt.PackageFrom,
-			&i.Attempt.PublishFrom,
-			&i.Attempt.SourceBegins,
-			&i.Transcode.ID,
-			&i.Transcode.Tenant,
-			&i.Transcode.ExternalID,
-			&i.Transcode.Form,
-			&i.Transcode.Request,
-			&i.Transcode.RequestDigest,
-			&i.Transcode.SourceURL,
-			&i.Transcode.SourceSealed,
-			&i.Transcode.OutputURL,
-			&i.Transcode.OutputSealed,
-			&i.Transcode.CallbackURL,
-			&i.Transcode.CallbackSealed,
-			&i.Transcode.LivepeerSealed,
-			&i.Transcode.State,
-			&i.Transcode.Run,
-			&i.Transcode.Attempt,
-			&i.Transcode.AttemptsLeft,
-			&i.Transcode.HostID,
-			&i.Transcode.NotBefore,
-			&i.Transcode.Source,
-			&i.Transcode.SourceDurationMs,
-			&i.Transcode.Ratio,
-			&i.Transcode.StatusSentAt,
-			&i.Transcode.ErrorCode,
-			&i.Transcode.ErrorStage,
-			&i.Transcode.ErrorMessage,
-			&i.Transcode.CreatedAt,
-			&i.Transcode.PlacedAt,
-			&i.Transcode.StartedAt,
-			&i.Transcode.FinishedAt,
-			&i.Transcode.UpdatedAt,
-			&i.Transcode.Warnings,
-			&i.Transcode.RunAt,
-			&i.Transcode.FreeTries,
-			&i.Transcode.TellingUntil,
-			&i.Transcode.Progress,
-			&i.Transcode.Priority,
-			&i.Transcode.FormerExternalID,
-			&i.Transcode.Ladder,
-			&i.Transcode.Packages,
-			&i.Transcode.CallbackSecretSealed,
-			&i.Transcode.StatusesRefusedRun,
-			&i.Transcode.Metadata,
-			&i.Transcode.Labels,
-			&i.Transcode.Events,
-			&i.Transcode.EventsURL,
-			&i.Transcode.EventsSealed,
-			&i.Transcode.ClipStartMs,
-			&i.Transcode.ClipEndMs,
-			&i.Transcode.ClipClock,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const hostLookAlone = `-- name: HostLookAlone :many
 SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
   FROM weir.attempts a
@@ -519,7 +402,7 @@ type HostLookAloneRow struct {
 	Rendition Rendition
 }
 
-// HostLook of some transcodes, which are few, with their renditions.
+// The attempts of some transcodes that are not cleaned up, with their renditions.
 func (q *Queries) HostLookAlone(ctx context.Context, db DBTX, arg HostLookAloneParams) ([]HostLookAloneRow, error) {
 	rows, err := db.Query(ctx, hostLookAlone, arg.Transcodes, arg.HostID)
 	if err != nil {
@@ -768,6 +651,45 @@ func (q *Queries) HostLookAloneUnplanned(ctx context.Context, db DBTX, arg HostL
 			&i.Transcode.ClipEndMs,
 			&i.Transcode.ClipClock,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const hostLookVersions = `-- name: HostLookVersions :many
+SELECT a.transcode_id, a.number,
+       concat_ws(' ', pg_postmaster_start_time(), a.xmin, t.xmin, (SELECT string_agg(concat(r.ordinal, ':', r.xmin), ' ' ORDER BY r.ordinal)
+                                                                     FROM weir.renditions r WHERE r.transcode_id = a.transcode_id))::text AS version
+  FROM weir.attempts a
+  JOIN weir.transcodes t ON t.id = a.transcode_id
+ WHERE a.host_id = $1 AND a.cleaned_at IS NULL
+ ORDER BY a.transcode_id, a.number
+`
+
+type HostLookVersionsRow struct {
+	TranscodeID uuid.UUID
+	Number      int32
+	Version     string
+}
+
+// All attempts of a host that are not cleaned up, and of which version their rows are: another
+// whenever one of them was written, as xmin is the transaction that wrote a row; and on another
+// server, as what a failover has lost had transactions of the same numbers.
+func (q *Queries) HostLookVersions(ctx context.Context, db DBTX, hostID string) ([]HostLookVersionsRow, error) {
+	rows, err := db.Query(ctx, hostLookVersions, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HostLookVersionsRow{}
+	for rows.Next() {
+		var i HostLookVersionsRow
+		if err := rows.Scan(&i.TranscodeID, &i.Number, &i.Version); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"weir/db/dbsqlc"
 	"weir/engine"
-	"weir/jobs"
 	"weir/jobs/jobstest"
 )
 
@@ -144,138 +140,4 @@ func TestClaimSpool(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(h.Spool, claimName), []byte("?"), 0o600))
 	_, err = other.claimSpool(t.Context())
 	require.ErrorContains(t, err, "damaged")
-}
-
-// However many wait, one look serves them all; and nobody gets one that was begun before
-// what it waits for.
-func TestLooks(t *testing.T) {
-	t.Parallel()
-	l := newLooks()
-	taken, release := 0, make(chan struct{})
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		l.run(ctx, jobs.PollEvery, func(context.Context, ...uuid.UUID) (*look, error) {
-			taken++
-			<-release
-			return &look{}, nil
-		}, func(error) {})
-	})
-	const waiters = 20
-	since := time.Now()
-	var waiting sync.WaitGroup
-	for range waiters {
-		waiting.Go(func() {
-			transcode := uuid.New()
-			got, err := l.after(ctx, since, transcode)
-			require.NoError(t, err)
-			require.True(t, got.reading(transcode).began.After(since))
-		})
-	}
-	close(release)
-	waiting.Wait()
-	stop()
-	running.Wait()
-	require.LessOrEqual(t, taken, 2, "one, and one for who came while it was taken")
-}
-
-// While somebody watches, all is looked at once in a while, and once.
-func TestLooksByThemselves(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const ticks = 3
-		l := newLooks()
-		ctx, stop := context.WithTimeout(t.Context(), ticks*jobs.PollEvery+jobs.PollEvery/2)
-		defer stop()
-		taken := 0
-		defer l.watch()()
-		l.run(ctx, jobs.PollEvery, func(_ context.Context, of ...uuid.UUID) (*look, error) {
-			require.Empty(t, of)
-			taken++
-			return &look{}, nil
-		}, func(error) {})
-		require.Equal(t, ticks, taken)
-	})
-}
-
-// A look is of those that somebody waits for; what is known of the others stays, and is as old as
-// it is. Who wants all gets no look that was not.
-func TestLooksAlone(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		one, other, gone := engine.Name{Transcode: uuid.New(), Attempt: 1}, engine.Name{Transcode: uuid.New(), Attempt: 1}, engine.Name{Transcode: uuid.New(), Attempt: 1}
-		rows := map[engine.Name]*jobs.Rows{one: {}, other: {}, gone: {}}
-		var asked [][]uuid.UUID
-		l := newLooks()
-		ctx, stop := context.WithCancel(t.Context())
-		failing := false
-		go l.run(ctx, jobs.PollEvery, func(_ context.Context, of ...uuid.UUID) (*look, error) {
-			asked = append(asked, of)
-			if failing {
-				failing = false
-				return nil, errBroken
-			}
-			taken := &look{attempts: map[engine.Name]*jobs.Rows{}}
-			for name, is := range rows {
-				if len(of) == 0 || slices.Contains(of, name.Transcode) {
-					taken.attempts[name] = is
-				}
-			}
-			<-time.After(time.Millisecond)
-			return taken, nil
-		}, func(error) {})
-		after := func(name engine.Name) *look {
-			got, err := l.after(ctx, time.Now().Add(-1), name.Transcode) // here time stands still
-			require.NoError(t, err)
-			return got
-		}
-		first := after(one)
-		require.Len(t, first.attempts, 3)
-		stale := rows[other]
-		rows[one], rows[other] = &jobs.Rows{}, &jobs.Rows{}
-		delete(rows, gone)
-
-		next := after(one)
-		require.Same(t, rows[one], next.attempts[one])
-		require.Same(t, stale, next.attempts[other], "nobody has asked for it")
-		require.Greater(t, next.reading(one.Transcode).number, next.reading(other.Transcode).number)
-		require.True(t, next.reading(other.Transcode).began.Equal(first.reading(other.Transcode).began))
-		failing = true
-		next = after(gone)
-		require.NotContains(t, next.attempts, gone)
-		require.Same(t, rows[one], next.attempts[one])
-		require.Same(t, stale, next.attempts[other])
-
-		whole, err := l.wholeAfter(ctx, time.Now().Add(-1))
-		require.NoError(t, err)
-		require.Same(t, rows[other], whole.attempts[other])
-		require.Equal(t, whole.reading(one.Transcode), whole.reading(other.Transcode))
-		after(other)
-		again, err := l.wholeAfter(ctx, whole.whole.began.Add(-1))
-		require.NoError(t, err)
-		require.Same(t, whole, again, "not the newer one, which was of one alone")
-		require.Equal(t, [][]uuid.UUID{nil, {one.Transcode}, {gone.Transcode}, {gone.Transcode}, nil, {other.Transcode}}, asked)
-		stop()
-		synctest.Wait()
-	})
-}
-
-// However often looks are wanted, they leave as much time as they take.
-func TestLooksRest(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const takes, asked = 10 * time.Millisecond, time.Second
-		l := newLooks()
-		ctx, stop := context.WithTimeout(t.Context(), asked)
-		defer stop()
-		taken := 0
-		l.want(wants{all: true})
-		l.run(ctx, jobs.PollEvery, func(context.Context, ...uuid.UUID) (*look, error) {
-			taken++
-			l.want(wants{all: true})
-			<-time.After(takes)
-			return &look{}, nil
-		}, func(error) {})
-		require.InDelta(t, asked/takes/2, taken, 1)
-	})
 }

@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
-	"weir/db"
 	"weir/db/dbsqlc"
 	"weir/engine"
 	"weir/jobs"
@@ -48,6 +46,9 @@ type look struct {
 	machine   error
 	// attempts are those of this host that are not cleaned up, each as it was when it was read.
 	attempts map[engine.Name]*jobs.Rows
+	// versions are of what the rows of an attempt were when a whole look began to read them: they
+	// are of that version or a newer one, so of that one while it is the newest.
+	versions map[engine.Name]string
 	// idle: the host had nothing in hand at all, no attempt, no file to be stored and no job.
 	idle bool
 }
@@ -105,7 +106,7 @@ func (h *Host) lookRows(ctx context.Context, l *look, of []uuid.UUID) (err error
 	if len(of) > 0 {
 		return h.lookAlone(ctx, l, of)
 	}
-	if h.looks.sawNothing() {
+	if before, is := h.looks.newest(); is && len(before.attempts) == 0 {
 		if l.idle, err = dbsqlc.New().HostIdle(ctx, h.DB, h.ID); err != nil || l.idle {
 			return err
 		}
@@ -138,31 +139,32 @@ func (h *Host) lookAlone(ctx context.Context, l *look, of []uuid.UUID) error {
 	return err
 }
 
-// lookWhole finds all of the host's attempts, as they were at one moment.
+// lookWhole finds all of the host's attempts. Most rows don't change from second to second, and
+// are long: of what is as it was in the newest look, that look's are taken.
 func (h *Host) lookWhole(ctx context.Context, l *look) error {
-	return db.Snapshot(ctx, h.DB, func(tx pgx.Tx) error {
-		q := dbsqlc.New()
-		rows, err := q.HostLook(ctx, tx, h.ID)
-		if err != nil {
-			return err
+	found, err := dbsqlc.New().HostLookVersions(ctx, h.DB, h.ID)
+	if err != nil {
+		return err
+	}
+	before, _ := h.looks.newest()
+	l.versions = make(map[engine.Name]string, len(found))
+	changed := map[uuid.UUID]bool{}
+	for _, is := range found {
+		name := engine.Name{Transcode: is.TranscodeID, Attempt: int(is.Number)}
+		l.versions[name] = is.Version
+		if before.versions[name] != is.Version || before.attempts[name] == nil {
+			changed[name.Transcode] = true
 		}
-		transcodes := make([]uuid.UUID, len(rows))
-		for i := range rows {
-			transcodes[i] = rows[i].Transcode.ID
+	}
+	for name := range l.versions {
+		if !changed[name.Transcode] {
+			l.attempts[name] = before.attempts[name]
 		}
-		renditions, err := q.RenditionListOf(ctx, tx, transcodes)
-		if err != nil {
-			return err
-		}
-		of := map[uuid.UUID][]dbsqlc.Rendition{}
-		for i := range renditions {
-			of[renditions[i].TranscodeID] = append(of[renditions[i].TranscodeID], renditions[i])
-		}
-		for i := range rows {
-			l.found(&rows[i].Attempt, &rows[i].Transcode, of[rows[i].Transcode.ID]...)
-		}
+	}
+	if len(changed) == 0 {
 		return nil
-	})
+	}
+	return h.lookAlone(ctx, l, slices.Collect(maps.Keys(changed)))
 }
 
 // found takes up an attempt, if it was not, with renditions of it.
@@ -269,6 +271,7 @@ func (l *looks) add(taken *look, began time.Time, of wants) {
 		for transcode := range of.alone {
 			taken.alone[transcode] = now
 		}
+		taken.versions = l.latest.versions
 		for name, rows := range l.latest.attempts {
 			if !of.alone[name.Transcode] {
 				taken.attempts[name] = rows
@@ -322,14 +325,17 @@ func (l *looks) next(transcode uuid.UUID) (last reading, news <-chan struct{}) {
 	return last, l.news
 }
 
-// sawNothing says whether the newest look found no attempt.
-func (l *looks) sawNothing() bool {
+// newest is the newest look, if there was one; else an empty one.
+func (l *looks) newest() (newest *look, is bool) {
 	if l == nil {
-		return false
+		return &look{}, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.latest != nil && len(l.latest.attempts) == 0
+	if l.latest == nil {
+		return &look{}, false
+	}
+	return l.latest, true
 }
 
 // after is a look at a transcode that was begun after a time. It waits for it, until ctx ends.

@@ -3,9 +3,7 @@ package host
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -19,7 +17,6 @@ import (
 	"weir/engine"
 	"weir/jobs"
 	"weir/jobs/jobstest"
-	"weir/storage"
 )
 
 // reconciled is a host that has compared its jobs with its rows.
@@ -165,111 +162,6 @@ func TestReconcileGivesBack(t *testing.T) {
 		job, err := b.River.JobGet(t.Context(), id)
 		require.NoError(t, err)
 		require.Equal(t, want, job.State, job.Kind)
-	}
-}
-
-// A host that had nothing in hand asks one statement, which leaves out nothing of what the
-// longer ones would find.
-func TestIdleHostStillSees(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		begin func(*testing.T, *jobstest.Bundle)
-		idle  bool
-	}{
-		"nothing": {func(*testing.T, *jobstest.Bundle) {}, true},
-		"an attempt": {func(t *testing.T, b *jobstest.Bundle) {
-			t.Helper()
-			b.Place(t, b.Accept(t, "a").ID, jobstest.Host)
-		}, false},
-		"a file to be stored": {func(t *testing.T, b *jobstest.Bundle) {
-			t.Helper()
-			b.Run(t, "a")
-			b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now()")
-		}, false},
-		"a job of an older boot": {func(t *testing.T, b *jobstest.Bundle) {
-			t.Helper()
-			job, err := b.River.Insert(t.Context(), jobs.ResidueArgs{TranscodeID: uuid.New()}, nil)
-			require.NoError(t, err)
-			b.Exec(t, "UPDATE weir.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1] WHERE id = $2",
-				jobs.ClientID(jobstest.Host, uuid.New()), job.Job.ID)
-		}, false},
-		"another host's": {func(t *testing.T, b *jobstest.Bundle) {
-			t.Helper()
-			b.Boot(t, "mist-2", 1)
-			b.Place(t, b.Accept(t, "a").ID, "mist-2")
-		}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := jobstest.New(t)
-			h := newHost(t, b, &storage.Config{})
-			h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
-			first, err := h.look(t.Context())
-			require.NoError(t, err)
-			require.False(t, first.idle, "it has not looked yet")
-			h.looks.latest = first
-			test.begin(t, b)
-			next, err := h.look(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, test.idle, next.idle)
-			rows, err := dbsqlc.New().HostLook(t.Context(), b.Pool, h.ID)
-			require.NoError(t, err)
-			require.Len(t, next.attempts, len(rows))
-		})
-	}
-}
-
-// A look finds the attempts whose renditions are not known before their source is, beside
-// others and alone.
-func TestLookSeesWhatHasNoRenditions(t *testing.T) {
-	t.Parallel()
-	b := jobstest.New(t)
-	h := newHost(t, b, &storage.Config{})
-	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
-	planned, unplanned := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID
-	b.Place(t, planned, jobstest.Host)
-	b.Place(t, unplanned, jobstest.Host)
-	b.Exec(t, "DELETE FROM weir.renditions WHERE transcode_id = $1", unplanned)
-	found := func() map[uuid.UUID]int {
-		l, err := h.look(t.Context())
-		require.NoError(t, err)
-		renditions := map[uuid.UUID]int{}
-		for name, rows := range l.attempts {
-			require.Equal(t, name.Transcode, rows.Transcode.ID)
-			renditions[name.Transcode] = len(rows.Renditions)
-		}
-		return renditions
-	}
-	require.Equal(t, map[uuid.UUID]int{planned: 2, unplanned: 0}, found())
-	b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() WHERE transcode_id = $1", planned)
-	require.Equal(t, map[uuid.UUID]int{unplanned: 0}, found())
-}
-
-// A look at some transcodes finds them as one at all does, and no others.
-func TestLookAlone(t *testing.T) {
-	t.Parallel()
-	b := jobstest.New(t)
-	h := newHost(t, b, &storage.Config{})
-	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
-	planned, unplanned, cleaned, other := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID, b.Accept(t, "a").ID, b.Accept(t, "a").ID
-	for _, id := range []uuid.UUID{planned, unplanned, cleaned, other} {
-		b.Place(t, id, jobstest.Host)
-	}
-	b.Boot(t, "mist-2", 1)
-	elsewhere := b.Accept(t, "a").ID
-	b.Place(t, elsewhere, "mist-2")
-	b.Exec(t, "DELETE FROM weir.renditions WHERE transcode_id = $1", unplanned)
-	b.Exec(t, "UPDATE weir.attempts SET stage = 'cleaned', cleaned_at = now() WHERE transcode_id = $1", cleaned)
-
-	whole, err := h.look(t.Context())
-	require.NoError(t, err)
-	require.Len(t, whole.attempts, 3)
-	for _, of := range [][]uuid.UUID{{planned}, {planned, unplanned, cleaned, elsewhere}} {
-		alone, err := h.look(t.Context(), of...)
-		require.NoError(t, err)
-		want := maps.Clone(whole.attempts)
-		maps.DeleteFunc(want, func(name engine.Name, _ *jobs.Rows) bool { return !slices.Contains(of, name.Transcode) })
-		require.Equal(t, want, alone.attempts)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -350,7 +351,9 @@ func (s *supervisor) see(ctx context.Context) (jobs.Rows, *look, error) {
 	if rows.Attempt.BootID == nil || *rows.Attempt.BootID != s.host.BootID {
 		return *rows, nil, fmt.Errorf("look at %s: %w", s.name, errLost)
 	}
-	return *rows, seen, nil
+	own := *rows // a look's are everybody's, and the next one's where nothing has changed
+	own.Renditions = slices.Clone(rows.Renditions)
+	return own, seen, nil
 }
 
 // attemptStep runs a step whose failure fails the attempt, for as long as the plan gives
