@@ -315,3 +315,25 @@ func TestLookReadsWhatChanged(t *testing.T) {
 	require.NotSame(t, alone, look().attempts[of(other)], "it was written since it was read alone")
 	require.Equal(t, afresh(), look().attempts)
 }
+
+// What a supervisor notes in the rows that it saw is in no look.
+func TestSeenRowsAreItsOwn(t *testing.T) {
+	t.Parallel()
+	b := jobstest.New(t)
+	h := newHost(t, b, &storage.Config{})
+	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	transcode := b.Accept(t, "a").ID
+	b.Place(t, transcode, jobstest.Host)
+	s := takeUp(t, b, h, transcode)
+	began := time.Now()
+	taken, err := h.look(t.Context())
+	require.NoError(t, err)
+	h.looks.add(taken, began, wants{all: true})
+	for range 2 {
+		rows, seen, err := s.see(t.Context())
+		require.NoError(t, err)
+		require.Same(t, taken, seen)
+		require.Zero(t, rows.Renditions[0].PushedMs)
+		rows.Renditions[0].PushedMs++
+	}
+}
