@@ -24,8 +24,9 @@ import (
 const reapEvery = 3 * time.Second
 
 const (
-	// repairEvery is soon beside the minute of silence that Studio takes for lost.
-	repairEvery = 10 * time.Second
+	// repairEvery, behind the lease of a daemon that died, is soon beside the minute of silence
+	// that Studio takes for lost.
+	repairEvery = 15 * time.Second
 	// acceptsEvery: only somebody who deletes jobs in River leaves a request without one.
 	acceptsEvery = time.Minute
 	// bulkEvery: what many wait for by the hand of one who sleeps may wait this much longer.
