@@ -50,7 +50,7 @@ SELECT sqlc.embed(a), sqlc.embed(t)
    AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id);
 
 -- name: HostIdle :one
--- Whether a host has nothing in hand: then HostLook, HostWork and RiverJobGiveBack
+-- Whether a host has nothing in hand: then HostLookVersions, HostWork and RiverJobGiveBack
 -- find nothing, whose planning is most of what an idle host costs.
 SELECT (NOT EXISTS (SELECT FROM weir.attempts a WHERE a.host_id = @host_id::text AND a.cleaned_at IS NULL)
     AND NOT EXISTS (SELECT FROM weir.transcodes t WHERE t.host_id = @host_id::text AND t.state IN ('queued', 'placed', 'running', 'storing'))

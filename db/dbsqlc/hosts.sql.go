@@ -288,7 +288,7 @@ SELECT (NOT EXISTS (SELECT FROM weir.attempts a WHERE a.host_id = $1::text AND a
                      WHERE j.state = 'running' AND split_part(j.attempted_by[array_upper(j.attempted_by, 1)], '_', 1) = $1::text))::boolean AS idle
 `
 
-// Whether a host has nothing in hand: then HostLook, HostWork and RiverJobGiveBack
+// Whether a host has nothing in hand: then HostLookVersions, HostWork and RiverJobGiveBack
 // find nothing, whose planning is most of what an idle host costs.
 func (q *Queries) HostIdle(ctx context.Context, db DBTX, hostID string) (bool, error) {
 	row := db.QueryRow(ctx, hostIdle, hostID)
