@@ -342,12 +342,13 @@ func TestTrouble(t *testing.T) {
 	require.Empty(t, held.Trouble, "a person holds it up now")
 	_, err = b.ops.Resume(t.Context(), by(), op.ID)
 	require.NoError(t, err)
-	b.until(t, func() bool {
+	b.until(t, func() bool { // its row says so before its job has ended
 		held, err := b.ops.Get(t.Context(), op.ID)
 		require.NoError(t, err)
-		return held.Trouble != ""
+		return held.Trouble != "" && b.Count(t, `WITH gone AS (UPDATE weir.river_job SET state = 'discarded', finalized_at = now()
+			WHERE kind = 'bulk' AND state IN ('retryable', 'available', 'scheduled')
+			AND NOT EXISTS (SELECT FROM weir.river_job WHERE kind = 'bulk' AND state = 'running') RETURNING 1) SELECT count(*) FROM gone`) > 0
 	})
-	b.Exec(t, "UPDATE weir.river_job SET state = 'discarded', finalized_at = now() WHERE kind = 'bulk' AND state IN ('retryable', 'available', 'scheduled')")
 	b.Exec(t, "DROP TRIGGER refuse ON weir.transcodes")
 	b.Exec(t, "UPDATE weir.bulk_operations SET updated_at = now() - interval '1 minute'")
 	require.NoError(t, b.ops.Repair(t.Context()))
