@@ -153,6 +153,14 @@ func TestLooksRest(t *testing.T) {
 	})
 }
 
+// lookingHost is a host that can look, whose Mist is silent.
+func lookingHost(t *testing.T, b *jobstest.Bundle) *Host {
+	t.Helper()
+	h := newHost(t, b, &storage.Config{})
+	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	return h
+}
+
 // A host that had nothing in hand asks one statement, which leaves out nothing of what the
 // longer ones would find.
 func TestIdleHostStillSees(t *testing.T) {
@@ -187,8 +195,7 @@ func TestIdleHostStillSees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := jobstest.New(t)
-			h := newHost(t, b, &storage.Config{})
-			h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+			h := lookingHost(t, b)
 			first, err := h.look(t.Context())
 			require.NoError(t, err)
 			require.False(t, first.idle, "it has not looked yet")
@@ -209,8 +216,7 @@ func TestIdleHostStillSees(t *testing.T) {
 func TestLookSeesWhatHasNoRenditions(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
-	h := newHost(t, b, &storage.Config{})
-	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	h := lookingHost(t, b)
 	planned, unplanned := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID
 	b.Place(t, planned, jobstest.Host)
 	b.Place(t, unplanned, jobstest.Host)
@@ -234,8 +240,7 @@ func TestLookSeesWhatHasNoRenditions(t *testing.T) {
 func TestLookAlone(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
-	h := newHost(t, b, &storage.Config{})
-	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	h := lookingHost(t, b)
 	planned, unplanned, cleaned, other := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID, b.Accept(t, "a").ID, b.Accept(t, "a").ID
 	for _, id := range []uuid.UUID{planned, unplanned, cleaned, other} {
 		b.Place(t, id, jobstest.Host)
@@ -263,8 +268,7 @@ func TestLookAlone(t *testing.T) {
 func TestLookReadsWhatChanged(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
-	h := newHost(t, b, &storage.Config{})
-	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	h := lookingHost(t, b)
 	it, other := b.Accept(t, "a", "b").ID, b.Accept(t, "a").ID
 	b.Place(t, it, jobstest.Host)
 	b.Place(t, other, jobstest.Host)
@@ -281,9 +285,7 @@ func TestLookReadsWhatChanged(t *testing.T) {
 		return l
 	}
 	afresh := func() map[engine.Name]*jobs.Rows {
-		strange := newHost(t, b, &storage.Config{})
-		strange.Engine, strange.looks = h.Engine, newLooks()
-		l, err := strange.look(t.Context())
+		l, err := lookingHost(t, b).look(t.Context())
 		require.NoError(t, err)
 		return l.attempts
 	}
@@ -320,8 +322,7 @@ func TestLookReadsWhatChanged(t *testing.T) {
 func TestSeenRowsAreItsOwn(t *testing.T) {
 	t.Parallel()
 	b := jobstest.New(t)
-	h := newHost(t, b, &storage.Config{})
-	h.Engine, h.looks = &stubEngine{silent: true}, newLooks()
+	h := lookingHost(t, b)
 	transcode := b.Accept(t, "a").ID
 	b.Place(t, transcode, jobstest.Host)
 	s := takeUp(t, b, h, transcode)
