@@ -71,9 +71,9 @@ func unbound(cfg *pgx.ConnConfig) {
 // ErrUnbounded: the server waits without end, and connections bring no bounds of their own.
 var ErrUnbounded = errors.New("Postgres waits without end")
 
-// CheckBounds fails where a connection of OpenPooled may wait without end, with
+// checkBounds fails where a connection of OpenPooled may wait without end, with
 // ErrUnbounded and the line that mends it.
-func CheckBounds(ctx context.Context, pool *pgxpool.Pool) error {
+func checkBounds(ctx context.Context, pool *pgxpool.Pool) error {
 	is, err := dbsqlc.New().DatabaseBounds(ctx, pool)
 	if err != nil {
 		return fmt.Errorf("read the bounds of Postgres: %w", err)
@@ -88,7 +88,7 @@ func CheckBounds(ctx context.Context, pool *pgxpool.Pool) error {
 		{"idle_in_transaction_session_timeout", is.IdleInTransaction, idleInTransaction},
 	} {
 		if b.is == "0" {
-			mend = append(mend, fmt.Sprintf("ALTER ROLE %s SET %s = %s;", pgx.Identifier{pool.Config().ConnConfig.User}.Sanitize(), b.name, milliseconds(b.want)))
+			mend = append(mend, alterRole(pool.Config().ConnConfig.User, b.name, milliseconds(b.want)))
 		}
 	}
 	if len(mend) > 0 {

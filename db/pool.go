@@ -43,15 +43,23 @@ func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error
 }
 
 // OpenPooled is Open through a PgBouncer in transaction mode, which gives each transaction
-// another connection: nothing is prepared on one for the next, and no setting comes with it.
-// CheckBounds says whether the server has bounds of its own.
+// another connection: nothing is prepared on one for the next, unless the url says Keep, and no
+// setting comes with it. CheckPooled says whether the server has those that it needs.
 func OpenPooled(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
 	return open(ctx, url, maxConns, func(cfg *pgx.ConnConfig) {
-		cfg.DefaultQueryExecMode = unprepared
+		if !keeps(url) {
+			cfg.DefaultQueryExecMode = unprepared
+		}
 		cfg.BuildContextWatcherHandler = stay
 		unbound(cfg)
 		bound(cfg)
 	})
+}
+
+// keeps says whether a url says Keep. pgx keeps statements where it says nothing as well.
+func keeps(url string) bool {
+	said, err := pgconn.ParseConfig(url)
+	return err == nil && said.RuntimeParams["default_query_exec_mode"] == Keep
 }
 
 // stay has a question that nobody waits for any more keep its connection for stayFor.

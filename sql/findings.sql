@@ -87,6 +87,15 @@ SELECT current_setting('server_version_num')::int AS version_num, current_settin
 SELECT current_setting('statement_timeout')::text AS statement_timeout, current_setting('lock_timeout')::text AS lock_timeout,
        current_setting('idle_in_transaction_session_timeout')::text AS idle_in_transaction;
 
+-- name: DatabasePlanning :one
+-- How what is prepared on a connection is planned.
+SELECT current_setting('plan_cache_mode')::text AS plan_cache_mode, current_setting('enable_seqscan')::text AS enable_seqscan,
+       current_setting('jit')::text AS jit;
+
+-- name: StatementPrepared :one
+-- Whether Postgres has a prepared statement of that name on this connection.
+SELECT EXISTS (SELECT FROM pg_prepared_statement() s WHERE s.name = @name::text);
+
 -- name: RiverLeader :many
 SELECT leader_id, expires_at > now() AS alive FROM weir.river_leader;
 

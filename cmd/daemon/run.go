@@ -96,7 +96,7 @@ func waitFor(ctx context.Context, log *slog.Logger, what string, ask func(contex
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, db.ErrSchemaTooOld), errors.Is(err, db.ErrSchemaTooNew), errors.Is(err, db.ErrSchemaDirty),
-			errors.Is(err, db.ErrUnbounded), errors.Is(err, engine.ErrSettings),
+			errors.Is(err, db.ErrUnbounded), errors.Is(err, db.ErrForgets), errors.Is(err, engine.ErrSettings),
 			errors.Is(err, host.ErrHostTaken), errors.Is(err, host.ErrSpoolTaken):
 			return err
 		}
@@ -228,13 +228,13 @@ func (d *daemon) run(ctx context.Context) error {
 
 // work waits for what the daemon depends on, works until ctx ends, and drains.
 func (d *daemon) work(ctx context.Context, group *errgroup.Group, triggersOn net.Listener) error {
-	if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckSchema(ctx, d.pool) }); err != nil {
-		return err
-	}
 	if d.cfg.Profile == config.ProfilePoll {
-		if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckBounds(ctx, d.pool) }); err != nil {
+		if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckPooled(ctx, d.pool) }); err != nil {
 			return err
 		}
+	}
+	if err := waitFor(ctx, d.log, "Postgres", func(ctx context.Context) error { return db.CheckSchema(ctx, d.pool) }); err != nil {
+		return err
 	}
 	if d.cfg.Worker {
 		group.Go(func() error { return d.triggers.Serve(ctx, triggersOn) })

@@ -42,6 +42,25 @@ func (q *Queries) DatabaseClock(ctx context.Context, db DBTX) (time.Time, error)
 	return now, err
 }
 
+const databasePlanning = `-- name: DatabasePlanning :one
+SELECT current_setting('plan_cache_mode')::text AS plan_cache_mode, current_setting('enable_seqscan')::text AS enable_seqscan,
+       current_setting('jit')::text AS jit
+`
+
+type DatabasePlanningRow struct {
+	PlanCacheMode string
+	EnableSeqscan string
+	Jit           string
+}
+
+// How what is prepared on a connection is planned.
+func (q *Queries) DatabasePlanning(ctx context.Context, db DBTX) (DatabasePlanningRow, error) {
+	row := db.QueryRow(ctx, databasePlanning)
+	var i DatabasePlanningRow
+	err := row.Scan(&i.PlanCacheMode, &i.EnableSeqscan, &i.Jit)
+	return i, err
+}
+
 const databaseSettings = `-- name: DatabaseSettings :one
 SELECT current_setting('server_version_num')::int AS version_num, current_setting('server_version')::text AS version,
        current_setting('fsync')::text AS fsync, current_setting('full_page_writes')::text AS full_page_writes,
@@ -548,6 +567,18 @@ func (q *Queries) RiverQueuesPaused(ctx context.Context, db DBTX) ([]RiverQueues
 		return nil, err
 	}
 	return items, nil
+}
+
+const statementPrepared = `-- name: StatementPrepared :one
+SELECT EXISTS (SELECT FROM pg_prepared_statement() s WHERE s.name = $1::text)
+`
+
+// Whether Postgres has a prepared statement of that name on this connection.
+func (q *Queries) StatementPrepared(ctx context.Context, db DBTX, name string) (bool, error) {
+	row := db.QueryRow(ctx, statementPrepared, name)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const storeListAll = `-- name: StoreListAll :many

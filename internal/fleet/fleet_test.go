@@ -37,35 +37,83 @@ const (
 	placedWithin = 10 * time.Second
 )
 
-// The loops of hosts, and of a daemon that leads, work through a PgBouncer in transaction
-// mode that keeps no connection for anybody: requests whose source is gone are placed, taken
-// up, end as failed, are called back and cleaned up. And nobody LISTENs.
+// The loops of hosts, and of a daemon that leads, work through a PgBouncer in transaction mode
+// that keeps no connection for anybody. It brings no bounds: those are the server's.
 func TestThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	database := secret.Secret(dbtest.URL(t))
+	through := throughPooler(t, database, 3)
+	pool, err := db.OpenPooled(t.Context(), string(through), 4)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	require.ErrorIs(t, db.CheckPooled(t.Context(), pool), db.ErrUnbounded)
+	settle(t, database, bounds())
+	bounded, err := db.OpenPooled(t.Context(), string(database), 1)
+	require.NoError(t, err)
+	require.NoError(t, db.CheckPooled(t.Context(), bounded), "a connection that was made since")
+	bounded.Close()
+	worksThrough(t, pool, database, through)
+}
+
+// TestKeptByPgBouncer: so they do with statements that it keeps prepared for them. One that
+// keeps none is refused, before anything else is asked of it.
+func TestKeptByPgBouncer(t *testing.T) {
+	t.Parallel()
+	database := secret.Secret(dbtest.URL(t))
+	settle(t, database, bounds())
+	settle(t, database, map[string]string{"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"})
+	through := secret.Secret(dbtest.With(t, string(throughPooler(t, database, 3)), map[string]string{"default_query_exec_mode": db.Keep}))
+	pool, err := db.OpenPooled(t.Context(), string(through), 4)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	keeps, err := pooler.Keeps(t.Context())
+	require.NoError(t, err)
+	if !keeps {
+		require.ErrorIs(t, db.CheckPooled(t.Context(), pool), db.ErrForgets)
+		return
+	}
+	require.NoError(t, db.CheckPooled(t.Context(), pool))
+	worksThrough(t, pool, database, through)
+	var prepared int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'PGBOUNCER%'").Scan(&prepared))
+	require.NotZero(t, prepared)
+}
+
+// throughPooler is a database's URL through a PgBouncer that has so many connections to it.
+func throughPooler(t *testing.T, database secret.Secret, servers int) secret.Secret {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "weir-pooler") //nolint:usetesting // postgres' user must reach it
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Chmod(dir, 0o755))
-	pgbouncer, err := pooler.Start(t.Context(), &pooler.Config{Dir: dir, Database: database, Servers: 3})
+	pgbouncer, err := pooler.Start(t.Context(), &pooler.Config{Dir: dir, Database: database, Servers: servers})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, pgbouncer.Close()) })
 	through, err := pgbouncer.URL(database)
 	require.NoError(t, err)
+	return through
+}
 
-	pool, err := db.OpenPooled(t.Context(), string(through), 4)
+func bounds() map[string]string {
+	return map[string]string{"statement_timeout": "15s", "lock_timeout": "15s", "idle_in_transaction_session_timeout": "15s"}
+}
+
+// settle gives a database's new connections settings.
+func settle(t *testing.T, database secret.Secret, settings map[string]string) {
+	t.Helper()
+	pool, err := db.Open(t.Context(), string(database), 1)
 	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	require.ErrorIs(t, db.CheckBounds(t.Context(), pool), db.ErrUnbounded)
-	for _, name := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
-		_, err = pool.Exec(t.Context(), fmt.Sprintf("ALTER DATABASE %q SET %s = '15s'", pool.Config().ConnConfig.Database, name))
+	defer pool.Close()
+	for name, value := range settings {
+		_, err := pool.Exec(t.Context(), fmt.Sprintf("ALTER DATABASE %q SET %s = '%s'", pool.Config().ConnConfig.Database, name, value))
 		require.NoError(t, err)
 	}
-	bounded, err := db.OpenPooled(t.Context(), string(database), 1)
-	require.NoError(t, err)
-	require.NoError(t, db.CheckBounds(t.Context(), bounded), "a connection that was made since")
-	bounded.Close()
+}
 
+// worksThrough has requests whose source is gone placed, taken up, end as failed, called back and
+// cleaned up. Nobody LISTENs meanwhile, and there are no more than three connections.
+func worksThrough(t *testing.T, pool *pgxpool.Pool, database, through secret.Secret) {
+	t.Helper()
 	told := make(chan struct{}, 100)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -125,16 +173,7 @@ func TestThroughPgBouncer(t *testing.T) {
 // told so: those that left would be served in their turn, and cost it a connection each.
 func TestPoolerEndsWaits(t *testing.T) {
 	t.Parallel()
-	database := secret.Secret(dbtest.URL(t))
-	dir, err := os.MkdirTemp("", "weir-pooler") //nolint:usetesting // postgres' user must reach it
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	pgbouncer, err := pooler.Start(t.Context(), &pooler.Config{Dir: dir, Database: database, Servers: 1})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, pgbouncer.Close()) })
-	through, err := pgbouncer.URL(database)
-	require.NoError(t, err)
+	through := throughPooler(t, secret.Secret(dbtest.URL(t)), 1)
 	pool, err := db.OpenPooled(t.Context(), string(through), 2)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -29,6 +29,10 @@ const (
 	// waitMost, in seconds, is how long a client waits for a connection to Postgres: less than
 	// it stays for where it has given up (db.OpenPooled).
 	waitMost = 3
+	// keepsMajor and keepsMinor are the first that keeps prepared statements; keptMost are those it
+	// keeps for each connection, more than a daemon has.
+	keepsMajor, keepsMinor = 1, 21
+	keptMost               = 200
 	// startMost is many times the 20 ms that it needs.
 	startMost = 20 * time.Second
 )
@@ -53,13 +57,43 @@ type Pooler struct {
 	child   *child.Child
 }
 
+// find is where this machine has it.
+func find() (program string, err error) {
+	for _, name := range []string{"pgbouncer", debian} {
+		if program, err = exec.LookPath(name); err == nil {
+			return program, nil
+		}
+	}
+	return "", ErrMissing
+}
+
+// Keeps says whether this machine's keeps prepared statements from one transaction to the next:
+// those from 1.21 on do, Debian 12's 1.18 does not.
+func Keeps(ctx context.Context) (bool, error) {
+	program, err := find()
+	if err != nil {
+		return false, err
+	}
+	says, err := exec.CommandContext(ctx, program, "--version").Output()
+	if err != nil {
+		return false, fmt.Errorf("ask pgbouncer for its version: %w", err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(says), "PgBouncer %d.%d", &major, &minor); err != nil {
+		return false, fmt.Errorf("read pgbouncer's version in %q: %w", says, err)
+	}
+	return major > keepsMajor || major == keepsMajor && minor >= keepsMinor, nil
+}
+
 // Start starts one. It returns when queries go through it.
 func Start(ctx context.Context, cfg *Config) (*Pooler, error) {
-	program, err := exec.LookPath("pgbouncer")
+	program, err := find()
 	if err != nil {
-		if program, err = exec.LookPath(debian); err != nil {
-			return nil, ErrMissing
-		}
+		return nil, err
+	}
+	keeps, err := Keeps(ctx)
+	if err != nil {
+		return nil, err
 	}
 	of, err := url.Parse(string(cfg.Database))
 	if err != nil {
@@ -69,7 +103,7 @@ func Start(ctx context.Context, cfg *Config) (*Pooler, error) {
 	defer cancel()
 	return child.OnFreePort(ctx, func(port int) (*Pooler, error) {
 		p := &Pooler{of: of, address: child.HostPort(port)}
-		settings, log, err := p.write(cfg)
+		settings, log, err := p.write(cfg, keeps)
 		if err != nil {
 			return nil, fmt.Errorf("start pgbouncer: %w", err)
 		}
@@ -85,9 +119,8 @@ func Start(ctx context.Context, cfg *Config) (*Pooler, error) {
 	})
 }
 
-// write writes its settings: Debian's 1.18 knows no prepared statements in this mode, and
-// is told nothing of the settings that connections bring.
-func (p *Pooler) write(cfg *Config) (settings, log string, err error) {
+// write writes its settings. It is told nothing of the settings that connections bring.
+func (p *Pooler) write(cfg *Config, keeps bool) (settings, log string, err error) {
 	host, port, err := net.SplitHostPort(p.address)
 	if err != nil {
 		return "", "", err
@@ -104,6 +137,9 @@ func (p *Pooler) write(cfg *Config) (settings, log string, err error) {
 		// Postgres that is down for a moment is tried again soon.
 		"server_login_retry = 1",
 		fmt.Sprintf("query_wait_timeout = %d", waitMost),
+	}
+	if keeps {
+		lines = append(lines, fmt.Sprintf("max_prepared_statements = %d", keptMost)) // 1.21's own is none
 	}
 	if os.Geteuid() == 0 {
 		lines = append(lines, "user = postgres") // it refuses to stay root

@@ -37,6 +37,7 @@ type fleet struct {
 	spools     *devstack.Folder // in memory: that hosts make and remove a dozen files for each lifecycle is not what is measured
 	postgres   *devstack.Postgres
 	pooler     *pooler.Pooler
+	keeps      bool // it keeps prepared statements
 	pool       *pgxpool.Pool
 	transcodes *jobs.Transcodes
 	web        *httptest.Server

@@ -30,6 +30,11 @@ func (f *fleet) large(ctx context.Context, n int) error {
 		f.processes = of
 	}
 	f.Add(fmt.Sprintf("%d hosts that poll: all have booted", n), "s", "", 0, time.Since(began).Seconds())
+	var keeps float64
+	if f.keeps {
+		keeps = 1
+	}
+	f.Add("  PgBouncer keeps prepared statements (0: not, 1: it does)", "", "", 0, keeps)
 	idle, err := f.idle(ctx, n, idleEach)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (f *fleet) startHosts(ctx context.Context, first, count int, polls bool) (_
 	}
 	database := f.postgres.URL
 	if polls {
-		if database, err = f.pooler.URL(database); err != nil {
+		if database, err = f.through(); err != nil {
 			return nil, err
 		}
 	}

@@ -2,10 +2,12 @@ package thousand
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strconv"
 
@@ -14,6 +16,7 @@ import (
 	"weir/internal/devstack/pooler"
 	loops "weir/internal/fleet"
 	"weir/jobs"
+	"weir/secret"
 )
 
 const (
@@ -39,10 +42,15 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: append(devstack.Durable(),
-		"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on",
-		"shared_buffers=256MB", "max_wal_size=4GB", "max_connections="+strconv.Itoa(serverConnections),
-	)}); err != nil {
+	if f.keeps, err = pooler.Keeps(ctx); err != nil {
+		return err
+	}
+	settings := append(devstack.Durable(), "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on",
+		"shared_buffers=256MB", "max_wal_size=4GB", "max_connections="+strconv.Itoa(serverConnections))
+	if f.keeps { // as docs/operations.md says
+		settings = append(settings, "plan_cache_mode=force_generic_plan", "enable_seqscan=off", "jit=off")
+	}
+	if f.postgres, err = devstack.StartPostgres(ctx, &devstack.PostgresConfig{Dir: dir, Settings: settings}); err != nil {
 		return err
 	}
 	f.closes(f.postgres.Close)
@@ -69,6 +77,22 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 	f.web = httptest.NewServer(http.HandlerFunc(f.answer))
 	f.closes(func() error { f.web.CloseClientConnections(); f.web.Close(); return nil })
 	return nil
+}
+
+// through is the database through the PgBouncer, and what that can do.
+func (f *fleet) through() (secret.Secret, error) {
+	database, err := f.pooler.URL(f.postgres.URL)
+	if err != nil || !f.keeps {
+		return database, err
+	}
+	u, err := url.Parse(string(database))
+	if err != nil {
+		return "", errors.New("the database has no URL")
+	}
+	query := u.Query()
+	query.Set("default_query_exec_mode", db.Keep)
+	u.RawQuery = query.Encode()
+	return secret.Secret(u.String()), nil
 }
 
 // answer takes callbacks, and is the gate.
