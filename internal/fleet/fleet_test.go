@@ -42,7 +42,8 @@ const (
 func TestThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	database := secret.Secret(dbtest.URL(t))
-	through := throughPooler(t, database, 3)
+	through, err := startPooler(t, database, 3).URL(database)
+	require.NoError(t, err)
 	pool, err := db.OpenPooled(t.Context(), string(through), 4)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
@@ -62,7 +63,8 @@ func TestKeptByPgBouncer(t *testing.T) {
 	database := secret.Secret(dbtest.URL(t))
 	settle(t, database, bounds())
 	settle(t, database, map[string]string{"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"})
-	through := secret.Secret(dbtest.With(t, string(throughPooler(t, database, 3)), map[string]string{"default_query_exec_mode": db.Keep}))
+	through, err := startPooler(t, database, 3).KeepingURL(database)
+	require.NoError(t, err)
 	pool, err := db.OpenPooled(t.Context(), string(through), 4)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
@@ -79,8 +81,8 @@ func TestKeptByPgBouncer(t *testing.T) {
 	require.NotZero(t, prepared)
 }
 
-// throughPooler is a database's URL through a PgBouncer that has so many connections to it.
-func throughPooler(t *testing.T, database secret.Secret, servers int) secret.Secret {
+// startPooler is a PgBouncer before a database, with so many connections to it.
+func startPooler(t *testing.T, database secret.Secret, servers int) *pooler.Pooler {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "weir-pooler") //nolint:usetesting // postgres' user must reach it
 	require.NoError(t, err)
@@ -89,9 +91,7 @@ func throughPooler(t *testing.T, database secret.Secret, servers int) secret.Sec
 	pgbouncer, err := pooler.Start(t.Context(), &pooler.Config{Dir: dir, Database: database, Servers: servers})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, pgbouncer.Close()) })
-	through, err := pgbouncer.URL(database)
-	require.NoError(t, err)
-	return through
+	return pgbouncer
 }
 
 func bounds() map[string]string {
@@ -173,7 +173,9 @@ func worksThrough(t *testing.T, pool *pgxpool.Pool, database, through secret.Sec
 // told so: those that left would be served in their turn, and cost it a connection each.
 func TestPoolerEndsWaits(t *testing.T) {
 	t.Parallel()
-	through := throughPooler(t, secret.Secret(dbtest.URL(t)), 1)
+	database := secret.Secret(dbtest.URL(t))
+	through, err := startPooler(t, database, 1).URL(database)
+	require.NoError(t, err)
 	pool, err := db.OpenPooled(t.Context(), string(through), 2)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"weir/db"
 	"weir/internal/devstack/child"
 	"weir/secret"
 )
@@ -176,6 +177,22 @@ func (p *Pooler) URL(database secret.Secret) (secret.Secret, error) {
 		return "", errors.New("the database has no URL")
 	}
 	u.Host = p.address
+	return secret.Secret(u.String()), nil
+}
+
+// KeepingURL is URL for a daemon that has it keep prepared statements.
+func (p *Pooler) KeepingURL(database secret.Secret) (secret.Secret, error) {
+	through, err := p.URL(database)
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(string(through))
+	if err != nil {
+		return "", errors.New("the database has no URL")
+	}
+	query := u.Query()
+	query.Set("default_query_exec_mode", db.Keep)
+	u.RawQuery = query.Encode()
 	return secret.Secret(u.String()), nil
 }
 

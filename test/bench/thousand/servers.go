@@ -2,12 +2,10 @@ package thousand
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"strconv"
 
@@ -79,20 +77,12 @@ func (f *fleet) serve(ctx context.Context) (err error) {
 	return nil
 }
 
-// through is the database through the PgBouncer, and what that can do.
+// through is the database through the PgBouncer, as well as that can.
 func (f *fleet) through() (secret.Secret, error) {
-	database, err := f.pooler.URL(f.postgres.URL)
-	if err != nil || !f.keeps {
-		return database, err
+	if f.keeps {
+		return f.pooler.KeepingURL(f.postgres.URL)
 	}
-	u, err := url.Parse(string(database))
-	if err != nil {
-		return "", errors.New("the database has no URL")
-	}
-	query := u.Query()
-	query.Set("default_query_exec_mode", db.Keep)
-	u.RawQuery = query.Encode()
-	return secret.Secret(u.String()), nil
+	return f.pooler.URL(f.postgres.URL)
 }
 
 // answer takes callbacks, and is the gate.
