@@ -70,8 +70,8 @@ func checkPrepared(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("let a prepared statement go: %w", err)
 	}
 	if ours {
-		return fmt.Errorf("%w: the URL has default_query_exec_mode=%s, and behind it is no PgBouncer that finds a statement on each of its connections: "+
-			"that takes 1.21 or newer with max_prepared_statements = 200; else leave it out of the URL", ErrForgets, Keep)
+		return fmt.Errorf("%w: WEIR_DATABASE_URL has default_query_exec_mode=%s, and behind it is no PgBouncer that finds a statement on each of its connections: "+
+			"that takes 1.21 or newer with max_prepared_statements = 200; else leave it out", ErrForgets, Keep)
 	}
 	return nil
 }

@@ -43,5 +43,6 @@ func TestKeptAsTheURLSays(t *testing.T) {
 	maps.Copy(settings, map[string]string{"enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_generic_plan"})
 	err = db.CheckPooled(t.Context(), pooled(settings))
 	require.ErrorIs(t, err, db.ErrForgets, "Postgres itself has them on one connection alone")
-	require.ErrorContains(t, err, "max_prepared_statements")
+	require.ErrorContains(t, err, "WEIR_DATABASE_URL has default_query_exec_mode=cache_statement")
+	require.ErrorContains(t, err, "max_prepared_statements = 200; else leave it out")
 }

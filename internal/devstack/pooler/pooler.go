@@ -31,7 +31,8 @@ const (
 	// it stays for where it has given up (db.OpenPooled).
 	waitMost = 3
 	// keepsMajor and keepsMinor are the first that keeps prepared statements; keptMost are those it
-	// keeps for each connection, more than a daemon has.
+	// keeps for each connection: a host has some 150 by name at the most, and what is let go is
+	// prepared again.
 	keepsMajor, keepsMinor = 1, 21
 	keptMost               = 200
 	// startMost is many times the 20 ms that it needs.
