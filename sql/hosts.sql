@@ -32,7 +32,7 @@ SELECT a.transcode_id, a.number,
  WHERE a.host_id = @host_id AND a.cleaned_at IS NULL
  ORDER BY a.transcode_id, a.number;
 
--- name: HostLookAlone :many
+-- name: HostLookAt :many
 -- The attempts of some transcodes that are not cleaned up, with their renditions.
 SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
   FROM weir.attempts a
@@ -41,7 +41,7 @@ SELECT sqlc.embed(a), sqlc.embed(t), sqlc.embed(r)
  WHERE a.transcode_id = ANY(@transcodes::uuid[]) AND a.host_id = @host_id AND a.cleaned_at IS NULL
  ORDER BY a.transcode_id, a.number, r.ordinal;
 
--- name: HostLookAloneUnplanned :many
+-- name: HostLookAtUnplanned :many
 -- Those of them that have no renditions yet: their source is to be probed first.
 SELECT sqlc.embed(a), sqlc.embed(t)
   FROM weir.attempts a

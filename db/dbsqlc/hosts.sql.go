@@ -382,7 +382,7 @@ func (q *Queries) HostListDead(ctx context.Context, db DBTX) ([]string, error) {
 	return items, nil
 }
 
-const hostLookAlone = `-- name: HostLookAlone :many
+const hostLookAt = `-- name: HostLookAt :many
 SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock, r.transcode_id, r.name, r.ordinal, r.width, r.height, r.bitrate, r.fps, r.gop, r.codec_profile, r.planned_width, r.planned_height, r.state, r.attempt, r.track_index, r.push_pid, r.push_started_at, r.pushed_ms, r.recorded_bytes, r.recorded_reason, r.pushed_at, r.job_id, r.object_url, r.object_bytes, r.object_etag, r.object_checksum, r.frames, r.duration_ms, r.verdict, r.stored_at, r.error_code, r.error_stage, r.error_message, r.fps_den, r.quality, r.error_detail
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
@@ -391,27 +391,27 @@ SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outc
  ORDER BY a.transcode_id, a.number, r.ordinal
 `
 
-type HostLookAloneParams struct {
+type HostLookAtParams struct {
 	Transcodes []uuid.UUID
 	HostID     string
 }
 
-type HostLookAloneRow struct {
+type HostLookAtRow struct {
 	Attempt   Attempt
 	Transcode Transcode
 	Rendition Rendition
 }
 
 // The attempts of some transcodes that are not cleaned up, with their renditions.
-func (q *Queries) HostLookAlone(ctx context.Context, db DBTX, arg HostLookAloneParams) ([]HostLookAloneRow, error) {
-	rows, err := db.Query(ctx, hostLookAlone, arg.Transcodes, arg.HostID)
+func (q *Queries) HostLookAt(ctx context.Context, db DBTX, arg HostLookAtParams) ([]HostLookAtRow, error) {
+	rows, err := db.Query(ctx, hostLookAt, arg.Transcodes, arg.HostID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []HostLookAloneRow{}
+	items := []HostLookAtRow{}
 	for rows.Next() {
-		var i HostLookAloneRow
+		var i HostLookAtRow
 		if err := rows.Scan(
 			&i.Attempt.TranscodeID,
 			&i.Attempt.Number,
@@ -540,7 +540,7 @@ func (q *Queries) HostLookAlone(ctx context.Context, db DBTX, arg HostLookAloneP
 	return items, nil
 }
 
-const hostLookAloneUnplanned = `-- name: HostLookAloneUnplanned :many
+const hostLookAtUnplanned = `-- name: HostLookAtUnplanned :many
 SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outcome, a.error_code, a.error_stage, a.error_message, a.source_bytes, a.source_etag, a.prepared, a.process, a.broadcaster, a.created_at, a.started_at, a.fetched_at, a.prepared_at, a.process_started_at, a.transcoded_at, a.ended_at, a.cleaned_at, a.error_detail, a.hung_starts, a.reruns, a.source_identity, a.package_job_id, a.package_from, a.publish_from, a.source_begins, t.id, t.tenant, t.external_id, t.form, t.request, t.request_digest, t.source_url, t.source_sealed, t.output_url, t.output_sealed, t.callback_url, t.callback_sealed, t.livepeer_sealed, t.state, t.run, t.attempt, t.attempts_left, t.host_id, t.not_before, t.source, t.source_duration_ms, t.ratio, t.status_sent_at, t.error_code, t.error_stage, t.error_message, t.created_at, t.placed_at, t.started_at, t.finished_at, t.updated_at, t.warnings, t.run_at, t.free_tries, t.telling_until, t.progress, t.priority, t.former_external_id, t.ladder, t.packages, t.callback_secret_sealed, t.statuses_refused_run, t.metadata, t.labels, t.events, t.events_url, t.events_sealed, t.clip_start_ms, t.clip_end_ms, t.clip_clock
   FROM weir.attempts a
   JOIN weir.transcodes t ON t.id = a.transcode_id
@@ -548,26 +548,26 @@ SELECT a.transcode_id, a.number, a.host_id, a.boot_id, a.job_id, a.stage, a.outc
    AND NOT EXISTS (SELECT FROM weir.renditions r WHERE r.transcode_id = a.transcode_id)
 `
 
-type HostLookAloneUnplannedParams struct {
+type HostLookAtUnplannedParams struct {
 	Transcodes []uuid.UUID
 	HostID     string
 }
 
-type HostLookAloneUnplannedRow struct {
+type HostLookAtUnplannedRow struct {
 	Attempt   Attempt
 	Transcode Transcode
 }
 
 // Those of them that have no renditions yet: their source is to be probed first.
-func (q *Queries) HostLookAloneUnplanned(ctx context.Context, db DBTX, arg HostLookAloneUnplannedParams) ([]HostLookAloneUnplannedRow, error) {
-	rows, err := db.Query(ctx, hostLookAloneUnplanned, arg.Transcodes, arg.HostID)
+func (q *Queries) HostLookAtUnplanned(ctx context.Context, db DBTX, arg HostLookAtUnplannedParams) ([]HostLookAtUnplannedRow, error) {
+	rows, err := db.Query(ctx, hostLookAtUnplanned, arg.Transcodes, arg.HostID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []HostLookAloneUnplannedRow{}
+	items := []HostLookAtUnplannedRow{}
 	for rows.Next() {
-		var i HostLookAloneUnplannedRow
+		var i HostLookAtUnplannedRow
 		if err := rows.Scan(
 			&i.Attempt.TranscodeID,
 			&i.Attempt.Number,

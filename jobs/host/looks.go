@@ -104,7 +104,7 @@ func (h *Host) lookAtMachine(l *look) {
 // lookRows finds the host's attempts, or those of some transcodes.
 func (h *Host) lookRows(ctx context.Context, l *look, of []uuid.UUID) (err error) {
 	if len(of) > 0 {
-		return h.lookAlone(ctx, l, of)
+		return h.lookAt(ctx, l, of)
 	}
 	if before, is := h.looks.newest(); is && len(before.attempts) == 0 {
 		if l.idle, err = dbsqlc.New().HostIdle(ctx, h.DB, h.ID); err != nil || l.idle {
@@ -114,10 +114,10 @@ func (h *Host) lookRows(ctx context.Context, l *look, of []uuid.UUID) (err error
 	return h.lookWhole(ctx, l)
 }
 
-// lookAlone finds the attempts of some transcodes.
-func (h *Host) lookAlone(ctx context.Context, l *look, of []uuid.UUID) error {
+// lookAt finds the attempts of some transcodes.
+func (h *Host) lookAt(ctx context.Context, l *look, of []uuid.UUID) error {
 	q := dbsqlc.New()
-	rows, err := q.HostLookAlone(ctx, h.DB, dbsqlc.HostLookAloneParams{HostID: h.ID, Transcodes: of})
+	rows, err := q.HostLookAt(ctx, h.DB, dbsqlc.HostLookAtParams{HostID: h.ID, Transcodes: of})
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (h *Host) lookAlone(ctx context.Context, l *look, of []uuid.UUID) error {
 	if len(of) == 0 {
 		return nil
 	}
-	unplanned, err := q.HostLookAloneUnplanned(ctx, h.DB, dbsqlc.HostLookAloneUnplannedParams{HostID: h.ID, Transcodes: of})
+	unplanned, err := q.HostLookAtUnplanned(ctx, h.DB, dbsqlc.HostLookAtUnplannedParams{HostID: h.ID, Transcodes: of})
 	for i := range unplanned {
 		l.found(&unplanned[i].Attempt, &unplanned[i].Transcode)
 	}
@@ -164,7 +164,7 @@ func (h *Host) lookWhole(ctx context.Context, l *look) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return h.lookAlone(ctx, l, slices.Collect(maps.Keys(changed)))
+	return h.lookAt(ctx, l, slices.Collect(maps.Keys(changed)))
 }
 
 // found takes up an attempt, if it was not, with renditions of it.
