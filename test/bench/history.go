@@ -26,9 +26,9 @@ const (
 	// historyRows finished transcodes, historyLong with -long; historyModel are made to be like.
 	historyRows, historyLong = 1_000_000, 10_000_000
 	historyModel             = 64
-	// historyRounds go in turns over the two databases, each with a burst, so many lifecycles one
+	// historyRounds go in turns over the two databases, each of them first as often, each with a burst, so many lifecycles one
 	// after the other, and half of the load for a while.
-	historyRounds  = 5
+	historyRounds  = 6
 	historyBurst   = 4 * time.Second
 	historyIdle    = 40
 	historyOffered = 5 * time.Second
@@ -180,23 +180,25 @@ func (b *bench) beside(ctx context.Context, empty, full *fleet, rows int) error 
 	fleets := []*fleet{empty, full}
 	var rates [2][]float64
 	var idle, half [2][]free.Spans
-	for range historyRounds {
-		for i, f := range fleets {
-			rate, err := f.burst(ctx, historyBurst)
+	for round := range historyRounds {
+		// Whoever comes second is slower, as the first's pages are still being written then.
+		order := []int{round % len(fleets), (round + 1) % len(fleets)}
+		for _, i := range order {
+			rate, err := fleets[i].burst(ctx, historyBurst)
 			if err != nil {
 				return err
 			}
 			rates[i] = append(rates[i], rate)
 		}
-		for i, f := range fleets {
-			took, err := f.idle(ctx, historyIdle)
+		for _, i := range order {
+			took, err := fleets[i].idle(ctx, historyIdle)
 			if err != nil {
 				return err
 			}
 			idle[i] = append(idle[i], took)
 		}
-		for i, f := range fleets {
-			took, err := f.offer(ctx, report.Median(rates[0])/2, historyOffered) //nolint:mnd // half
+		for _, i := range order {
+			took, err := fleets[i].offer(ctx, report.Median(rates[0])/2, historyOffered) //nolint:mnd // half
 			if err != nil {
 				return err
 			}
