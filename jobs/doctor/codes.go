@@ -8,6 +8,7 @@ const (
 	PostgresConnections  Code = "postgres.connections"
 	PostgresTransactions Code = "postgres.transactions"
 	PostgresDead         Code = "postgres.dead_rows"
+	PostgresStatistics   Code = "postgres.statistics"
 	PostgresRights       Code = "postgres.rights"
 	SchemaVersion        Code = "schema.version"
 	RiverLeader          Code = "river.leader"
@@ -51,6 +52,7 @@ func Codes() []Kind {
 		{PostgresConnections, "raise max_connections, or lower WEIR_DATABASE_MAX_CONNS, and restart", true},
 		{PostgresTransactions, "end it: SELECT pg_terminate_backend(PID), with the pid that the evidence names", true},
 		{PostgresDead, "VACUUM (ANALYZE) weir.TABLE; it helps only behind the end of what postgres.transactions names", true},
+		{PostgresStatistics, "ANALYZE, as the schema's owner", true},
 		{PostgresRights, "run `weir-admin db roles` as the schema's owner", true},
 		{SchemaVersion, "run `weir-admin db migrate`", true},
 		{RiverLeader, "start a weir-daemon with WEIR_CONTROL=true, or look into its log for what it waits for", true},

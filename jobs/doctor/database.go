@@ -29,6 +29,8 @@ const (
 	fullConnections = 0.9
 	// manyDead rows beside those that live: vacuum does not keep up. Few are no matter.
 	manyDead, fewDead = 1.0, 50_000
+	// smallTable is read as a whole in a few milliseconds, whatever the planner knows of it.
+	smallTable = 16 << 20
 )
 
 // These read Postgres' own catalogs, which sqlc does not know.
@@ -43,6 +45,8 @@ var (
 	preparedSQL string
 	//go:embed postgres/dead_rows.sql
 	deadSQL string
+	//go:embed postgres/statistics.sql
+	statisticsSQL string
 	//go:embed postgres/rights.sql
 	rightsSQL string
 )
@@ -67,6 +71,7 @@ func databaseChecks(d *database) []Check {
 		{Codes: []Code{PostgresConnections}, Look: ours(d.connections)},
 		{Codes: []Code{PostgresTransactions}, Look: ours(d.transactions)},
 		{Codes: []Code{PostgresDead}, Look: ours(d.dead)},
+		{Codes: []Code{PostgresStatistics}, Look: ours(d.statistics)},
 		{Codes: []Code{SchemaVersion}, Look: ours(d.schema)},
 		{Codes: []Code{RiverLeader}, Look: ours(d.leader)},
 		{Codes: []Code{RiverQueues}, Look: ours(d.queues)},
@@ -98,11 +103,11 @@ type database struct {
 type limits struct {
 	slow, old, tooOld, late time.Duration
 	connections             float64
-	dead                    int64
+	dead, small             int64
 }
 
 func theLimits() limits {
-	return limits{slowReach, oldTransaction, tooOldTransaction, lateAfter, fullConnections, fewDead}
+	return limits{slowReach, oldTransaction, tooOldTransaction, lateAfter, fullConnections, fewDead, smallTable}
 }
 
 // unseen is what a check says that did not get its answer. postgres.reach says more.
@@ -297,6 +302,25 @@ func (d *database) dead(ctx context.Context) []Finding {
 		return []Finding{Wrong(Warn, PostgresDead, "", "VACUUM (ANALYZE) weir."+worst.Name, "%s has %d dead rows beside %d, in %d MiB", worst.Name, worst.Dead, worst.Live, worst.Bytes>>20)}
 	}
 	return []Finding{Well(PostgresDead, "", "most has %s: %d beside %d", worst.Name, worst.Dead, worst.Live)}
+}
+
+func (d *database) statistics(ctx context.Context) []Finding {
+	rows, err := d.pool.Query(ctx, statisticsSQL)
+	if err != nil {
+		return unseen(PostgresStatistics, err)
+	}
+	type table struct {
+		Name  string
+		Bytes int64
+	}
+	unknown, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
+	if err != nil {
+		return unseen(PostgresStatistics, err)
+	}
+	if len(unknown) > 0 && unknown[0].Bytes > d.small {
+		return []Finding{Wrong(Warn, PostgresStatistics, "", "", "%s has %d MiB and none, as behind a restore: statements may read all of it", unknown[0].Name, unknown[0].Bytes>>20)}
+	}
+	return []Finding{Well(PostgresStatistics, "", "no large table is without")}
 }
 
 func (d *database) rights(ctx context.Context) []Finding {

@@ -42,7 +42,7 @@ func TestDatabase(t *testing.T) {
 	d.slow = time.Minute // the machine may be busy
 	exec(t, pool, "INSERT INTO weir.river_leader (leader_id, elected_at, expires_at) VALUES ('leads', now(), now() + interval '1 hour')")
 	for _, code := range []Code{
-		PostgresReach, PostgresVersion, PostgresTransactions, PostgresDead, PostgresRights, SchemaVersion, RiverLeader, RiverQueues, RiverStuck,
+		PostgresReach, PostgresVersion, PostgresTransactions, PostgresDead, PostgresStatistics, PostgresRights, SchemaVersion, RiverLeader, RiverQueues, RiverStuck,
 	} {
 		f := find(t, d, code)
 		require.Equal(t, OK, f.Verdict, "%s: %s", code, f.Evidence)
@@ -185,6 +185,27 @@ func TestDeadRows(t *testing.T) {
 		f := find(t, d, PostgresDead)
 		return f.Verdict == Warn && f.Mend == "VACUUM (ANALYZE) weir.hosts"
 	}, patience, lookAgain)
+}
+
+// TestStatistics: a table that has grown and was never analyzed is found, by the daemon's role as
+// well, and by no other sign than that: an index that is built counts the rows, too.
+func TestStatistics(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	_, err := roles.Make(t.Context(), pool)
+	require.NoError(t, err)
+	exec(t, pool, "ALTER TABLE weir.hosts SET (autovacuum_enabled = false)")
+	exec(t, pool, "INSERT INTO weir.hosts (id, boot_id, slots, lease_until) SELECT 'h-' || n, gen_random_uuid(), 1, now() FROM generate_series(1, 1000) n")
+	exec(t, pool, "REINDEX TABLE weir.hosts")
+	d := &database{as(t, pool, roles.Daemon), theLimits()}
+	require.Equal(t, OK, find(t, d, PostgresStatistics).Verdict, "small as it is")
+	d.small = 0
+	f := find(t, d, PostgresStatistics)
+	require.Equal(t, Warn, f.Verdict, f.Evidence)
+	require.Contains(t, f.Evidence, "hosts has")
+	require.Equal(t, PostgresStatistics.Mend(), f.Mend)
+	exec(t, pool, "ANALYZE")
+	require.Equal(t, OK, find(t, d, PostgresStatistics).Verdict)
 }
 
 // What a server would say that can't be had here.

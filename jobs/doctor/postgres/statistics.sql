@@ -1,0 +1,6 @@
+-- The tables that the planner knows nothing of, as behind pg_restore and pg_upgrade, the largest first. By the columns' statistics: an index that is built counts a table's rows too, and counters of when it was analyzed are lost in a crash.
+SELECT c.relname::text AS name, pg_relation_size(c.oid) AS bytes
+  FROM pg_class c
+ WHERE c.relnamespace = 'weir'::regnamespace AND c.relkind = 'r'
+   AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = 'weir' AND s.tablename = c.relname)
+ ORDER BY bytes DESC, name;
