@@ -204,8 +204,12 @@ func TestStatistics(t *testing.T) {
 	require.Equal(t, Warn, f.Verdict, f.Evidence)
 	require.Contains(t, f.Evidence, "hosts has")
 	require.Equal(t, PostgresStatistics.Mend(), f.Mend)
+	exec(t, pool, "INSERT INTO weir.web_sessions (id_hash, user_name, setting, expires_at) VALUES ('x', 'jo', '', now())")
 	exec(t, pool, "ANALYZE")
 	require.Equal(t, OK, find(t, d, PostgresStatistics).Verdict)
+	d = &database{as(t, pool, roles.Admin), theLimits()}
+	d.small = 0
+	require.Equal(t, OK, find(t, d, PostgresStatistics).Verdict, "what it may not read is not taken for unknown")
 }
 
 // What a server would say that can't be had here.

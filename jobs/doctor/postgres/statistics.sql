@@ -2,5 +2,6 @@
 SELECT c.relname::text AS name, pg_relation_size(c.oid) AS bytes
   FROM pg_class c
  WHERE c.relnamespace = 'weir'::regnamespace AND c.relkind = 'r'
+   AND has_any_column_privilege(c.oid, 'SELECT') -- pg_stats hides the columns that one may not read
    AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = 'weir' AND s.tablename = c.relname)
  ORDER BY bytes DESC, name;
