@@ -26,8 +26,8 @@ const (
 	// historyRows finished transcodes, historyLong with -long; historyModel are made to be like.
 	historyRows, historyLong = 1_000_000, 10_000_000
 	historyModel             = 64
-	// historyRounds go in turns over the two databases, each of them first as often, each with a burst, so many lifecycles one
-	// after the other, and half of the load for a while.
+	// historyRounds go in turns over the two databases, each of them first as often: a burst, so
+	// many lifecycles one after the other, and half of the load for a while.
 	historyRounds  = 6
 	historyBurst   = 4 * time.Second
 	historyIdle    = 40
