@@ -283,7 +283,7 @@ func TestReach(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	found, _ := Run(t.Context(), "h", Order{}, append(ConnectionChecks(pool), DatabaseChecks(pool)...)...)
-	require.Len(t, found, 12)
+	require.Len(t, found, 13)
 	require.Equal(t, PostgresReach, found[0].Code)
 	require.Equal(t, Fail, found[0].Verdict)
 	require.Contains(t, found[0].Mend, "start Postgres, or correct its address")
