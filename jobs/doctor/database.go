@@ -29,7 +29,7 @@ const (
 	fullConnections = 0.9
 	// manyDead rows beside those that live: vacuum does not keep up. Few are no matter.
 	manyDead, fewDead = 1.0, 50_000
-	// smallTable is read as a whole in a few milliseconds, whatever the planner knows of it.
+	// smallTable may be read as a whole: a new database has tables that nobody has analyzed yet.
 	smallTable = 16 << 20
 )
 
@@ -229,17 +229,22 @@ func (d *database) connections(ctx context.Context) []Finding {
 	return []Finding{Well(PostgresConnections, "", "%d of %d are taken, %d by Weir", all, room, ours)}
 }
 
-func (d *database) transactions(ctx context.Context) []Finding {
-	rows, err := d.pool.Query(ctx, transactionsSQL)
+// catalog reads the rows of one of the statements above.
+func catalog[T any](ctx context.Context, d *database, statement string) ([]T, error) {
+	rows, err := d.pool.Query(ctx, statement)
 	if err != nil {
-		return unseen(PostgresTransactions, err)
+		return nil, err
 	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}
+
+func (d *database) transactions(ctx context.Context) []Finding {
 	type transaction struct {
 		PID                      int32
 		Role, Application, State string
 		Seconds                  float64
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[transaction])
+	list, err := catalog[transaction](ctx, d, transactionsSQL)
 	if err != nil {
 		return unseen(PostgresTransactions, err)
 	}
@@ -280,17 +285,13 @@ func (d *database) transactions(ctx context.Context) []Finding {
 }
 
 func (d *database) dead(ctx context.Context) []Finding {
-	rows, err := d.pool.Query(ctx, deadSQL)
-	if err != nil {
-		return unseen(PostgresDead, err)
-	}
 	type table struct {
 		Name                 string
 		Live, Dead           int64
 		AutovacuumAt, HandAt *time.Time
 		Bytes                int64
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
+	list, err := catalog[table](ctx, d, deadSQL)
 	if err != nil {
 		return unseen(PostgresDead, err)
 	}
@@ -305,30 +306,22 @@ func (d *database) dead(ctx context.Context) []Finding {
 }
 
 func (d *database) statistics(ctx context.Context) []Finding {
-	rows, err := d.pool.Query(ctx, statisticsSQL)
-	if err != nil {
-		return unseen(PostgresStatistics, err)
-	}
 	type table struct {
 		Name  string
 		Bytes int64
 	}
-	unknown, err := pgx.CollectRows(rows, pgx.RowToStructByPos[table])
+	unknown, err := catalog[table](ctx, d, statisticsSQL)
 	if err != nil {
 		return unseen(PostgresStatistics, err)
 	}
 	if len(unknown) > 0 && unknown[0].Bytes > d.small {
-		return []Finding{Wrong(Warn, PostgresStatistics, "", "", "%s has %d MiB and none, as behind a restore: statements may read all of it", unknown[0].Name, unknown[0].Bytes>>20)}
+		return []Finding{Wrong(Warn, PostgresStatistics, "", "", "%s has %d MiB and no statistics, as behind a restore: statements may read all of it", unknown[0].Name, unknown[0].Bytes>>20)}
 	}
-	return []Finding{Well(PostgresStatistics, "", "no large table is without")}
+	return []Finding{Well(PostgresStatistics, "", "no large table is without them")}
 }
 
 func (d *database) rights(ctx context.Context) []Finding {
-	rows, err := d.pool.Query(ctx, rightsSQL)
-	if err != nil {
-		return unseen(PostgresRights, err)
-	}
-	lacks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[right])
+	lacks, err := catalog[right](ctx, d, rightsSQL)
 	if err != nil {
 		return unseen(PostgresRights, err)
 	}

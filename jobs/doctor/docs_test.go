@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -26,4 +27,5 @@ func TestSections(t *testing.T) {
 	require.Equal(t, names(), headings)
 	require.Contains(t, string(text), "every 5 minutes at what is cheap")
 	require.Equal(t, "5m0s", AskEvery.String())
+	require.Contains(t, string(text), fmt.Sprintf("of more than %d MiB of which the planner", smallTable>>20))
 }

@@ -66,6 +66,7 @@ func TestRestore(t *testing.T) {
 	require.NoError(t, b.Daemons[0].Kill())
 	b.replace(t)
 	postgres(t, b.Database, "pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname="+string(withoutPassword(t, b.Database)), dump)
+	postgres(t, b.Database, "psql", "--dbname="+string(withoutPassword(t, b.Database)), "--command=ANALYZE")
 	require.Equal(t, []string{"true"}, b.lines(t, "SELECT (setval('weir.events_id_seq', nextval('weir.events_id_seq') + 1000000) > $1::bigint)::text", told))
 	b.admin(t, "db", "migrate")
 	for _, id := range append(running, queued, storing) {
