@@ -91,8 +91,13 @@ func Make(ctx context.Context, on db.Beginner) (Done, error) {
 		if err != nil {
 			return err
 		}
-		for _, role := range append([]string{Readonly, Admin}, members...) {
+		for _, role := range []string{Readonly, Admin} {
 			if err := m.limit(ctx, role); err != nil {
+				return err
+			}
+		}
+		for _, member := range members {
+			if err := m.limitMember(ctx, member); err != nil {
 				return err
 			}
 		}
@@ -223,6 +228,7 @@ func Speak(ctx context.Context, on db.Beginner, role, tenant string) (Done, erro
 // Postgres' codes.
 const (
 	duplicateObject       = "42710"
+	undefinedObject       = "42704"
 	uniqueViolation       = "23505"
 	checkViolation        = "23514"
 	insufficientPrivilege = "42501"
@@ -281,6 +287,16 @@ func (m *maker) members(ctx context.Context, of ...string) ([]string, error) {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// limitMember is limit of a role that is somebody else's, who may drop it meanwhile.
+func (m *maker) limitMember(ctx context.Context, role string) error {
+	err := pgx.BeginFunc(ctx, m.tx, func(pgx.Tx) error { return m.limit(ctx, role) })
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == undefinedObject {
+		return nil
+	}
+	return err
 }
 
 // limit sets the time-outs that a role has not: for this database alone, as the server may

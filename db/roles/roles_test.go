@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -58,4 +59,37 @@ func TestOwnerSeesSessions(t *testing.T) {
 	done, err = roles.Renew(t.Context(), pool)
 	require.NoError(t, err)
 	require.False(t, done.Changed)
+}
+
+// TestMemberDroppedMeanwhile: members are somebody else's, who may drop one while it is looked at.
+func TestMemberDroppedMeanwhile(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.New(t)
+	_, err := roles.Make(t.Context(), pool)
+	require.NoError(t, err)
+	member := "weir_test_" + uuid.NewString()
+	_, err = pool.Exec(t.Context(), fmt.Sprintf("CREATE ROLE %q LOGIN IN ROLE %q", member, roles.Admin))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := pool.Exec(context.WithoutCancel(t.Context()), fmt.Sprintf("DROP ROLE IF EXISTS %q", member))
+		require.NoError(t, err)
+	})
+	dropping, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer dropping.Rollback(context.WithoutCancel(t.Context()))
+	_, err = dropping.Exec(t.Context(), fmt.Sprintf("DROP ROLE %q", member))
+	require.NoError(t, err)
+	made := make(chan error, 1)
+	go func() {
+		_, err := roles.Make(t.Context(), pool)
+		made <- err
+	}()
+	require.Eventually(t, func() bool {
+		var waits bool
+		err := pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND query LIKE 'ALTER ROLE%' AND wait_event_type = 'Lock')`).Scan(&waits)
+		return err == nil && waits
+	}, 30*time.Second, 10*time.Millisecond)
+	require.NoError(t, dropping.Commit(t.Context()))
+	require.NoError(t, <-made)
 }
