@@ -28,9 +28,10 @@ const (
 	pressShort          = 2 * time.Second
 	// pressLimit is when a lifecycle that does not end is not waited for any more.
 	pressLimit = 3 * time.Minute
-	// insertClients commit a row each, insertSeconds long.
+	// insertClients commit a row each, insertSeconds long: pgbench connects within that time, and
+	// sixteen forks of Postgres take a fifth of a second where a page is dear.
 	insertClients = 16
-	insertSeconds = "1"
+	insertSeconds = "2"
 	// rowsInserted and rowsChanged are what a lifecycle does, in rowsCommits: the tables of what
 	// Postgres is asked, and of history, count them. A row has rowBytes, and a client rowsOfEach.
 	rowsInserted, rowsChanged, rowsCommits = 35, 45, 12
@@ -67,6 +68,10 @@ func (b *bench) lifecycle(ctx context.Context) (err error) {
 	}
 	p, err := f.underLoad(ctx, b.Short)
 	if err != nil {
+		return err
+	}
+	// The load is broken off, and its hosts have what was begun in hand still.
+	if err := f.drain(ctx); err != nil {
 		return err
 	}
 	after, err := f.inserts(ctx)
