@@ -16,14 +16,11 @@ import (
 )
 
 const (
-	// sharedMost share a commit: half of what commits cost is gone with two, and each waits
-	// for the statements of all, with its locks.
-	sharedMost = 4
+	// sharedMost share a commit: each waits for the statements of all, with its locks, and with more
+	// nothing more is gained.
+	sharedMost = 8
 	// sharedWithin bounds a shared transaction, in which nothing waits long for a lock.
 	sharedWithin = 5 * time.Second
-	// sharedPatience is what some transactions of several round trips take: with one at a time
-	// alone, however long, a host's many would wait for each other where nothing else holds them.
-	sharedPatience = 20 * time.Millisecond
 	// impatientBegin and impatiently: who waits for a lock for longer than others have patience
 	// with him goes alone.
 	impatientBegin = "BEGIN; SET LOCAL lock_timeout = '100ms'"
@@ -64,7 +61,7 @@ func (s *Shared) Exec(ctx context.Context, on *pgxpool.Pool, key uuid.UUID, f fu
 }
 
 func (s *Shared) prepare() {
-	s.convoy.Together, s.convoy.Most, s.convoy.Within, s.convoy.Patience = together, sharedMost, sharedWithin, sharedPatience
+	s.convoy.Together, s.convoy.Most, s.convoy.Within = together, sharedMost, sharedWithin
 }
 
 func together(ctx context.Context, all []*shared) error {
