@@ -23,10 +23,11 @@ import (
 
 const (
 	// atOnce is how many tests run at once, whatever the cores: most of them wait,
-	// for a retry or for something that is made to hang.
-	atOnce = "10"
-	// sharedSlots lets most of these find a slot at once.
-	sharedSlots = 6
+	// for a retry or for something that is made to hang. Ten starve each other's Broadcasters
+	// where starting an ffmpeg is dear, and then none of them ends.
+	atOnce = "4"
+	// sharedSlots lets all of these find a slot at once.
+	sharedSlots = 4
 	// sourceMax is the largest source: far above those here.
 	sourceMax = 64 << 20
 )
