@@ -15,7 +15,7 @@ NAMED = -ldflags '-X weir/config/buildinfo.version=$(VERSION)'
 PACKAGES ?= ./...
 # RACE=1 turns the race detector on; TESTFLAGS are for `go test`. Tests have limits of their own, of
 # minutes; Go's, of 10 for a whole package, is over sooner on a busy machine.
-GOTEST := go test -timeout 60m $(if $(RACE),-race) $(TESTFLAGS)
+GOTEST := go test -timeout 30m $(if $(RACE),-race) $(TESTFLAGS)
 # Whole systems that encode video: one at a time, or two would starve each other's time limits.
 ALONE := ./internal/mistsim ./test/...
 # Bootstraps a Debian, which takes minutes, the network and root: make package-test.
