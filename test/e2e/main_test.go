@@ -23,9 +23,9 @@ import (
 
 const (
 	// atOnce is how many tests run at once, whatever the cores: most of them wait,
-	// for a retry or for something that is made to hang. Ten starve each other's Broadcasters
-	// where starting an ffmpeg is dear, and then none of them ends.
-	atOnce = "4"
+	// for a retry or for something that is made to hang. More starve each other's Broadcasters
+	// where starting an ffmpeg is dear, and attempts begin again that the test wants to succeed at once.
+	atOnce = "2"
 	// sharedSlots lets all of these find a slot at once.
 	sharedSlots = 4
 	// sourceMax is the largest source: far above those here.
