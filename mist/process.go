@@ -259,7 +259,7 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 // are all gone. An input that is killed leaves its pages in /dev/shm: the real one takes
 // up to 3 s to give them back. Another process that got the PID since is never touched.
 func (p *Process) Terminate(ctx context.Context, patience time.Duration) (gone bool, err error) {
-	began, told := time.Now(), false
+	began := time.Now()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	alive := p.Alive()
@@ -268,22 +268,28 @@ func (p *Process) Terminate(ctx context.Context, patience time.Duration) (gone b
 			return false, fmt.Errorf("mist: stop process %d: %w", p.PID, err)
 		}
 	}
+	var inputs []int // that were told
+	var member func(stat) bool
 	for {
 		alive = alive && p.Alive()
-		inputs, member, err := p.members(isInput)
-		if err != nil {
-			return false, fmt.Errorf("mist: stop the inputs of process %d: %w", p.PID, err)
-		}
-		if !alive && len(inputs) == 0 {
-			return true, nil
-		}
-		if !told && (!alive || time.Since(began) >= inputsAfter) {
-			told = true
+		inputs = slices.DeleteFunc(inputs, func(pid int) bool {
+			s, err := readStat(pid)
+			return isGone(err) || err == nil && !member(s)
+		})
+		// A look at all of the machine's processes is dear, so they are looked through only
+		// where something comes of it.
+		if len(inputs) == 0 && (!alive || time.Since(began) >= inputsAfter) {
+			if inputs, member, err = p.members(isInput); err != nil {
+				return false, fmt.Errorf("mist: stop the inputs of process %d: %w", p.PID, err)
+			}
 			for _, pid := range inputs {
 				if err := sendSignal(pid, syscall.SIGTERM, member); err != nil {
 					return false, fmt.Errorf("mist: stop input %d of process %d: %w", pid, p.PID, err)
 				}
 			}
+		}
+		if !alive && len(inputs) == 0 {
+			return true, nil
 		}
 		if time.Since(began) >= patience {
 			return false, nil
