@@ -171,9 +171,8 @@ func (a *API) Cancel(ctx context.Context, id string) (*Transcode, error) {
 
 // Await polls until the transcode is as wanted.
 func (a *API) Await(ctx context.Context, id string, wanted func(*Transcode) bool) (*Transcode, error) {
-	tick := time.NewTicker(awaitPoll)
-	defer tick.Stop()
 	for {
+		asked := time.Now()
 		t, err := a.Transcode(ctx, id)
 		if err != nil {
 			return nil, err
@@ -182,7 +181,7 @@ func (a *API) Await(ctx context.Context, id string, wanted func(*Transcode) bool
 			return t, nil
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(Pause(awaitPoll, time.Since(asked))):
 		case <-ctx.Done():
 			return t, fmt.Errorf("transcode %s stays %s at %.2f: %w", id, t.State, t.Ratio, context.Cause(ctx))
 		}
@@ -192,6 +191,13 @@ func (a *API) Await(ctx context.Context, id string, wanted func(*Transcode) bool
 // awaitPoll is how often Await asks: often enough to see each state of a
 // transcode that takes seconds.
 const awaitPoll = 50 * time.Millisecond
+
+// pausePart is the part of its time that who polls asks in, one in so many.
+const pausePart = 10
+
+// Pause is how long to wait after a look that took so long: the least there is, or so long that
+// looking does not slow down what it waits for, on a machine where a look is dear.
+func Pause(least, took time.Duration) time.Duration { return max(least, (pausePart-1)*took) }
 
 func (a *API) transcode(ctx context.Context, method, path string, body any) (*Transcode, error) {
 	answer, err := a.Do(ctx, method, path, body)

@@ -46,16 +46,15 @@ func (s *Stack) LeftBehind(ctx context.Context) ([]string, error) {
 // AwaitClean waits until nothing is left behind, or until ctx ends: then it
 // returns what is.
 func (s *Stack) AwaitClean(ctx context.Context) ([]string, error) {
-	tick := time.NewTicker(leftPoll)
-	defer tick.Stop()
 	for {
+		looked := time.Now()
 		// An answer that began in time is waited for.
 		left, err := s.LeftBehind(context.WithoutCancel(ctx))
 		if err != nil || len(left) == 0 {
 			return nil, err
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(Pause(leftPoll, time.Since(looked))):
 		case <-ctx.Done():
 			return left, nil
 		}

@@ -111,11 +111,13 @@ func needsStandIn(t *testing.T, part string) {
 // await looks until it is so.
 func await(t *testing.T, ctx context.Context, what string, so func() bool) {
 	t.Helper()
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for !so() {
+	for {
+		looked := time.Now()
+		if so() {
+			return
+		}
 		select {
-		case <-tick.C:
+		case <-time.After(devstack.Pause(lookEvery, time.Since(looked))):
 		case <-ctx.Done():
 			require.FailNow(t, "waited in vain for "+what, "%v", context.Cause(ctx))
 		}
