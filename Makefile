@@ -14,8 +14,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 NAMED = -ldflags '-X weir/config/buildinfo.version=$(VERSION)'
 PACKAGES ?= ./...
 # RACE=1 turns the race detector on; TESTFLAGS are for `go test`. Tests have limits of their own, of
-# minutes; Go's, of 10 for a whole package, is over sooner on a busy machine. Vet is `make lint`'s.
-GOTEST := go test -vet=off -timeout 30m $(if $(RACE),-race) $(TESTFLAGS)
+# minutes; Go's, of 10 for a whole package, is over sooner on a busy machine.
+GOTEST := go test -timeout 30m $(if $(RACE),-race) $(TESTFLAGS)
 # Whole systems that encode video: one at a time, or two would starve each other's time limits.
 ALONE := ./internal/mistsim ./test/...
 # Bootstraps a Debian, which takes minutes, the network and root: make package-test.
