@@ -192,13 +192,6 @@ func (a *API) Await(ctx context.Context, id string, wanted func(*Transcode) bool
 // transcode that takes seconds.
 const awaitPoll = 50 * time.Millisecond
 
-// pausePart is the part of its time that who polls asks in, one in so many.
-const pausePart = 10
-
-// Pause is how long to wait after a look that took so long: the least there is, or so long that
-// looking does not slow down what it waits for, on a machine where a look is dear.
-func Pause(least, took time.Duration) time.Duration { return max(least, (pausePart-1)*took) }
-
 func (a *API) transcode(ctx context.Context, method, path string, body any) (*Transcode, error) {
 	answer, err := a.Do(ctx, method, path, body)
 	if err != nil {
