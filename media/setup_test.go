@@ -212,8 +212,7 @@ func mist(t *testing.T, prep Prepared, fps float64, filter string, args ...strin
 	require.NoError(t, demux.end())
 	require.Greater(t, len(segments), inFlight+1)
 
-	dir := t.TempDir()
-	path := filepath.Join(dir, "pushed.ts")
+	path := filepath.Join(t.TempDir(), "pushed.ts")
 	out, err := os.Create(path)
 	require.NoError(t, err)
 	defer out.Close()
@@ -222,24 +221,12 @@ func mist(t *testing.T, prep Prepared, fps float64, filter string, args ...strin
 	if fps > 0 {
 		filter += fmt.Sprintf(",fps=%g", fps)
 	}
-	for i, pictures := range segments[:len(segments)-1-inFlight] {
-		in, answer := filepath.Join(dir, strconv.Itoa(i)+".in.ts"), filepath.Join(dir, strconv.Itoa(i)+".out.ts")
-		part, err := os.Create(in)
-		require.NoError(t, err)
-		mux := newMuxer(part, "h264")
-		for j, p := range pictures {
-			require.NoError(t, mux.write(p, j == 0))
-		}
-		require.NoError(t, part.Close())
-		require.NoError(t, ffmpeg(t.Context(), append(append([]string{"-copyts", "-i", in, "-vf", filter, "-fps_mode", "passthrough", "-enc_time_base", "-1",
-			"-c:v", "libx264", "-preset", "veryfast", "-bf", "3"}, args...), "-muxdelay", "0", "-muxpreload", "0",
-			"-avoid_negative_ts", "disabled", "-f", "mpegts", answer)...))
-		data, err := os.ReadFile(answer)
-		require.NoError(t, err)
+	sent := segments[:len(segments)-1-inFlight]
+	for i, data := range answers(t, sent, filter, args) {
 		var later *int64
 		read := &demuxer{each: func(p picture) error {
 			if later == nil {
-				ticks := pictures[0].dts - p.dts
+				ticks := sent[i][0].dts - p.dts
 				later = &ticks
 			}
 			p.pts, p.dts = p.pts+*later, p.dts+*later
@@ -255,6 +242,37 @@ func mist(t *testing.T, prep Prepared, fps float64, filter string, args ...strin
 		require.NoError(t, read.end())
 	}
 	return path
+}
+
+// answers are what a transcoder makes of segments, each alone: one process does them all, as starting
+// one takes longer than what it does here.
+func answers(t *testing.T, segments [][]picture, filter string, args []string) [][]byte {
+	t.Helper()
+	dir := t.TempDir()
+	all, outputs, paths := []string{"-copyts"}, []string{}, []string{}
+	for i, pictures := range segments {
+		in, answer := filepath.Join(dir, strconv.Itoa(i)+".in.ts"), filepath.Join(dir, strconv.Itoa(i)+".out.ts")
+		part, err := os.Create(in)
+		require.NoError(t, err)
+		mux := newMuxer(part, "h264")
+		for j, p := range pictures {
+			require.NoError(t, mux.write(p, j == 0))
+		}
+		require.NoError(t, part.Close())
+		all, paths = append(all, "-i", in), append(paths, answer)
+		outputs = append(outputs, "-map", strconv.Itoa(i)+":v", "-vf", filter, "-fps_mode", "passthrough", "-enc_time_base", "-1",
+			"-c:v", "libx264", "-preset", "veryfast", "-bf", "3")
+		outputs = append(append(outputs, args...), "-muxdelay", "0", "-muxpreload", "0",
+			"-avoid_negative_ts", "disabled", "-f", "mpegts", answer)
+	}
+	require.NoError(t, ffmpeg(t.Context(), append(all, outputs...)...))
+	made := make([][]byte, len(paths))
+	for i, path := range paths {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		made[i] = data
+	}
+	return made
 }
 
 func must[T any](v T, err error) T {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,16 +33,11 @@ const olga, vera = "olga", "vera"
 
 func setup(t *testing.T, change ...func(*Config)) *testBundle {
 	t.Helper()
-	b := &testBundle{Bundle: jobstest.New(t)}
-	operator, first, err := login.Make(olga, login.Operator)
+	users, err := made()
 	require.NoError(t, err)
-	viewer, second, err := login.Make(vera, login.Viewer)
-	require.NoError(t, err)
-	b.operator, b.viewer = operator, viewer
-	users, err := login.ParseUsers(first + "," + second)
-	require.NoError(t, err)
+	b := &testBundle{Bundle: jobstest.New(t), operator: users.operator, viewer: users.viewer}
 	b.cfg = &Config{
-		DB: b.Pool, Transcodes: b.Transcodes, River: b.River, Users: users, Events: events.New(b.Pool, jobstest.Silent()), Log: jobstest.Silent(),
+		DB: b.Pool, Transcodes: b.Transcodes, River: b.River, Users: users.Users, Events: events.New(b.Pool, jobstest.Silent()), Log: jobstest.Silent(),
 	}
 	for _, f := range change {
 		f(b.cfg)
@@ -53,6 +49,26 @@ func setup(t *testing.T, change ...func(*Config)) *testBundle {
 	b.url = server.URL
 	return b
 }
+
+type testUsers struct {
+	*login.Users
+
+	operator, viewer secret.Secret
+}
+
+// made are the users of all tests: hashing a token is slow on purpose.
+var made = sync.OnceValues(func() (u testUsers, err error) {
+	operator, first, err := login.Make(olga, login.Operator)
+	if err != nil {
+		return u, err
+	}
+	viewer, second, err := login.Make(vera, login.Viewer)
+	if err != nil {
+		return u, err
+	}
+	users, err := login.ParseUsers(first + "," + second)
+	return testUsers{users, operator, viewer}, err
+})
 
 // visitor is a browser without a script.
 type visitor struct {
