@@ -78,11 +78,11 @@ func setup(t *testing.T, stack *devstack.Stack) *transcoder {
 	return &transcoder{stack: stack, studio: studio, prefix: strings.ToLower(rand.Text())}
 }
 
-// A gateway takes ten streams and keeps each for a minute after its last segment. With more files
-// than that at once all come out whole all the same, some of them after a wait. It is all that two
-// cores can do, so nothing runs beside it.
+// A gateway takes ten streams, this one four, and keeps each for a minute after its last segment.
+// With more files than that at once all come out whole all the same, some of them after a wait. It
+// is all that two cores can do, so nothing runs beside it.
 func TestRealLimits(t *testing.T) {
-	const files, manifests = 12, 10
+	const files, manifests = 6, 4
 	cfg, err := devstack.FromEnvironment(os.Getenv)
 	require.NoError(t, err)
 	cfg.Slots = files
