@@ -28,6 +28,7 @@ func TestHLS(t *testing.T) {
 			require.Equal(t, append(slices.Clip(list.Segments), list.File), list.Files())
 
 			var whole []byte
+			var ends []int
 			for i, name := range list.Segments {
 				data, err := os.ReadFile(filepath.Join(dir, name))
 				require.NoError(t, err)
@@ -36,12 +37,13 @@ func TestHLS(t *testing.T) {
 					require.NotEmpty(t, decoded(t, "v", filepath.Join(dir, name), "-xerror"))
 				}
 				whole = append(whole, data...)
+				ends = append(ends, len(whole))
 			}
 			require.EqualValues(t, len(whole), list.Bytes)
 			joined := filepath.Join(t.TempDir(), "joined.ts")
 			require.NoError(t, os.WriteFile(joined, whole, 0o644))
 
-			want, got := decoded(t, "v", rung.File), decoded(t, "v", joined, "-xerror")
+			want, got := decodedRung(t, "v", rung), decoded(t, "v", joined, "-xerror")
 			if s.after != nil {
 				want = want[len(want)-len(got):]
 			}
@@ -50,11 +52,11 @@ func TestHLS(t *testing.T) {
 			first := got[0].at
 			if strings.Contains(list.Codecs, "mp4a") {
 				heard := decoded(t, "a", joined)
-				sameFrames(t, decoded(t, "a", rung.File), heard, later)
+				sameFrames(t, decodedRung(t, "a", rung), heard, later)
 				first = min(first, heard[0].at)
 			}
 			require.InDelta(t, 10, first, 0.0001, "the zero of all rungs")
-			says(t, dir, list, got)
+			says(t, dir, list, got, timesOfParts(t, "v", joined, ends))
 		})
 	}
 }
@@ -80,8 +82,8 @@ func begins(t *testing.T, data []byte, name string) {
 	t.Fatalf("%s holds no picture", name)
 }
 
-// says: what the playlist says is so.
-func says(t *testing.T, dir string, list Playlist, frames []shownFrame) {
+// says: what the playlist says is so of the frames, and of the times in each segment.
+func says(t *testing.T, dir string, list Playlist, frames []shownFrame, segments [][]float64) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, list.File))
 	require.NoError(t, err)
@@ -106,7 +108,7 @@ func says(t *testing.T, dir string, list Playlist, frames []shownFrame) {
 		lasts := number(t, strings.TrimSuffix(seconds, ","))
 		require.LessOrEqual(t, lasts, target)
 		// The frames of a segment are those of its time.
-		shown := times(t, "v", filepath.Join(dir, list.Segments[segment]))
+		shown := segments[segment]
 		require.GreaterOrEqual(t, shown[0], at-0.001)
 		require.Less(t, shown[len(shown)-1], at+lasts)
 		if segment > 0 {

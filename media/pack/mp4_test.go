@@ -33,7 +33,7 @@ func samePlayed(t *testing.T, s shape, rung Rung, video, sound string, zero, las
 	tracks, err := look(t.Context(), rung)
 	require.NoError(t, err)
 	later := zero - float64(tracks.zero())/clock
-	want, got := decoded(t, "v", rung.File), decoded(t, "v", video, "-xerror")
+	want, got := decodedRung(t, "v", rung), decoded(t, "v", video, "-xerror")
 	if s.after != nil {
 		want = want[len(want)-len(got):]
 	}
@@ -41,7 +41,7 @@ func samePlayed(t *testing.T, s shape, rung Rung, video, sound string, zero, las
 	first, last := got[0].at, got[len(got)-1].at
 	if tracks.sound != 0 {
 		heard := decoded(t, "a", sound)
-		sameFrames(t, decoded(t, "a", rung.File), heard, later)
+		sameFrames(t, decodedRung(t, "a", rung), heard, later)
 		first, last = min(first, heard[0].at), max(last, heard[len(heard)-1].at)
 	}
 	require.InDelta(t, zero, first, 0.0001)

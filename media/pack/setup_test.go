@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,6 +193,15 @@ type shownFrame struct {
 	hash string
 }
 
+// decodedRung is what a rung shows, decoded once for all tests.
+func decodedRung(t *testing.T, track string, rung Rung) []shownFrame {
+	t.Helper()
+	once, _ := shown.LoadOrStore(track+rung.File, sync.OnceValue(func() []shownFrame { return decoded(t, track, rung.File) }))
+	return once.(func() []shownFrame)()
+}
+
+var shown sync.Map
+
 // decoded decodes a file's picture (v) or sound (a). Times are those that stand in it: ffmpeg's own
 // programs move what begins near 0.
 func decoded(t *testing.T, track, path string, options ...string) []shownFrame {
@@ -217,16 +227,31 @@ func decoded(t *testing.T, track, path string, options ...string) []shownFrame {
 // times are when a track's packets are shown, sorted.
 func times(t *testing.T, track, path string) []float64 {
 	t.Helper()
-	out, err := run(t.Context(), "ffprobe", "-v error -of csv=p=0 -show_entries packet=pts_time -select_streams", track+":0", path)
+	return timesOfParts(t, track, path, []int{math.MaxInt})[0]
+}
+
+// timesOfParts are those of each part of a file, by where the parts end.
+func timesOfParts(t *testing.T, track, path string, ends []int) [][]float64 {
+	t.Helper()
+	out, err := run(t.Context(), "ffprobe", "-v error -of csv=p=0 -show_entries packet=pts_time,pos -select_streams", track+":0", path)
 	require.NoError(t, err)
-	var all []float64
+	parts := make([][]float64, len(ends))
 	for line := range strings.Lines(out) {
-		if field, _, _ := strings.Cut(strings.TrimSpace(line), ","); field != "" {
-			all = append(all, number(t, field))
+		fields := strings.Split(strings.TrimSpace(line), ",")
+		if fields[0] == "" {
+			continue
 		}
+		part := 0
+		if len(ends) > 1 {
+			at := int(number(t, fields[1]))
+			part, _ = slices.BinarySearch(ends, at+1)
+		}
+		parts[part] = append(parts[part], number(t, fields[0]))
 	}
-	slices.Sort(all)
-	return all
+	for _, part := range parts {
+		slices.Sort(part)
+	}
+	return parts
 }
 
 func number(t *testing.T, text string) float64 {

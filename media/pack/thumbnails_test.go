@@ -37,7 +37,7 @@ func TestThumbnails(t *testing.T) {
 			require.Regexp(t, `^WEBVTT\n\n`, string(data))
 			tracks, err := look(t.Context(), rung)
 			require.NoError(t, err)
-			shown, frames := decoded(t, "v", rung.File), grays(t, rung, size)
+			shown, frames := decodedRung(t, "v", rung), grays(t, rung, size)
 			at, bytes := 0.0, int64(0)
 			for i, cue := range cues {
 				from, to := seconds(t, cue[1:4]), seconds(t, cue[4:7])

@@ -20,6 +20,9 @@ const (
 	// patience bounds a test: three attempts with their waits take half a minute on
 	// an idle machine, and here both cores are busy with other tests.
 	patience = 4 * time.Minute
+	// realPatience is a real Mist's, whose pushes wait 25 s for what never comes: nine runs of the
+	// process, three of each attempt, take five minutes.
+	realPatience = 6 * time.Minute
 	// cleanGrace is how long after an end Weir may go on tidying.
 	cleanGrace = 30 * time.Second
 	// lookEvery is often enough to see every stage of a transcode.
@@ -59,7 +62,11 @@ func setupOwn(t *testing.T, change func(*devstack.Config)) *testBundle {
 
 func bundle(t *testing.T, stack *devstack.Stack) *testBundle {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("the test's own limit of %s is over", patience))
+	limit := patience
+	if stack.Broadcaster == nil {
+		limit = realPatience
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), limit, fmt.Errorf("the test's own limit of %s is over", limit))
 	t.Cleanup(cancel)
 	receiver, err := devstack.StartStudio(ctx, &devstack.StudioConfig{})
 	require.NoError(t, err)
