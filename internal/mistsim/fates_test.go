@@ -231,6 +231,20 @@ func TestHangStarts(t *testing.T) {
 	}
 }
 
+// TestStartEnds: a start whose sink ends at once posts nothing and ends with 0.
+func TestStartEnds(t *testing.T) {
+	t.Parallel()
+	h := setup(t, mistsim.Config{Flavour: mistsim.Upstream, Timing: quick})
+	require.NoError(t, h.SetFaults(mistsim.Faults{HangStarts: 1, HangStartAs: shm.HangSink}))
+	w, open := gated(t, h, "", object{})
+	defer open()
+	require.Zero(t, w.process.exitCode(t))
+	require.Contains(t, w.process.log.String(), "Sink thread shutting down")
+	require.NotContains(t, w.process.log.String(), "Uploaded")
+	h.handler.await(t, "INPUT_ABORT", 1)
+	require.Empty(t, h.handler.all("LIVE_TRACK_LIST"))
+}
+
 // TestOffline: Upstream lists an ended stream as Offline for a while.
 func TestOffline(t *testing.T) {
 	t.Parallel()

@@ -50,7 +50,7 @@ type Faults struct {
 	HangStarts  int `json:"hang_starts,omitempty"`
 	HangStartMS int `json:"hang_start_ms,omitempty"`
 	// HangStartAs is what the log says: "session" (default of Upstream) or "boot"
-	// (default of Livepeer).
+	// (default of Livepeer); "sink" does not hang but ends at once, with exit code 0.
 	HangStartAs string `json:"hang_start_as,omitempty"`
 }
 
@@ -69,13 +69,15 @@ func (f *Faults) check() error {
 	switch {
 	case f.LosePushesAs != "" && !slices.Contains(losses, f.LosePushesAs):
 		return fmt.Errorf("faults: lose_pushes_as %q: want one of %q", f.LosePushesAs, losses)
-	case f.HangStartAs != "" && f.HangStartAs != shm.HangSession && f.HangStartAs != shm.HangBoot:
-		return fmt.Errorf("faults: hang_start_as %q: want %q or %q", f.HangStartAs, shm.HangSession, shm.HangBoot)
+	case f.HangStartAs != "" && !slices.Contains(hangs, f.HangStartAs):
+		return fmt.Errorf("faults: hang_start_as %q: want one of %q", f.HangStartAs, hangs)
 	case f.OfPushes > 0 && f.LosePushes > f.OfPushes:
 		return fmt.Errorf("faults: lose_pushes %d of of_pushes %d: can't lose more than all", f.LosePushes, f.OfPushes)
 	}
 	return nil
 }
+
+var hangs = []string{shm.HangSession, shm.HangBoot, shm.HangSink}
 
 // losses are the ways in turn.
 var losses = []string{LostShm, LostUnknown, LostUnstarted}

@@ -11,20 +11,21 @@ import (
 )
 
 // startFaults make MistProcLivepeer hang at its start, as three of 24 real ones did: with
-// no session, or without its source thread. The next one comes within the attempt.
+// no session, or without its source thread; or end at once. The next one comes within the attempt.
 func startFaults() []*fault {
-	hang := func(name, as string, short bool) *fault {
+	start := func(name, as string, short bool, count string) *fault {
 		return &fault{
 			name: name, short: short, within: soon, repeats: nothing,
 			before: func(ctx context.Context, r *round) error {
 				return r.mistMisbehaves(ctx, mistsim.Faults{HangStarts: 1, HangStartAs: as})
 			},
-			strike: func(ctx context.Context, r *round) error { return r.startedAgain(ctx, "hung_starts", 1) },
+			strike: func(ctx context.Context, r *round) error { return r.startedAgain(ctx, count, 1) },
 		}
 	}
 	return []*fault{
-		hang("a start on each host hangs without a session", shm.HangSession, true),
-		hang("a start on each host hangs without a source thread", shm.HangBoot, false),
+		start("a start on each host hangs without a session", shm.HangSession, true, "hung_starts"),
+		start("a start on each host hangs without a source thread", shm.HangBoot, false, "hung_starts"),
+		start("a start on each host ends at once", shm.HangSink, false, "reruns"),
 	}
 }
 

@@ -203,10 +203,7 @@ func (p *Process) transcode(ctx context.Context) int {
 
 	cause := context.Cause(active)
 	if errors.Is(cause, errGaveUp) {
-		_ = p.link.Call(ctx, "/trigger", shm.Trigger{
-			PID: p.pid, Name: "INPUT_ABORT", Stream: p.opt.Sink,
-			Body: fmt.Sprintf("%s\n-\nMistInLivepeer\n%d\nUNKNOWN\n", p.opt.Sink, p.pid),
-		}, nil)
+		p.abort(ctx)
 	}
 	_ = p.link.Call(ctx, "/detach", shm.Attach{PID: p.pid}, nil)
 	_ = host.Close()

@@ -70,12 +70,15 @@ type Timing struct {
 	UploadSlack time.Duration
 }
 
-// Forms of a start that hangs.
+// Forms of a start of which nothing comes.
 const (
 	// HangSession: no MistSession could be started.
 	HangSession = "session"
 	// HangBoot: the session's page is missing, and the source thread ends at once.
 	HangBoot = "boot"
+	// HangSink: the sink thread ends at once. It does not hang: the process ends as one
+	// that is through, with exit code 0 and nothing posted.
+	HangSink = "sink"
 )
 
 // Hang tells a process to hang at its start for so long and then to crash.
