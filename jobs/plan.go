@@ -87,8 +87,7 @@ const (
 	// DoStart adds the streams and starts MistProcLivepeer.
 	DoStart Do = "start"
 	// DoStartAgain stops the process, for another one to start in the same attempt: its
-	// start hung, or (Rerun) it was killed, or ended before it posted anything or all that it
-	// returned was pushed.
+	// start hung, or (Rerun) it was killed, or ended before all that it returned was pushed.
 	DoStartAgain Do = "start again"
 	// DoPush starts the pushes of all renditions whose track is there.
 	DoPush Do = "push"
@@ -255,8 +254,7 @@ func planStarted(rows Rows, now time.Time) Action {
 		// Behind the watchdogs: Mist may not take it, again and again.
 		return Action{Do: DoPush}
 	case ended && now.Sub(seen.EndedAt) >= pushGrace && len(seen.Pushing) == 0:
-		// A start may end at once with exit code 0, nothing posted (seen of upstream's MistProcLivepeer, 5 of some 290).
-		if (lost || track || seen.Killed || !seen.Posted) && !seen.GaveUp && rows.Attempt.Reruns < rerunsMost {
+		if (lost || track || seen.Killed) && !seen.GaveUp && rows.Attempt.Reruns < rerunsMost {
 			return Action{Do: DoStartAgain, Rerun: true}
 		}
 		return Action{Do: DoFail, Failure: endedEarly(rows)}

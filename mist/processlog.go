@@ -57,7 +57,8 @@ func TailLog(path string, n int64, secrets ...secret.Secret) (string, error) {
 
 // ProcessLog is what a process's log says of how it goes.
 type ProcessLog struct {
-	// Hung: its source thread has ended before it began, and nothing will ever come.
+	// Hung: its source thread has ended before it began, or its renditions have no buffer, and
+	// nothing will ever come.
 	Hung bool
 	// Reading: its source thread reads.
 	Reading bool
@@ -90,7 +91,7 @@ const mostTries = 4
 
 // The lines that tell, the same in both trees; inputs print into the log too (process_livepeer.cpp, comms.cpp, procs.cpp).
 var (
-	hungLines    = regexp.MustCompile(processProgram + `[^\n]*(?:Could not start process \S*MistSession|Cannot connect to session|Timeout waiting for source thread to boot!)`)
+	hungLines    = regexp.MustCompile(processProgram + `[^\n]*(?:Could not start process \S*MistSession|Cannot connect to session|Timeout waiting for source thread to boot!|Could not start buffer, cancelling)`)
 	readingLine  = regexp.MustCompile(`Seeking to earliest point in stream`)
 	postedLines  = regexp.MustCompile(`Initializing track \d+ as|Uploaded \d+ bytes|Failed to upload \d+ bytes|Rejected upload of \d+ bytes|Post to \S+ timed out|Non-multipart response`)
 	gaveUpLines  = regexp.MustCompile(`too many upload failures|no Livepeer broadcasters available|No Livepeer broadcasters available|Livepeer API (?:responded negatively|did not respond)`)

@@ -120,6 +120,8 @@ func TestParseProcessLog(t *testing.T) {
 		{"another's session", "[now] MistInTS:s (1) FAIL: Cannot connect to session (../lib/comms.cpp:1)\n", ProcessLog{}},
 		{"no way to its session", "[now] MistProcLivepeer:s (1) FAIL: Cannot connect to session (../lib/comms.cpp:1)\n", ProcessLog{Hung: true}},
 		{"its source thread is over", "WARN|MistProcLivepeer|1|p.cpp:1012|s|Timeout waiting for source thread to boot!\n", ProcessLog{Hung: true}},
+		{"no buffer for its renditions", "[now] MistProcLivepeer:s→r (1) FAIL: Could not start process /mist/MistInBuffer -s r : Bad address (../procs.cpp:521)\n" +
+			"[now] MistProcLivepeer:s→r (1) WARN: Could not start buffer, cancelling (../input.cpp:1023)\n", ProcessLog{Hung: true}},
 		{"full, and waited for", full + busy + track, ProcessLog{Posted: true}},
 		{"full for good", full + gaveUp, ProcessLog{Posted: true, GaveUp: true, Full: true}},
 		{"busy for good, and no last word", busy + busy + busy + busy + busy, ProcessLog{Posted: true, GaveUp: true, Full: true}},

@@ -231,15 +231,15 @@ func TestHangStarts(t *testing.T) {
 	}
 }
 
-// TestStartEnds: a start whose sink ends at once posts nothing and ends with 0.
+// TestStartEnds: a start without a buffer posts nothing and ends with 0.
 func TestStartEnds(t *testing.T) {
 	t.Parallel()
 	h := setup(t, mistsim.Config{Flavour: mistsim.Upstream, Timing: quick})
-	require.NoError(t, h.SetFaults(mistsim.Faults{HangStarts: 1, HangStartAs: shm.HangSink}))
+	require.NoError(t, h.SetFaults(mistsim.Faults{HangStarts: 1, HangStartAs: shm.HangBuffer}))
 	w, open := gated(t, h, "", object{})
 	defer open()
 	require.Zero(t, w.process.exitCode(t))
-	require.Contains(t, w.process.log.String(), "Sink thread shutting down")
+	require.Contains(t, w.process.log.String(), "Could not start buffer, cancelling")
 	require.NotContains(t, w.process.log.String(), "Uploaded")
 	h.handler.await(t, "INPUT_ABORT", 1)
 	require.Empty(t, h.handler.all("LIVE_TRACK_LIST"))

@@ -50,7 +50,7 @@ type Faults struct {
 	HangStarts  int `json:"hang_starts,omitempty"`
 	HangStartMS int `json:"hang_start_ms,omitempty"`
 	// HangStartAs is what the log says: "session" (default of Upstream) or "boot"
-	// (default of Livepeer); "sink" does not hang but ends at once, with exit code 0.
+	// (default of Livepeer); "buffer" does not hang but ends at once, with exit code 0.
 	HangStartAs string `json:"hang_start_as,omitempty"`
 }
 
@@ -77,7 +77,7 @@ func (f *Faults) check() error {
 	return nil
 }
 
-var hangs = []string{shm.HangSession, shm.HangBoot, shm.HangSink}
+var hangs = []string{shm.HangSession, shm.HangBoot, shm.HangBuffer}
 
 // losses are the ways in turn.
 var losses = []string{LostShm, LostUnknown, LostUnstarted}

@@ -13,19 +13,19 @@ import (
 // startFaults make MistProcLivepeer hang at its start, as three of 24 real ones did: with
 // no session, or without its source thread; or end at once. The next one comes within the attempt.
 func startFaults() []*fault {
-	start := func(name, as string, short bool, count string) *fault {
+	hang := func(name, as string, short bool) *fault {
 		return &fault{
 			name: name, short: short, within: soon, repeats: nothing,
 			before: func(ctx context.Context, r *round) error {
 				return r.mistMisbehaves(ctx, mistsim.Faults{HangStarts: 1, HangStartAs: as})
 			},
-			strike: func(ctx context.Context, r *round) error { return r.startedAgain(ctx, count, 1) },
+			strike: func(ctx context.Context, r *round) error { return r.startedAgain(ctx, "hung_starts", 1) },
 		}
 	}
 	return []*fault{
-		start("a start on each host hangs without a session", shm.HangSession, true, "hung_starts"),
-		start("a start on each host hangs without a source thread", shm.HangBoot, false, "hung_starts"),
-		start("a start on each host ends at once", shm.HangSink, false, "reruns"),
+		hang("a start on each host hangs without a session", shm.HangSession, true),
+		hang("a start on each host hangs without a source thread", shm.HangBoot, false),
+		hang("a start on each host ends at once", shm.HangBuffer, false),
 	}
 }
 

@@ -53,7 +53,7 @@ func TestPushesFail(t *testing.T) {
 func TestStartsHang(t *testing.T) {
 	t.Parallel()
 	needsStandIn(t, "hang at its start")
-	for _, how := range []string{"session", "boot"} {
+	for _, how := range []string{"session", "boot", "buffer"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			b := setupOwn(t, func(*devstack.Config) {})
@@ -64,18 +64,6 @@ func TestStartsHang(t *testing.T) {
 			require.Equal(t, []string{"2"}, b.lines(t, "SELECT hung_starts::text FROM weir.attempts WHERE transcode_id = $1", id))
 		})
 	}
-}
-
-// A start that ends at once, with nothing posted and exit code 0, costs no attempt.
-func TestStartsEnd(t *testing.T) {
-	t.Parallel()
-	needsStandIn(t, "end at its start")
-	b := setupOwn(t, func(*devstack.Config) {})
-	require.NoError(t, b.Hosts[0].Faults(b.ctx, `{"hang_starts":2,"hang_start_as":"sink"}`))
-	source, facts := b.source(t, plain())
-	id := b.submit(t, b.request(t, source))
-	require.Equal(t, 1, b.succeeds(t, id, facts).Attempt)
-	require.Equal(t, []string{"2"}, b.lines(t, "SELECT reruns::text FROM weir.attempts WHERE transcode_id = $1", id))
 }
 
 // A push that loses the race against the process's end is made again in the same

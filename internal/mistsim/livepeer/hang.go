@@ -41,7 +41,7 @@ func (p *Process) wait(ctx context.Context) int {
 // no source thread, and nothing is ever posted. The input is not used and goes when
 // it has been idle long enough; then the process dies of a segmentation fault.
 func (p *Process) hangAtStart(ctx context.Context, h *shm.Hang) int {
-	if h.As == shm.HangSink {
+	if h.As == shm.HangBuffer {
 		return p.endAtOnce(ctx)
 	}
 	deafen()
@@ -76,15 +76,18 @@ func (p *Process) hangAtStart(ctx context.Context, h *shm.Hang) int {
 	}
 }
 
-// endAtOnce is how five of some 290 starts were seen to go on Upstream, on a busy machine:
-// Mist's input of the renditions ends before anything is posted, and the process with it.
+// endAtOnce is how eleven of some 540 starts were seen to go on Upstream: no buffer for the
+// renditions could be started, so nothing is posted, and the process ends as one that is through.
 func (p *Process) endAtOnce(ctx context.Context) int {
 	p.log("INFO", "Running source thread...")
 	p.log("INFO", "Running sink thread...")
+	p.logAt("FAIL", "procs.cpp:521", fmt.Sprintf("Could not start process %s -s %s : Bad address", filepath.Join(p.dir, "MistInBuffer"), p.opt.Sink))
+	p.log("WARN", "Could not start buffer, cancelling")
+	p.log("INFO", "Input closing without a set exit reason")
 	p.abort(ctx)
 	p.log("INFO", "Sink thread shutting down")
+	p.log("INFO", "Stopping source thread...")
 	p.log("INFO", "Clean shutdown; joining threads")
-	p.log("INFO", "Waiting up to 10 seconds for 1 processes...")
 	p.log("INFO", "Shutdown reason: ")
 	return exitOK
 }

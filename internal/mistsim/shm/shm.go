@@ -76,9 +76,9 @@ const (
 	HangSession = "session"
 	// HangBoot: the session's page is missing, and the source thread ends at once.
 	HangBoot = "boot"
-	// HangSink: the sink thread ends at once. It does not hang: the process ends as one
+	// HangBuffer: there is no buffer for the renditions. It does not hang: the process ends as one
 	// that is through, with exit code 0 and nothing posted.
-	HangSink = "sink"
+	HangBuffer = "buffer"
 )
 
 // Hang tells a process to hang at its start for so long and then to crash.
