@@ -77,6 +77,7 @@ func (f *Faults) check() error {
 	return nil
 }
 
+// hangs are the forms of a start of which nothing comes.
 var hangs = []string{shm.HangSession, shm.HangBoot, shm.HangBuffer}
 
 // losses are the ways in turn.

@@ -28,7 +28,7 @@ func TestHLS(t *testing.T) {
 			require.Equal(t, append(slices.Clip(list.Segments), list.File), list.Files())
 
 			var whole []byte
-			var ends []int
+			var paths []string
 			for i, name := range list.Segments {
 				data, err := os.ReadFile(filepath.Join(dir, name))
 				require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestHLS(t *testing.T) {
 					require.NotEmpty(t, decoded(t, "v", filepath.Join(dir, name), "-xerror"))
 				}
 				whole = append(whole, data...)
-				ends = append(ends, len(whole))
+				paths = append(paths, filepath.Join(dir, name))
 			}
 			require.EqualValues(t, len(whole), list.Bytes)
 			joined := filepath.Join(t.TempDir(), "joined.ts")
@@ -56,7 +56,7 @@ func TestHLS(t *testing.T) {
 				first = min(first, heard[0].at)
 			}
 			require.InDelta(t, 10, first, 0.0001, "the zero of all rungs")
-			says(t, dir, list, got, timesOfParts(t, "v", joined, ends))
+			says(t, dir, list, got, timesAlone(t, paths))
 		})
 	}
 }
@@ -82,7 +82,7 @@ func begins(t *testing.T, data []byte, name string) {
 	t.Fatalf("%s holds no picture", name)
 }
 
-// says: what the playlist says is so of the frames, and of the times in each segment.
+// says: what the playlist says is so of the frames, and of the times in each segment, read alone.
 func says(t *testing.T, dir string, list Playlist, frames []shownFrame, segments [][]float64) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, list.File))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,14 +192,18 @@ type shownFrame struct {
 	hash string
 }
 
-// decodedRung is what a rung shows, decoded once for all tests.
+// known holds what rungs show, by track and file, for all tests.
+var known sync.Map
+
 func decodedRung(t *testing.T, track string, rung Rung) []shownFrame {
 	t.Helper()
-	once, _ := shown.LoadOrStore(track+rung.File, sync.OnceValue(func() []shownFrame { return decoded(t, track, rung.File) }))
-	return once.(func() []shownFrame)()
+	if frames, ok := known.Load(track + rung.File); ok {
+		return frames.([]shownFrame)
+	}
+	frames := decoded(t, track, rung.File)
+	known.Store(track+rung.File, frames)
+	return frames
 }
-
-var shown sync.Map
 
 // decoded decodes a file's picture (v) or sound (a). Times are those that stand in it: ffmpeg's own
 // programs move what begins near 0.
@@ -227,31 +230,45 @@ func decoded(t *testing.T, track, path string, options ...string) []shownFrame {
 // times are when a track's packets are shown, sorted.
 func times(t *testing.T, track, path string) []float64 {
 	t.Helper()
-	return timesOfParts(t, track, path, []int{math.MaxInt})[0]
+	out, err := run(t.Context(), "ffprobe", "-v error -of csv=p=0 -show_entries packet=pts_time -select_streams", track+":0", path)
+	require.NoError(t, err)
+	var all []float64
+	for line := range strings.Lines(out) {
+		if field, _, _ := strings.Cut(strings.TrimSpace(line), ","); field != "" {
+			all = append(all, number(t, field))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
-// timesOfParts are those of each part of a file, by where the parts end.
-func timesOfParts(t *testing.T, track, path string, ends []int) [][]float64 {
+// timesAlone are those of the pictures of files, each read without the others: by one process, as
+// starting one takes longer than what it does here.
+func timesAlone(t *testing.T, paths []string) [][]float64 {
 	t.Helper()
-	out, err := run(t.Context(), "ffprobe", "-v error -of csv=p=0 -show_entries packet=pts_time,pos -select_streams", track+":0", path)
+	args, maps := []string{"-copyts"}, []string{}
+	for i, path := range paths {
+		args, maps = append(args, "-i", path), append(maps, "-map", strconv.Itoa(i)+":v:0")
+	}
+	out, err := run(t.Context(), "ffmpeg", "-nostdin -v error", append(append(args, maps...), "-c", "copy", "-copyinkf", "-f", "framecrc", "-")...)
 	require.NoError(t, err)
-	parts := make([][]float64, len(ends))
+	all, bases := make([][]float64, len(paths)), make([]float64, len(paths))
 	for line := range strings.Lines(out) {
-		fields := strings.Split(strings.TrimSpace(line), ",")
-		if fields[0] == "" {
+		var file, num, den int
+		if _, err := fmt.Sscanf(line, "#tb %d: %d/%d", &file, &num, &den); err == nil {
+			bases[file] = float64(num) / float64(den)
+		}
+		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		part := 0
-		if len(ends) > 1 {
-			at := int(number(t, fields[1]))
-			part, _ = slices.BinarySearch(ends, at+1)
-		}
-		parts[part] = append(parts[part], number(t, fields[0]))
+		fields := strings.Split(line, ",")
+		file = int(number(t, fields[0]))
+		all[file] = append(all[file], number(t, fields[2])*bases[file])
 	}
-	for _, part := range parts {
-		slices.Sort(part)
+	for _, shown := range all {
+		slices.Sort(shown)
 	}
-	return parts
+	return all
 }
 
 func number(t *testing.T, text string) float64 {
